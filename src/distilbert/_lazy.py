@@ -1,0 +1,44 @@
+"""Optional packages on demand: the module, or one sentence with the install command.
+
+Must not import any optional package when it is itself imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from distilbert.errors import MissingDependencyError
+
+# Import name -> what to type to get it. Everything else installs under its import name.
+INSTALL = {
+    "torch": "pip install 'distilbert[torch]'",
+    "h5py": "pip install 'distilbert[h5]'",
+    "tensorflow": "pip install 'distilbert[tensorflow]'",
+    "jax": "pip install 'distilbert[flax]'",
+    "flax": "pip install 'distilbert[flax]'",
+    "flash_attn": "pip install flash-attn --no-build-isolation",
+}
+
+
+def require(name: str, purpose: str) -> ModuleType:
+    """The optional module `name`; `purpose` completes the sentence "... is needed to <purpose>".
+
+    Raises:
+        MissingDependencyError: the package is not installed. An ImportError from inside an installed
+            package is passed on as it is, since installing again would not help.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != name.partition(".")[0]:
+            raise
+        command = INSTALL.get(name.partition(".")[0], f"pip install {name}")
+        message = f"The package `{name}` is needed to {purpose}, but it is not installed: {command}"
+        raise MissingDependencyError(message) from None
+
+
+def is_available(name: str) -> bool:
+    """Whether `name` can be imported, decided without importing it."""
+    return importlib.util.find_spec(name) is not None

@@ -1,0 +1,67 @@
+"""The door between NumPy and a framework: a dict of arrays in, a dict of arrays out.
+
+Tasks, pipelines, the server and the command line know only this protocol. Each framework's room has
+a `runner.py` that implements it; this file must not import one until asked for it by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from distilbert.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from distilbert.config import DistilBertConfig
+
+# Framework -> room. Later runtimes (ONNX Runtime, OpenVINO) are further rows.
+ROOMS = {"torch": "distilbert.torch.runner"}
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """A model that can be asked for numbers.
+
+    `head` is one of `distilbert.checkpoint.spec.HEADS`; `config` the model's configuration.
+    """
+
+    head: str
+    config: DistilBertConfig
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch, without dropout or gradients.
+
+        Args:
+            batch: `input_ids` and `attention_mask`, integer arrays (B, S), or (B, C, S) for multiple
+                choice.
+
+        Returns:
+            float32 arrays: `last_hidden_state` (B, S, D) for the base model; `start_logits` and
+            `end_logits` (B, S) for question answering; `logits` for the other heads.
+
+        Raises:
+            TokenIdError: an id or the length lies outside the model's tables.
+        """
+        ...
+
+
+def load_runner(
+    source: str | PathLike[str], head: str, *, framework: str = "torch", **options: Any
+) -> Runner:
+    """Load the checkpoint `source` with `head` into `framework` and return its runner.
+
+    `options` go to the room's own `load_runner`: `device`, `dtype`, and the keywords of
+    `from_pretrained` (`revision`, `token`, `cache_dir`, ...).
+
+    Raises:
+        InputError: unknown framework.
+    """
+    if framework not in ROOMS:
+        known = ", ".join(sorted(ROOMS))
+        raise InputError(f"`framework` must be one of {known}: got {framework!r}.")
+    room = importlib.import_module(ROOMS[framework])
+    return room.load_runner(source, head, **options)
