@@ -1,0 +1,546 @@
+"""`DistilBertConfig`: every fact about a model that is not a weight, its JSON form, and its checks.
+
+Plain Python. Knows the files written by transformers 4.37.2 and by 5.x; knows no framework (the one
+framework object it can hand out, `torch_dtype`, is made when it is read).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from distilbert.errors import ActivationError, CheckpointError, ConfigError
+
+CONFIG_NAME = "config.json"
+
+# The release whose config format our files follow; readers of that format look for this key.
+FORMAT_VERSION = "4.37.2"
+
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# Names every room implements. The comments of `activation` in the docs give the formulas.
+ACTIVATIONS = (
+    "gelu",
+    "gelu_10",
+    "gelu_fast",
+    "gelu_new",
+    "gelu_python",
+    "gelu_pytorch_tanh",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "quick_gelu",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "swish",
+    "tanh",
+)
+
+DTYPES = (
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "int8",
+    "uint8",
+)
+
+# Attributes every config of the reference has, whatever the model; a value equal to its default here
+# is left out of the saved file.
+GENERIC_DEFAULTS: dict[str, Any] = {
+    "return_dict": True,
+    "output_hidden_states": False,
+    "output_attentions": False,
+    "torchscript": False,
+    "use_bfloat16": False,
+    "tf_legacy_loss": False,
+    "pruned_heads": {},
+    "tie_word_embeddings": True,
+    "chunk_size_feed_forward": 0,
+    "is_encoder_decoder": False,
+    "is_decoder": False,
+    "cross_attention_hidden_size": None,
+    "add_cross_attention": False,
+    "tie_encoder_decoder": False,
+    "architectures": None,
+    "finetuning_task": None,
+    "tokenizer_class": None,
+    "prefix": None,
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "sep_token_id": None,
+    "decoder_start_token_id": None,
+    "task_specific_params": None,
+    "problem_type": None,
+}
+
+_PRIVATE = ("_dtype_name", "_attn_implementation", "_name_or_path")
+
+
+class DistilBertConfig:
+    """The configuration of every DistilBERT model and head.
+
+    Any further keyword is kept as an attribute and travels through JSON. `hidden_size`,
+    `num_attention_heads` and `num_hidden_layers` are aliases of `dim`, `n_heads` and `n_layers`;
+    `sine_pos_embds` (the reference page's spelling) of `sinusoidal_pos_embds`. An alias given as a
+    keyword wins over the named parameter.
+
+    Raises:
+        ConfigError: `problem_type`, `id2label`, `label2id`, `num_labels` or `torch_dtype` is
+            invalid. Sizes are checked when a model is built (`check_buildable`).
+    """
+
+    model_type: ClassVar[str] = "distilbert"
+    attribute_map: ClassVar[dict[str, str]] = {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+        "sine_pos_embds": "sinusoidal_pos_embds",
+    }
+
+    # Set through GENERIC_DEFAULTS in the constructor; declared for type checkers.
+    return_dict: bool
+    output_hidden_states: bool
+    output_attentions: bool
+    torchscript: bool
+    use_bfloat16: bool
+    tf_legacy_loss: bool
+    pruned_heads: dict[int, list[int]]
+    tie_word_embeddings: bool
+    chunk_size_feed_forward: int
+    is_encoder_decoder: bool
+    is_decoder: bool
+    architectures: list[str] | None
+    finetuning_task: str | None
+    tokenizer_class: str | None
+    problem_type: str | None
+    id2label: dict[int, str]
+    label2id: dict[str, int]
+
+    def __init__(
+        self,
+        vocab_size: int = 30522,
+        max_position_embeddings: int = 512,
+        sinusoidal_pos_embds: bool = False,
+        n_layers: int = 6,
+        n_heads: int = 12,
+        dim: int = 768,
+        hidden_dim: int = 3072,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        activation: str | Callable[..., Any] = "gelu",
+        initializer_range: float = 0.02,
+        qa_dropout: float = 0.1,
+        seq_classif_dropout: float = 0.2,
+        pad_token_id: int | None = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        """Rows of the word embedding table, V."""
+        self.max_position_embeddings = max_position_embeddings
+        """Rows of the position table: the longest input, in tokens."""
+        self.sinusoidal_pos_embds = sinusoidal_pos_embds
+        """Positions are the fixed sinusoid table instead of learned rows."""
+        self.n_layers = n_layers
+        """Number of blocks, L."""
+        self.n_heads = n_heads
+        """Attention heads per block, H; must divide `dim`."""
+        self.dim = dim
+        """Width of the hidden states, D."""
+        self.hidden_dim = hidden_dim
+        """Inner width of the feed-forward networks, F."""
+        self.dropout = dropout
+        """Dropout probability on embeddings and feed-forward outputs, and in token classification."""
+        self.attention_dropout = attention_dropout
+        """Dropout probability on attention probabilities."""
+        self.activation = activation
+        """Activation of the feed-forward networks and of the MLM transform: a name or a callable."""
+        self.initializer_range = initializer_range
+        """Standard deviation of fresh weights."""
+        self.qa_dropout = qa_dropout
+        """Dropout probability before the question answering head."""
+        self.seq_classif_dropout = seq_classif_dropout
+        """Dropout probability in sequence classification and multiple choice."""
+        self.pad_token_id = pad_token_id
+        """Id of the padding token; its fresh word embedding is zero and gets no lookup gradient."""
+        self._take_generic(kwargs)
+        self._take_labels(kwargs)
+        for name, value in kwargs.items():  # aliases and unknown keys, last so that aliases win
+            setattr(self, name, value)
+        self._check_problem_type()
+
+    def _take_generic(self, kwargs: dict[str, Any]) -> None:
+        for name, default in GENERIC_DEFAULTS.items():
+            setattr(self, name, kwargs.pop(name, copy.copy(default)))
+        self.pruned_heads = {
+            int(layer): list(heads) for layer, heads in (self.pruned_heads or {}).items()
+        }
+        kwargs.pop("model_type", None)
+        kwargs.pop("transformers_version", None)
+        self._name_or_path = str(kwargs.pop("_name_or_path", kwargs.pop("name_or_path", "")) or "")
+        self._attn_implementation: str | None = kwargs.pop("attn_implementation", None)
+        dtype = kwargs.pop("torch_dtype", None)
+        newer = kwargs.pop("dtype", None)  # transformers 5.x
+        self.torch_dtype = dtype if dtype is not None else newer
+
+    def _take_labels(self, kwargs: dict[str, Any]) -> None:
+        id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
+        num_labels = kwargs.pop("num_labels", None)
+        for name, value in (("id2label", id2label), ("label2id", label2id)):
+            if value is not None and not isinstance(value, Mapping):
+                kind = type(value).__name__
+                raise ConfigError(f"`{name}` must be a dict: got {kind}. Pass {{0: 'name', ...}}.")
+        if id2label is None:
+            self.num_labels = 2 if num_labels is None else num_labels
+        else:
+            self.id2label = {int(key): value for key, value in id2label.items()}
+            if num_labels is not None and num_labels != len(self.id2label):
+                warnings.warn(
+                    f"`num_labels` is ignored because `id2label` is given: got "
+                    f"num_labels={num_labels} and {len(self.id2label)} labels.",
+                    stacklevel=4,
+                )
+            self.label2id = {name: index for index, name in self.id2label.items()}
+        if label2id is not None:
+            self.label2id = dict(label2id)
+
+    # --- derived and renamed attributes -------------------------------------------------------
+
+    @property
+    def num_labels(self) -> int:
+        """Number of labels, N; setting another number renames them `LABEL_0`, `LABEL_1`, ..."""
+        return len(self.id2label)
+
+    @num_labels.setter
+    def num_labels(self, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ConfigError(f"`num_labels` must be a whole number >= 0: got {value!r}.")
+        if "id2label" not in self.__dict__ or len(self.id2label) != value:
+            self.id2label = {index: f"LABEL_{index}" for index in range(value)}
+            self.label2id = {name: index for index, name in self.id2label.items()}
+
+    @property
+    def use_return_dict(self) -> bool:
+        """Whether models answer with a `ModelOutput` when the call does not say."""
+        return self.return_dict and not self.torchscript
+
+    @property
+    def name_or_path(self) -> str:
+        """Where the config came from."""
+        return self._name_or_path
+
+    @name_or_path.setter
+    def name_or_path(self, value: str) -> None:
+        self._name_or_path = str(value)
+
+    @property
+    def dtype_name(self) -> str | None:
+        """The weights' type as a plain name such as "float32", or None when unknown."""
+        return self._dtype_name
+
+    @property
+    def torch_dtype(self) -> Any:
+        """The weights' type: a `torch.dtype` where PyTorch is installed, else its name; or None."""
+        if self._dtype_name is None:
+            return None
+        try:
+            import torch
+        except ImportError:
+            return self._dtype_name
+        return getattr(torch, self._dtype_name)
+
+    @torch_dtype.setter
+    def torch_dtype(self, value: Any) -> None:
+        name = None if value is None else str(value).removeprefix("torch.")
+        if name is not None and name not in DTYPES:
+            known = ", ".join(DTYPES)
+            raise ConfigError(f"`torch_dtype` must be one of {known}: got {value!r}.")
+        self._dtype_name = name
+
+    @property
+    def dtype(self) -> Any:
+        """Another name of `torch_dtype`, the one transformers 5.x uses."""
+        return self.torch_dtype
+
+    @dtype.setter
+    def dtype(self, value: Any) -> None:
+        self.torch_dtype = value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(type(self).attribute_map.get(name, name), value)
+
+    def __getattr__(self, name: str) -> Any:  # only reached when no real attribute exists
+        target = type(self).attribute_map.get(name)
+        if target is not None and target in self.__dict__:
+            return self.__dict__[target]
+        raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+
+    # --- checks -------------------------------------------------------------------------------
+
+    def _check_problem_type(self) -> None:
+        if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
+            known = ", ".join(PROBLEM_TYPES)
+            raise ConfigError(
+                f"`problem_type` must be one of {known}, or None: got {self.problem_type!r}."
+            )
+
+    def check_buildable(self, head: str = "base") -> None:
+        """Check that a model with `head` can be built; report every broken rule at once.
+
+        Raises:
+            ConfigError: a size, rate or label count is out of range.
+            ActivationError: `activation` is a name no room implements.
+        """
+        problems = [
+            f"`{name}` must be a whole number >= {least}: got {value!r}."
+            for name, least in _LEAST.items()
+            if not _is_whole(value := getattr(self, name), least)
+        ]
+        problems += [
+            f"`{name}` must be a probability in [0, 1]: got {value!r}."
+            for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
+            if not isinstance(value := getattr(self, name), (int, float)) or not 0 <= value <= 1
+        ]
+        if not problems and self.dim % self.n_heads:
+            near = sorted(
+                (n for n in range(1, self.dim + 1) if self.dim % n == 0),
+                key=lambda n: (abs(n - self.n_heads), n),
+            )[:2]
+            problems.append(
+                f"`n_heads` must divide `dim`: got n_heads={self.n_heads}, dim={self.dim}. "
+                f"Divisors near {self.n_heads}: {', '.join(map(str, sorted(near)))}."
+            )
+        if self.pad_token_id is not None and not _is_whole(self.pad_token_id, 0):
+            problems.append(
+                f"`pad_token_id` must be None or a whole number >= 0: got {self.pad_token_id!r}."
+            )
+        if head == "question_answering" and self.num_labels != 2:
+            problems.append(
+                f"`num_labels` must be 2 (start and end) for question answering: "
+                f"got {self.num_labels}."
+            )
+        if problems:
+            raise ConfigError(" ".join(problems))
+        if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ActivationError(
+                f"`activation` must be a callable or one of {known}: got {self.activation!r}."
+            )
+
+    # --- dict and JSON ------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every attribute as plain data, `torch_dtype` as a name."""
+        known = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE}
+        out = copy.deepcopy(known)
+        out["_name_or_path"] = self._name_or_path
+        out["torch_dtype"] = self._dtype_name
+        out["model_type"] = self.model_type
+        out["transformers_version"] = FORMAT_VERSION
+        return out
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """`to_dict` without the values equal to the generic defaults; what `config.json` holds."""
+        out = self.to_dict()
+        for name, default in GENERIC_DEFAULTS.items():
+            if out.get(name) == default:
+                out.pop(name, None)
+        if self.id2label == {0: "LABEL_0", 1: "LABEL_1"}:
+            out.pop("id2label")
+        if self.label2id == {"LABEL_0": 0, "LABEL_1": 1}:
+            out.pop("label2id")
+        for name, empty in (("_name_or_path", ""), ("torch_dtype", None)):
+            if out[name] == empty:
+                out.pop(name)
+        return out
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """JSON with sorted keys, two spaces of indent and a final newline.
+
+        Raises:
+            ConfigError: an attribute (a callable `activation`, say) has no JSON form.
+        """
+        data = self.to_diff_dict() if use_diff else self.to_dict()
+        try:
+            return json.dumps(data, indent=2, sort_keys=True) + "\n"
+        except TypeError as error:
+            names = [name for name, value in data.items() if not _has_json(value)]
+            raise ConfigError(
+                f"A saved config holds plain data only: got {', '.join(names)} ({error}). "
+                f"Name the activation instead of passing a function."
+            ) from None
+
+    def to_json_file(self, json_file_path: str | PathLike[str], use_diff: bool = True) -> None:
+        """Write `to_json_string` to a file; the file is complete or unchanged."""
+        from distilbert.checkpoint.atomic import atomic_file
+
+        text = self.to_json_string(use_diff=use_diff)
+        with atomic_file(Path(json_file_path)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def save_pretrained(self, save_directory: str | PathLike[str]) -> None:
+        """Write `config.json` into a folder, which is made if needed.
+
+        Raises:
+            CheckpointError: `save_directory` is a file.
+        """
+        folder = Path(save_directory)
+        if folder.is_file():
+            raise CheckpointError(f"`save_directory` must be a folder: got the file {folder}.")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.to_json_file(folder / CONFIG_NAME)
+
+    @classmethod
+    def from_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> Any:
+        """A config from plain data; `kwargs` override attributes that exist.
+
+        Returns:
+            The config; with `return_unused_kwargs=True` also the keywords that name no attribute
+            (and `torch_dtype`, which models want to see too).
+
+        Raises:
+            ConfigError: `num_labels` contradicts `id2label`.
+        """
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        config = cls(**dict(config_dict))
+        labels, number = kwargs.get("id2label"), kwargs.get("num_labels")
+        if isinstance(labels, Mapping) and number is not None and len(labels) != number:
+            raise ConfigError(
+                f"`num_labels` must equal the length of `id2label`: got num_labels={number} and "
+                f"{len(labels)} labels. Pass one of the two."
+            )
+        if "attn_implementation" in kwargs:
+            config._attn_implementation = kwargs.pop("attn_implementation")
+        unused = {}
+        for name, value in kwargs.items():
+            known = hasattr(config, name)
+            if known:
+                config._override(name, value)
+            if not known or name in ("torch_dtype", "dtype"):
+                unused[name] = value
+        config._check_problem_type()
+        return (config, unused) if return_unused else config
+
+    def _override(self, name: str, value: Any) -> None:
+        if name == "pruned_heads":
+            value = {int(layer): list(heads) for layer, heads in value.items()}
+        elif name == "id2label":
+            value = {int(key): label for key, label in value.items()}
+        if name in ("torch_dtype", "dtype") and value == "auto":
+            return  # an instruction to the model's loader, not a fact about the weights
+        setattr(self, name, value)
+
+    @classmethod
+    def from_json_file(cls, json_file: str | PathLike[str]) -> Self:
+        """A config from one JSON file.
+
+        Raises:
+            CheckpointError: the file is missing or is not a JSON object.
+        """
+        return cls(**read_config_file(json_file))
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | PathLike[str], **kwargs: Any
+    ) -> Any:
+        """A config from a folder, a JSON file, the hub, or any other source of checkpoints.
+
+        Args:
+            kwargs: overrides of existing attributes; `return_unused_kwargs`; and where to look:
+                `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`, `subfolder`.
+
+        Returns:
+            The config, or (config, unused keywords) with `return_unused_kwargs=True`.
+
+        Raises:
+            CheckpointError: nothing is there, or it is not a config.
+        """
+        from distilbert.checkpoint.hub import resolve, take_hub_options
+
+        options = take_hub_options(kwargs)
+        path = Path(pretrained_model_name_or_path)
+        if not path.is_file():
+            path = resolve(pretrained_model_name_or_path, want="config", **vars(options))
+            path = path / CONFIG_NAME
+        data = read_config_file(path)
+        kind = data.get("model_type")
+        if kind is not None and kind != cls.model_type:
+            warnings.warn(
+                f"The config at {path} describes a model of type {kind!r}, not {cls.model_type!r}; "
+                f"its shared fields are used. `distilbert convert` turns a BERT checkpoint into a "
+                f"DistilBERT one.",
+                stacklevel=2,
+            )
+        data["_name_or_path"] = str(pretrained_model_name_or_path)
+        return cls.from_dict(data, **kwargs)
+
+    def update(self, config_dict: Mapping[str, Any]) -> None:
+        """Set every attribute named in `config_dict`."""
+        for name, value in config_dict.items():
+            self._override(name, value)
+        self._check_problem_type()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DistilBertConfig) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        data = {
+            name: value if _has_json(value) else repr(value)
+            for name, value in self.to_diff_dict().items()
+        }
+        return f"{type(self).__name__} {json.dumps(data, indent=2, sort_keys=True)}\n"
+
+
+_LEAST = {
+    "vocab_size": 1,
+    "max_position_embeddings": 1,
+    "n_layers": 0,
+    "n_heads": 1,
+    "dim": 1,
+    "hidden_dim": 1,
+    "chunk_size_feed_forward": 0,
+}
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _has_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def read_config_file(path: str | PathLike[str]) -> dict[str, Any]:
+    """The JSON object in `path`.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, not UTF-8 JSON, or not an object.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise CheckpointError(
+            f"A checkpoint folder must hold `{CONFIG_NAME}`: found none at {path}."
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"A config must be a JSON file: {path} is not ({error}).") from None
+    if not isinstance(data, dict):
+        kind = type(data).__name__
+        raise CheckpointError(f"A config must be a JSON object: {path} holds a {kind}.")
+    return data

@@ -1,0 +1,157 @@
+"""What models return: one ordered mapping per head, readable by key, attribute and position.
+
+Plain Python on purpose: the arrays inside may belong to any framework. The rooms register these
+classes with their own tree utilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NoReturn, dataclass_transform
+
+
+@dataclass_transform(eq_default=False)
+class ModelOutput(dict[str, Any]):
+    """A mapping of the fields that are not None, in their declared order.
+
+    A child class declares its fields as annotations. `out.logits`, `out["logits"]` and `out[0]` read
+    the same value; a field that is None is no key, takes no position and reads as None by attribute.
+    The dict itself is the only storage, so the views cannot disagree. Fields can be replaced but not
+    deleted, as on the reference page.
+    """
+
+    field_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.field_names = tuple(cls.__dict__.get("__annotations__", ())) or cls.field_names
+        for name in cls.field_names:  # the "= None" is for readers and type checkers; left in
+            if name in cls.__dict__:  # place it would hide the stored value from `out.name`
+                delattr(cls, name)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        names = type(self).field_names
+        if len(args) == 1 and not kwargs and isinstance(args[0], Mapping):
+            # `type(out)({...})` is how tree utilities of other libraries rebuild a mapping.
+            args, kwargs = (), dict(args[0])
+        if len(args) > len(names):
+            raise TypeError(
+                f"`{type(self).__name__}` has {len(names)} fields: got {len(args)} values."
+            )
+        for name, value in zip(names, args, strict=False):
+            if name in kwargs:
+                raise TypeError(f"`{type(self).__name__}` got two values for `{name}`.")
+            kwargs[name] = value
+        for name in names:
+            value = kwargs.pop(name, None)
+            if value is not None:
+                dict.__setitem__(self, name, value)
+        if kwargs:
+            raise TypeError(f"`{type(self).__name__}` has no field `{next(iter(kwargs))}`.")
+
+    def __getattr__(self, name: str) -> Any:  # only reached when no real attribute exists
+        if name in type(self).field_names:
+            return dict.get(self, name)
+        raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return dict.__getitem__(self, key)
+        return self.to_tuple()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        names = type(self).field_names
+        if key not in names:
+            raise KeyError(f"`{type(self).__name__}` has no field `{key}`.")
+        if value is None:
+            dict.pop(self, key, None)
+        elif key in self:
+            dict.__setitem__(self, key, value)
+        else:  # keep the declared order
+            known = dict(self)
+            known[key] = value
+            dict.clear(self)
+            for name in names:
+                if name in known:
+                    dict.__setitem__(self, name, known[name])
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The fields that are not None, in order."""
+        return tuple(self.values())
+
+    def __iter__(self) -> Iterator[str]:
+        return dict.__iter__(self)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in type(self).field_names)
+        return f"{type(self).__name__}({inside})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(f"A `{type(self).__name__}` cannot lose or take over fields.")
+
+    __delitem__ = _refuse
+    pop = _refuse
+    popitem = _refuse
+    update = _refuse
+    setdefault = _refuse
+    clear = _refuse
+
+
+class BaseModelOutput(ModelOutput):
+    """`last_hidden_state` (B, S, D); L+1 `hidden_states` (B, S, D); L `attentions` (B, H, S, S)."""
+
+    last_hidden_state: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class MaskedLMOutput(ModelOutput):
+    """`logits` (B, S, V)."""
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class SequenceClassifierOutput(ModelOutput):
+    """`logits` (B, N)."""
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class MultipleChoiceModelOutput(ModelOutput):
+    """`logits` (B, C); hidden states and attentions keep the flattened batch B*C."""
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class TokenClassifierOutput(ModelOutput):
+    """`logits` (B, S, N)."""
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class QuestionAnsweringModelOutput(ModelOutput):
+    """`start_logits` and `end_logits` (B, S)."""
+
+    loss: Any = None
+    start_logits: Any = None
+    end_logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None

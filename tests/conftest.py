@@ -1,0 +1,24 @@
+"""Fixtures every test may use: where the recorded reference values lie, and one torch thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and reference values beside the checkout; skips where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "golden" / "README.md").is_file():
+        pytest.skip("needs the data folder ../shared beside the checkout, which is absent here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The committed part of the reference values (provenance in its README)."""
+    return ROOT / "tests" / "golden"
