@@ -26,8 +26,8 @@ def require(name: str, purpose: str) -> ModuleType:
     """The optional module `name`; `purpose` completes the sentence "... is needed to <purpose>".
 
     Raises:
-        MissingDependencyError: the package is not installed. An ImportError from inside an installed
-            package is passed on as it is, since installing again would not help.
+        MissingDependencyError: the package is not installed. An ImportError from inside an
+            installed package is passed on as it is, since installing again would not help.
     """
     try:
         return importlib.import_module(name)

@@ -54,8 +54,8 @@ DTYPES = (
     "uint8",
 )
 
-# Attributes every config of the reference has, whatever the model; a value equal to its default here
-# is left out of the saved file.
+# Attributes every config of the reference has, whatever the model; a value equal to its default
+# here is left out of the saved file.
 GENERIC_DEFAULTS: dict[str, Any] = {
     "return_dict": True,
     "output_hidden_states": False,
@@ -159,11 +159,11 @@ class DistilBertConfig:
         self.hidden_dim = hidden_dim
         """Inner width of the feed-forward networks, F."""
         self.dropout = dropout
-        """Dropout probability on embeddings and feed-forward outputs, and in token classification."""
+        """Dropout probability on embeddings, feed-forward outputs and in token classification."""
         self.attention_dropout = attention_dropout
         """Dropout probability on attention probabilities."""
         self.activation = activation
-        """Activation of the feed-forward networks and of the MLM transform: a name or a callable."""
+        """Activation of feed-forward networks and MLM transform: a name or a callable."""
         self.initializer_range = initializer_range
         """Standard deviation of fresh weights."""
         self.qa_dropout = qa_dropout

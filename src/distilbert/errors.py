@@ -36,7 +36,7 @@ class CheckpointError(DistilBertError, OSError):
 
 
 class HubError(CheckpointError):
-    """A remote source (hub or package index) could not deliver: not found, refused, cut, altered."""
+    """A remote source (hub, package index) did not deliver: not found, refused, cut, altered."""
 
 
 class WeightMismatchError(DistilBertError, RuntimeError, ValueError):

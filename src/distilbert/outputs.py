@@ -6,6 +6,7 @@ classes with their own tree utilities.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
@@ -14,17 +15,17 @@ from typing import Any, ClassVar, NoReturn, dataclass_transform
 class ModelOutput(dict[str, Any]):
     """A mapping of the fields that are not None, in their declared order.
 
-    A child class declares its fields as annotations. `out.logits`, `out["logits"]` and `out[0]` read
-    the same value; a field that is None is no key, takes no position and reads as None by attribute.
-    The dict itself is the only storage, so the views cannot disagree. Fields can be replaced but not
-    deleted, as on the reference page.
+    A child class declares its fields as annotations. `out.logits`, `out["logits"]` and `out[0]`
+    read the same value; a field that is None is no key, takes no position and reads as None by
+    attribute. The dict itself is the only storage, so the views cannot disagree. Fields can be
+    replaced but not deleted, as on the reference page.
     """
 
     field_names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.field_names = tuple(cls.__dict__.get("__annotations__", ())) or cls.field_names
+        cls.field_names = tuple(inspect.get_annotations(cls)) or cls.field_names
         for name in cls.field_names:  # the "= None" is for readers and type checkers; left in
             if name in cls.__dict__:  # place it would hide the stored value from `out.name`
                 delattr(cls, name)

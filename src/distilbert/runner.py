@@ -36,8 +36,8 @@ class Runner(Protocol):
         """Evaluate one padded batch, without dropout or gradients.
 
         Args:
-            batch: `input_ids` and `attention_mask`, integer arrays (B, S), or (B, C, S) for multiple
-                choice.
+            batch: `input_ids` and `attention_mask`, integer arrays (B, S), or (B, C, S) for
+                multiple choice.
 
         Returns:
             float32 arrays: `last_hidden_state` (B, S, D) for the base model; `start_logits` and

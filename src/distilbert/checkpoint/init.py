@@ -1,7 +1,8 @@
 """Fresh weights as NumPy arrays, so that every framework starts from the same numbers.
 
-Each tensor has a random stream of its own, made of the seed and the tensor's name without the head's
-prefix: a base model and any head built from one seed share their encoder, in any order of creation.
+Each tensor has a random stream of its own, made of the seed and the tensor's name without the
+head's prefix: a base model and any head built from one seed share their encoder, whatever the order
+of creation.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def fresh_weights(
 ) -> dict[str, np.ndarray]:
     """Fresh float32 parameters, all of them or those in `names`; tied ones are left out.
 
-    Matrices and embeddings are normal with deviation `config.initializer_range`, biases and shifts 0,
-    scales 1, the padding row 0; sinusoidal positions hold their table.
+    Matrices and embeddings are normal with deviation `config.initializer_range`, biases and shifts
+    0, scales 1, the padding row 0; sinusoidal positions hold their table.
     """
     tied = tied_parameters(config, head)
     return {
