@@ -1,0 +1,145 @@
+"""Writing that is all or nothing: a file or folder is complete under its name, or unchanged.
+
+Everything is written under a temporary name on the same filesystem, flushed to the disk, and then
+renamed. Readers that hold the old file open or memory-mapped keep it. Knows nothing of weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distilbert.errors import CheckpointError
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; becomes `path` when the block ends without error.
+
+    Raises:
+        CheckpointError: `path` is a folder, or the block wrote nothing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"A file must not take the place of a folder: got {path}.")
+    temporary = _temporary_name(path)
+    try:
+        yield temporary
+        if not temporary.is_file():
+            raise CheckpointError(f"A new file must be written to {temporary}: nothing was.")
+        if path.is_file():
+            shutil.copymode(path, temporary)
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(
+    target: str | os.PathLike[str], *, replaces: Collection[str] = (), last: Collection[str] = ()
+) -> Iterator[Path]:
+    """A temporary folder to fill; its files appear in `target` when the block ends without error.
+
+    A new `target` appears in one rename. In an existing one the files are renamed into place, those
+    named in `last` at the end, other files stay, and an error on the way puts the old files back.
+
+    Args:
+        replaces: names of old files in `target` that go once the new ones are in place.
+
+    Raises:
+        CheckpointError: `target` is a file.
+    """
+    target = Path(target)
+    if target.exists() and not target.is_dir():
+        raise CheckpointError(f"A checkpoint must be saved to a folder: got the file {target}.")
+    exists = target.is_dir()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Inside an existing folder the staging area is on its filesystem even if it is a mount point.
+    staging = _temporary_name(target / "new" if exists else target)
+    staging.mkdir()
+    try:
+        yield staging
+        _flush_tree(staging)
+        if exists:
+            _move_in(staging, target, last=last)
+            _remove_replaced(target, replaces)
+        else:
+            os.replace(staging, target)
+            _flush(target.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+
+
+def _flush(path: Path) -> None:
+    """Push a file's bytes, or a folder's names, to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        _flush(path)
+    _flush(folder)
+
+
+def _move_in(staging: Path, target: Path, *, last: Collection[str]) -> None:
+    """Rename every staged file into `target`; on an error, undo what was done."""
+    fresh = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    fresh.sort(key=lambda name: str(name) in last)
+    backup = _temporary_name(target / "old")
+    backup.mkdir()
+    done: list[Path] = []
+    try:
+        for name in fresh:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            if (target / name).is_dir():
+                raise CheckpointError(f"A file must not take the place of a folder: {name}.")
+            if (target / name).exists() or (target / name).is_symlink():
+                (backup / name).parent.mkdir(parents=True, exist_ok=True)
+                _keep(target / name, backup / name)
+            done.append(name)
+            os.replace(staging / name, target / name)
+        _flush(target)
+    except BaseException:
+        for name in done:
+            if (backup / name).is_symlink() or (backup / name).exists():
+                os.replace(backup / name, target / name)
+            else:
+                (target / name).unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def _keep(old: Path, backup: Path) -> None:
+    """A second name for the old file, so that its own name never disappears."""
+    try:
+        os.link(old, backup, follow_symlinks=False)
+    except OSError:  # a filesystem without hard links
+        shutil.copy2(old, backup, follow_symlinks=False)
+
+
+def _remove_replaced(target: Path, replaces: Collection[str]) -> None:
+    for name in replaces:
+        (target / name).unlink(missing_ok=True)
+    if replaces:
+        _flush(target)

@@ -1,0 +1,164 @@
+"""A writer that fails half-way leaves the old content, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from distilbert.checkpoint import atomic
+from distilbert.checkpoint.atomic import atomic_file, atomic_folder
+from distilbert.errors import CheckpointError
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def disk_full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_appears_complete(tmp_path):
+    with atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        assert not (tmp_path / "a.txt").exists()
+    assert contents(tmp_path) == {"a.txt": "new"}
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == {"a.txt": "old"}
+
+
+def test_a_file_keeps_its_mode(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(0o600)
+    with atomic_file(path) as temporary:
+        temporary.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_file_has_the_usual_mode(tmp_path):
+    (tmp_path / "usual").write_text("")
+    with atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(CheckpointError, match="nothing was"),
+        atomic_file(tmp_path / "a.txt"),
+    ):
+        pass
+    with (
+        pytest.raises(CheckpointError, match="must not take the place of a folder"),
+        atomic_file(tmp_path),
+    ):
+        pass
+
+
+def test_a_new_folder_appears_complete(tmp_path):
+    target = tmp_path / "deep" / "model"
+    with atomic_folder(target) as staging:
+        (staging / "a.txt").write_text("1")
+        (staging / "sub").mkdir()
+        (staging / "sub" / "b.txt").write_text("2")
+        assert not target.exists()
+    assert contents(tmp_path) == {"deep/model/a.txt": "1", "deep/model/sub/b.txt": "2"}
+
+
+def test_other_files_of_an_existing_folder_survive(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "stale.txt").write_text("stale")
+    with atomic_folder(tmp_path, replaces=["stale.txt"], last=["a.txt"]) as staging:
+        (staging / "a.txt").write_text("new")
+        (staging / "sub").mkdir()
+        (staging / "sub" / "b.txt").write_text("2")
+        assert (tmp_path / "a.txt").read_text() == "old"
+    assert contents(tmp_path) == {"a.txt": "new", "mine.txt": "mine", "sub/b.txt": "2"}
+
+
+def test_an_error_leaves_no_new_folder(tmp_path):
+    target = tmp_path / "model"
+    with pytest.raises(OSError, match="No space"), atomic_folder(target) as staging:
+        (staging / "a.txt").write_text("half")
+        disk_full()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_an_error_while_renaming_puts_the_old_files_back(tmp_path, monkeypatch, fails_at):
+    (tmp_path / "a.txt").write_text("old a")
+    (tmp_path / "c.txt").write_text("old c")
+    before = contents(tmp_path)
+    real, calls = os.replace, []
+
+    def failing(source, target):
+        calls.append(target)
+        if len(calls) == fails_at:
+            disk_full()
+        real(source, target)
+
+    monkeypatch.setattr(atomic.os, "replace", failing)
+    with pytest.raises(OSError, match="No space"), atomic_folder(tmp_path) as staging:
+        for name in "abc":
+            (staging / f"{name}.txt").write_text("new")
+    assert contents(tmp_path) == before
+
+
+def test_a_disk_that_fills_while_flushing_leaves_the_old_files(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("old")
+    monkeypatch.setattr(atomic.os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space"), atomic_folder(tmp_path) as staging:
+        (staging / "a.txt").write_text("new")
+    with pytest.raises(OSError, match="No space"), atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert contents(tmp_path) == {"a.txt": "old"}
+
+
+def test_it_works_without_hard_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic.os, "link", disk_full)
+    (tmp_path / "a.txt").write_text("old")
+    with atomic_folder(tmp_path) as staging:
+        (staging / "a.txt").write_text("new")
+    assert contents(tmp_path) == {"a.txt": "new"}
+
+
+def test_a_link_is_replaced_and_its_target_kept(tmp_path):
+    (tmp_path / "blob").write_text("shared")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "a.txt").symlink_to(tmp_path / "blob")
+    with atomic_folder(folder) as staging:
+        (staging / "a.txt").write_text("new")
+    assert (tmp_path / "blob").read_text() == "shared"
+    assert (folder / "a.txt").read_text() == "new"
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(CheckpointError, match="must be saved to a folder"),
+        atomic_folder(tmp_path / "file"),
+    ):
+        pass
+    (tmp_path / "model" / "a").mkdir(parents=True)
+    with (
+        pytest.raises(CheckpointError, match="must not take the place of a folder: a"),
+        atomic_folder(tmp_path / "model") as staging,
+    ):
+        (staging / "a").write_text("x")
+    assert contents(tmp_path) == {"file": "x"}
