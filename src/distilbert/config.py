@@ -467,9 +467,8 @@ class DistilBertConfig:
         from distilbert.checkpoint.hub import resolve, take_hub_options
 
         options = take_hub_options(kwargs)
-        path = Path(pretrained_model_name_or_path)
+        path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
         if not path.is_file():
-            path = resolve(pretrained_model_name_or_path, want="config", **vars(options))
             path = path / CONFIG_NAME
         data = read_config_file(path)
         kind = data.get("model_type")

@@ -1,0 +1,172 @@
+"""`AutoConfig`, `AutoTokenizer` and the `AutoModel...` classes: from a source to the right class.
+
+The class follows from the model type and the head that is asked for, never from `architectures`.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import distilbert
+from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.checkpoint.spec import CLASS_NAMES
+from distilbert.config import CONFIG_NAME, DistilBertConfig, read_config_file
+from distilbert.errors import CheckpointError, InputError
+
+TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
+
+# Classes whose files hold the same WordPiece vocabulary ours reads.
+WORDPIECE_TOKENIZERS = ("DistilBertTokenizer", "BertTokenizer", "PreTrainedTokenizer")
+
+Source = str | PathLike[str]
+
+
+class _Auto:
+    """A class that only chooses another one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        name = type(self).__name__
+        raise CheckpointError(
+            f"`{name}` only chooses a class and has no instances: call `{name}.from_pretrained`."
+        )
+
+
+class AutoConfig(_Auto):
+    """Chooses the configuration class of a checkpoint."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Source, **kwargs: Any) -> Any:
+        """As `DistilBertConfig.from_pretrained`, but refuses other types of model.
+
+        Raises:
+            CheckpointError: the checkpoint's `model_type` is another one, or missing.
+        """
+        options = take_hub_options(kwargs)
+        path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
+        if not path.is_file():
+            path = path / CONFIG_NAME
+        kind = read_config_file(path).get("model_type")
+        if kind != DistilBertConfig.model_type:
+            do = (
+                "`distilbert convert` turns it into a DistilBERT checkpoint."
+                if kind == "bert"
+                else "If it is a DistilBERT after all, load it with `DistilBertConfig`."
+            )
+            raise CheckpointError(
+                f"`model_type` must be {DistilBertConfig.model_type!r}: {path} says {kind!r}. {do}"
+            )
+        found = DistilBertConfig.from_pretrained(path, **kwargs)
+        config = found[0] if isinstance(found, tuple) else found
+        config.name_or_path = str(pretrained_model_name_or_path)
+        return found
+
+
+class AutoTokenizer(_Auto):
+    """Chooses between the two tokenizer classes."""
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Source, *, use_fast: bool = True, **kwargs: Any
+    ) -> Any:
+        """The fast tokenizer, or the pure-Python one with `use_fast=False`.
+
+        Raises:
+            CheckpointError: nothing is there, or the folder names a tokenizer of another kind.
+        """
+        options = take_hub_options(kwargs)
+        folder = resolve(pretrained_model_name_or_path, want="tokenizer", **options.as_keywords())
+        name = _tokenizer_class(folder)
+        if name is not None and name.removesuffix("Fast") not in WORDPIECE_TOKENIZERS:
+            raise CheckpointError(
+                f"`tokenizer_class` must be a WordPiece tokenizer of BERT's kind: "
+                f"{folder} says {name!r}."
+            )
+        chosen = distilbert.DistilBertTokenizerFast if use_fast else distilbert.DistilBertTokenizer
+        return chosen.from_pretrained(folder, **kwargs)
+
+
+def _tokenizer_class(folder: Path) -> str | None:
+    for name in (TOKENIZER_CONFIG_NAME, CONFIG_NAME):
+        path = folder / name
+        if path.is_file():
+            found = read_config_file(path).get("tokenizer_class")
+            if found is not None:
+                return str(found)
+    return None
+
+
+class _AutoModel(_Auto):
+    """A model class of one framework and head. Children say which."""
+
+    head: ClassVar[str] = "base"
+    framework_prefix: ClassVar[str] = ""
+
+    @classmethod
+    def _model_class(cls) -> Any:
+        return getattr(distilbert, cls.framework_prefix + CLASS_NAMES[cls.head])
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Source | None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The model of this head; keywords as in the model class's own `from_pretrained`.
+
+        Raises:
+            CheckpointError: no checkpoint there, or one of another type of model.
+        """
+        if kwargs.get("config") is None and pretrained_model_name_or_path is not None:
+            hub = take_hub_options(dict(kwargs)).as_keywords()
+            kwargs.pop("config", None)
+            config, kwargs = AutoConfig.from_pretrained(
+                pretrained_model_name_or_path, return_unused_kwargs=True, **{**kwargs, **hub}
+            )
+            kwargs = {**kwargs, **hub, "config": config}
+        return cls._model_class().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: DistilBertConfig, **kwargs: Any) -> Any:
+        """A fresh model.
+
+        Raises:
+            InputError: `config` is not a DistilBertConfig.
+        """
+        if not isinstance(config, DistilBertConfig):
+            kind = type(config).__name__
+            raise InputError(f"`config` must be a DistilBertConfig: got a {kind}.")
+        return cls._model_class()(config, **kwargs)
+
+
+class AutoModel(_AutoModel):
+    """The base model, PyTorch."""
+
+
+class AutoModelForMaskedLM(_AutoModel):
+    """Masked language modelling, PyTorch."""
+
+    head = "masked_lm"
+
+
+class AutoModelForSequenceClassification(_AutoModel):
+    """Sequence classification, PyTorch."""
+
+    head = "sequence_classification"
+
+
+class AutoModelForMultipleChoice(_AutoModel):
+    """Multiple choice, PyTorch."""
+
+    head = "multiple_choice"
+
+
+class AutoModelForTokenClassification(_AutoModel):
+    """Token classification, PyTorch."""
+
+    head = "token_classification"
+
+
+class AutoModelForQuestionAnswering(_AutoModel):
+    """Extractive question answering, PyTorch."""
+
+    head = "question_answering"
