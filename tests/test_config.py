@@ -1,0 +1,221 @@
+"""DistilBertConfig: aliases, labels, JSON in and out, files of both transformers generations."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ActivationError, CheckpointError, ConfigError
+
+
+def test_defaults_are_those_of_distilbert_base():
+    config = DistilBertConfig()
+    assert (config.vocab_size, config.max_position_embeddings, config.dim) == (30522, 512, 768)
+    assert (config.n_layers, config.n_heads, config.hidden_dim) == (6, 12, 3072)
+    assert (config.num_labels, config.id2label) == (2, {0: "LABEL_0", 1: "LABEL_1"})
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("hidden_size", "dim"),
+        ("num_attention_heads", "n_heads"),
+        ("num_hidden_layers", "n_layers"),
+        ("sine_pos_embds", "sinusoidal_pos_embds"),
+    ],
+)
+def test_an_alias_reads_writes_and_wins_over_the_named_parameter(alias, name):
+    config = DistilBertConfig(**{name: 4, alias: 8})
+    assert getattr(config, name) == getattr(config, alias) == 8
+    setattr(config, alias, 16)
+    assert getattr(config, name) == 16
+    assert alias not in config.to_dict()
+
+
+def test_setting_another_number_of_labels_renames_them_and_the_same_number_does_not():
+    config = DistilBertConfig(id2label={"0": "no", "1": "yes"})
+    config.num_labels = 2
+    assert config.id2label == {0: "no", 1: "yes"}
+    assert config.label2id == {"no": 0, "yes": 1}
+    config.num_labels = 3
+    assert config.id2label == {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
+    assert config.label2id == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
+
+
+def test_a_label_map_beats_a_contradicting_number_with_a_warning():
+    with pytest.warns(UserWarning, match="`num_labels` is ignored"):
+        config = DistilBertConfig(id2label={0: "a", 1: "b", 2: "c"}, num_labels=7)
+    assert config.num_labels == 3
+
+
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"problem_type": "guessing"}, "`problem_type` must be one of regression"),
+        ({"id2label": ["a"]}, "`id2label` must be a dict: got list"),
+        ({"label2id": "a"}, "`label2id` must be a dict: got str"),
+        ({"num_labels": -1}, "`num_labels` must be a whole number >= 0: got -1"),
+        ({"torch_dtype": "float31"}, "`torch_dtype` must be one of float16"),
+    ],
+)
+def test_bad_values_are_refused_at_construction(keywords, text):
+    with pytest.raises(ConfigError, match=text) as caught:
+        DistilBertConfig(**keywords)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_every_broken_size_is_reported_at_once_when_a_model_is_built():
+    config = DistilBertConfig(dim=0, n_layers=-1, dropout=1.5, pad_token_id="x", num_labels=3)
+    with pytest.raises(ConfigError) as caught:
+        config.check_buildable("question_answering")
+    text = str(caught.value)
+    for name in ("`dim`", "`n_layers`", "`dropout`", "`pad_token_id`", "`num_labels`"):
+        assert name in text
+
+
+def test_heads_that_do_not_divide_the_width_are_refused_with_near_divisors():
+    with pytest.raises(ConfigError) as caught:
+        DistilBertConfig(n_heads=10).check_buildable()
+    assert str(caught.value) == (
+        "`n_heads` must divide `dim`: got n_heads=10, dim=768. Divisors near 10: 8, 12."
+    )
+
+
+def test_an_unknown_activation_is_a_key_error_with_a_readable_text():
+    with pytest.raises(KeyError) as caught:
+        DistilBertConfig(activation="gelo").check_buildable()
+    assert isinstance(caught.value, ActivationError)
+    assert str(caught.value).startswith("`activation` must be a callable or one of gelu")
+    DistilBertConfig(activation=abs).check_buildable()
+
+
+def test_recorded_constructor_cases_give_the_reference_attributes_and_json(golden):
+    cases = json.loads((golden / "config.json").read_text())["cases"]
+    assert len(cases) >= 7
+    for case in cases:
+        config = DistilBertConfig(**case["kwargs"])
+        for name, expected in case["attrs"].items():
+            got = getattr(config, name)
+            if isinstance(expected, dict):
+                expected, got = expected["__map__"], {str(key): got[key] for key in got}
+            assert got == expected, (case["kwargs"], name)
+        saved = json.loads(config.to_json_string())
+        del saved["transformers_version"]
+        assert saved == case["diff"]
+
+
+def test_a_saved_config_reloads_equal_with_unknown_keys_and_nested_values(tmp_path):
+    config = DistilBertConfig(
+        dim=32,
+        n_heads=4,
+        id2label={0: "no", 1: "yes", 2: "maybe"},
+        pruned_heads={"1": [0, 2]},
+        torch_dtype="bfloat16",
+        mood={"a": [1, 2]},
+        problem_type="multi_label_classification",
+    )
+    config.save_pretrained(tmp_path / "new")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["config.json"]
+    again = DistilBertConfig.from_pretrained(tmp_path / "new")
+    again.name_or_path = ""
+    assert again == config
+    assert again.mood == {"a": [1, 2]}
+    assert again.pruned_heads == {1: [0, 2]}
+    assert again.dtype_name == "bfloat16"
+    text = (tmp_path / "new" / "config.json").read_text()
+    assert text.endswith("}\n")
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_a_file_of_transformers_5_gives_its_dtype(tmp_path):
+    data = {"model_type": "distilbert", "dtype": "float16", "dim": 48, "transformers_version": "5"}
+    (tmp_path / "config.json").write_text(json.dumps(data))
+    config = DistilBertConfig.from_pretrained(tmp_path)
+    assert (config.dtype_name, config.dim) == ("float16", 48)
+    assert json.loads(config.to_json_string())["torch_dtype"] == "float16"
+    assert "dtype" not in config.to_dict()
+
+
+def test_the_torch_dtype_attribute_is_the_framework_object_and_plain_data_is_its_name():
+    import torch
+
+    config = DistilBertConfig(torch_dtype=torch.float16)
+    assert config.torch_dtype is config.dtype is torch.float16
+    assert config.to_dict()["torch_dtype"] == "float16"
+    config.dtype = "float32"
+    assert config.torch_dtype is torch.float32
+    config.torch_dtype = None
+    assert config.torch_dtype is None
+
+
+def test_overrides_apply_to_known_attributes_and_others_come_back():
+    data = {"dim": 32, "n_heads": 4}
+    config, unused = DistilBertConfig.from_dict(
+        data, dropout=0.3, num_labels=5, cheese=1, torch_dtype="float16", return_unused_kwargs=True
+    )
+    assert (config.dropout, config.num_labels, config.dtype_name) == (0.3, 5, "float16")
+    assert unused == {"cheese": 1, "torch_dtype": "float16"}
+    assert not hasattr(DistilBertConfig.from_dict(data, cheese=1), "cheese")
+    with pytest.raises(ConfigError, match="`num_labels` must equal the length of `id2label`"):
+        DistilBertConfig.from_dict(data, id2label={0: "a"}, num_labels=2)
+
+
+def test_overrides_of_maps_get_whole_number_keys_and_are_checked():
+    config = DistilBertConfig.from_dict({}, pruned_heads={"0": (1,)}, id2label={"0": "a"})
+    assert (config.pruned_heads, config.id2label) == ({0: [1]}, {0: "a"})
+    with pytest.raises(ConfigError, match="`problem_type` must be"):
+        config.update({"problem_type": "x"})
+
+
+def test_attention_choice_is_kept_but_never_saved():
+    config = DistilBertConfig.from_dict({}, attn_implementation="eager")
+    assert config._attn_implementation == "eager"
+    assert "eager" not in config.to_json_string(use_diff=False)
+
+
+def test_missing_and_broken_files_are_os_errors_that_name_the_file(tmp_path):
+    with pytest.raises(CheckpointError, match="found none at"):
+        DistilBertConfig.from_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    for content in (b"{", b"\xff\xfe\x00", b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(OSError, match="must be a JSON file"):
+            DistilBertConfig.from_pretrained(tmp_path)
+    path.write_text("[1]")
+    with pytest.raises(OSError, match="must be a JSON object"):
+        DistilBertConfig.from_json_file(path)
+    with pytest.raises(OSError, match="`save_directory` must be a folder"):
+        DistilBertConfig().save_pretrained(path)
+
+
+def test_a_config_of_another_model_type_loads_with_a_warning(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": 64}')
+    with pytest.warns(UserWarning, match="type 'bert'"):
+        config = DistilBertConfig.from_pretrained(tmp_path)
+    assert config.dim == 64
+
+
+def test_a_callable_activation_works_until_it_has_to_be_saved():
+    config = DistilBertConfig(activation=abs)
+    assert "built-in function abs" in repr(config)
+    with pytest.raises(ConfigError, match="plain data only: got activation"):
+        config.to_json_string()
+
+
+def test_configs_copy_pickle_and_compare():
+    config = DistilBertConfig(dim=32, n_heads=4, extra="kept", pruned_heads={0: [1]})
+    for again in (copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert again == config
+    again.pruned_heads[0].append(2)
+    assert again != config
+    assert config != "config"
+    assert repr(config).startswith("DistilBertConfig {\n")
+
+
+def test_reading_an_attribute_that_does_not_exist_names_it():
+    with pytest.raises(AttributeError, match="has no attribute `dims`"):
+        _ = DistilBertConfig().dims

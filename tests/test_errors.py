@@ -1,0 +1,40 @@
+"""Errors are caught under the built-in types users of the reference page know."""
+
+from __future__ import annotations
+
+import pytest
+
+from distilbert import errors
+
+PARENTS = {
+    "ConfigError": (ValueError,),
+    "InputError": (ValueError,),
+    "TokenIdError": (ValueError, IndexError),
+    "ActivationError": (KeyError, ValueError),
+    "CheckpointError": (OSError,),
+    "HubError": (OSError, errors.CheckpointError),
+    "WeightMismatchError": (RuntimeError, ValueError),
+    "MissingDependencyError": (ImportError,),
+}
+
+
+@pytest.mark.parametrize("name", PARENTS)
+def test_each_error_is_a_distilbert_error_and_its_built_in_parents(name):
+    error = getattr(errors, name)("The rule: got this.")
+    assert isinstance(error, errors.DistilBertError)
+    for parent in PARENTS[name]:
+        assert isinstance(error, parent)
+    assert str(error) == "The rule: got this."
+
+
+def test_every_error_of_the_module_is_in_the_table():
+    found = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.DistilBertError)
+    }
+    assert found == {*PARENTS, "DistilBertError"}
+
+
+def test_an_error_without_a_text_prints_as_nothing():
+    assert str(errors.DistilBertError()) == ""

@@ -1,0 +1,38 @@
+"""Optional packages: the module, or the command that installs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from distilbert import _lazy
+from distilbert.errors import MissingDependencyError
+
+
+def test_an_installed_package_is_returned():
+    assert _lazy.require("json", "read JSON") is json
+    assert _lazy.is_available("json")
+
+
+def test_a_missing_package_is_named_with_purpose_and_command(monkeypatch):
+    monkeypatch.setitem(_lazy.INSTALL, "no_such_package", "pip install 'distilbert[none]'")
+    with pytest.raises(MissingDependencyError) as caught:
+        _lazy.require("no_such_package", "read dreams")
+    assert str(caught.value) == (
+        "The package `no_such_package` is needed to read dreams, but it is not installed: "
+        "pip install 'distilbert[none]'"
+    )
+    assert not _lazy.is_available("no_such_package")
+    with pytest.raises(MissingDependencyError, match="pip install other_package"):
+        _lazy.require("other_package", "x")
+
+
+def test_a_broken_installed_package_shows_its_own_error(tmp_path, monkeypatch):
+    (tmp_path / "half_installed.py").write_text("import its_missing_part\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="its_missing_part") as caught:
+        _lazy.require("half_installed", "x")
+    assert not isinstance(caught.value, MissingDependencyError)
+    sys.modules.pop("half_installed", None)
