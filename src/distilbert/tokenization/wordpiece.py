@@ -1,0 +1,244 @@
+"""Text to pieces in pure Python: the whole text side of `DistilBertTokenizer`.
+
+The unit of work is the chunk, cleaned text between two spaces: what becomes of it depends on
+nothing around it, so each distinct chunk is analysed once and remembered. Knows nothing of
+templates, truncation, padding and files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import NamedTuple
+
+from distilbert.errors import InputError
+from distilbert.tokenization import normalize
+from distilbert.tokenization.added import AddedTokenLike, AddedTokens, ids_by_content, pattern_of
+from distilbert.tokenization.memo import Memo
+
+MAX_WORD_LENGTH = 100  # characters; longer words are unknown (as in BERT)
+CHUNK_LIMIT = 1 << 15  # remembered chunks; about 20 MB of ordinary words
+LONGEST_REMEMBERED = 64  # characters; longer chunks hardly ever come back
+CONTINUATION = "##"
+
+_BLACK = re.compile(r"\S+")
+
+
+class TextPieces:
+    """The pieces of one text: `offsets` are characters of the given text, `words` count from 0."""
+
+    __slots__ = ("ids", "offsets", "tokens", "words")
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.tokens: list[str] = []
+        self.offsets: list[tuple[int, int]] = []
+        self.words: list[int] = []
+
+
+class Chunk(NamedTuple):
+    """The pieces of one chunk: `spans` are characters of the chunk, `words` count from 0."""
+
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    words: tuple[int, ...]
+
+
+class WordPieceEngine:
+    """Spec 11.2 "Slow" for one vocabulary and one set of options; immutable, shared by threads.
+
+    Args:
+        vocab: the lines of `vocab.txt`, without added tokens.
+        never_split: words that stay whole and get no WordPiece. The text is lower-cased before
+            they are looked up, so with `do_lower_case` an entry with capitals never matches.
+        special_tokens: all special tokens; lower-casing spares them.
+        added_tokens: id to token (`added_tokens_decoder`), special ones included.
+
+    Raises:
+        InputError: neither `vocab` nor `added_tokens` knows `unk_token`.
+    """
+
+    def __init__(
+        self,
+        vocab: Mapping[str, int],
+        *,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        do_basic_tokenize: bool = True,
+        never_split: Collection[str] = (),
+        unk_token: str = "[UNK]",
+        special_tokens: Collection[str] = (),
+        added_tokens: Mapping[int, AddedTokenLike] | None = None,
+    ) -> None:
+        added_tokens = added_tokens or {}
+        self._vocab = vocab
+        self._added_ids = ids_by_content(added_tokens)
+        self._unknown = unk_token
+        if unk_token not in vocab and unk_token not in self._added_ids:
+            raise InputError(
+                f"`unk_token` must be in the vocabulary: got {unk_token!r}, which is not among its "
+                f"{len(vocab)} tokens, pass the unknown token that this vocabulary uses."
+            )
+        self._basic = do_basic_tokenize
+        self._lower = do_lower_case and do_basic_tokenize
+        self._strip = do_lower_case if strip_accents is None else strip_accents
+        isolate = tokenize_chinese_chars
+        self._table = normalize.CLEAN_AND_ISOLATE if isolate else normalize.CLEAN
+        self._never_split = frozenset(never_split) if do_basic_tokenize else frozenset()
+        self._whole = self._never_split | frozenset(special_tokens)
+        self._longest = max(map(len, vocab), default=0)
+        self._added = AddedTokens(added_tokens.values())
+        spared = [t.content for t in added_tokens.values() if t.normalized and not t.special]
+        self._spared = pattern_of([*special_tokens, *spared])
+        self._chunks: Memo[str, Chunk] = Memo(
+            self._analyse, limit=CHUNK_LIMIT, worth=lambda chunk: len(chunk) <= LONGEST_REMEMBERED
+        )
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of the pieces of `text`, without special tokens around them."""
+        return list(chain.from_iterable(map(_IDS, self._walk(text))))
+
+    def tokens(self, text: str) -> list[str]:
+        """The pieces of `text`."""
+        return list(chain.from_iterable(map(_TOKENS, self._walk(text))))
+
+    def pieces(self, text: str) -> TextPieces:
+        """Pieces with character offsets and word numbers (those of `tokenizers`)."""
+        lowered, origins = self._lower_aligned(text)
+        result = TextPieces()
+        n_words = 0
+        for start, end, token in self._added.split(lowered):
+            if token is not None:
+                result.ids.append(self._added_ids[token])
+                result.tokens.append(token)
+                result.offsets.append((origins[start], origins[end - 1] + 1))
+                result.words.append(n_words)
+                n_words += 1
+                continue
+            n_words = self._append_plain(lowered[start:end], origins[start:end], n_words, result)
+        return result
+
+    def _append_plain(
+        self, text: str, origins: Sequence[int], n_words: int, result: TextPieces
+    ) -> int:
+        """Append the pieces of text without added tokens; returns the new number of words."""
+        cleaned = text.translate(self._table) if self._basic else text
+        if cleaned != text:
+            places = normalize.clean_origins(text, cleaned, self._table)
+            origins = [origins[place] for place in places]
+        for match in _BLACK.finditer(cleaned):
+            chunk = self._chunks[match.group()]
+            if not chunk.ids:
+                continue
+            at = match.start()
+            result.ids += chunk.ids
+            result.tokens += chunk.tokens
+            result.offsets += [
+                (origins[at + start], origins[at + end - 1] + 1) for start, end in chunk.spans
+            ]
+            result.words += [n_words + word for word in chunk.words]
+            n_words += chunk.words[-1] + 1
+        return n_words
+
+    def _walk(self, text: str) -> Iterator[Chunk]:
+        """The chunks of `text`; an added token comes as a chunk of its own."""
+        lowered = self._lower_case(text) if self._lower else text
+        for start, end, token in self._added.split(lowered):
+            if token is not None:
+                yield Chunk((self._added_ids[token],), (token,), (), ())
+                continue
+            plain = lowered[start:end]
+            cleaned = plain.translate(self._table) if self._basic else plain
+            yield from map(self._chunks.__getitem__, cleaned.split())
+
+    def _lower_case(self, text: str) -> str:
+        if self._spared is None or not self._spared.search(text):
+            return normalize.lower(text)
+        parts = self._spared.split(text)  # plain text at even, spared tokens at odd places
+        parts[::2] = map(normalize.lower, parts[::2])
+        return "".join(parts)
+
+    def _lower_aligned(self, text: str) -> tuple[str, Sequence[int]]:
+        if not self._lower:
+            return text, range(len(text))
+        lowered = self._lower_case(text)
+        if len(lowered) == len(text) or self._spared is None:
+            return lowered, normalize.lower_origins(text, lowered)
+        origins: list[int] = []
+        begin = 0
+        for place, part in enumerate(self._spared.split(text)):
+            result = part if place % 2 else normalize.lower(part)
+            origins += [begin + index for index in normalize.lower_origins(part, result)]
+            begin += len(part)
+        return lowered, origins
+
+    def _analyse(self, chunk: str) -> Chunk:
+        """All that follows the split at spaces, for one chunk of cleaned, lower-cased text."""
+        text, starts, ends = self._normalize(chunk)
+        pieces: list[tuple[int, str, tuple[int, int], int]] = []
+        for number, (begin, word) in enumerate(self._split_punctuation(text)):
+            for token, start, end in self._word_pieces(word):
+                span = (starts[begin + start], ends[begin + end - 1])
+                pieces.append((self._id(token), token, span, number))
+        return Chunk(*zip(*pieces, strict=True)) if pieces else Chunk((), (), (), ())
+
+    def _normalize(self, chunk: str) -> normalize.Aligned:
+        if chunk.isascii() or not self._basic:
+            return normalize.unchanged(chunk)
+        composed = normalize.compose(chunk)
+        if not self._strip or composed.text in self._whole:
+            return composed
+        return normalize.strip_accents(chunk)  # the same as stripping the composed text
+
+    def _split_punctuation(self, text: str) -> Iterator[tuple[int, str]]:
+        """The words of a chunk with their places; each punctuation mark is a word."""
+        if not self._basic or text in self._whole:
+            yield 0, text
+            return
+        begin = 0
+        for place, char in enumerate(text):
+            if normalize.PUNCTUATION[char]:
+                if begin < place:
+                    yield begin, text[begin:place]
+                yield place, char
+                begin = place + 1
+        if begin < len(text):
+            yield begin, text[begin:]
+
+    def _word_pieces(self, word: str) -> list[tuple[str, int, int]]:
+        """Greedy longest match from the left: (token, start, end) for each piece of `word`."""
+        whole = [(word, 0, len(word))]
+        if word in self._never_split:
+            return whole
+        unknown = [(self._unknown, 0, len(word))]
+        if len(word) > MAX_WORD_LENGTH:
+            return unknown
+        if word in self._vocab:
+            return whole
+        pieces: list[tuple[str, int, int]] = []
+        start = 0
+        while start < len(word):
+            prefix = CONTINUATION if start else ""
+            for end in range(min(len(word), start + self._longest), start, -1):
+                token = prefix + word[start:end]
+                if token in self._vocab:
+                    pieces.append((token, start, end))
+                    start = end
+                    break
+            else:
+                return unknown
+        return pieces
+
+    def _id(self, token: str) -> int:
+        for ids in (self._added_ids, self._vocab):
+            if token in ids:
+                return ids[token]
+        return self._id(self._unknown)
+
+
+_IDS = attrgetter("ids")
+_TOKENS = attrgetter("tokens")
