@@ -1,0 +1,97 @@
+"""The losses of the five heads: logits and labels in, one scalar out.
+
+Labels of any integer type are accepted. Nothing here writes to the config.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from distilbert.errors import InputError
+
+# Positions with this label take no part in a loss; PyTorch's own default.
+IGNORED_LABEL = -100
+
+
+def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over all tokens whose label is not -100; nan when every label is -100.
+
+    Args:
+        logits: (B, S, N), or (B, S, V) for masked language modelling.
+        labels: integers (B, S).
+    """
+    return F.cross_entropy(logits.flatten(0, -2), labels.reshape(-1).long())
+
+
+def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over the choices.
+
+    Args:
+        logits: (B, C).
+        labels: integers (B,).
+    """
+    return F.cross_entropy(logits, labels.reshape(-1).long())
+
+
+def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:
+    """The loss of sequence classification.
+
+    Args:
+        logits: (B, N).
+        labels: (B,) or (B, 1) class numbers; (B, N) floats for several labels at once; (B,), (B, 1)
+            or (B, N) values for regression.
+        problem_type: one of `distilbert.config.PROBLEM_TYPES`. None decides from this call alone:
+            one label is regression, integers are classes, anything else several labels at once.
+
+    Raises:
+        InputError: logits and labels have shapes that do not belong together.
+    """
+    if problem_type is None:
+        problem_type = _problem_type(logits, labels)
+    if problem_type == "single_label_classification":
+        if labels.numel() != len(logits):
+            raise _shape_error(logits, labels, "one class number per row; for several, floats")
+        return F.cross_entropy(logits, labels.reshape(-1).long())
+    if problem_type == "regression" and logits.shape[-1] == 1 and labels.numel() == len(logits):
+        labels = labels.reshape(logits.shape)
+    if labels.shape != logits.shape:  # would broadcast to a wrong loss
+        raise _shape_error(logits, labels, "one value per logit")
+    loss = F.mse_loss if problem_type == "regression" else F.binary_cross_entropy_with_logits
+    return loss(logits, labels.to(logits.dtype))
+
+
+def _problem_type(logits: Tensor, labels: Tensor) -> str:
+    if logits.shape[-1] == 1:
+        return "regression"
+    if labels.dtype == torch.bool or labels.is_floating_point():
+        return "multi_label_classification"
+    return "single_label_classification"
+
+
+def _shape_error(logits: Tensor, labels: Tensor, need: str) -> InputError:
+    return InputError(
+        f"`labels` must hold {need}: got labels {tuple(labels.shape)} of {labels.dtype} for logits "
+        f"{tuple(logits.shape)}."
+    )
+
+
+def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """The mean of the losses of start and end positions.
+
+    A negative position counts as 0; one outside the sequence takes no part. A side on which no
+    position takes part contributes 0 (the reference: nan).
+
+    Args:
+        start_logits, end_logits: (B, S).
+        starts, ends: integers (B,) or (B, 1).
+    """
+    return (_position_loss(start_logits, starts) + _position_loss(end_logits, ends)) / 2
+
+
+def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
+    length = logits.shape[1]
+    positions = positions.reshape(-1).long().clamp(0, length)  # (B,)
+    total = F.cross_entropy(logits, positions, ignore_index=length, reduction="sum")
+    return total / (positions != length).sum().clamp(min=1)

@@ -1,0 +1,271 @@
+"""The DistilBERT encoder: embeddings, blocks of attention and feed-forward, and the base model.
+
+Parameter names are those of `distilbert.checkpoint.spec`. Loading, saving and resizing are in
+`pretrained.py`; how attention is computed is in `attention.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from distilbert.checkpoint.spec import attention_width
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError, TokenIdError
+from distilbert.outputs import BaseModelOutput
+from distilbert.torch.activations import activation_function
+from distilbert.torch.attention import attend, check_implementation
+from distilbert.torch.pretrained import PreTrainedModel, no_values
+
+logger = logging.getLogger(__name__)
+
+LAYER_NORM_EPS = 1e-12  # as in BERT's first release
+
+
+class Embeddings(nn.Module):
+    """Word plus position embeddings, normalised. There are no token types."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        pad = config.pad_token_id
+        self.word_embeddings = nn.Embedding(
+            config.vocab_size,
+            config.dim,
+            padding_idx=pad if pad is not None and pad < config.vocab_size else None,
+        )
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
+        if config.sinusoidal_pos_embds:
+            self.position_embeddings.weight.requires_grad_(False)
+        self.LayerNorm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, input_ids: Tensor | None, inputs_embeds: Tensor | None = None) -> Tensor:
+        """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
+
+        Raises:
+            InputError: both or neither are given.
+            TokenIdError: the sequence is longer than the position table.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            got = "neither" if input_ids is None else "both"
+            raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
+        words = inputs_embeds if input_ids is None else self.word_embeddings(input_ids)
+        length, longest = words.shape[1], self.position_embeddings.num_embeddings
+        if length > longest:
+            raise TokenIdError(
+                f"A sequence must not be longer than `max_position_embeddings`: got {length} "
+                f"tokens, at most {longest}. Truncate or split the text, or call "
+                f"`resize_position_embeddings`."
+            )
+        positions = torch.arange(length, device=words.device)
+        x = words + self.position_embeddings(positions)  # (B, S, D)
+        return self.dropout(self.LayerNorm(x))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention of one block; `config.pruned_heads` are left out."""
+
+    def __init__(self, config: DistilBertConfig, layer: int) -> None:
+        super().__init__()
+        width = attention_width(config, layer)
+        self.head_size = config.dim // config.n_heads
+        self.n_heads = width // self.head_size
+        self.dim = width
+        self.pruned_heads = set(config.pruned_heads.get(layer, ()))
+        self.implementation = check_implementation(config._attn_implementation)
+        self.dropout = nn.Dropout(config.attention_dropout)
+        self.q_lin = nn.Linear(config.dim, width)
+        self.k_lin = nn.Linear(config.dim, width)
+        self.v_lin = nn.Linear(config.dim, width)
+        self.out_lin = nn.Linear(width, config.dim)
+
+    def forward(
+        self,
+        x: Tensor,
+        visible: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        output_attentions: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend within x (B, S, D); returns (B, S, D) and the probabilities or None."""
+        context, probabilities = attend(
+            self._split(self.q_lin(x)),
+            self._split(self.k_lin(x)),
+            self._split(self.v_lin(x)),
+            visible=visible,
+            head_mask=head_mask,
+            dropout=self.dropout.p if self.training else 0.0,
+            implementation=self.implementation,
+            return_probabilities=output_attentions,
+        )
+        return self.out_lin(context.transpose(1, 2).flatten(2)), probabilities  # (B, S, D)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.n_heads, self.head_size)).transpose(1, 2)  # (B, H, S, K)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with an activation between; `chunk_size` positions at a time."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.chunk_size = config.chunk_size_feed_forward
+        self.dropout = nn.Dropout(config.dropout)
+        self.lin1 = nn.Linear(config.dim, config.hidden_dim)
+        self.lin2 = nn.Linear(config.hidden_dim, config.dim)
+        self.activation = activation_function(config.activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform every position of x (B, S, D) on its own."""
+        if not self.chunk_size:
+            return self._transform(x)
+        # The last chunk may be shorter: any length works, unlike in the reference.
+        return torch.cat([self._transform(part) for part in x.split(self.chunk_size, 1)], 1)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        return self.dropout(self.lin2(self.activation(self.lin1(x))))  # D -> F -> D
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each added to its input and then normalised."""
+
+    def __init__(self, config: DistilBertConfig, layer: int) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config, layer)
+        self.sa_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+        self.ffn = FeedForward(config)
+        self.output_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+
+    def forward(
+        self,
+        x: Tensor,
+        visible: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        output_attentions: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None."""
+        attended, probabilities = self.attention(x, visible, head_mask, output_attentions)
+        x = self.sa_layer_norm(attended + x)
+        return self.output_layer_norm(self.ffn(x) + x), probabilities
+
+
+class Transformer(nn.Module):
+    """The blocks, one after the other."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
+        self.gradient_checkpointing = False
+        self.checkpoint_options: dict[str, Any] = {}
+
+    def forward(
+        self,
+        x: Tensor,
+        visible: Tensor | None,
+        head_mask: list[Tensor | None] | Tensor,
+        output_attentions: bool,
+        output_hidden_states: bool,
+    ) -> BaseModelOutput:
+        """All blocks over x (B, S, D)."""
+        hidden_states = [x]
+        attentions: list[Tensor | None] = []
+        for index, block in enumerate(self.layer):
+            arguments = (x, visible, head_mask[index], output_attentions)
+            if self.gradient_checkpointing and self.training:
+                x, probabilities = checkpoint(block, *arguments, **self.checkpoint_options)
+            else:
+                x, probabilities = block(*arguments)
+            hidden_states.append(x)
+            attentions.append(probabilities)
+        return BaseModelOutput(
+            last_hidden_state=x,
+            hidden_states=tuple(hidden_states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+
+class DistilBertModel(PreTrainedModel):
+    """The bare encoder: token ids in, one vector per token out."""
+
+    head = "base"
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__(config)
+        with no_values():
+            self.embeddings = Embeddings(config)
+            self.transformer = Transformer(config)
+        self.give_values()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> BaseModelOutput | tuple[Any, ...]:
+        """Encode a batch.
+
+        Args:
+            input_ids: integers (B, S).
+            attention_mask: (B, S), any numeric type; 0 hides a token, any other value shows it.
+            head_mask: (H,) or (L, H) factors of the attention probabilities.
+            inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
+            output_attentions, output_hidden_states, return_dict: None follows the config.
+
+        Raises:
+            InputError: ids and embeddings together, or neither; a mask of another size.
+            TokenIdError: the sequence is too long. An id outside the vocabulary is an IndexError.
+        """
+        config = self.config
+        if output_attentions is None:
+            output_attentions = config.output_attentions
+        if output_hidden_states is None:
+            output_hidden_states = config.output_hidden_states
+        if attention_mask is None and input_ids is not None:
+            _note_unmasked_padding(input_ids, config.pad_token_id)
+        x = self.embeddings(input_ids, inputs_embeds)
+        output = self.transformer(
+            x,
+            _visible_keys(attention_mask, x),
+            self.get_head_mask(head_mask, config.n_layers),
+            output_attentions,
+            output_hidden_states,
+        )
+        return self.returned(output, return_dict)
+
+
+def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
+    if attention_mask is None:
+        return None
+    rows, length = x.shape[:2]
+    if not torch.jit.is_tracing() and attention_mask.numel() != rows * length:
+        raise InputError(
+            f"`attention_mask` must have one value per token: got {tuple(attention_mask.shape)} "
+            f"for {rows} sequences of {length} tokens."
+        )
+    return (attention_mask != 0).reshape(rows, 1, 1, length).to(x.device)
+
+
+def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
+    """Warn once per process; silent where looking at the values would break a graph."""
+    if pad_token_id is None or _warn_of_padding.cache_info().currsize or input_ids.is_meta:
+        return
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    if bool((input_ids == pad_token_id).any()):
+        _warn_of_padding()
+
+
+@functools.cache
+def _warn_of_padding() -> None:
+    logger.warning(
+        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
+        "in attention. Pass the mask the tokenizer returns."
+    )

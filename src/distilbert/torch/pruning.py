@@ -1,0 +1,61 @@
+"""Removing attention heads from a model. Head numbers always mean the unpruned model's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbert.torch.model import Block, SelfAttention, Transformer
+
+
+def prune_heads(
+    transformer: Transformer,
+    config: DistilBertConfig,
+    heads_to_prune: Mapping[int, Iterable[int]],
+) -> None:
+    """Remove heads from the layers and note them in `config.pruned_heads`.
+
+    Raises:
+        InputError: a layer or head that the model never had; nothing is pruned then.
+    """
+    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
+    for layer, heads in wanted.items():
+        if not 0 <= layer < config.n_layers or not heads <= set(range(config.n_heads)):
+            raise InputError(
+                f"`heads_to_prune` must name layers below {config.n_layers} and heads below "
+                f"{config.n_heads}: got layer {layer}, heads {sorted(heads)}."
+            )
+    for layer, heads in wanted.items():
+        attention = cast("Block", transformer.layer[layer]).attention
+        _prune_layer(attention, heads, config.n_heads)
+        config.pruned_heads[layer] = sorted(attention.pruned_heads)
+
+
+def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> None:
+    present = [head for head in range(n_original) if head not in attention.pruned_heads]
+    keep = [place for place, head in enumerate(present) if head not in heads]
+    if len(keep) == len(present):
+        return
+    size = attention.head_size
+    rows = torch.tensor([place * size + i for place in keep for i in range(size)], dtype=torch.long)
+    for linear in (attention.q_lin, attention.k_lin, attention.v_lin):
+        linear.weight = _kept(linear.weight, rows, dim=0)
+        linear.bias = _kept(linear.bias, rows, dim=0)
+        linear.out_features = len(rows)
+    attention.out_lin.weight = _kept(attention.out_lin.weight, rows, dim=1)
+    attention.out_lin.in_features = len(rows)
+    attention.n_heads = len(keep)
+    attention.dim = len(rows)
+    attention.pruned_heads |= heads
+
+
+def _kept(old: Tensor, index: Tensor, *, dim: int) -> nn.Parameter:
+    kept = old.detach().index_select(dim, index.to(old.device))
+    return nn.Parameter(kept, requires_grad=old.requires_grad)

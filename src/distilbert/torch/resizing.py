@@ -1,0 +1,106 @@
+"""Changing the number of words or positions of a model that has weights."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+from distilbert.torch.weights import fresh_arrays, to_tensor
+
+if TYPE_CHECKING:
+    from distilbert.torch.pretrained import PreTrainedModel
+
+
+def resize_token_embeddings(
+    model: PreTrainedModel, new_num_tokens: int | None, pad_to_multiple_of: int | None
+) -> nn.Embedding:
+    """Give the model `new_num_tokens` words, rounded up; None keeps the number.
+
+    Raises:
+        InputError: a size that is not a positive whole number.
+    """
+    embedding = model.get_input_embeddings()
+    old_size = embedding.num_embeddings
+    size = old_size if new_num_tokens is None else _positive("new_num_tokens", new_num_tokens)
+    if pad_to_multiple_of is not None:
+        multiple = _positive("pad_to_multiple_of", pad_to_multiple_of)
+        size = -(-size // multiple) * multiple
+    if size == old_size:
+        return embedding
+    config = copy.deepcopy(model.config)
+    config.vocab_size = size
+    _resize_rows(embedding, size, config, name=WORD_EMBEDDINGS)
+    embedding.num_embeddings = size
+    if embedding.padding_idx is not None and embedding.padding_idx >= size:
+        embedding.padding_idx = None
+    projector = model.get_output_embeddings()
+    if projector is not None:
+        _resize_projector(projector, size, config)
+    model.config.vocab_size = size
+    model.tie_weights()
+    return embedding
+
+
+def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddings: int) -> None:
+    """Give the model that many positions; sinusoidal ones are computed, learned ones appended.
+
+    Raises:
+        InputError: a size that is not a positive whole number.
+    """
+    size = _positive("new_num_position_embeddings", new_num_position_embeddings)
+    embedding = model.get_position_embeddings()
+    if size == embedding.num_embeddings:
+        return
+    config = copy.deepcopy(model.config)
+    config.max_position_embeddings = size
+    if config.sinusoidal_pos_embds:
+        table = torch.from_numpy(sinusoid_table(size, config.dim)).to(embedding.weight)
+        embedding.weight = nn.Parameter(table, requires_grad=embedding.weight.requires_grad)
+    else:
+        _resize_rows(embedding, size, config, name=POSITION_EMBEDDINGS)
+    embedding.num_embeddings = size
+    model.config.max_position_embeddings = size
+
+
+def _positive(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
+    return value
+
+
+def _resize_rows(
+    layer: nn.Embedding | nn.Linear, size: int, config: DistilBertConfig, *, name: str
+) -> None:
+    """Keep the first rows of the weight; append fresh rows of the parameter `name`."""
+    old = layer.weight
+    rows = old.detach()[:size].clone()
+    if size > len(old):
+        head = "masked_lm" if name == TIED_PROJECTOR else "base"
+        fresh = fresh_arrays(config, head, seed=None, names=[name])[name]
+        rows = torch.cat([rows, to_tensor(fresh)[len(old) :].to(old)])
+    layer.weight = nn.Parameter(rows, requires_grad=old.requires_grad)
+
+
+def _resize_projector(projector: nn.Linear, size: int, config: DistilBertConfig) -> None:
+    if not config.tie_word_embeddings:  # a tied weight follows in `tie_weights`
+        _resize_rows(projector, size, config, name=TIED_PROJECTOR)
+    fit_bias(projector, size)
+    projector.out_features = size
+
+
+def fit_bias(projector: nn.Linear, size: int) -> None:
+    """Cut the bias of the projection to `size` entries, or fill it up with zeros."""
+    old = projector.bias
+    if old is None or len(old) == size:
+        return
+    bias = old.new_zeros(size)
+    kept = min(size, len(old))
+    bias[:kept] = old.detach()[:kept]
+    projector.bias = nn.Parameter(bias, requires_grad=old.requires_grad)

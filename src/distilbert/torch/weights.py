@@ -1,0 +1,90 @@
+"""NumPy arrays to parameters and back, without copying where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ConfigError
+
+
+def to_tensor(array: np.ndarray) -> Tensor:
+    """A tensor over the memory of `array`; copied only where PyTorch could not write to it."""
+    if array.dtype == ml_dtypes.bfloat16:  # NumPy has no such type: the bits travel as integers
+        return to_tensor(array.view(np.int16)).view(torch.bfloat16)
+    if not (array.flags.writeable and array.flags.aligned and array.dtype.isnative):
+        array = array.astype(array.dtype.newbyteorder("="))
+    return torch.from_numpy(array)
+
+
+def to_array(tensor: Tensor) -> np.ndarray:
+    """An array with the values of `tensor`, over its memory when it lies on the CPU."""
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def assign(
+    model: nn.Module,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> None:
+    """Make the arrays the parameters of `model`, replacing the ones of these names.
+
+    An array that already has the dtype and lies on the device becomes the parameter itself. A file
+    behind it (memory-mapped, copy on write) is read page by page as the model is used, and never
+    changed.
+    """
+    for name, array in arrays.items():
+        owner, _, leaf = name.rpartition(".")
+        module = model.get_submodule(owner)
+        old = module.get_parameter(leaf)
+        tensor = to_tensor(array).to(device=device, dtype=dtype).contiguous()
+        setattr(module, leaf, nn.Parameter(tensor, requires_grad=old.requires_grad))
+
+
+def fresh_arrays(
+    config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Fresh weights; without a seed, one is drawn from PyTorch's default generator."""
+    if seed is None:
+        seed = int(torch.randint(2**31, (), device="cpu"))
+    return fresh_weights(config, head, seed, names=None if names is None else set(names))
+
+
+def floating_dtype(
+    torch_dtype: torch.dtype | str | None,
+    *,
+    config: DistilBertConfig,
+    arrays: Mapping[str, np.ndarray],
+) -> torch.dtype:
+    """The dtype a model is loaded in.
+
+    Args:
+        torch_dtype: a dtype; None for PyTorch's default; "auto" for the config's, or else that of
+            the first floating array.
+
+    Raises:
+        ConfigError: anything else, or a dtype without fractions.
+    """
+    if torch_dtype is None:
+        return torch.get_default_dtype()
+    if torch_dtype == "auto":
+        if config.torch_dtype is not None:
+            return config.torch_dtype
+        dtypes = (to_tensor(array).dtype for array in arrays.values())
+        return next((found for found in dtypes if found.is_floating_point), torch.float32)
+    if not isinstance(torch_dtype, torch.dtype) or not torch_dtype.is_floating_point:
+        raise ConfigError(
+            f"`torch_dtype` must be a floating torch.dtype or 'auto': got {torch_dtype!r}."
+        )
+    return torch_dtype
