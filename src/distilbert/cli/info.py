@@ -1,0 +1,135 @@
+"""`distilbert info`: what a checkpoint is, and what this environment can run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+
+import distilbert
+from distilbert.cli import options
+from distilbert.cli.rows import json_line
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  distilbert info
+
+  distilbert info ./my-model --json
+"""
+
+# What a bug report needs to name, in the order of the extras.
+PACKAGES = (
+    "numpy",
+    "tokenizers",
+    "huggingface-hub",
+    "torch",
+    "h5py",
+    "msgpack",
+    "tensorflow",
+    "keras",
+    "jax",
+    "flax",
+)
+
+
+def info(
+    model: Annotated[
+        str | None, typer.Argument(help="A checkpoint; without one, only the environment.")
+    ] = None,
+    as_json: options.AsJson = False,
+    revision: options.Revision = None,
+    token: options.Token = None,
+    cache_dir: options.CacheDir = None,
+    local_files_only: options.LocalOnly = False,
+) -> None:
+    """Show parameters, size and config of a checkpoint, and the versions installed here."""
+    found: dict[str, Any] = {"environment": environment()}
+    if model is not None:
+        hub = options.hub_options(revision, token, cache_dir, local_files_only)
+        found = {"checkpoint": checkpoint_facts(model, **hub), **found}
+    if as_json:
+        print(json_line(found))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title, facts in found.items():
+        table = Table(title=title, show_header=False, title_justify="left", box=None)
+        table.add_column(style="bold")
+        for name, value in facts.items():
+            table.add_row(name.replace("_", " "), _readable(value))
+        console.print(table)
+
+
+info.__doc__ = f"{info.__doc__}\n{EXAMPLES}"
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, without importing any framework."""
+    found: dict[str, Any] = {
+        "distilbert": distilbert.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count() or 0,
+        "executable": sys.executable,
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
+    """What the files say: nothing is built and no framework is imported."""
+    from distilbert.checkpoint.bert import is_bert
+    from distilbert.checkpoint.convert import infer_head
+    from distilbert.checkpoint.folder import WEIGHT_FILES, open_checkpoint
+    from distilbert.checkpoint.hub import resolve
+    from distilbert.checkpoint.matching import match_parameters
+    from distilbert.checkpoint.spec import CLASS_NAMES, tied_parameters
+    from distilbert.config import DistilBertConfig
+    from distilbert.errors import CheckpointError
+
+    folder = resolve(source, want="weights", formats=tuple(WEIGHT_FILES), **hub)
+    if is_bert(folder):
+        raise CheckpointError(
+            f"`info` shows DistilBERT checkpoints: {source} is a BERT one. "
+            f"Turn it into one with: distilbert convert {source} TARGET"
+        )
+    checkpoint = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
+    config = DistilBertConfig.from_pretrained(folder)
+    head = infer_head(checkpoint, config)
+    arrays, report = match_parameters(checkpoint, config, head)
+    tied = tied_parameters(config, head)
+    sizes = {name: array.size for name, array in arrays.items() if name not in tied}
+    return {
+        "source": source,
+        "model": CLASS_NAMES[head],
+        "loads": report.verdict(),
+        "format": f"{checkpoint.format} ({checkpoint.flavour})",
+        "dtypes": sorted({str(array.dtype) for array in arrays.values()}),
+        "file_bytes": sum(path.stat().st_size for path in checkpoint.files),
+        "parameters": sum(sizes.values()),
+        "embedding_parameters": sum(n for name, n in sizes.items() if "embeddings" in name),
+        "missing": report.missing_keys,
+        "unexpected": report.unexpected_keys,
+        "config": config.to_diff_dict(),
+    }
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return "\n".join(f"{name} = {inner}" for name, inner in sorted(value.items()))
+    return str(value)

