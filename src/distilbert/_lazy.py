@@ -15,7 +15,7 @@ from distilbert.errors import MissingDependencyError
 INSTALL = {
     "torch": "pip install 'distilbert[torch]'",
     "h5py": "pip install 'distilbert[h5]'",
-    "tensorflow": "pip install 'distilbert[tensorflow]'",
+    "tensorflow": "pip install 'distilbert[tf]'",
     "jax": "pip install 'distilbert[flax]'",
     "flax": "pip install 'distilbert[flax]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
