@@ -52,9 +52,10 @@ def _clean(code: int) -> str:
 
 
 def _clean_and_isolate(code: int) -> str:
-    if any(code in block for block in IDEOGRAPHS):
-        return f" {chr(code)} "
-    return _clean(code)
+    cleaned = _clean(code)
+    if cleaned and any(code in block for block in IDEOGRAPHS):
+        return f" {cleaned} "
+    return cleaned
 
 
 # Tables for `str.translate`: control characters vanish, white space becomes a space, and in the
@@ -99,13 +100,15 @@ def _decompose(text: str) -> list[tuple[str, int]]:
         for index, char in enumerate(text)
         for part in unicodedata.normalize("NFD", char)
     ]
-    # Canonical order: marks that follow one letter are sorted, stably, by combining class.
+    # Canonical order: the marks after a letter are sorted, stably, by combining class. Sorted marks
+    # take the places of the unsorted ones in turn, so indices never run backwards.
+    chars = [char for char, _ in parts]
     begin = 0
-    for end in range(1, len(parts) + 1):
-        if end == len(parts) or not unicodedata.combining(parts[end][0]):
-            parts[begin:end] = sorted(parts[begin:end], key=lambda p: unicodedata.combining(p[0]))
+    for end in range(1, len(chars) + 1):
+        if end == len(chars) or not unicodedata.combining(chars[end]):
+            chars[begin:end] = sorted(chars[begin:end], key=unicodedata.combining)
             begin = end
-    return parts
+    return [(char, index) for char, (_, index) in zip(chars, parts, strict=True)]
 
 
 def compose(text: str) -> Aligned:
@@ -114,14 +117,16 @@ def compose(text: str) -> Aligned:
         return unchanged(text)
     composed = unicodedata.normalize("NFC", text)
     waiting = _decompose(text)
-    starts, ends = [], []
+    starts: list[int] = []
+    ends: list[int] = []
     for char in composed:
-        sources = []
+        sources: list[int] = []
         for part in unicodedata.normalize("NFD", char):
             place = next(i for i, (other, _) in enumerate(waiting) if other == part)
             sources.append(waiting.pop(place)[1])
         starts.append(min(sources))
-        ends.append(max(sources) + 1)
+        # A mark may be composed over one that comes before it; what is left must still reach it.
+        ends.append(max([index + 1 for index in sources] + ends[-1:]))
     return Aligned(composed, starts, ends)
 
 

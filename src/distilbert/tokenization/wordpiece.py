@@ -179,12 +179,19 @@ class WordPieceEngine:
     def _analyse(self, chunk: str) -> Chunk:
         """All that follows the split at spaces, for one chunk of cleaned, lower-cased text."""
         text, starts, ends = self._normalize(chunk)
-        pieces: list[tuple[int, str, tuple[int, int], int]] = []
+        ids: list[int] = []
+        tokens: list[str] = []
+        spans: list[tuple[int, int]] = []
+        words: list[int] = []
         for number, (begin, word) in enumerate(self._split_punctuation(text)):
-            for token, start, end in self._word_pieces(word):
-                span = (starts[begin + start], ends[begin + end - 1])
-                pieces.append((self._id(token), token, span, number))
-        return Chunk(*zip(*pieces, strict=True)) if pieces else Chunk((), (), (), ())
+            start = begin
+            for token, length in self._word_pieces(word):
+                ids.append(self._id(token))
+                tokens.append(token)
+                spans.append((starts[start], ends[start + length - 1]))
+                words.append(number)
+                start += length
+        return Chunk(tuple(ids), tuple(tokens), tuple(spans), tuple(words))
 
     def _normalize(self, chunk: str) -> normalize.Aligned:
         if chunk.isascii() or not self._basic:
@@ -194,50 +201,47 @@ class WordPieceEngine:
             return composed
         return normalize.strip_accents(chunk)  # the same as stripping the composed text
 
-    def _split_punctuation(self, text: str) -> Iterator[tuple[int, str]]:
+    def _split_punctuation(self, text: str) -> list[tuple[int, str]]:
         """The words of a chunk with their places; each punctuation mark is a word."""
-        if not self._basic or text in self._whole:
-            yield 0, text
-            return
+        if text.isalnum() or not self._basic or text in self._whole:
+            return [(0, text)] if text else []
+        words: list[tuple[int, str]] = []
         begin = 0
         for place, char in enumerate(text):
             if normalize.PUNCTUATION[char]:
                 if begin < place:
-                    yield begin, text[begin:place]
-                yield place, char
+                    words.append((begin, text[begin:place]))
+                words.append((place, char))
                 begin = place + 1
         if begin < len(text):
-            yield begin, text[begin:]
+            words.append((begin, text[begin:]))
+        return words
 
-    def _word_pieces(self, word: str) -> list[tuple[str, int, int]]:
-        """Greedy longest match from the left: (token, start, end) for each piece of `word`."""
-        whole = [(word, 0, len(word))]
+    def _word_pieces(self, word: str) -> list[tuple[str, int]]:
+        """Greedy longest match from the left: each piece of `word` with its number of characters."""
+        vocab, length = self._vocab, len(word)
         if word in self._never_split:
-            return whole
-        unknown = [(self._unknown, 0, len(word))]
-        if len(word) > MAX_WORD_LENGTH:
-            return unknown
-        if word in self._vocab:
-            return whole
-        pieces: list[tuple[str, int, int]] = []
-        start = 0
-        while start < len(word):
-            prefix = CONTINUATION if start else ""
-            for end in range(min(len(word), start + self._longest), start, -1):
-                token = prefix + word[start:end]
-                if token in self._vocab:
-                    pieces.append((token, start, end))
-                    start = end
-                    break
-            else:
-                return unknown
+            return [(word, length)]
+        if length > MAX_WORD_LENGTH:
+            return [(self._unknown, length)]
+        if word in vocab:
+            return [(word, length)]
+        pieces: list[tuple[str, int]] = []
+        start, prefix = 0, ""
+        while start < length:
+            end = min(length, start + self._longest)
+            while end > start and prefix + word[start:end] not in vocab:
+                end -= 1
+            if end == start:
+                return [(self._unknown, length)]
+            pieces.append((prefix + word[start:end], end - start))
+            start, prefix = end, CONTINUATION
         return pieces
 
     def _id(self, token: str) -> int:
-        for ids in (self._added_ids, self._vocab):
-            if token in ids:
-                return ids[token]
-        return self._id(self._unknown)
+        if token in self._added_ids:
+            return self._added_ids[token]
+        return self._vocab[token] if token in self._vocab else self._id(self._unknown)
 
 
 _IDS = attrgetter("ids")
