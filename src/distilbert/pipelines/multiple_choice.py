@@ -1,0 +1,92 @@
+"""Options and result shapes of `multiple-choice`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+
+from distilbert.errors import InputError
+from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of
+from distilbert.tasks import multiple_choice as task
+from distilbert.tasks.combination import Combination
+from distilbert.tasks.windows import Window
+
+NAME = "multiple-choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An example and the windows of each of its choices."""
+
+    example: task.Example
+    windows: list[list[Window]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultipleChoice:
+    """The choices of {"prompt", "choices"} (or "question" for the prompt), best first.
+
+    Each example gives a list of {"label", "score", "index"}: the choice, its probability among the
+    choices, and its place in the input. That is the shape of text classification with all labels,
+    plus the index. `top_k` keeps only the best. Examples may have different numbers of choices.
+    A prompt, or choice, too long for the model is cut into windows as in text classification.
+    """
+
+    top_k: int | None = None
+    window_combination: Combination = "mean"
+    max_length: int | None = None
+    stride: int | None = None
+
+    head: ClassVar[str] = "multiple_choice"
+    batch_tokens: ClassVar[int] = BATCH_TOKENS
+    fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
+    is_single = staticmethod(is_single)
+    from_fields = staticmethod(as_row)
+    present = staticmethod(as_given)
+
+    def __post_init__(self) -> None:
+        check_at_least(1, top_k=self.top_k)
+        check_at_least(0, stride=self.stride)
+        check_one_of(get_args(Combination), window_combination=self.window_combination)
+
+    def read(self, item: Any) -> task.Example:
+        if not isinstance(item, Mapping):
+            raise InputError(
+                f"`{NAME}` takes rows {{'prompt': str, 'choices': [str, ...]}}: "
+                f"got {type(item).__name__}."
+            )
+        prompt = read_text(item, NAME, ["prompt", "question"])
+        choices = item.get("choices")
+        if not isinstance(choices, (list, tuple)) or not choices:
+            raise InputError(
+                f"`choices` must be a list of at least one text: got {type(choices).__name__}."
+            )
+        return task.Example(prompt, tuple(read_text(choice, NAME) for choice in choices))
+
+    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[Encoded]:
+        max_length = setup.window_length(self.max_length)
+        windows = task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
+        return [Encoded(*pair) for pair in zip(examples, windows, strict=True)]
+
+    def n_tokens(self, encoded: Encoded) -> int:
+        return sum(len(window.ids) for own in encoded.windows for window in own)
+
+    def answers(self, encoded: Sequence[Encoded], setup: Setup, run: Run) -> Iterator[Any]:
+        windows = [window.ids for one in encoded for own in one.windows for window in own]
+        rows = iter(run(windows, lambda _, outputs: outputs["logits"][0]))
+        for one in encoded:
+            answers = task.decode(
+                one.example,
+                one.windows,
+                [np.array([next(rows) for _ in own]) for own in one.windows],
+                combination=self.window_combination,
+            )
+            yield [
+                {"label": answer.choice, "score": answer.score, "index": answer.index}
+                for answer in answers[: self.top_k]
+            ]

@@ -1,0 +1,109 @@
+"""What `distilbert.pipeline` returns: inputs of any kind in, answers in the same order out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from distilbert.pipelines.batching import run_windows
+from distilbert.pipelines.inputs import as_stream
+from distilbert.pipelines.job import Job, Setup, check_at_least, with_options
+from distilbert.pipelines.progress import with_progress
+from distilbert.runner import Runner
+
+# Batches that are read ahead so that windows can be sorted by length: the bound on memory.
+LOOKAHEAD_BATCHES = 16
+# Examples tokenized at once: enough to keep all cores of a fast tokenizer busy.
+ENCODE_AT_ONCE = 256
+
+
+class Predictor:
+    """A task, a model and a tokenizer.
+
+    Call it with one example for one result, with a list for a list, or with any other iterable
+    (generator, dataset) for a generator that reads ahead only `LOOKAHEAD_BATCHES` batches. Results
+    come in the order of the inputs and do not depend on how they were batched. Holds no state
+    between calls, so threads may share it.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        job: Job,
+        runner: Runner,
+        setup: Setup,
+        *,
+        batch_tokens: int | None = None,
+        progress: bool = False,
+    ) -> None:
+        check_at_least(1, batch_tokens=batch_tokens)
+        self.task = task
+        self.job = job
+        self.runner = runner
+        self.setup = setup
+        self.batch_tokens = batch_tokens or job.batch_tokens
+        self.progress = progress
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.task!r}, {self.job!r})"
+
+    def __call__(
+        self,
+        inputs: Any = None,
+        *,
+        batch_tokens: int | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Answer `inputs`; `options` override those of the pipeline for this call.
+
+        Args:
+            batch_tokens: padded tokens per batch.
+            progress: show a progress bar on standard error.
+
+        Raises:
+            InputError: an input or the value of an option breaks a rule.
+            TypeError: an option the task does not have.
+        """
+        fields = {name: options.pop(name) for name in self.job.fields if name in options}
+        job = with_options(self.job, options, self.task)
+        check_at_least(1, batch_tokens=batch_tokens)
+        if fields:
+            if inputs is not None:
+                names = ", ".join(f"`{name}`" for name in fields)
+                raise TypeError(f"`{self.task}` takes inputs by position or as {names}: got both.")
+            inputs = job.from_fields(fields)
+        single = job.is_single(inputs)
+        stream = [inputs] if single else as_stream(inputs, self.task)
+        results = self._results(stream, job, batch_tokens or self.batch_tokens)
+        if self.progress if progress is None else progress:
+            total = len(inputs) if not single and hasattr(inputs, "__len__") else None
+            results = with_progress(results, 1 if single else total, self.task)
+        if single or isinstance(inputs, list):
+            return job.present(list(results), single=single)
+        return results
+
+    def _results(self, stream: Iterable[Any], job: Job, batch_tokens: int) -> Iterator[Any]:
+        run = partial(run_windows, self.runner, batch_tokens=batch_tokens, pad_id=self._pad_id())
+        for encoded in self._chunks(stream, job, LOOKAHEAD_BATCHES * batch_tokens):
+            yield from job.answers(encoded, self.setup, run)
+
+    def _chunks(self, stream: Iterable[Any], job: Job, n_tokens: int) -> Iterator[list[Any]]:
+        """Encoded examples in lists of at least `n_tokens` tokens; the last may have fewer."""
+        items = iter(stream)
+        chunk: list[Any] = []
+        held = 0
+        while examples := [job.read(item) for item in islice(items, ENCODE_AT_ONCE)]:
+            for encoded in job.encode(examples, self.setup):
+                chunk.append(encoded)
+                held += job.n_tokens(encoded)
+                if held >= n_tokens:
+                    yield chunk
+                    chunk, held = [], 0
+        if chunk:
+            yield chunk
+
+    def _pad_id(self) -> int:
+        return self.setup.config.pad_token_id or 0

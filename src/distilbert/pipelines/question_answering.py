@@ -1,0 +1,133 @@
+"""Options and result shapes of `question-answering`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from distilbert.errors import InputError
+from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.inputs import as_given, is_single, read_text
+from distilbert.pipelines.job import Setup, check_at_least
+from distilbert.tasks import question_answering as task
+
+NAME = "question-answering"
+
+# Window length and overlap in tokens that the reference pipeline uses when none is given.
+MAX_SEQ_LEN = 384
+DOC_STRIDE = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionAnswering:
+    """Answers to {"question", "context"}, as {"score", "start", "end", "answer"}.
+
+    `start` and `end` are characters of the context. `top_k` 1 gives one dict per example, more give
+    a list of exactly so many different answers, best first (fewer only where the context has fewer
+    stretches). An empty `answer` says there is none: it competes with `handle_impossible_answer`,
+    and is all there is for a context without text.
+    Lengths are in tokens: windows of `max_seq_len` share `doc_stride`; questions longer than
+    `max_question_len` are cut; answers hold at most `max_answer_len`. `align_to_words` widens
+    answers to whole words. Results of all windows are merged before they are ranked.
+    """
+
+    top_k: int = 1
+    doc_stride: int | None = None
+    max_answer_len: int = 15
+    max_seq_len: int | None = None
+    max_question_len: int = 64
+    handle_impossible_answer: bool = False
+    align_to_words: bool = True
+
+    head: ClassVar[str] = "question_answering"
+    batch_tokens: ClassVar[int] = BATCH_TOKENS
+    fields: ClassVar[tuple[str, ...]] = ("question", "context")
+    is_single = staticmethod(is_single)
+    present = staticmethod(as_given)
+
+    def __post_init__(self) -> None:
+        check_at_least(
+            1,
+            top_k=self.top_k,
+            max_answer_len=self.max_answer_len,
+            max_question_len=self.max_question_len,
+        )
+        check_at_least(0, doc_stride=self.doc_stride)
+
+    def from_fields(self, given: Mapping[str, Any]) -> Any:
+        question, context = given.get("question"), given.get("context")
+        if question is None or context is None:
+            raise InputError(f"`{NAME}` needs both `question` and `context`: got {list(given)}.")
+        if isinstance(question, str) and isinstance(context, str):
+            return {"question": question, "context": context}
+        n = len(context if isinstance(question, str) else question)
+        questions = [question] * n if isinstance(question, str) else list(question)
+        contexts = [context] * n if isinstance(context, str) else list(context)
+        if len(questions) != len(contexts):
+            raise InputError(
+                "`question` and `context` must be as many: "
+                f"got {len(questions)} questions and {len(contexts)} contexts."
+            )
+        return [{"question": q, "context": c} for q, c in zip(questions, contexts, strict=True)]
+
+    def read(self, item: Any) -> task.Example:
+        if isinstance(item, tuple) and len(item) == 2:
+            item = dict(zip(self.fields, item, strict=True))
+        if not isinstance(item, Mapping):
+            raise InputError(
+                f"`{NAME}` takes rows {{'question': str, 'context': str}}, or "
+                f"`question=..., context=...`: got {type(item).__name__}."
+            )
+        return task.Example(read_text(item, NAME, ["question"]), read_text(item, NAME, ["context"]))
+
+    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[task.Encoded]:
+        wanted = self.max_seq_len
+        max_length = min(MAX_SEQ_LEN, setup.max_length)
+        if wanted is not None:
+            max_length = setup.window_length(wanted)
+        stride = self.doc_stride
+        if stride is not None and stride >= max_length:
+            raise InputError(
+                f"`doc_stride` must be smaller than the window length {max_length}: got {stride}."
+            )
+        return task.encode(
+            setup.tokenizer,
+            examples,
+            max_length=max_length,
+            max_question_len=self.max_question_len,
+            doc_stride=min(max_length // 2, DOC_STRIDE) if stride is None else stride,
+        )
+
+    def n_tokens(self, encoded: task.Encoded) -> int:
+        return sum(len(window.ids) for window in encoded.windows)
+
+    def answers(self, encoded: Sequence[task.Encoded], setup: Setup, run: Run) -> Iterator[Any]:
+        windows = [window for one in encoded for window in one.windows]
+
+        def keep(number: int, outputs: Mapping[str, np.ndarray]) -> task.Evidence:
+            return task.weigh(windows[number], outputs["start_logits"], outputs["end_logits"])
+
+        evidence = iter(run([window.ids for window in windows], keep))
+        for one in encoded:
+            answers = task.decode(
+                one,
+                [next(evidence) for _ in one.windows],
+                top_k=self.top_k,
+                max_answer_len=self.max_answer_len,
+                handle_impossible_answer=self.handle_impossible_answer,
+                align_to_words=self.align_to_words,
+            )
+            found = [_as_dict(answer) for answer in answers]
+            yield found[0] if self.top_k == 1 else found
+
+
+def _as_dict(answer: task.Answer) -> dict[str, Any]:
+    return {
+        "score": answer.score,
+        "start": answer.start,
+        "end": answer.end,
+        "answer": answer.text,
+    }

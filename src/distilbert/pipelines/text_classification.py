@@ -1,0 +1,95 @@
+"""Options and result shapes of `text-classification`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from distilbert.errors import InputError
+from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.inputs import as_row, is_single, read_text
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of
+from distilbert.tasks import sequence_classification as task
+from distilbert.tasks.combination import Combination
+from distilbert.tasks.windows import Window
+
+NAME = "text-classification"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextClassification:
+    """Labels for texts, or for pairs given as {"text", "text_pair"} or (text, text_pair).
+
+    `top_k`: how many labels, best first; None is all. With "best", the default, a list gives one
+    dict {"label", "score"} per text and a single text a list of one dict; with a number or None
+    each text gives a list of dicts. A pair counts as a single text in every respect.
+    `function_to_apply`: softmax, sigmoid or none; by default what the model's config says: sigmoid
+    for multi-label problems and for a single label, none for regression, else softmax.
+    Texts too long for the model are cut into windows of `max_length` tokens that share `stride`
+    (a quarter by default), whose logits are joined by `window_combination`: mean (weighted by the
+    tokens each window adds), max (per label), or first (the first window alone).
+    """
+
+    top_k: int | Literal["best"] | None = "best"
+    function_to_apply: task.Activation | None = None
+    window_combination: Combination = "mean"
+    max_length: int | None = None
+    stride: int | None = None
+
+    head: ClassVar[str] = "sequence_classification"
+    batch_tokens: ClassVar[int] = BATCH_TOKENS
+    fields: ClassVar[tuple[str, ...]] = ("text", "text_pair")
+    is_single = staticmethod(is_single)
+    from_fields = staticmethod(as_row)
+
+    def __post_init__(self) -> None:
+        if self.top_k != "best":
+            check_at_least(1, top_k=self.top_k)
+        check_at_least(0, stride=self.stride)
+        check_one_of(get_args(task.Activation), function_to_apply=self.function_to_apply)
+        check_one_of(get_args(Combination), window_combination=self.window_combination)
+
+    def read(self, item: Any) -> task.Example:
+        if isinstance(item, (tuple, list)):
+            if len(item) != 2:
+                raise InputError(
+                    f"A pair for `{NAME}` must hold two texts: got {len(item)} values. "
+                    "Pass several texts as a list of str."
+                )
+            return task.Example(read_text(item[0], NAME), read_text(item[1], NAME))
+        text = read_text(item, NAME)
+        if isinstance(item, Mapping) and item.get("text_pair") is not None:
+            return task.Example(text, read_text(item, NAME, ["text_pair"]))
+        return task.Example(text)
+
+    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[list[Window]]:
+        max_length = setup.window_length(self.max_length)
+        return task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
+
+    def n_tokens(self, encoded: list[Window]) -> int:
+        return sum(len(window.ids) for window in encoded)
+
+    def answers(self, encoded: Sequence[list[Window]], setup: Setup, run: Run) -> Iterator[Any]:
+        windows = [window.ids for own in encoded for window in own]
+        rows = iter(run(windows, lambda _, outputs: outputs["logits"]))
+        config = setup.config
+        activation = self.function_to_apply or task.default_activation(
+            config.problem_type, config.num_labels
+        )
+        for own in encoded:
+            answers = task.decode(
+                own,
+                np.stack([next(rows) for _ in own]),
+                labels=config.id2label,
+                activation=activation,
+                combination=self.window_combination,
+                top_k=1 if self.top_k == "best" else self.top_k,
+            )
+            found = [{"label": answer.label, "score": answer.score} for answer in answers]
+            yield found[0] if self.top_k == "best" else found
+
+    def present(self, results: list[Any], *, single: bool) -> Any:
+        return results[0] if single and self.top_k != "best" else results

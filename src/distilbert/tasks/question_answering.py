@@ -1,0 +1,176 @@
+"""The stretch of a context that answers a question, however long the context is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from distilbert.tasks.probability import softmax
+from distilbert.tasks.windows import (
+    N_SPECIAL_PAIR,
+    Tokenizer,
+    Tokens,
+    Window,
+    cut,
+    fresh,
+    template_ids,
+    tokenize,
+    word_starts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question and the text to find its answer in."""
+
+    question: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An example, its context's tokens and the windows `[CLS] question [SEP] context [SEP]`."""
+
+    example: Example
+    context: Tokens
+    windows: list[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Characters `start` to `end` of the context; an empty `text` says there is no answer."""
+
+    text: str
+    score: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one window says: probabilities to start and to end at each of its context tokens (T,).
+
+    `null` is the probability that both lie on `[CLS]`, which means: no answer here.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    null: float
+
+
+def encode(
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    *,
+    max_length: int,
+    max_question_len: int,
+    doc_stride: int,
+) -> list[Encoded]:
+    """Cut each context into windows beside its question.
+
+    Lengths are in tokens. Questions are cut at `max_question_len`, and in any case at half the
+    room, so that the context always keeps the other half. `doc_stride` is the overlap of windows.
+    """
+    cls, sep = template_ids(tokenizer)
+    room = max_length - N_SPECIAL_PAIR
+    questions = tokenize(tokenizer, [example.question for example in examples])
+    contexts = tokenize(tokenizer, [example.context for example in examples], located=True)
+    encoded = []
+    for example, question, context in zip(examples, questions, contexts, strict=True):
+        head = np.concatenate((cls, question.ids[: min(max_question_len, room // 2)], sep))
+        spans = cut(len(context.ids), max_length - len(head) - 1, doc_stride)
+        windows = [
+            Window(np.concatenate((head, context.ids[a:b], sep)), a, b, len(head), weight)
+            for (a, b), weight in zip(spans, fresh(spans), strict=True)
+        ]
+        encoded.append(Encoded(example, context, windows))
+    return encoded
+
+
+def weigh(window: Window, start_logits: np.ndarray, end_logits: np.ndarray) -> Evidence:
+    """Turn the logits (S,) of a window into probabilities over its context tokens and `[CLS]`."""
+    inside = slice(window.at, window.at + window.stop - window.start)
+    start = softmax(np.concatenate((start_logits[:1], start_logits[inside])))
+    end = softmax(np.concatenate((end_logits[:1], end_logits[inside])))
+    return Evidence(start[1:], end[1:], float(start[0] * end[0]))
+
+
+def decode(
+    encoded: Encoded,
+    evidence: Sequence[Evidence],
+    *,
+    top_k: int = 1,
+    max_answer_len: int = 15,
+    handle_impossible_answer: bool = False,
+    align_to_words: bool = True,
+) -> list[Answer]:
+    """The `top_k` best different answers over all windows, best first.
+
+    Stretches of the same characters count once, with their best score. There are fewer than `top_k`
+    answers only where the context has fewer stretches; a context without any token gives the empty
+    answer, with score 0 unless `handle_impossible_answer`. The empty answer scores as the window
+    that most doubts it, since an answer anywhere refutes it.
+    """
+    null = min(window.null for window in evidence)
+    firsts, lasts = _boundaries(encoded.context, align_to_words)
+    best: dict[tuple[int, int], float] = {}
+    for start, end, score in _ranked(encoded.windows, evidence, max_answer_len, top_k):
+        best.setdefault((int(firsts[start]), int(lasts[end])), score)
+        if len(best) == top_k:
+            break
+    context = encoded.example.context
+    answers = [Answer(context[a:b], score, a, b) for (a, b), score in best.items()]
+    if handle_impossible_answer:
+        answers.append(Answer("", null, 0, 0))
+        answers.sort(key=lambda answer: -answer.score)
+    return answers[:top_k] or [Answer("", 0.0, 0, 0)]
+
+
+def _boundaries(context: Tokens, align_to_words: bool) -> tuple[np.ndarray, np.ndarray]:
+    """First and last character of each token, or of the word it belongs to: (T,) and (T,)."""
+    firsts, lasts = context.offsets[:, 0], context.offsets[:, 1]
+    if not align_to_words or not len(firsts):
+        return firsts, lasts
+    starts = word_starts(context.words)
+    counts = np.diff([*starts, len(firsts)])
+    stops = starts + counts
+    return np.repeat(firsts[starts], counts), np.repeat(lasts[stops - 1], counts)
+
+
+def _ranked(
+    windows: Sequence[Window], evidence: Sequence[Evidence], max_answer_len: int, top_k: int
+) -> Iterator[tuple[int, int, float]]:
+    """Token spans (first, last, score) of all windows, best first."""
+    max_answer_len = min(max_answer_len, max(1, *(w.stop - w.start for w in windows)))
+    bands = [_band(window, max_answer_len) for window in evidence]  # (T, A) each
+    scores = np.concatenate([band.ravel() for band in bands])
+    firsts = np.concatenate(
+        [np.repeat(np.arange(w.start, w.stop), max_answer_len) for w in windows]
+    )
+    n_valid = int((scores >= 0).sum())
+    done, wanted = 0, 1 if top_k == 1 else 4 * top_k
+    while done < n_valid:  # most callers stop within the first round; a full sort costs more
+        order = _best(scores, min(wanted, n_valid))
+        for i in order[done:]:
+            first = int(firsts[i])
+            yield first, first + int(i) % max_answer_len, float(scores[i])
+        done, wanted = len(order), 8 * wanted
+
+
+def _band(evidence: Evidence, max_answer_len: int) -> np.ndarray:
+    """Scores (T, A) of spans that start at each token and hold 1 to A tokens; -1 where none is."""
+    padded = np.concatenate((evidence.end, np.full(max_answer_len - 1, -1.0)))
+    ends = sliding_window_view(padded, max_answer_len) if len(evidence.end) else padded[:0, None]
+    return np.where(ends < 0, -1.0, evidence.start[:, None] * ends)
+
+
+def _best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Indices of the `k` highest scores, highest first, equal ones in order."""
+    if k == 1:
+        return np.array([scores.argmax()])
+    lowest = np.partition(scores, len(scores) - k)[len(scores) - k]
+    above = np.flatnonzero(scores >= lowest)  # with every tie, so that rounds agree on the order
+    return above[np.argsort(-scores[above], kind="stable")][:k]

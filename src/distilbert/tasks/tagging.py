@@ -1,0 +1,47 @@
+"""From tags such as B-PER, I-PER, O to stretches of the same entity, whatever the scheme.
+
+Reads IOB1, IOB2 (BIO), IOBES, BILOU, BMES and labels without prefix, and repairs sequences that
+break their scheme: a stretch always begins where the type changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# Every scheme's prefix letters in terms of IOBES: last is E, unit is S, middle is I.
+PREFIXES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
+
+
+class Tag(NamedTuple):
+    """A label taken apart: `prefix` B, I, E, S or "" (none), and the entity type."""
+
+    prefix: str
+    type: str
+
+
+def read_tags(labels: Sequence[str]) -> list[Tag]:
+    """Take all labels of a model apart.
+
+    B- and I- are always prefixes; the other letters only where the same type also occurs with one
+    of them, so that a label such as "E-mail" stays whole.
+    """
+    begun = {label[2:] for label in labels if label[:2] in ("B-", "I-")}
+    tags = []
+    for label in labels:
+        letter, dash, kind = label[:1], label[1:2], label[2:]
+        if letter in PREFIXES and dash == "-" and kind in begun:
+            tags.append(Tag(PREFIXES[letter], kind))
+        else:
+            tags.append(Tag("", label))
+    return tags
+
+
+def group(tags: Sequence[Tag]) -> list[tuple[int, int]]:
+    """Split a sequence of tags into stretches (start, stop) of one entity, or of one bare label."""
+    begins = [i for i, tag in enumerate(tags) if i == 0 or _begins(tag, tags[i - 1])]
+    return list(zip(begins, [*begins[1:], len(tags)], strict=True))
+
+
+def _begins(tag: Tag, before: Tag) -> bool:
+    return tag.type != before.type or tag.prefix in ("B", "S") or before.prefix in ("E", "S")
