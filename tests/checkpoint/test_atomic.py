@@ -34,9 +34,14 @@ def test_a_file_appears_complete(tmp_path):
 
 def test_an_error_leaves_the_old_file(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with atomic_file(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert contents(tmp_path) == {"a.txt": "old"}
 
 
@@ -93,9 +98,14 @@ def test_other_files_of_an_existing_folder_survive(tmp_path):
 
 def test_an_error_leaves_no_new_folder(tmp_path):
     target = tmp_path / "model"
-    with pytest.raises(OSError, match="No space"), atomic_folder(target) as staging:
-        (staging / "a.txt").write_text("half")
-        disk_full()
+
+    def save():
+        with atomic_folder(target) as staging:
+            (staging / "a.txt").write_text("half")
+            disk_full()
+
+    with pytest.raises(OSError, match="No space"):
+        save()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -113,9 +123,14 @@ def test_an_error_while_renaming_puts_the_old_files_back(tmp_path, monkeypatch, 
         real(source, target)
 
     monkeypatch.setattr(atomic.os, "replace", failing)
-    with pytest.raises(OSError, match="No space"), atomic_folder(tmp_path) as staging:
-        for name in "abc":
-            (staging / f"{name}.txt").write_text("new")
+
+    def save():
+        with atomic_folder(tmp_path) as staging:
+            for name in "abc":
+                (staging / f"{name}.txt").write_text("new")
+
+    with pytest.raises(OSError, match="No space"):
+        save()
     assert contents(tmp_path) == before
 
 

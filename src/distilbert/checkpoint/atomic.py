@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(
-    target: str | os.PathLike[str], *, replaces: Collection[str] = (), last: Collection[str] = ()
+    target: str | os.PathLike[str], *, replaces: Collection[str] = (), last: Sequence[str] = ()
 ) -> Iterator[Path]:
     """A temporary folder to fill; its files appear in `target` when the block ends without error.
 
@@ -54,6 +54,7 @@ def atomic_folder(
     named in `last` at the end, other files stay, and an error on the way puts the old files back.
 
     Args:
+        last: names of the files that make a reader find the others, in the order to appear.
         replaces: names of old files in `target` that go once the new ones are in place.
 
     Raises:
@@ -101,10 +102,10 @@ def _flush_tree(folder: Path) -> None:
     _flush(folder)
 
 
-def _move_in(staging: Path, target: Path, *, last: Collection[str]) -> None:
+def _move_in(staging: Path, target: Path, *, last: Sequence[str]) -> None:
     """Rename every staged file into `target`; on an error, undo what was done."""
     fresh = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
-    fresh.sort(key=lambda name: str(name) in last)
+    fresh.sort(key=lambda name: last.index(str(name)) + 1 if str(name) in last else 0)
     backup = _temporary_name(target / "old")
     backup.mkdir()
     done: list[Path] = []

@@ -1,0 +1,338 @@
+"""A folder of weights, in any of four formats, as one mapping of canonical names to arrays.
+
+Reading maps files into memory and copies nothing where the format allows. Writing is all or
+nothing. Knows the formats by name only; their bytes are in `format_*.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from distilbert.checkpoint import format_bin, format_h5, format_msgpack, format_safetensors
+from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.layout import Flavour, native_array, native_name, to_canonical
+from distilbert.checkpoint.mapped import DTYPES
+from distilbert.checkpoint.sharding import (
+    WEIGHT_FILES,
+    index_text,
+    parse_size,
+    plan_shards,
+    read_index,
+)
+from distilbert.checkpoint.spec import (
+    BASE_PREFIX,
+    CLASS_NAMES,
+    POSITION_EMBEDDINGS,
+    Parameter,
+    parameter_spec,
+    tied_parameters,
+)
+from distilbert.config import CONFIG_NAME, DistilBertConfig
+from distilbert.errors import CheckpointError, InputError
+
+READERS = {
+    "safetensors": format_safetensors.read,
+    "bin": format_bin.read,
+    "h5": format_h5.read,
+    "msgpack": format_msgpack.read,
+}
+# Formats that belong to one framework; safetensors says in its metadata whose names it holds.
+FLAVOURS: dict[str, Flavour] = {"bin": "pt", "h5": "tf", "msgpack": "flax"}
+
+# What to tell a reader who did not ask for a format that is there.
+KEYWORDS = {
+    "safetensors": "use_safetensors=True",
+    "bin": "from_pt=True, or use_safetensors=False",
+    "h5": "from_tf=True",
+    "msgpack": "from_flax=True",
+}
+
+
+class Checkpoint(Mapping[str, np.ndarray]):
+    """The tensors of a folder under canonical names; the base prefix is as in the files.
+
+    Arrays may be written to without changing the files.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        format: str,
+        flavour: Flavour,
+        files: Sequence[Path],
+        folder: Path,
+    ) -> None:
+        self._arrays = dict(arrays)
+        self.format = format
+        self.flavour: Flavour = flavour
+        self.files = list(files)
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.folder}: {len(self)} tensors, {self.format}/{self.flavour}>"
+
+
+def open_checkpoint(
+    folder: str | PathLike[str],
+    *,
+    formats: Sequence[str] = ("safetensors", "bin"),
+    variant: str | None = None,
+) -> Checkpoint:
+    """The first of `formats` that is in the folder, one file before several.
+
+    Raises:
+        CheckpointError: the folder or its weights are missing, damaged or unsafe.
+        MissingDependencyError: the format needs a package that is not installed.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"A checkpoint must be a folder: {folder} is none.")
+    for format in formats:
+        files = WEIGHT_FILES[format]
+        single, index = folder / files.single(variant), folder / files.index(variant)
+        if single.is_file():
+            return _open_files(folder, format, [single], expected=())
+        if index.is_file():
+            weight_map = read_index(index, files.suffix)
+            shards = [folder / name for name in sorted(set(weight_map.values()))]
+            return _open_files(folder, format, shards, expected=tuple(weight_map))
+    raise CheckpointError(_nothing_found(folder, formats, variant))
+
+
+def _open_files(
+    folder: Path, format: str, paths: list[Path], *, expected: Sequence[str]
+) -> Checkpoint:
+    arrays: dict[str, np.ndarray] = {}
+    flavours: set[Flavour] = set()
+    for path in paths:
+        part, metadata = READERS[format](path)
+        flavours.add(FLAVOURS[format] if format in FLAVOURS else _flavour(path, metadata))
+        twice = sorted(arrays.keys() & part.keys())
+        if twice:
+            raise CheckpointError(f"Shards must not overlap: {path} repeats {', '.join(twice)}.")
+        arrays.update(part)
+    if len(flavours) > 1:
+        raise CheckpointError(f"Shards must be of one framework: {folder} mixes {flavours}.")
+    flavour = flavours.pop()
+    # The index of a sharded h5 puts the model's own name before each tensor's.
+    wanted = {name.partition("/")[2] if format == "h5" else name for name in expected}
+    missing = sorted(wanted - arrays.keys())
+    if missing:
+        raise CheckpointError(
+            f"Shards must hold what their index lists: {folder} lacks {', '.join(missing)}."
+        )
+    canonical = to_canonical(arrays, flavour)
+    return Checkpoint(canonical, format=format, flavour=flavour, files=paths, folder=folder)
+
+
+def _flavour(path: Path, metadata: Mapping[str, str]) -> Flavour:
+    match metadata.get("format"):
+        case "pt" | "tf" | "flax" as flavour:
+            return flavour
+        case other:
+            raise CheckpointError(
+                f"A safetensors file must say whose names it holds, in its metadata: {path} has "
+                f"format={other!r}, not pt, tf or flax. Save it again with the metadata "
+                f"{{'format': 'pt'}} if it came from PyTorch."
+            )
+
+
+def _nothing_found(folder: Path, formats: Sequence[str], variant: str | None) -> str:
+    names = [
+        name
+        for format in formats
+        for name in (WEIGHT_FILES[format].single(variant), WEIGHT_FILES[format].index(variant))
+    ]
+    text = f"A checkpoint must hold one of {', '.join(names)}: {folder} has none."
+    for format, files in WEIGHT_FILES.items():
+        present = files.present(folder)
+        if present and format not in formats:
+            text += f" It has {present[0]}: pass {KEYWORDS[format]} to read it."
+        elif present and variant:
+            text += f" It has {present[0]}: leave out `variant` to read it."
+    return text
+
+
+def save_checkpoint(
+    folder: str | PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    *,
+    head: str,
+    format: str = "safetensors",
+    flavour: Flavour | None = None,
+    max_shard_size: int | str = "5GB",
+    variant: str | None = None,
+    extra_files: Mapping[str, bytes] | None = None,
+) -> list[Path]:
+    """Write weights and `config.json`, all or nothing; other files of the folder stay.
+
+    Args:
+        arrays: canonical names; tied parameters may be there or not.
+        flavour: whose names a safetensors file gets, "pt" unless said; the other formats have one.
+        extra_files: more files, by name, that appear together with the weights.
+
+    Returns:
+        The files written.
+
+    Raises:
+        CheckpointError: the format cannot hold the arrays, or `folder` is a file.
+        InputError: `format`, `flavour` or `max_shard_size` is unknown.
+    """
+    folder = Path(folder)
+    flavour = _check_flavour(format, flavour)
+    limit = parse_size(max_shard_size)
+    spec = {parameter.name: parameter for parameter in parameter_spec(config, head)}
+    chosen = _with_ties(arrays, tied_parameters(config, head), keep=format == "bin")
+    ordered = {name: chosen[name] for name in (*spec, *chosen) if name in chosen}
+    if flavour == "flax" and config.sinusoidal_pos_embds:
+        _drop_table(ordered)
+    native = _to_native(ordered, spec, flavour, dotted=format == "safetensors")
+    if flavour == "flax":  # the order of a Flax tree
+        native = dict(sorted(native.items()))
+    shards = plan_shards(_sizes(native), limit)
+    files = WEIGHT_FILES[format]
+    if len(shards) == 1:
+        names = [files.single(variant)]
+    else:
+        names = [files.shard(i, len(shards), variant) for i in range(1, len(shards) + 1)]
+    text = _config_text(config, head, ordered, sets_dtype=flavour == "pt")
+    small = {**(extra_files or {}), CONFIG_NAME: text.encode()}
+    if len(shards) > 1:
+        weight_map = {tensor: file for file, s in zip(names, shards, strict=True) for tensor in s}
+        if format == "h5":
+            weight_map = {f"{format_h5.model_name(head)}/{k}": v for k, v in weight_map.items()}
+        total = sum(_sizes(native).values())
+        small[files.index(variant)] = index_text(total, weight_map).encode()
+    written = [*names, *small]
+    present = files.present(folder, variant) if folder.is_dir() else []
+    stale = [name for name in present if name not in written]
+    last = [files.index(variant), CONFIG_NAME]
+    with atomic_folder(folder, replaces=stale, last=last) as staging:
+        for name, shard in zip(names, shards, strict=True):
+            part = {tensor: native[tensor] for tensor in shard}
+            _write(staging / name, part, format, flavour, head=head, is_shard=len(shards) > 1)
+        for name, data in small.items():
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).write_bytes(data)
+    _warn_of_older(folder, format, variant)
+    return [folder / name for name in written]
+
+
+def _check_flavour(format: str, flavour: Flavour | None) -> Flavour:
+    if format not in WEIGHT_FILES:
+        raise InputError(f"`format` must be one of {', '.join(WEIGHT_FILES)}: got {format!r}.")
+    fixed = FLAVOURS.get(format)
+    if flavour not in (None, "pt", "tf", "flax") or (flavour and fixed and flavour != fixed):
+        known = fixed or "pt, tf or flax"
+        raise InputError(f"`flavour` must be {known} for format {format!r}: got {flavour!r}.")
+    return fixed or flavour or "pt"
+
+
+def _with_ties(
+    arrays: Mapping[str, np.ndarray], ties: Mapping[str, str], *, keep: bool
+) -> dict[str, np.ndarray]:
+    """The arrays without the second names of tied parameters, or with all of them."""
+    out = {name: array for name, array in arrays.items() if ties.get(name) not in arrays}
+    if keep:
+        out.update({name: arrays[other] for name, other in ties.items() if other in arrays})
+    return out
+
+
+def _drop_table(arrays: dict[str, np.ndarray]) -> None:
+    """Leave out the sinusoid table, which Flax computes; positions that differ from it stay."""
+    for name in (POSITION_EMBEDDINGS, BASE_PREFIX + POSITION_EMBEDDINGS):
+        array = arrays.get(name)
+        if array is not None and array.ndim == 2:
+            if np.array_equal(array, sinusoid_table(*array.shape).astype(array.dtype)):
+                del arrays[name]
+
+
+def _to_native(
+    arrays: Mapping[str, np.ndarray],
+    spec: Mapping[str, Parameter],
+    flavour: Flavour,
+    *,
+    dotted: bool,
+) -> dict[str, np.ndarray]:
+    if flavour == "pt":
+        return dict(arrays)
+    unknown = [name for name in arrays if name not in spec]
+    if unknown:
+        raise CheckpointError(
+            f"The {flavour} layout holds this model's parameters only: got {', '.join(unknown)}."
+        )
+    out = {}
+    for name, array in arrays.items():
+        native = native_name(name, spec[name].kind, flavour)
+        if dotted and flavour == "flax":
+            native = native.replace("/", ".")
+        out[native] = native_array(array, spec[name].kind, flavour)
+    return out
+
+
+def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    return {name: array.nbytes for name, array in arrays.items()}
+
+
+def _config_text(
+    config: DistilBertConfig, head: str, arrays: Mapping[str, np.ndarray], *, sets_dtype: bool
+) -> str:
+    config = copy.deepcopy(config)
+    config.architectures = [CLASS_NAMES[head]]
+    dtypes = [array.dtype.name for array in arrays.values() if array.dtype.name in _FLOATING]
+    if dtypes and (sets_dtype or config.dtype_name is not None):
+        config.torch_dtype = dtypes[0]
+    return config.to_json_string()
+
+
+_FLOATING = {name for name in DTYPES if "float" in name}
+
+
+def _write(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    format: str,
+    flavour: Flavour,
+    *,
+    head: str,
+    is_shard: bool,
+) -> None:
+    match format:
+        case "safetensors":
+            format_safetensors.write(path, arrays, {"format": flavour})
+        case "bin":
+            format_bin.write(path, arrays)
+        case "h5" if is_shard:
+            format_h5.write_shard(path, arrays)
+        case "h5":
+            format_h5.write(path, arrays, head=head)
+        case "msgpack":
+            format_msgpack.write(path, arrays)
+
+
+def _warn_of_older(folder: Path, format: str, variant: str | None) -> None:
+    older = WEIGHT_FILES["safetensors"].present(folder, variant)
+    if older and format != "safetensors":
+        warnings.warn(
+            f"{folder} also holds {older[0]}, which is read before the {format} file just saved. "
+            f"Delete it if the new weights shall count.",
+            stacklevel=3,
+        )

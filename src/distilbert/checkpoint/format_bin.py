@@ -1,0 +1,219 @@
+"""`pytorch_model.bin` without torch: the zip that torch.save writes, and its older form.
+
+Tensors are memory-mapped where the zip stores them uncompressed, as torch always does. The pickle
+inside is read as data (`state_dict_pickle.py`). Names are the file's own.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from distilbert.checkpoint.mapped import DTYPES, map_file, raw_bytes, view
+from distilbert.checkpoint.state_dict_pickle import (
+    STORAGES_OF_TYPES,
+    Storage,
+    StoredTensor,
+    read_pickle,
+    write_pickle,
+)
+from distilbert.errors import CheckpointError
+
+ZIP_MAGIC = b"PK\x03\x04"
+# First value in files of torch.save before PyTorch 1.6, followed by the version of that form.
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_VERSION = 1001
+
+# The pickle of DistilBERT-base has 11 kB.
+MAX_PICKLE_BYTES = 16 * 1024 * 1024
+
+# Storages start at a multiple of this in the file, as torch's own do.
+ALIGNMENT = 64
+LOCAL_HEADER_BYTES = 30
+# Id of the extra field that pads to the alignment; torch uses the same ("FB").
+PADDING_ID = b"FB"
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors of the file, mapped copy-on-write, and no metadata.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds anything but tensors.
+    """
+    buffer = map_file(path)
+    try:
+        if bytes(buffer[:4]) == ZIP_MAGIC:
+            tensors, storages = _read_zip(path, buffer)
+        else:
+            tensors, storages = _read_legacy(buffer)
+        return {name: _tensor(name, tensor, storages) for name, tensor in tensors.items()}, {}
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be read as a PyTorch state dict: {error}") from None
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a zip that `torch.load(path, weights_only=True)` reads; arrays that are one stay one.
+
+    Raises:
+        CheckpointError: an array has a dtype the format cannot hold.
+    """
+    storages: dict[tuple[int, tuple[int, ...], tuple[int, ...]], tuple[Storage, np.ndarray]] = {}
+    tensors: list[tuple[str, StoredTensor]] = []
+    for name, array in arrays.items():
+        if array.dtype.name not in STORAGES_OF_TYPES:
+            known = ", ".join(STORAGES_OF_TYPES)
+            raise CheckpointError(f"A .bin file holds {known}: got {array.dtype} in `{name}`.")
+        identity = (array.ctypes.data, array.shape, array.strides)
+        if identity not in storages or array.size == 0:
+            storage = Storage(str(len(storages)), array.dtype.name, array.size)
+            storages[identity] = storage, array
+        storage = storages[identity][0]
+        tensors.append((name, StoredTensor(storage, 0, array.shape, _c_strides(array.shape))))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "data.pkl", write_pickle(tensors))
+        _add(archive, "byteorder", b"little")
+        for storage, array in storages.values():
+            _add(archive, f"data/{storage.key}", raw_bytes(array))
+        _add(archive, "version", b"3\n")
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes | memoryview) -> None:
+    """Add a stored member whose bytes start at a multiple of ALIGNMENT."""
+    entry = zipfile.ZipInfo(f"{Path(archive.filename or 'archive').name.split('.')[0]}/{name}")
+    entry.file_size = len(data)
+    start = (archive.fp.tell() if archive.fp else 0) + LOCAL_HEADER_BYTES + len(entry.filename) + 4
+    padding = -start % ALIGNMENT
+    entry.extra = PADDING_ID + padding.to_bytes(2, "little") + b"\0" * padding
+    with archive.open(entry, "w") as member:
+        member.write(data)
+
+
+def _c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def _tensor(name: str, tensor: object, storages: Mapping[str, np.ndarray]) -> np.ndarray:
+    if not isinstance(tensor, StoredTensor):
+        raise CheckpointError(
+            f"a state dict maps names to tensors, but `{name}` is a {type(tensor).__name__}. "
+            f"Save `model.state_dict()` alone."
+        )
+    storage, dtype = tensor.storage, DTYPES[tensor.storage.dtype]
+    if storage.key not in storages:
+        raise CheckpointError(f"the bytes of `{name}` (storage {storage.key}) are missing.")
+    data = storages[storage.key]
+    n_bytes = storage.n_elements * dtype.itemsize
+    if n_bytes > data.size:
+        raise CheckpointError(f"`{name}` needs {n_bytes} bytes, its storage has {data.size}.")
+    offset = tensor.offset * dtype.itemsize
+    return view(data[:n_bytes], dtype, tensor.shape, offset=offset, strides=tensor.strides)
+
+
+# --- zip --------------------------------------------------------------------------------------
+
+
+def _read_zip(path: Path, buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
+            if "data.pkl" not in members:
+                raise CheckpointError("it is a zip without `data.pkl`.")
+            pickled = _small_member(archive, members["data.pkl"], MAX_PICKLE_BYTES)
+            order = members.get("byteorder")
+            if order is not None and _small_member(archive, order, 16) != b"little":
+                raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
+            tensors = _state_dict(read_pickle(BytesIO(pickled)))
+            sizes = {
+                tensor.storage.key: tensor.storage.n_elements
+                * DTYPES[tensor.storage.dtype].itemsize
+                for tensor in tensors.values()
+                if isinstance(tensor, StoredTensor)
+            }
+            storages = {
+                key: _member(archive, members[f"data/{key}"], buffer, n_bytes=n_bytes)
+                for key, n_bytes in sizes.items()
+                if f"data/{key}" in members
+            }
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the zip is damaged ({error}). Get it again.") from None
+    except (NotImplementedError, OverflowError) as error:
+        raise CheckpointError(f"the zip uses an unknown method ({error}).") from None
+    return tensors, storages
+
+
+def _small_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    if entry.file_size > limit:
+        raise CheckpointError(
+            f"`{entry.filename}` must have at most {limit} bytes: got {entry.file_size}."
+        )
+    with archive.open(entry) as member:
+        return member.read(limit + 1)
+
+
+def _member(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, buffer: np.ndarray, *, n_bytes: int
+) -> np.ndarray:
+    """The member's bytes: mapped when stored, else decompressed, never more than `n_bytes`."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        if n_bytes > entry.file_size:
+            raise CheckpointError(f"`{entry.filename}` must have {n_bytes} bytes.")
+        with archive.open(entry) as member:
+            return np.frombuffer(bytearray(member.read(n_bytes)), np.uint8)
+    header = buffer[entry.header_offset : entry.header_offset + LOCAL_HEADER_BYTES].tobytes()
+    if len(header) < LOCAL_HEADER_BYTES or header[:4] != ZIP_MAGIC:
+        raise CheckpointError(f"the zip is damaged at `{entry.filename}`. Get it again.")
+    n_name, n_extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+    start = entry.header_offset + LOCAL_HEADER_BYTES + n_name + n_extra
+    if start + entry.file_size > buffer.size:
+        raise CheckpointError(f"the zip ends inside of `{entry.filename}`. Get it again.")
+    return buffer[start : start + entry.file_size]
+
+
+def _state_dict(value: object) -> dict[str, object]:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise CheckpointError(f"it holds a {type(value).__name__}, not a dict with text keys.")
+    return value
+
+
+# --- before PyTorch 1.6 -----------------------------------------------------------------------
+
+
+def _read_legacy(buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """Five pickles (magic, version, machine, tensors, storage keys), then the storages."""
+    stream = BytesIO(buffer[:MAX_PICKLE_BYTES].tobytes())
+    try:
+        magic = read_pickle(stream)
+    except CheckpointError:
+        magic = None
+    if magic != LEGACY_MAGIC:
+        raise CheckpointError("it is neither a zip nor an old torch.save file.")
+    version, machine, value, keys = (read_pickle(stream) for _ in range(4))
+    if version != LEGACY_VERSION or not isinstance(machine, dict):
+        raise CheckpointError(f"its old torch.save form has the unknown version {version!r}.")
+    if not machine.get("little_endian", True):
+        raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
+    tensors = _state_dict(value)
+    sizes = {
+        tensor.storage.key: DTYPES[tensor.storage.dtype].itemsize
+        for tensor in tensors.values()
+        if isinstance(tensor, StoredTensor)
+    }
+    position = stream.tell()
+    storages: dict[str, np.ndarray] = {}
+    for key in keys if isinstance(keys, list) else ():
+        if key not in sizes:
+            raise CheckpointError(f"storage {key!r} belongs to no tensor.")
+        n_elements = int.from_bytes(buffer[position : position + 8].tobytes(), "little")
+        position += 8
+        storages[key] = buffer[position : position + n_elements * sizes[key]]
+        position += n_elements * sizes[key]
+    return tensors, storages

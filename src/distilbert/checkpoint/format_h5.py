@@ -1,0 +1,165 @@
+"""`tf_model.h5` without Keras: the layout that Keras 2 gives to saved weights, both ways.
+
+Names are TF's without the model's own name: `distilbert/embeddings/LayerNorm/gamma:0`. h5py is
+imported when a file is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert._lazy import require
+from distilbert.checkpoint.mapped import map_file, view
+from distilbert.errors import CheckpointError
+
+# The version whose layout this is; Keras reads it to choose how to load.
+KERAS_VERSION = "2.15.0"
+
+# Only there because Keras lists a model's own weights under it; ours have none.
+TOP_LEVEL = "top_level_model_weights"
+
+# gzip, the only filter in use, cannot shrink data by more than this.
+MAX_COMPRESSION = 1100
+
+# The reference's MLM projector holds the embeddings as a part, so Keras saves them again with it.
+PROJECTOR = "vocab_projector"
+EMBEDDINGS = "distilbert/embeddings/"
+
+
+def model_name(head: str) -> str:
+    """The name Keras gives to the reference's model, first part of every weight's name."""
+    return "tf_distil_bert_model" if head == "base" else f"tf_distil_bert_for_{head}"
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors of a whole file or a shard, and no metadata; mapped where not compressed.
+
+    A name that occurs in several groups is taken from the first.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not in this layout.
+        MissingDependencyError: h5py is not installed.
+    """
+    h5py = require("h5py", "read .h5 files")
+    buffer = map_file(path)
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            for name, dataset in _datasets(h5py, file):
+                if name not in arrays:
+                    arrays[name] = _array(name, dataset, buffer)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be read as Keras weights: {error}") from None
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"{path} is not a whole HDF5 file ({reason}). Get it again."
+        ) from None
+    return arrays, {}
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray], *, head: str) -> None:
+    """Write a whole model: one group for each of its top-level layers."""
+    h5py = require("h5py", "write .h5 files")
+    model = model_name(head)
+    groups: dict[str, list[str]] = {}
+    for name in arrays:
+        groups.setdefault(name.partition("/")[0], []).append(name)
+    if PROJECTOR in groups:
+        groups[PROJECTOR] += [name for name in arrays if name.startswith(EMBEDDINGS)]
+    with h5py.File(path, "w") as file:
+        file.attrs["backend"] = "tensorflow"
+        file.attrs["keras_version"] = KERAS_VERSION
+        file.attrs["layer_names"] = _texts(h5py, groups)
+        for layer, names in {**groups, TOP_LEVEL: []}.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = _texts(h5py, [f"{model}/{name}" for name in names])
+            for name in names:
+                _put(group, f"{model}/{name}", arrays[name])
+
+
+def write_shard(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write one shard: the tensors by name, without groups for layers."""
+    h5py = require("h5py", "write .h5 files")
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = _texts(h5py, sorted(arrays))
+        for name, array in arrays.items():
+            _put(file, name, array)
+
+
+def _texts(h5py: Any, values: Any) -> np.ndarray:
+    return np.array(list(values), dtype=h5py.string_dtype())
+
+
+def _put(group: Any, name: str, array: np.ndarray) -> None:
+    try:
+        group.create_dataset(name, data=np.ascontiguousarray(array))
+    except TypeError:
+        raise CheckpointError(
+            f"HDF5 has no dtype {array.dtype}: got it in `{name}`. Save as safetensors."
+        ) from None
+
+
+def _datasets(h5py: Any, file: Any) -> Iterator[tuple[str, Any]]:
+    """Every (name without the model's name, dataset) that the attributes list."""
+    root: Any = file
+    if "model_weights" in file:  # a whole model saved by Keras
+        root = _member(h5py, file, "model_weights")
+    layers = list(_names(root, "layer_names"))
+    if not layers:
+        raise CheckpointError("it lists no `layer_names`.")
+    if TOP_LEVEL in root:
+        layers.append(TOP_LEVEL)
+    for layer in layers:
+        member = _member(h5py, root, layer)
+        if isinstance(member, h5py.Dataset):  # a shard
+            yield layer, member
+            continue
+        for weight in _names(member, "weight_names"):
+            dataset = _member(h5py, member, weight)
+            if not isinstance(dataset, h5py.Dataset):
+                raise CheckpointError(f"`{weight}` must be a dataset.")
+            yield weight.partition("/")[2], dataset
+
+
+def _names(group: Any, attribute: str) -> Iterator[str]:
+    """An attribute's texts; Keras splits long ones into attribute0, attribute1, ..."""
+    parts = [attribute] if attribute in group.attrs else []
+    while not parts or parts[-1] != attribute:
+        part = f"{attribute}{len(parts)}"
+        if part not in group.attrs:
+            break
+        parts.append(part)
+    for part in parts:
+        for name in np.asarray(group.attrs[part]).ravel().tolist():
+            yield name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _member(h5py: Any, group: Any, path: str) -> Any:
+    """A member reached by hard links only: other links can lead to other files."""
+    for part in path.split("/"):
+        if not isinstance(group, h5py.Group):
+            raise CheckpointError(f"`{path}` is not in it.")
+        link = group.get(part, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise CheckpointError(f"`{path}` must not be reached by a link.")
+        group = group[part]
+    return group
+
+
+def _array(name: str, dataset: Any, buffer: np.ndarray) -> np.ndarray:
+    if dataset.dtype.hasobject or dataset.dtype.kind not in "fiub":
+        raise CheckpointError(f"`{name}` must hold numbers: got {dataset.dtype}.")
+    if dataset.external or dataset.is_virtual:
+        raise CheckpointError(f"`{name}` must be inside the file: its data is in another one.")
+    shape, offset = tuple(dataset.shape), dataset.id.get_offset()
+    if offset is not None and dataset.dtype.isnative and dataset.chunks is None:
+        return view(buffer, dataset.dtype, shape, offset=offset)
+    stored = dataset.id.get_storage_size()
+    if stored > buffer.size or dataset.nbytes > stored * MAX_COMPRESSION:
+        raise CheckpointError(f"`{name}` claims {dataset.nbytes} bytes but stores {stored}.")
+    return np.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))

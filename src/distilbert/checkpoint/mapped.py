@@ -1,0 +1,123 @@
+"""Bytes of a file as NumPy arrays, without reading them: copy-on-write memory mapping.
+
+Such arrays may be written to; the file never changes. Every view is checked against the bounds of
+the file first. Knows dtypes, offsets and strides; knows no file format.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeGuard
+
+import ml_dtypes
+import numpy as np
+
+from distilbert.errors import CheckpointError
+
+# Names common to torch, flax and NumPy -> little-endian dtype, the byte order of all four formats.
+DTYPES: dict[str, np.dtype] = {
+    "bool": np.dtype("?"),
+    "uint8": np.dtype("u1"),
+    "int8": np.dtype("i1"),
+    "uint16": np.dtype("<u2"),
+    "int16": np.dtype("<i2"),
+    "uint32": np.dtype("<u4"),
+    "int32": np.dtype("<i4"),
+    "uint64": np.dtype("<u8"),
+    "int64": np.dtype("<i8"),
+    "float16": np.dtype("<f2"),
+    "float32": np.dtype("<f4"),
+    "float64": np.dtype("<f8"),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
+    "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
+}
+
+# More axes than any framework writes; NumPy itself allows 64.
+MAX_AXES = 32
+MAX_ELEMENTS = 2**48
+
+
+def map_file(path: Path) -> np.ndarray:
+    """The file's bytes as a writable uint8 array whose changes stay in memory.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable or empty.
+    """
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except ValueError:
+        raise CheckpointError(f"A weight file must not be empty: {path} has 0 bytes.") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise CheckpointError(
+            f"A weight file must be readable: {path} is not ({reason})."
+        ) from None
+    return np.frombuffer(mapped, np.uint8)
+
+
+def is_shape(value: object) -> TypeGuard[Sequence[int]]:
+    """Whether `value` is a list or tuple of few whole numbers >= 0."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) <= MAX_AXES
+        and all(type(size) is int and size >= 0 for size in value)
+    )
+
+
+def view(
+    buffer: np.ndarray,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    *,
+    offset: int = 0,
+    strides: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """An array on the bytes of `buffer`; copied only where the bytes are not aligned.
+
+    Args:
+        offset: in bytes.
+        strides: in elements; C order when None.
+
+    Raises:
+        CheckpointError: the array would reach outside of `buffer`, or repeats its elements.
+    """
+    n_elements = math.prod(shape)
+    # NumPy multiplies the other axes of an empty array too, and refuses what overflows.
+    too_big = math.prod(max(n, 1) for n in shape) > MAX_ELEMENTS
+    if strides is None:
+        n_spanned = n_elements
+    elif n_elements == 0:
+        n_spanned = 0
+    else:
+        n_spanned = 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    if (
+        too_big
+        or n_spanned < n_elements
+        or offset < 0
+        or offset + n_spanned * dtype.itemsize > buffer.size
+    ):
+        raise CheckpointError(
+            f"A tensor must lie inside its storage of {buffer.size} bytes: got shape {shape}, "
+            f"dtype {dtype.name}, byte offset {offset}. The file is damaged."
+        )
+    flat = buffer[offset : offset + n_spanned * dtype.itemsize]
+    aligned = flat.ctypes.data % max(dtype.alignment, 1) == 0
+    if not aligned:
+        flat = flat.copy()
+    elements = flat.view(dtype)
+    if strides is None or n_elements == 0:
+        return elements.reshape(shape)
+    steps = tuple(stride * dtype.itemsize for stride in strides)
+    return np.lib.stride_tricks.as_strided(elements, shape, steps)
+
+
+def raw_bytes(array: np.ndarray) -> memoryview:
+    """The array's bytes in C order and little-endian; a copy only where needed."""
+    array = np.ascontiguousarray(array)
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return array.reshape(-1).view(np.uint8).data
