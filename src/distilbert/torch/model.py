@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,8 +22,11 @@ from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
 from distilbert.torch.pretrained import PreTrainedModel, no_values
+from distilbert.torch.trees import register_outputs
 
 logger = logging.getLogger(__name__)
+
+register_outputs()
 
 LAYER_NORM_EPS = 1e-12  # as in BERT's first release
 
@@ -54,9 +58,9 @@ class Embeddings(nn.Module):
         if (input_ids is None) == (inputs_embeds is None):
             got = "neither" if input_ids is None else "both"
             raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
-        words = inputs_embeds if input_ids is None else self.word_embeddings(input_ids)
+        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         length, longest = words.shape[1], self.position_embeddings.num_embeddings
-        if length > longest:
+        if not _is_traced() and length > longest:
             raise TokenIdError(
                 f"A sequence must not be longer than `max_position_embeddings`: got {length} "
                 f"tokens, at most {longest}. Truncate or split the text, or call "
@@ -166,7 +170,7 @@ class Transformer(nn.Module):
         self,
         x: Tensor,
         visible: Tensor | None,
-        head_mask: list[Tensor | None] | Tensor,
+        head_mask: Sequence[Tensor | None] | Tensor,
         output_attentions: bool,
         output_hidden_states: bool,
     ) -> BaseModelOutput:
@@ -245,7 +249,7 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
     if attention_mask is None:
         return None
     rows, length = x.shape[:2]
-    if not torch.jit.is_tracing() and attention_mask.numel() != rows * length:
+    if not _is_traced() and attention_mask.numel() != rows * length:
         raise InputError(
             f"`attention_mask` must have one value per token: got {tuple(attention_mask.shape)} "
             f"for {rows} sequences of {length} tokens."
@@ -257,10 +261,15 @@ def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
     """Warn once per process; silent where looking at the values would break a graph."""
     if pad_token_id is None or _warn_of_padding.cache_info().currsize or input_ids.is_meta:
         return
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or _is_traced():
         return
     if bool((input_ids == pad_token_id).any()):
         _warn_of_padding()
+
+
+def _is_traced() -> bool:
+    """Whether `torch.jit.trace` is recording, which turns sizes into tensors."""
+    return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 @functools.cache

@@ -284,7 +284,7 @@ class PreTrainedModel(nn.Module):
 
     def get_head_mask(
         self, head_mask: Tensor | None, num_hidden_layers: int
-    ) -> Tensor | list[Tensor | None]:
+    ) -> Tensor | list[None]:
         """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
 
         Raises:

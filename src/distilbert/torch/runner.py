@@ -1,0 +1,137 @@
+"""The torch runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
+
+The only place of this room where device and dtype of inference are decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+
+from distilbert.checkpoint.spec import HEADS
+from distilbert.errors import InputError, TokenIdError
+from distilbert.torch import heads
+from distilbert.torch.model import DistilBertModel
+from distilbert.torch.pretrained import PreTrainedModel
+
+CLASSES: dict[str, type[PreTrainedModel]] = {
+    model_class.head: model_class
+    for model_class in (
+        DistilBertModel,
+        heads.DistilBertForMaskedLM,
+        heads.DistilBertForSequenceClassification,
+        heads.DistilBertForMultipleChoice,
+        heads.DistilBertForTokenClassification,
+        heads.DistilBertForQuestionAnswering,
+    )
+}
+
+INPUTS = ("input_ids", "attention_mask")
+
+
+def load_runner(
+    source: str | PathLike[str],
+    head: str,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    **options: Any,
+) -> TorchRunner:
+    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
+
+    Raises:
+        InputError: an unknown head.
+    """
+    if head not in CLASSES:
+        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+    return TorchRunner(CLASSES[head].from_pretrained(source, **options), device, dtype)
+
+
+class TorchRunner:
+    """A PyTorch model that answers with NumPy arrays. Takes the model over: moves and casts it."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+    ) -> None:
+        """
+        Args:
+            device: None takes the first CUDA device if there is one, else the CPU.
+            dtype: what to compute in, as a dtype or its name; None keeps the model's.
+
+        Raises:
+            InputError: `dtype` is not a floating type.
+        """
+        if device is None:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = model.to(device=torch.device(device), dtype=_floating(dtype)).eval()
+        self.head = model.head
+        self.config = model.config
+
+    @torch.inference_mode()
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch.
+
+        Args:
+            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
+                (B, C, S) for multiple choice.
+
+        Returns:
+            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
+            `logits`.
+
+        Raises:
+            TokenIdError: an id or the length lies outside the model's tables.
+            InputError: other arrays, or arrays of other types and shapes.
+        """
+        self._check(batch)
+        tensors = {
+            name: torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
+            for name, array in batch.items()
+        }
+        if "attention_mask" not in tensors:
+            tensors["attention_mask"] = torch.ones_like(tensors["input_ids"])
+        output = self.model(
+            **tensors, output_attentions=False, output_hidden_states=False, return_dict=True
+        )
+        return {name: tensor.float().cpu().numpy() for name, tensor in output.items()}
+
+    def _check(self, batch: Mapping[str, np.ndarray]) -> None:
+        unknown = [name for name in batch if name not in INPUTS]
+        if unknown or "input_ids" not in batch:
+            raise InputError(
+                f"A batch must hold `input_ids` and may hold `attention_mask`: got "
+                f"{', '.join(batch) or 'nothing'}."
+            )
+        ids = batch["input_ids"]
+        axes = 3 if self.head == "multiple_choice" else 2
+        for name, array in batch.items():
+            if array.dtype.kind not in "iu" or array.ndim != axes or array.shape != ids.shape:
+                raise InputError(
+                    f"`{name}` must hold integers, with {axes} axes and one entry per token: got "
+                    f"{array.dtype} {array.shape}; `input_ids` is {ids.shape}."
+                )
+        longest, n_words = self.config.max_position_embeddings, self.config.vocab_size
+        if ids.shape[-1] > longest:
+            raise TokenIdError(
+                f"A sequence must not be longer than `max_position_embeddings`: got "
+                f"{ids.shape[-1]} tokens, at most {longest}. Truncate or split the text."
+            )
+        if ids.size and not 0 <= ids.min() <= ids.max() < n_words:
+            raise TokenIdError(
+                f"Token ids must lie between 0 and {n_words - 1}: got {ids.min()} to {ids.max()}. "
+                f"Use the tokenizer that belongs to this model."
+            )
+
+
+def _floating(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if dtype is not None and not (isinstance(found, torch.dtype) and found.is_floating_point):
+        raise InputError(f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}.")
+    return found
