@@ -59,6 +59,7 @@ def test_every_recorded_call_has_the_recorded_outputs(loaded: tuple[str, Any]) -
     file = f"cases/pt_V_{head}.npz"
     cases = read_json(f"cases/pt_V_{head}.json")["cases"]
     assert len(cases) >= 9
+    assert not model.training  # as loaded
     for case in cases:
         model.train(bool(case.get("train")))
         assert_output_is(call(model, file, case), case["expect"], read_arrays(file))

@@ -75,8 +75,7 @@ def test_the_example_agrees_in_float32_with_its_twin(name: str, twin: str) -> No
         if key in ("last_hidden_states", "logits")
     }
     variables = execute(name)
-    if "Flax" in twin or "TF" in twin:
-        assert_variables(variables, logits, OUTPUT)
+    assert_variables(variables, logits, OUTPUT)
 
 
 def test_the_flash_attention_example_names_the_missing_package() -> None:

@@ -1,0 +1,86 @@
+"""Claim 12: a mistake raises the same type with the same words in every framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from contract.legs import Leg
+from contract.samples import some_inputs, tiny_config
+
+from distilbert.errors import ActivationError, ConfigError, InputError
+
+CONFIG_MISTAKES = {
+    "heads-do-not-divide": ("base", {"n_heads": 5}, ConfigError, "`n_heads` must divide `dim`"),
+    "three-span-labels": (
+        "question_answering",
+        {"num_labels": 3},
+        ConfigError,
+        "`num_labels` must be 2",
+    ),
+    "unknown-activation": (
+        "base",
+        {"activation": "gelou"},
+        ActivationError,
+        "`activation` must be .* got 'gelou'",
+    ),
+    "no-words": ("base", {"vocab_size": 0}, ConfigError, "`vocab_size` must be"),
+    "dropout-of-two": ("base", {"dropout": 2.0}, ConfigError, "`dropout` must be a probability"),
+}
+
+
+@pytest.mark.parametrize("mistake", CONFIG_MISTAKES)
+def test_an_impossible_config_is_refused_when_a_model_is_built(leg: Leg, mistake: str) -> None:
+    head, changes, error, words = CONFIG_MISTAKES[mistake]
+    config = tiny_config(head, **changes)
+    with pytest.raises(error, match=words):
+        leg.build(config, head)
+
+
+def test_all_broken_rules_are_named_at_once(leg: Leg) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)`vocab_size`.*`hidden_dim`.*`dropout`"):
+        leg.build(tiny_config(vocab_size=-1, hidden_dim=0, dropout=7), "base")
+
+
+@pytest.mark.parametrize("wrong", [{"n_layers": 2}, None, "distilbert-base-uncased"])
+def test_a_config_must_be_a_config(leg: Leg, wrong: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="config"):
+        leg.class_of("base")(wrong)
+
+
+def test_ids_and_embeddings_exclude_each_other(leg: Leg) -> None:
+    config = tiny_config()
+    model = leg.build(config, "base")
+    inputs = some_inputs(config, "base")
+    vectors = np.zeros((3, 9, config.dim), np.float32)
+    with pytest.raises(InputError, match=r"(?s)`input_ids`.*`inputs_embeds`"):
+        leg.outputs(model, inputs | {"inputs_embeds": vectors})
+    with pytest.raises(InputError, match=r"(?s)`input_ids`.*`inputs_embeds`"):
+        leg.outputs(model, {"attention_mask": inputs["attention_mask"]})
+
+
+@pytest.mark.parametrize("word_id", [99, 1000])
+def test_an_id_outside_the_vocabulary_is_an_index_error(leg: Leg, word_id: int) -> None:
+    config = tiny_config()
+    inputs = some_inputs(config, "base")
+    inputs["input_ids"][0, 0] = word_id
+    with pytest.raises(IndexError):
+        leg.outputs(leg.build(config, "base"), inputs)
+
+
+def test_a_too_long_input_is_refused(leg: Leg) -> None:
+    config = tiny_config(max_position_embeddings=8)
+    with pytest.raises((RuntimeError, IndexError, ValueError), match="max_position_embeddings"):
+        leg.outputs(leg.build(config, "base"), some_inputs(config, "base", length=9))
+
+
+@pytest.mark.parametrize(
+    "name", ["attention_masks", "token_type_ids", "position_ids", "label", "input_id"]
+)
+def test_an_unknown_keyword_is_a_type_error_that_names_it(leg: Leg, name: str) -> None:
+    """Trap b: the reference of today runs on without the misspelled mask."""
+    config = tiny_config()
+    inputs = some_inputs(config, "base")
+    with pytest.raises(TypeError, match=name):
+        leg.outputs(leg.build(config, "base"), inputs | {name: inputs["attention_mask"]})

@@ -1,0 +1,247 @@
+"""The picture of ARCHITECTURE, enforced: who imports whom, what stays unloaded, what has a test."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "distilbert"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# Part of the package -> the other parts, or single modules of them, that it may import.
+INNER = {"errors", "_lazy", "config", "outputs", "runner"}
+ROOMS = {"torch", "tensorflow", "flax"}
+# Finding a folder or a remote source, and writing whole files: for whoever has from_pretrained.
+SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.atomic"}
+ARROWS: dict[str, set[str]] = {
+    "tokenization": INNER | SOURCE_AND_SINK,
+    "checkpoint": INNER,
+    "tasks": INNER | {"tokenization"},
+    "training": INNER,
+    "pipelines": INNER | {"tasks", "tokenization"},
+    "export": INNER | {"checkpoint", "torch"},
+    "server": INNER | {"pipelines", "tasks", "tokenization"},
+    **{room: INNER | {"checkpoint", "training"} for room in ROOMS},
+}
+FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
+UNWANTED = (*FRAMEWORKS, "transformers", "h5py")
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 450, 80
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def part_of(path: Path) -> str:
+    """ "torch" for src/distilbert/torch/model.py, "config" for src/distilbert/config.py."""
+    inside = path.relative_to(PACKAGE)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def type_checking_lines(tree: ast.Module) -> set[int]:
+    """Lines under `if TYPE_CHECKING:`; they are never executed."""
+    blocks = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
+    return {n for block in blocks for n in range(block.lineno, (block.end_lineno or 0) + 1)}
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """Every imported module: its dotted name, its line, and whether it is inside a function."""
+    inside = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports must be absolute"
+            module = node.module or ""
+            names = [module]
+            if module == "distilbert":
+                names = [f"distilbert.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, node.lineno, id(node) in inside
+
+
+def every_import() -> list[tuple[Path, str, int, bool]]:
+    return [(path, *found) for path in SOURCES for found in imports(parse(path))]
+
+
+def test_every_import_follows_an_arrow_of_the_picture() -> None:
+    wrong = []
+    for path, name, line, _ in every_import():
+        part, steps = part_of(path), name.split(".")
+        if part not in ARROWS or steps[0] != "distilbert" or steps[1:2] in ([], [part]):
+            continue
+        allowed = {steps[1], ".".join(steps[1:3])} & ARROWS[part]
+        if not allowed and line not in type_checking_lines(parse(path)):
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert wrong == []
+
+
+def test_every_folder_of_the_package_is_in_the_picture() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders <= set(ARROWS) | {"cli"}
+
+
+def test_inner_modules_import_nothing_outer_when_loaded() -> None:
+    wrong = [
+        f"{path.name}:{line} {name}"
+        for path, name, line, lazily in every_import()
+        if path.parent == PACKAGE and path.stem in INNER and not lazily
+        if name.startswith("distilbert") and name.split(".")[1] not in INNER
+        if line not in type_checking_lines(parse(path))
+    ]
+    assert wrong == []
+
+
+def test_only_a_room_and_the_lazy_door_import_its_framework() -> None:
+    """Elsewhere a framework is entered by name, inside the one function that needs it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path, name, line, lazily in every_import()
+        if name.split(".")[0] in FRAMEWORKS and part_of(path) not in ROOMS and not lazily
+        if line not in type_checking_lines(parse(path))
+    ]
+    assert wrong == []
+
+
+def test_transformers_is_never_imported() -> None:
+    assert [path for path, name, *_ in every_import() if name.split(".")[0] == "transformers"] == []
+    texts = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
+    doors = ('require("transformers', 'import_module("transformers', '__import__("transformers')
+    assert [name for name, text in texts.items() if any(door in text for door in doors)] == []
+
+
+def test_the_command_line_imports_the_package_only_inside_functions() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path, name, line, lazily in every_import()
+        if part_of(path) == "cli" and not lazily
+        if name.startswith("distilbert") and name.split(".")[1] not in INNER | {"cli"}
+        if line not in type_checking_lines(parse(path))
+    ]
+    assert wrong == []
+
+
+USES = {
+    "the package": "import distilbert",
+    "tokenization": """
+        import distilbert
+        tokenizer = distilbert.DistilBertTokenizer(vocab)
+        assert tokenizer("hello world")["input_ids"]
+        assert distilbert.DistilBertTokenizerFast(vocab)("hello world")["input_ids"]""",
+    "checkpoint": """
+        from distilbert import DistilBertConfig
+        from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
+        from distilbert.checkpoint.init import fresh_weights
+        config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+        save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+        assert len(open_checkpoint(folder)) == 20""",
+    "tasks": """
+        import importlib, pkgutil, distilbert.tasks
+        for module in pkgutil.iter_modules(distilbert.tasks.__path__, "distilbert.tasks."):
+            importlib.import_module(module.name)""",
+    "pipelines": """
+        import importlib, pkgutil, distilbert.pipelines
+        for module in pkgutil.iter_modules(distilbert.pipelines.__path__, "distilbert.pipelines."):
+            importlib.import_module(module.name)""",
+    "--help": """
+        import sys
+        from distilbert.cli.main import main
+        sys.argv = ["distilbert", "--help"]
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code""",
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_framework_is_loaded_by(use: str, tmp_path: Path) -> None:
+    """In a process of its own, since this one has long loaded PyTorch."""
+    vocab = tmp_path / "vocab.txt"
+    vocab.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world"]))
+    lines = [
+        f"vocab, folder = {str(vocab)!r}, {str(tmp_path / 'saved')!r}",
+        *(line.removeprefix(" " * 8) for line in USES[use].splitlines()),
+        "import sys",
+        f"loaded = [name for name in {UNWANTED} if name in sys.modules]",
+        "assert loaded == [], loaded",
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_real_torch_is_what_the_room_imports() -> None:
+    import torch
+
+    import distilbert.torch.model as room
+
+    assert room.torch is torch
+    assert not Path(torch.__file__).is_relative_to(ROOT)
+    assert hasattr(torch, "nn")
+
+
+def test_nothing_but_the_rooms_is_named_after_a_dependency_or_the_standard_library() -> None:
+    reserved = sys.stdlib_module_names | {"numpy", "tokenizers", "safetensors", "h5py", "typer"}
+    names = {path.stem for path in SOURCES if path.parent == PACKAGE}
+    names |= {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert names & set(reserved) == set()
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if path.name != "__init__.py"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_every_source_file_has_its_test_file(path: Path) -> None:
+    inside = path.relative_to(PACKAGE)
+    mirror = ROOT / "tests" / inside.parent / f"test_{inside.stem.strip('_')}.py"
+    assert mirror.is_file()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_functions_stay_short_and_say_what_they_are(path: Path) -> None:
+    tree = parse(path)
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
+    long = [
+        f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert long == []
+    assert not tree.body or ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_is_left_for_later_or_swallowed(path: Path) -> None:
+    text, tree = path.read_text(encoding="utf-8"), parse(path)
+    for mark in ("TODO", "FIXME", "XXX", "raise NotImplementedError"):
+        assert mark not in text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"line {node.lineno}: bare except"
+            assert not _is_pass(node.body), f"line {node.lineno}: swallowed exception"
+
+
+def _is_pass(body: list[ast.stmt]) -> bool:
+    return len(body) == 1 and isinstance(body[0], ast.Pass)
