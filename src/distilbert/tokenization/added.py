@@ -56,7 +56,14 @@ class AddedTokens:
         stretches = [stretch for stretch in stretches if stretch.start < stretch.end]
         for index in range(len(stretches)):
             self._apply_options(text, stretches, index)
-        return [stretch for stretch in stretches if stretch.start < stretch.end]
+        return [self._named(text, stretch) for stretch in stretches if stretch.start < stretch.end]
+
+    def _named(self, text: str, stretch: Stretch) -> Stretch:
+        """A token that gave up inside a word is one after all if the rest was stripped away."""
+        start, end, token = stretch
+        if token is None and text[start:end] in self._tokens:
+            token = text[start:end]
+        return Stretch(start, end, token)
 
     def _apply_options(self, text: str, stretches: list[Stretch], index: int) -> None:
         """Let the added token at `index` take the space around it, or give up inside a word."""
@@ -64,25 +71,27 @@ class AddedTokens:
         if content is None:
             return
         token = self._tokens[content]
-        nothing = Stretch(0, 0, None)
-        left = stretches[index - 1] if index > 0 else nothing
-        right = stretches[index + 1] if index + 1 < len(stretches) else nothing
-        left_text, right_text = text[left.start : left.end], text[right.start : right.end]
-        if token.single_word and left_text and left_text[-1] != " ":
-            stretches[index - 1] = Stretch(left.start, end, None)
-            stretches[index] = nothing
-            return
-        if token.single_word and right_text and right_text[0] != " ":
-            stretches[index + 1] = Stretch(start, right.end, None)
-            stretches[index] = nothing
-            return
-        if token.rstrip and right.token is None and right_text:
-            end += len(right_text) - len(right_text.lstrip())
-            stretches[index + 1] = Stretch(end, right.end, None)
-        if token.lstrip and left.token is None and left_text:
-            start -= len(left_text) - len(left_text.rstrip())
-            stretches[index - 1] = Stretch(left.start, start, None)
-        stretches[index] = Stretch(start, end, content)
+        left = stretches[index - 1] if index > 0 else Stretch(start, start, None)
+        right = stretches[index + 1] if index + 1 < len(stretches) else Stretch(end, end, None)
+        before, after = text[left.start : left.end], text[right.start : right.end]
+        left_end, right_start = left.end, right.start
+        if token.lstrip and left.token is None:
+            left_end -= len(before) - len(before.rstrip())
+        if token.rstrip and right.token is None:
+            right_start += len(after) - len(after.lstrip())
+        # The reference asks for a space here: beside a tab or a line end the token gives up too.
+        if token.single_word and before and before[-1] != " ":
+            begin = left.start if left.start < left_end else start
+            stretches[index - 1 : index + 1] = [Stretch(begin, end, None), Stretch(end, end, None)]
+        elif token.single_word and after and after[0] != " ":
+            finish = right.end if right_start < right.end else end
+            stretches[index : index + 2] = [Stretch(end, end, None), Stretch(start, finish, None)]
+        else:
+            stretches[index] = Stretch(left_end, right_start, content)
+            if index > 0:
+                stretches[index - 1] = left._replace(end=left_end)
+            if index + 1 < len(stretches):
+                stretches[index + 1] = right._replace(start=right_start)
 
 
 def pattern_of(contents: Iterable[str]) -> re.Pattern[str] | None:

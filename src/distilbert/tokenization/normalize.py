@@ -86,6 +86,12 @@ def lower(text: str) -> str:
     return text.replace("Σ", "σ").lower()
 
 
+def lower_in_place(text: str) -> str:
+    """`text` in lower case, but for the one letter that would become two (dotted capital I)."""
+    lowered = lower(text)
+    return lowered if len(lowered) == len(text) else lower(text.replace("İ", "I"))
+
+
 def lower_origins(text: str, lowered: str) -> Sequence[int]:
     """For each character of `lowered`, that is `lower(text)`, its index in `text`."""
     if len(text) == len(lowered):  # no letter shrinks, so none grew

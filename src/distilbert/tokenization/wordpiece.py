@@ -194,7 +194,11 @@ class WordPieceEngine:
         return Chunk(tuple(ids), tuple(tokens), tuple(spans), tuple(words))
 
     def _normalize(self, chunk: str) -> normalize.Aligned:
-        if chunk.isascii() or not self._basic:
+        if not self._basic:
+            return normalize.unchanged(chunk)
+        if self._lower and chunk not in self._whole:
+            chunk = normalize.lower_in_place(chunk)  # a spared token that turned out to be text
+        if chunk.isascii():
             return normalize.unchanged(chunk)
         composed = normalize.compose(chunk)
         if not self._strip or composed.text in self._whole:
@@ -218,7 +222,7 @@ class WordPieceEngine:
         return words
 
     def _word_pieces(self, word: str) -> list[tuple[str, int]]:
-        """Greedy longest match from the left: each piece of `word` with its number of characters."""
+        """Greedy longest match from the left: each piece of `word` with its length in `word`."""
         vocab, length = self._vocab, len(word)
         if word in self._never_split:
             return [(word, length)]
