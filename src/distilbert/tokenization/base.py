@@ -1,0 +1,533 @@
+"""What the slow and the fast tokenizer share: the calls of the page, the templates, padding.
+
+A class below supplies the columns of a call and the rows behind them; everything else is here.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from distilbert.errors import InputError
+from distilbert.tokenization import from_ids, loading, saving, template
+from distilbert.tokenization.batch_encoding import BatchEncoding, Row
+from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions, resolve_strategies
+from distilbert.tokenization.inputs import (
+    Examples,
+    Text,
+    read_batch,
+    read_example,
+    read_texts,
+)
+from distilbert.tokenization.padding import pad_columns
+from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, as_special_token
+from distilbert.tokenization.token_table import TokenTable
+
+Columns = dict[str, list[Any]]
+Rows = Callable[[], Sequence[Row]]
+
+# `model_max_length` of a tokenizer whose files state none; the reference's value.
+UNLIMITED = int(1e30)
+SIDES = ("right", "left")
+
+
+class TokenizerBase(TokenTable):
+    """The calls of the reference page, on top of what a tokenizer class supplies."""
+
+    model_input_names: list[str]
+    padding_side: str
+    truncation_side: str
+    model_max_length: int
+    name_or_path: str
+    # The constructor's own options and any unknown ones: what `tokenizer_config.json` keeps.
+    init_kwargs: dict[str, Any]
+    _revision: int  # counts the changes that make an earlier result's text encode differently
+
+    def _set_up(self, options: dict[str, Any], kwargs: dict[str, Any]) -> None:
+        """Store what every tokenizer has; `options` are the class's own, `kwargs` the rest.
+
+        Raises:
+            InputError: a side that is neither "right" nor "left".
+        """
+        special = {name: kwargs.pop(name, None) for name in NAMES}
+        self._special_tokens = {
+            name: None if token is None else as_special_token(token, name=name)
+            for name, token in special.items()
+        }
+        additional = kwargs.pop(ADDITIONAL, None) or ()
+        self._additional_special_tokens = [
+            as_special_token(token, name=ADDITIONAL) for token in additional
+        ]
+        limit = kwargs.pop("model_max_length", None)
+        self.model_max_length = UNLIMITED if limit is None else limit
+        for name in ("padding_side", "truncation_side"):
+            side = kwargs.pop(name, None) or "right"
+            if side not in SIDES:
+                raise InputError(f"`{name}` must be 'right' or 'left': got {side!r}.")
+            setattr(self, name, side)
+        cleans = kwargs.pop("clean_up_tokenization_spaces", None)
+        self.clean_up_tokenization_spaces = True if cleans is None else cleans
+        names = kwargs.pop("model_input_names", None) or ("input_ids", "attention_mask")
+        self.model_input_names = list(names)
+        self.name_or_path = str(kwargs.pop("name_or_path", ""))
+        self.init_kwargs = {**options, **kwargs}
+        self._revision = 0
+
+    # ---- what a tokenizer class supplies
+
+    @abstractmethod
+    def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
+        """The unpadded columns of a call, and how to work out the rows behind them."""
+
+    @abstractmethod
+    def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
+        """The columns of a single text without their batch axis."""
+
+    @abstractmethod
+    def _refuse_keywords(self, names: Sequence[str]) -> None:
+        """Say that a call was given keywords that do not exist."""
+
+    @abstractmethod
+    def encode_windows(
+        self,
+        texts: Sequence[Text],
+        pairs: Sequence[Text] | None = None,
+        *,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+    ) -> list[list[Any]]:
+        """The overlapping windows of each example, unpadded, `[CLS] text [SEP] pair [SEP]`.
+
+        Only the last text of an example is cut. `max_length` counts special tokens too.
+        """
+
+    # ---- calls
+
+    def __call__(
+        self,
+        text: Any = None,
+        text_pair: Any = None,
+        text_target: Any = None,
+        text_pair_target: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        pad_to_multiple_of: int | None = None,
+        return_tensors: str | None = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        return_special_tokens_mask: bool = False,
+        return_offsets_mapping: bool = False,
+        return_length: bool = False,
+        verbose: bool = True,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """Encode a text, a pair, or a batch of either.
+
+        Returns:
+            Columns of ids and whatever else was asked for; rows are lists unless `return_tensors`.
+
+        Raises:
+            InputError: text of a wrong type, or options that contradict each other.
+        """
+        options = self._options(
+            add_special_tokens=add_special_tokens,
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            stride=stride,
+            is_split_into_words=is_split_into_words,
+            pad_to_multiple_of=pad_to_multiple_of,
+            return_tensors=return_tensors,
+            return_token_type_ids=return_token_type_ids,
+            return_attention_mask=return_attention_mask,
+            return_overflowing_tokens=return_overflowing_tokens,
+            return_special_tokens_mask=return_special_tokens_mask,
+            return_offsets_mapping=return_offsets_mapping,
+            return_length=return_length,
+            verbose=verbose,
+            **kwargs,
+        )
+        if text is None and text_target is None:
+            raise InputError("A text must be given: got neither `text` nor `text_target`.")
+        split = options.is_split_into_words
+        if text_target is None:
+            return self._encode(read_texts(text, text_pair, split=split), options)
+        target = self._encode(read_texts(text_target, text_pair_target, split=split), options)
+        if text is None:
+            return target
+        encoded = self._encode(read_texts(text, text_pair, split=split), options)
+        encoded["labels"] = target["input_ids"]
+        return encoded
+
+    def encode(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        return_tensors: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Only the ids of one text or pair; `text` may also be ids already, which get the template."""
+        return self.encode_plus(
+            *(text, text_pair, add_special_tokens, padding, truncation, max_length, stride),
+            return_tensors=return_tensors,
+            **kwargs,
+        )["input_ids"]
+
+    def encode_plus(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """`__call__` for exactly one example."""
+        if isinstance(text, list | tuple) and text and isinstance(text[0], int):
+            return self.prepare_for_model(
+                *(text, text_pair, add_special_tokens, padding, truncation, max_length, stride),
+                prepend_batch_axis=True,
+                **kwargs,
+            )
+        options = self._options(
+            add_special_tokens=add_special_tokens,
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            stride=stride,
+            is_split_into_words=is_split_into_words,
+            **kwargs,
+        )
+        return self._encode(read_example(text, text_pair, split=is_split_into_words), options)
+
+    def batch_encode_plus(
+        self,
+        batch_text_or_text_pairs: Any,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """`__call__` for a list of texts or of pairs."""
+        options = self._options(
+            add_special_tokens=add_special_tokens,
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            stride=stride,
+            is_split_into_words=is_split_into_words,
+            **kwargs,
+        )
+        return self._encode(
+            read_batch(batch_text_or_text_pairs, split=is_split_into_words), options
+        )
+
+    def tokenize(
+        self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
+    ) -> list[str]:
+        """The tokens of a text or a pair."""
+        return self.encode_plus(text, pair, add_special_tokens, **kwargs).tokens()
+
+    # ---- ids: templates, padding, truncation
+
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
+        """`[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]`."""
+        cls_id, sep_id = self._template_ids()
+        return template.fill(token_ids_0, token_ids_1, cls_id=cls_id, sep_id=sep_id)
+
+    def create_token_type_ids_from_sequences(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
+        """0 for `[CLS] A [SEP]`, 1 for `B [SEP]`. DistilBERT models take no such column."""
+        return template.type_ids(
+            len(token_ids_0), None if token_ids_1 is None else len(token_ids_1)
+        )
+
+    def get_special_tokens_mask(
+        self,
+        token_ids_0: list[int],
+        token_ids_1: list[int] | None = None,
+        already_has_special_tokens: bool = False,
+    ) -> list[int]:
+        """1 at special tokens: of the template around the ids, or among ids that have it already.
+
+        An unknown piece (`[UNK]`) stands for text, so it is not special among the latter.
+        """
+        if not already_has_special_tokens:
+            return template.special_tokens_mask(
+                len(token_ids_0), None if token_ids_1 is None else len(token_ids_1)
+            )
+        if token_ids_1 is not None:
+            raise InputError(
+                "`token_ids_1` must be None with `already_has_special_tokens=True`: got a list. "
+                "Pass the finished row as `token_ids_0`."
+            )
+        special = set(self.all_special_ids) - {self.unk_token_id}
+        return [int(index in special) for index in token_ids_0]
+
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
+        """How many special tokens the template adds: 2, or 3 for a pair."""
+        return template.n_special(pair=pair)
+
+    @property
+    def max_len_single_sentence(self) -> int:
+        """How many tokens of a single text fit into `model_max_length`."""
+        return self.model_max_length - self.num_special_tokens_to_add()
+
+    @property
+    def max_len_sentences_pair(self) -> int:
+        """How many tokens of a pair fit into `model_max_length`."""
+        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
+
+    def prepare_for_model(
+        self,
+        ids: Sequence[int],
+        pair_ids: Sequence[int] | None = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        prepend_batch_axis: bool = False,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """One row from ids without special tokens: template, truncation and padding as in a call."""
+        options = self._options(
+            add_special_tokens=add_special_tokens,
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            stride=stride,
+            **kwargs,
+        )
+        second = None if pair_ids is None else [list(pair_ids)]
+        columns = self._columns_of_ids([list(ids)], second, options)
+        self._finish(columns, options)
+        return BatchEncoding(
+            {name: column[0] for name, column in columns.items()},
+            tensor_type=options.return_tensors,
+            prepend_batch_axis=prepend_batch_axis,
+        )
+
+    def truncate_sequences(
+        self,
+        ids: list[int],
+        pair_ids: list[int] | None = None,
+        num_tokens_to_remove: int = 0,
+        truncation_strategy: str = "longest_first",
+        stride: int = 0,
+    ) -> tuple[list[int], list[int] | None, list[int]]:
+        """Remove tokens from ids without special tokens; the third list is what was removed."""
+        return from_ids.truncate_sequences(
+            *(ids, pair_ids, num_tokens_to_remove),
+            strategy=truncation_strategy,
+            stride=stride,
+            side=self.truncation_side,
+        )
+
+    def pad(
+        self,
+        encoded_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        padding: bool | str = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+        verbose: bool = True,
+    ) -> BatchEncoding:
+        """Pad encoded examples: a dict of rows, a list of dicts, one example, lists or tensors.
+
+        The input is not changed. Tensors come back as tensors of the same framework.
+        """
+        options = self._options(
+            padding=padding,
+            max_length=max_length,
+            pad_to_multiple_of=pad_to_multiple_of,
+            return_attention_mask=return_attention_mask,
+            verbose=verbose,
+        )
+        ids_name = self.model_input_names[0]
+        columns, kind, single = from_ids.read_columns(encoded_inputs, ids_name=ids_name)
+        if options.return_attention_mask and "attention_mask" not in columns:
+            columns["attention_mask"] = [[1] * len(row) for row in columns[ids_name]]
+        self._finish(columns, options)
+        data = {name: column[0] for name, column in columns.items()} if single else columns
+        return BatchEncoding(data, tensor_type=return_tensors or kind)
+
+    # ---- files
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str], *init_inputs: Any, **kwargs: Any
+    ) -> Self:
+        """The tokenizer saved in a folder, a vocabulary file, or a remote source.
+
+        Takes `revision`, `token`, `cache_dir`, `local_files_only`, `force_download` and
+        `subfolder`; every other keyword overrides what the files say.
+
+        Raises:
+            CheckpointError: no vocabulary there, or a broken file.
+        """
+        found = loading.find_tokenizer(pretrained_model_name_or_path, kwargs)
+        arguments = found.arguments(fast=cls.is_fast, overrides=kwargs)
+        return cls(*init_inputs, **arguments)
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], *, filename_prefix: str | None = None
+    ) -> tuple[str, ...]:
+        """Write every file `from_pretrained` reads, all or none; their paths."""
+        return saving.save_tokenizer(self, Path(save_directory), filename_prefix=filename_prefix)
+
+    def save_vocabulary(
+        self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None
+    ) -> tuple[str, ...]:
+        """Write `vocab.txt` alone: one token per line, the line number is the id."""
+        return saving.save_vocabulary(self, Path(save_directory), filename_prefix)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(name_or_path={self.name_or_path!r}, "
+            f"vocab_size={self.vocab_size}, model_max_length={self.model_max_length})"
+        )
+
+    # ---- inner steps
+
+    def _options(
+        self,
+        *,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        **flags: Any,
+    ) -> CallOptions:
+        """The call's options with the page's defaults and rules applied."""
+        if not flags.keys() <= OPTION_NAMES:
+            unknown = sorted(flags.keys() - OPTION_NAMES)
+            self._refuse_keywords(unknown)
+            flags = {name: flag for name, flag in flags.items() if name not in unknown}
+        options = CallOptions(**flags)
+        if padding is not False or truncation is not None or max_length is not None:
+            options.padding, options.truncation, options.max_length = resolve_strategies(
+                *(padding, truncation, max_length),
+                pad_to_multiple_of=options.pad_to_multiple_of,
+                model_max_length=self.model_max_length,
+                pad_token=self.pad_token,
+                verbose=options.verbose,
+            )
+        if options.return_token_type_ids is None:
+            options.return_token_type_ids = "token_type_ids" in self.model_input_names
+        if options.return_attention_mask is None:
+            options.return_attention_mask = "attention_mask" in self.model_input_names
+        return options
+
+    def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
+        columns, rows = self._columns(examples, options)
+        length = self._finish(columns, options)
+        data: dict[str, Any] = columns
+        if not examples.is_batch and options.return_tensors is None:
+            data = self._unbatch(columns, options)
+        return BatchEncoding(
+            data,
+            self._later(rows, length),
+            is_fast=self.is_fast,
+            tensor_type=options.return_tensors,
+        )
+
+    def _finish(self, columns: Columns, options: CallOptions) -> int | None:
+        """Pad the columns as asked and add their lengths; the length rows were padded to, if any."""
+        ids_name = self.model_input_names[0]
+        lengths = [len(row) for row in columns[ids_name]]
+        if options.max_length is None and options.verbose:
+            self._warn_if_too_long(lengths)
+        length = options.padded_length(lengths)
+        if length is not None:
+            pad_columns(
+                columns,
+                length,
+                side=self.padding_side,
+                pad_id=self.convert_tokens_to_ids(self.pad_token),  # pyright: ignore
+                pad_type_id=self.pad_token_type_id,
+                ids_name=ids_name,
+            )
+        if options.return_length:
+            columns["length"] = [len(row) for row in columns[ids_name]]
+        return length
+
+    def _later(self, rows: Rows, length: int | None) -> Rows:
+        """`rows`, padded like the columns; refused once the tokenizer has changed in between."""
+        revision = self._revision
+        padding: dict[str, Any] = {
+            "direction": self.padding_side,
+            "pad_id": self.pad_token_id,
+            "pad_type_id": self.pad_token_type_id,
+            "pad_token": self.pad_token,
+        }
+
+        def padded() -> Sequence[Row]:
+            if self._revision != revision:
+                raise InputError(
+                    "Words and offsets are worked out when first asked for: got a tokenizer that "
+                    "was changed since. Encode the text again."
+                )
+            found = rows()
+            if length is not None:
+                for row in found:
+                    row.pad(length, **padding)
+            return found
+
+        return padded
+
+    def _columns_of_ids(
+        self,
+        first: Sequence[list[int]],
+        second: Sequence[list[int] | None] | None,
+        options: CallOptions,
+    ) -> Columns:
+        cls_id, sep_id = self._template_ids()
+        return from_ids.columns_of_ids(
+            *(first, second, options),
+            cls_id=cls_id,
+            sep_id=sep_id,
+            truncation_side=self.truncation_side,
+        )
+
+    def _template_ids(self) -> tuple[int, int]:
+        cls_id, sep_id = self.cls_token_id, self.sep_token_id
+        if cls_id is None or sep_id is None:
+            raise InputError(
+                "The template needs `cls_token` and `sep_token`: got "
+                f"{self.cls_token!r} and {self.sep_token!r}. Set both."
+            )
+        return cls_id, sep_id
+
+    def _warn_if_too_long(self, lengths: list[int]) -> None:
+        longest = max(lengths, default=0)
+        if longest > self.model_max_length:
+            warnings.warn(
+                f"A text has {longest} tokens but the model takes {self.model_max_length}. "
+                "Pass `truncation=True`.",
+                stacklevel=5,
+            )

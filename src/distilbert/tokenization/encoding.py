@@ -1,0 +1,156 @@
+"""One encoded row in Python, with the attributes and methods of `tokenizers.Encoding`.
+
+Special tokens and padding have no offsets, no word and no sequence. Knows no tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
+from typing import Protocol
+
+Span = tuple[int, int]
+
+
+class Pieces(Protocol):
+    """What a tokenizer engine yields for one text: four lists of one length."""
+
+    ids: list[int]
+    tokens: list[str]
+    offsets: list[Span]
+    words: list[int]
+
+
+@dataclass(slots=True)
+class Encoding:
+    """A row: nine lists of one length, except `overflowing`, the further windows of the text."""
+
+    ids: list[int]
+    type_ids: list[int]
+    tokens: list[str]
+    offsets: list[Span]
+    word_ids: list[int | None]
+    sequence_ids: list[int | None]
+    special_tokens_mask: list[int]
+    attention_mask: list[int]
+    overflowing: list[Encoding] = field(default_factory=list)
+
+    @classmethod
+    def of_text(cls, pieces: Pieces, kept: slice, *, sequence: int, type_id: int) -> Encoding:
+        """The tokens `kept` of one text."""
+        ids = list(pieces.ids[kept])
+        n = len(ids)
+        return cls(
+            ids,
+            [type_id] * n,
+            list(pieces.tokens[kept]),
+            list(pieces.offsets[kept]),
+            list(pieces.words[kept]),
+            [sequence] * n,
+            [0] * n,
+            [1] * n,
+        )
+
+    @classmethod
+    def of_special(cls, token: str, token_id: int, type_id: int, *, count: int = 1) -> Encoding:
+        """`count` times a token that stands for no text and is visible to the model."""
+        return cls(
+            [token_id] * count,
+            [type_id] * count,
+            [token] * count,
+            [(0, 0)] * count,
+            [None] * count,
+            [None] * count,
+            [1] * count,
+            [1] * count,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Encoding]) -> Encoding:
+        """The parts one after the other."""
+        columns = (chain.from_iterable(map(attrgetter(name), parts)) for name in _COLUMNS)
+        return cls(*map(list, columns))
+
+    def pad(
+        self,
+        length: int,
+        *,
+        direction: str = "right",
+        pad_id: int = 0,
+        pad_type_id: int = 0,
+        pad_token: str = "[PAD]",
+    ) -> None:
+        """Lengthen the row to `length` with padding; a longer row stays as it is."""
+        missing = length - len(self.ids)
+        if missing <= 0:
+            return
+        filler = Encoding.of_special(pad_token, pad_id, pad_type_id, count=missing)
+        filler.attention_mask = [0] * missing
+        parts = (self, filler) if direction == "right" else (filler, self)
+        padded = Encoding.joined(parts)
+        for name in _COLUMNS:
+            setattr(self, name, getattr(padded, name))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def words(self) -> list[int | None]:
+        """The older name of `word_ids`."""
+        return self.word_ids
+
+    @property
+    def n_sequences(self) -> int:
+        """1 for a single text, 2 for a pair."""
+        return max((s for s in self.sequence_ids if s is not None), default=0) + 1
+
+    def token_to_sequence(self, token_index: int) -> int | None:
+        """Which text token `token_index` comes from."""
+        return self.sequence_ids[token_index] if 0 <= token_index < len(self.ids) else None
+
+    def token_to_word(self, token_index: int) -> int | None:
+        """Which word of its text token `token_index` comes from."""
+        return self.word_ids[token_index] if 0 <= token_index < len(self.ids) else None
+
+    def token_to_chars(self, token_index: int) -> Span | None:
+        """Where token `token_index` lies in its text."""
+        if self.token_to_sequence(token_index) is None:
+            return None
+        return self.offsets[token_index]
+
+    def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> Span | None:
+        """The first token of a word and the one after its last."""
+        pairs = zip(self.word_ids, self.sequence_ids, strict=True)
+        found = [i for i, pair in enumerate(pairs) if pair == (word_index, sequence_index)]
+        return (found[0], found[-1] + 1) if found else None
+
+    def word_to_chars(self, word_index: int, sequence_index: int = 0) -> Span | None:
+        """Where a word lies in its text."""
+        span = self.word_to_tokens(word_index, sequence_index)
+        return None if span is None else (self.offsets[span[0]][0], self.offsets[span[1] - 1][1])
+
+    def char_to_token(self, char_pos: int, sequence_index: int = 0) -> int | None:
+        """The token that covers a character; None between tokens."""
+        for index, (start, stop) in enumerate(self.offsets):
+            if start <= char_pos < stop and self.sequence_ids[index] == sequence_index:
+                return index
+        return None
+
+    def char_to_word(self, char_pos: int, sequence_index: int = 0) -> int | None:
+        """The word that covers a character; None between words."""
+        token = self.char_to_token(char_pos, sequence_index)
+        return None if token is None else self.word_ids[token]
+
+
+_COLUMNS = (
+    "ids",
+    "type_ids",
+    "tokens",
+    "offsets",
+    "word_ids",
+    "sequence_ids",
+    "special_tokens_mask",
+    "attention_mask",
+)

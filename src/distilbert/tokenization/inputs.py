@@ -1,0 +1,124 @@
+"""What text a call was given: one example or a batch, single texts or pairs, split or not.
+
+Checks every item once, so that the tokenizers below can trust their input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from distilbert.errors import InputError
+
+# One text: a string, or a list of words when the caller has split it already.
+Text = str | Sequence[str]
+
+
+class Examples(NamedTuple):
+    """The texts of a call in columns; `second` is None when no example is a pair."""
+
+    first: list[Text]
+    second: list[Text | None] | None
+    is_batch: bool
+
+    def select(self, indices: Sequence[int]) -> Examples:
+        """The examples at `indices`."""
+        second = None if self.second is None else [self.second[i] for i in indices]
+        return Examples([self.first[i] for i in indices], second, self.is_batch)
+
+    def rows(self) -> list[tuple[Text, Text | None]]:
+        """The examples one by one."""
+        return list(zip(self.first, self.second or [None] * len(self.first), strict=True))
+
+
+class CallTypeError(InputError, TypeError):
+    """A call has a keyword that does not exist, or an argument of the wrong kind."""
+
+
+def read_texts(text: Any, text_pair: Any, *, split: bool) -> Examples:
+    """The examples that `tokenizer(text, text_pair)` means.
+
+    Raises:
+        InputError: neither strings nor lists of strings, or two batches of different lengths.
+        CallTypeError: a batch with a plain string as `text_pair`.
+    """
+    if not _is_batch(text, split):
+        return read_example(text, text_pair, split=split)
+    if text_pair is None:
+        return read_batch(text, split=split)
+    if isinstance(text_pair, str):
+        raise CallTypeError(
+            "`text_pair` of a batch must be a list as long as `text`: got one string. "
+            "Pass a list with one second text per example."
+        )
+    if not isinstance(text_pair, list | tuple) or len(text_pair) != len(text):
+        size = len(text_pair) if isinstance(text_pair, list | tuple) else repr(text_pair)
+        raise InputError(
+            "`text_pair` of a batch must be a list as long as `text`: "
+            f"got {size} second texts for {len(text)} first texts."
+        )
+    check = _check_words if split else _check_string
+    first = [check(item, "text") for item in text]
+    return Examples(first, [check(item, "text_pair") for item in text_pair], is_batch=True)
+
+
+def read_example(text: Any, text_pair: Any, *, split: bool) -> Examples:
+    """One example, as `encode_plus` takes it."""
+    check = _check_words if split else _check_string
+    second = None if text_pair is None else [check(text_pair, "text_pair")]
+    return Examples([check(text, "text")], second, is_batch=False)
+
+
+def read_batch(items: Any, *, split: bool) -> Examples:
+    """A list of texts and of (text, text_pair) pairs, as `batch_encode_plus` takes it."""
+    if not isinstance(items, list | tuple):
+        raise InputError(
+            f"A batch must be a list of texts or of pairs: got {type(items).__name__}."
+        )
+    check = _check_words if split else _check_string
+    first: list[Text] = []
+    second: list[Text | None] = []
+    for item in items:
+        if _is_pair(item, split):
+            first.append(check(item[0], "text"))
+            second.append(check(item[1], "text_pair"))
+        else:
+            first.append(check(item, "text"))
+            second.append(None)
+    has_pairs = any(text is not None for text in second)
+    return Examples(first, second if has_pairs else None, is_batch=True)
+
+
+def _is_batch(text: Any, split: bool) -> bool:
+    if not isinstance(text, list | tuple):
+        return False
+    return not split or (len(text) > 0 and isinstance(text[0], list | tuple))
+
+
+def _is_pair(item: Any, split: bool) -> bool:
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        return False
+    return not split or isinstance(item[0], list | tuple)
+
+
+def _check_string(text: Any, name: str) -> str:
+    if isinstance(text, str):
+        return text
+    raise InputError(
+        f"`{name}` must be a string, a list of strings or a list of pairs of strings: got "
+        f"{_describe(text)}. For words split already pass `is_split_into_words=True`."
+    )
+
+
+def _check_words(words: Any, name: str) -> Sequence[str]:
+    if isinstance(words, list | tuple) and all(isinstance(word, str) for word in words):
+        return words
+    raise InputError(
+        f"`{name}` with `is_split_into_words=True` must be a list of words, or a list of such "
+        f"lists: got {_describe(words)}."
+    )
+
+
+def _describe(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,0 +1,187 @@
+"""From a folder, a file or a remote source to the arguments of a tokenizer's constructor.
+
+Reads what transformers 4.x and 5.x write: `vocab.txt`, `tokenizer.json`, `tokenizer_config.json`,
+`special_tokens_map.json`, `added_tokens.json`. Builds no tokenizer itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken
+
+from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.errors import CheckpointError
+from distilbert.tokenization.special_tokens import ADDITIONAL, token_from_facts
+
+VOCABULARY = "vocab.txt"
+BACKEND = "tokenizer.json"
+CONFIG = "tokenizer_config.json"
+SPECIAL_TOKENS = "special_tokens_map.json"
+ADDED_TOKENS = "added_tokens.json"
+
+# Keys of tokenizer_config.json that describe the software that wrote it, not the tokenizer.
+HOUSEKEEPING = frozenset(
+    ("tokenizer_class", "auto_map", "processor_class", "backend", "is_local", "local_files_only")
+    + ("name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "from_slow")
+    + (
+        "added_tokens_decoder",
+        "init_inputs",
+        "extra_special_tokens",
+        "model_specific_special_tokens",
+    )
+)
+# The names of the BertNormalizer's fields in tokenizer.json and of our constructor's options.
+NORMALIZER_OPTIONS = {
+    "lowercase": "do_lower_case",
+    "strip_accents": "strip_accents",
+    "handle_chinese_chars": "tokenize_chinese_chars",
+}
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """What was found: the two possible vocabularies and the parsed JSON files beside them."""
+
+    source: str
+    vocabulary: Path | None = None
+    backend: Path | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    special_tokens: dict[str, Any] = field(default_factory=dict)
+    added_tokens: dict[str, int] = field(default_factory=dict)
+
+    def arguments(self, *, fast: bool, overrides: dict[str, Any]) -> dict[str, Any]:
+        """The constructor's keywords: `overrides` win over the config, that over tokenizer.json."""
+        backend = read_json(self.backend) if self.backend else {}
+        options = self._file_options(backend)
+        options["added_tokens_decoder"] = self._added(backend)
+        options["name_or_path"] = self.source
+        if fast and self.backend is not None:
+            options["tokenizer_file"] = str(self.backend)
+        if self.vocabulary is not None:
+            options["vocab_file"] = str(self.vocabulary)
+        elif not fast:
+            options["vocab_file"] = vocabulary_of(backend, self.backend)
+        return {**options, **overrides}
+
+    def _file_options(self, backend: dict[str, Any]) -> dict[str, Any]:
+        options = normalizer_options(backend)
+        named = {**self.special_tokens, **self.config}
+        options |= {
+            key: _as_token(value) for key, value in named.items() if key not in HOUSEKEEPING
+        }
+        # transformers 5 renamed the list of unnamed special tokens.
+        extra = self.config.get("extra_special_tokens")
+        if isinstance(extra, list) and extra and not options.get(ADDITIONAL):
+            options[ADDITIONAL] = _as_token(extra)
+        return options
+
+    def _added(self, backend: dict[str, Any]) -> dict[int, AddedToken]:
+        """The added tokens by id, from the newest of the three places that may list them."""
+        if "added_tokens_decoder" in self.config:
+            listed = self.config["added_tokens_decoder"].items()
+            return {int(index): token_from_facts(facts) for index, facts in listed}
+        found = {
+            facts["id"]: token_from_facts(facts) for facts in backend.get("added_tokens") or ()
+        }
+        special = set(_texts(self.special_tokens.values()))
+        for content, index in self.added_tokens.items():
+            is_special = content in special
+            token = AddedToken(content, special=is_special, normalized=not is_special)
+            found.setdefault(index, token)
+        return found
+
+
+def find_tokenizer(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> TokenizerFiles:
+    """The tokenizer's files at `source`; takes the hub's keywords out of `kwargs`.
+
+    Raises:
+        CheckpointError: nothing there, no vocabulary, or a file that is not JSON.
+    """
+    options = take_hub_options(kwargs)
+    path = resolve(source, want="tokenizer", **options.as_keywords())
+    if path.is_file():
+        is_backend = path.suffix == ".json"
+        return TokenizerFiles(
+            str(source),
+            vocabulary=None if is_backend else path,
+            backend=path if is_backend else None,
+        )
+    vocabulary, backend = path / VOCABULARY, path / BACKEND
+    if not vocabulary.is_file() and not backend.is_file():
+        raise CheckpointError(
+            f"A tokenizer needs {VOCABULARY} or {BACKEND}: got the folder {path} with neither. "
+            "Name the folder that holds one of them."
+        )
+    return TokenizerFiles(
+        str(source),
+        vocabulary=vocabulary if vocabulary.is_file() else None,
+        backend=backend if backend.is_file() else None,
+        config=_read_if_there(path / CONFIG),
+        special_tokens=_read_if_there(path / SPECIAL_TOKENS),
+        added_tokens=_read_if_there(path / ADDED_TOKENS),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} must hold JSON in UTF-8: {error}.") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} must hold a JSON object: got {type(content).__name__}.")
+    return content
+
+
+def vocabulary_of(backend: dict[str, Any], path: Path | None) -> dict[str, int]:
+    """The WordPiece vocabulary inside a parsed tokenizer.json."""
+    model = backend.get("model") or {}
+    vocabulary = model.get("vocab")
+    # Old versions of the library wrote no "type" for WordPiece.
+    if model.get("type", "WordPiece") != "WordPiece" or not isinstance(vocabulary, dict):
+        raise CheckpointError(
+            f"{BACKEND} must hold a WordPiece model: got {model.get('type')!r} in {path}. "
+            "DistilBERT cannot use another kind of vocabulary."
+        )
+    return vocabulary
+
+
+def normalizer_options(backend: dict[str, Any]) -> dict[str, Any]:
+    """The constructor options that the BertNormalizer of a parsed tokenizer.json stands for."""
+    normalizer = backend.get("normalizer") or {}
+    if normalizer.get("type") != "BertNormalizer":
+        return {}
+    return {
+        option: normalizer[name]
+        for name, option in NORMALIZER_OPTIONS.items()
+        if name in normalizer
+    }
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _as_token(value: Any) -> Any:
+    """`value`, with the dicts that stand for tokens made tokens."""
+    if isinstance(value, list):
+        return [_as_token(item) for item in value]
+    if isinstance(value, dict) and "content" in value:
+        return token_from_facts(value)
+    return value
+
+
+def _texts(values: Any) -> list[str]:
+    """The texts of special tokens written as strings, dicts or lists of either."""
+    texts: list[str] = []
+    for value in values:
+        if isinstance(value, list):
+            texts += _texts(value)
+        else:
+            texts.append(value["content"] if isinstance(value, dict) else value)
+    return texts
