@@ -30,7 +30,6 @@ from distilbert.checkpoint.spec import (
     BASE_PREFIX,
     CLASS_NAMES,
     POSITION_EMBEDDINGS,
-    Parameter,
     parameter_spec,
     tied_parameters,
 )
@@ -198,29 +197,17 @@ def save_checkpoint(
     """
     folder = Path(folder)
     flavour = _check_flavour(format, flavour)
-    limit = parse_size(max_shard_size)
-    spec = {parameter.name: parameter for parameter in parameter_spec(config, head)}
-    chosen = _with_ties(arrays, tied_parameters(config, head), keep=format == "bin")
-    ordered = {name: chosen[name] for name in (*spec, *chosen) if name in chosen}
-    if flavour == "flax" and config.sinusoidal_pos_embds:
-        _drop_table(ordered)
-    native = _to_native(ordered, spec, flavour, dotted=format == "safetensors")
-    if flavour == "flax":  # the order of a Flax tree
-        native = dict(sorted(native.items()))
-    shards = plan_shards(_sizes(native), limit)
-    files = WEIGHT_FILES[format]
-    if len(shards) == 1:
+    ties = tied_parameters(config, head)
+    native = _to_native(arrays, config, head, format=format, flavour=flavour)
+    shards = _plan(native, ties, parse_size(max_shard_size))
+    n_shards, files = len(shards), WEIGHT_FILES[format]
+    text = _config_text(config, head, native, sets_dtype=flavour == "pt")
+    small = {**(extra_files or {}), CONFIG_NAME: text.encode()}
+    if n_shards == 1:
         names = [files.single(variant)]
     else:
-        names = [files.shard(i, len(shards), variant) for i in range(1, len(shards) + 1)]
-    text = _config_text(config, head, ordered, sets_dtype=flavour == "pt")
-    small = {**(extra_files or {}), CONFIG_NAME: text.encode()}
-    if len(shards) > 1:
-        weight_map = {tensor: file for file, s in zip(names, shards, strict=True) for tensor in s}
-        if format == "h5":
-            weight_map = {f"{format_h5.model_name(head)}/{k}": v for k, v in weight_map.items()}
-        total = sum(_sizes(native).values())
-        small[files.index(variant)] = index_text(total, weight_map).encode()
+        names = [files.shard(number, n_shards, variant) for number in range(1, n_shards + 1)]
+        small[files.index(variant)] = _index(native, ties, shards, names, format, head).encode()
     written = [*names, *small]
     present = files.present(folder, variant) if folder.is_dir() else []
     stale = [name for name in present if name not in written]
@@ -228,7 +215,7 @@ def save_checkpoint(
     with atomic_folder(folder, replaces=stale, last=last) as staging:
         for name, shard in zip(names, shards, strict=True):
             part = {tensor: native[tensor] for tensor in shard}
-            _write(staging / name, part, format, flavour, head=head, is_shard=len(shards) > 1)
+            _write(staging / name, part, format, flavour, head=head, is_shard=n_shards > 1)
         for name, data in small.items():
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             (staging / name).write_bytes(data)
@@ -259,37 +246,66 @@ def _with_ties(
 def _drop_table(arrays: dict[str, np.ndarray]) -> None:
     """Leave out the sinusoid table, which Flax computes; positions that differ from it stay."""
     for name in (POSITION_EMBEDDINGS, BASE_PREFIX + POSITION_EMBEDDINGS):
-        array = arrays.get(name)
-        if array is not None and array.ndim == 2:
-            if np.array_equal(array, sinusoid_table(*array.shape).astype(array.dtype)):
-                del arrays[name]
+        table = arrays.get(name)
+        if table is not None and np.array_equal(table, sinusoid_table(*table.shape)):
+            del arrays[name]
 
 
 def _to_native(
     arrays: Mapping[str, np.ndarray],
-    spec: Mapping[str, Parameter],
-    flavour: Flavour,
+    config: DistilBertConfig,
+    head: str,
     *,
-    dotted: bool,
+    format: str,
+    flavour: Flavour,
 ) -> dict[str, np.ndarray]:
+    """The arrays as the file holds them: names, orientation, order of a state dict, ties."""
+    spec = {parameter.name: parameter for parameter in parameter_spec(config, head)}
+    chosen = _with_ties(arrays, tied_parameters(config, head), keep=format == "bin")
+    ordered = {name: chosen[name] for name in (*spec, *chosen) if name in chosen}
     if flavour == "pt":
-        return dict(arrays)
-    unknown = [name for name in arrays if name not in spec]
+        return ordered
+    unknown = [name for name in ordered if name not in spec]
     if unknown:
         raise CheckpointError(
             f"The {flavour} layout holds this model's parameters only: got {', '.join(unknown)}."
         )
-    out = {}
-    for name, array in arrays.items():
-        native = native_name(name, spec[name].kind, flavour)
-        if dotted and flavour == "flax":
-            native = native.replace("/", ".")
-        out[native] = native_array(array, spec[name].kind, flavour)
-    return out
+    if flavour == "flax" and config.sinusoidal_pos_embds:
+        _drop_table(ordered)
+    native = {
+        native_name(name, spec[name].kind, flavour): native_array(array, spec[name].kind, flavour)
+        for name, array in ordered.items()
+    }
+    if flavour == "flax":
+        native = dict(sorted(native.items()))  # the order of a Flax tree
+        if format == "safetensors":
+            native = {name.replace("/", "."): array for name, array in native.items()}
+    return native
 
 
-def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    return {name: array.nbytes for name, array in arrays.items()}
+def _plan(native: Mapping[str, np.ndarray], ties: Mapping[str, str], limit: int) -> list[list[str]]:
+    """Names of each shard's tensors; a tied tensor takes no room beside its partner."""
+    shards = plan_shards({name: native[name].nbytes for name in native if name not in ties}, limit)
+    for name, partner in ties.items():
+        if name in native:
+            next((s for s in shards if partner in s), shards[-1]).append(name)
+    return shards
+
+
+def _index(
+    native: Mapping[str, np.ndarray],
+    ties: Mapping[str, str],
+    shards: Sequence[Sequence[str]],
+    names: Sequence[str],
+    format: str,
+    head: str,
+) -> str:
+    prefix = f"{format_h5.model_name(head)}/" if format == "h5" else ""
+    weight_map = {
+        prefix + tensor: file for file, shard in zip(names, shards, strict=True) for tensor in shard
+    }
+    total_size = sum(array.nbytes for name, array in native.items() if name not in ties)
+    return index_text(total_size, weight_map)
 
 
 def _config_text(
