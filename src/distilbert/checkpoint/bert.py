@@ -1,0 +1,286 @@
+"""BERT -> DistilBERT: the teacher needs no class of its own.
+
+BERT adds a row of its token-type table to every token. Added to every row of the position table
+once, it leaves a DistilBERT that computes the same numbers for text of that one segment. Knows the
+folder and names of BERT; computes nothing else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.bert_folder import carried_files, transformer_folder
+from distilbert.checkpoint.bert_names import (
+    CONFIG_FIELDS,
+    HEAD_OF_CLASS,
+    SHARED_FIELDS,
+    TOKEN_TYPES,
+    bert_name,
+    plain_name,
+)
+from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
+from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.checkpoint.spec import (
+    BASE_PREFIX,
+    HEADS,
+    POSITION_EMBEDDINGS,
+    parameter_spec,
+    tied_parameters,
+)
+from distilbert.config import ACTIVATIONS, CONFIG_NAME, DistilBertConfig, read_config_file
+from distilbert.errors import CheckpointError, InputError
+
+# What DistilBERT's layer normalisation adds to the variance; it is no field of its config.
+EPSILON = 1e-12
+
+_POOLED = ("sequence_classification", "multiple_choice")
+_READS_PAIRS = (*_POOLED, "question_answering")
+
+
+@dataclass(frozen=True)
+class FoldedBert:
+    """A DistilBERT made from a BERT, and what to know about it."""
+
+    config: DistilBertConfig
+    head: str
+    arrays: dict[str, np.ndarray]
+    """Canonical names; a tied projector is left out."""
+    dropped: list[str] = field(default_factory=list)
+    """Tensors of the source that have no place in a DistilBERT, by their names in the file."""
+    inexact: list[str] = field(default_factory=list)
+    """One sentence for each thing that does not give BERT's numbers; all else does."""
+
+
+def is_bert(folder: str | PathLike[str]) -> bool:
+    """Whether the folder holds a BERT, also inside a sentence-transformers folder."""
+    path = transformer_folder(folder) / CONFIG_NAME
+    return path.is_file() and _model_type(read_config_file(path)) == "bert"
+
+
+def fold_bert(
+    folder: str | PathLike[str],
+    *,
+    head: str | None = None,
+    layers: Sequence[int] | None = None,
+    segment: int = 0,
+) -> FoldedBert:
+    """The DistilBERT that computes what this BERT computes for text of one segment.
+
+    The encoder is exact, and so are masked LM, token classification and question answering. The
+    pooler (tanh) of sequence classification and multiple choice has no equal in DistilBERT's
+    `pre_classifier` (ReLU): its weights are copied as a start for fine-tuning, as `inexact` says.
+    A pair of texts loses BERT's second segment: all tokens get the row of `segment`.
+
+    Args:
+        head: one of HEADS; None takes the head of the class the checkpoint was saved from.
+        layers: the layers to keep, counted from 0, rising; None keeps all.
+        segment: the row of the token-type table that every token gets.
+
+    Raises:
+        CheckpointError: not a BERT, damaged, or one that no DistilBERT can equal (relative
+            positions, another layer-norm epsilon, a decoder); all reasons are named.
+        InputError: `head`, `layers` or `segment` is out of range.
+    """
+    place = transformer_folder(folder)
+    settings = read_config_file(place / CONFIG_NAME)
+    _check_settings(settings, place)
+    source = open_checkpoint(place, formats=tuple(WEIGHT_FILES))
+    tensors = {plain_name(name): array for name, array in source.items()}
+    head = _choose_head(head, settings, tensors)
+    kept = _check_layers(layers, _setting(settings, "n_layers"))
+    config = _config(settings, head, kept)
+    used = _used_names(config, head, kept)
+    _check_tensors(tensors, used, config, head, place)
+    arrays = {name: tensors[theirs] for name, theirs in used.items()}
+    prefix = "" if head == "base" else BASE_PREFIX
+    types = tensors[TOKEN_TYPES]
+    position = prefix + POSITION_EMBEDDINGS
+    arrays[position] = _with_segment(arrays[position], types, segment)
+    ties = (bert_name(name, kept) for name in tied_parameters(config, head))
+    places = {TOKEN_TYPES, *used.values(), *ties}
+    dropped = sorted(name for name in source if plain_name(name) not in places)
+    return FoldedBert(config, head, arrays, dropped, _inexact(head, types, segment))
+
+
+def convert_bert(
+    source_folder: str | PathLike[str],
+    target_folder: str | PathLike[str],
+    *,
+    head: str | None = None,
+    layers: Sequence[int] | None = None,
+    segment: int = 0,
+    format: str = "safetensors",
+) -> FoldedBert:
+    """`fold_bert`, saved as a DistilBERT folder with its tokenizer and sentence pooling.
+
+    Warns about each inexact part when the head makes it matter.
+    """
+    folded = fold_bert(source_folder, head=head, layers=layers, segment=segment)
+    if folded.head in _READS_PAIRS:
+        for sentence in folded.inexact:
+            warnings.warn(sentence, stacklevel=2)
+    extra = carried_files(source_folder, folded.config.max_position_embeddings)
+    save_checkpoint(
+        target_folder,
+        folded.arrays,
+        folded.config,
+        head=folded.head,
+        format=format,
+        extra_files=extra,
+    )
+    return folded
+
+
+def _model_type(settings: Mapping[str, Any]) -> str | None:
+    """The declared type; the first BERT configs had none, but BERT's name for its width."""
+    if "model_type" in settings:
+        return settings["model_type"]
+    return "bert" if "type_vocab_size" in settings else None
+
+
+def _setting(settings: Mapping[str, Any], name: str) -> Any:
+    theirs, default = CONFIG_FIELDS[name]
+    return settings.get(theirs, default)
+
+
+def _check_settings(settings: Mapping[str, Any], folder: Path) -> None:
+    """Report at once everything that makes this model one that no DistilBERT equals."""
+    kind = _model_type(settings)
+    if kind != "bert":
+        raise CheckpointError(f"Only a BERT can be folded: {folder} holds model_type={kind!r}.")
+    wanted = {
+        "layer_norm_eps": EPSILON,
+        "position_embedding_type": "absolute",
+        "is_decoder": False,
+        "add_cross_attention": False,
+        "embedding_size": _setting(settings, "dim"),
+    }
+    faults = [
+        f"{name}={settings[name]!r} instead of {value!r}"
+        for name, value in wanted.items()
+        if settings.get(name, value) not in (value, None)
+    ]
+    activation = _setting(settings, "activation")
+    if activation not in ACTIVATIONS:
+        faults.append(f"hidden_act={activation!r}, which is none of {', '.join(ACTIVATIONS)}")
+    if faults:
+        raise CheckpointError(
+            f"A BERT must differ from DistilBERT by its token types only, or folding would change "
+            f"its numbers: {folder} has {'; '.join(faults)}. Distil it instead."
+        )
+
+
+def _choose_head(
+    head: str | None, settings: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> str:
+    if head is not None:
+        if head not in HEADS:
+            raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+        return head
+    classes = settings.get("architectures") or []
+    for name in classes:
+        if name in HEAD_OF_CLASS:
+            return HEAD_OF_CLASS[name]
+    if "classifier.weight" in tensors:
+        raise InputError(
+            f"`head` must say what the `classifier` of this checkpoint classifies, since its "
+            f"config names no class of BERT: got architectures={classes}, pass "
+            f"'sequence_classification', 'token_classification' or 'multiple_choice'."
+        )
+    if "qa_outputs.weight" in tensors:
+        return "question_answering"
+    return "masked_lm" if "cls.predictions.bias" in tensors else "base"
+
+
+def _check_layers(layers: Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
+    kept = tuple(range(n_layers)) if layers is None else tuple(layers)
+    rising = all(a < b for a, b in pairwise(kept))
+    if not kept or not rising or kept[0] < 0 or kept[-1] >= n_layers:
+        raise InputError(
+            f"`layers` must be rising layer numbers from 0 to {n_layers - 1}: got {list(kept)}."
+        )
+    return kept
+
+
+def _config(settings: Mapping[str, Any], head: str, kept: Sequence[int]) -> DistilBertConfig:
+    fields = {name: _setting(settings, name) for name in CONFIG_FIELDS}
+    fields |= {name: settings[name] for name in SHARED_FIELDS if settings.get(name) is not None}
+    pruned = {int(k): v for k, v in (settings.get("pruned_heads") or {}).items()}
+    fields["n_layers"] = len(kept)
+    fields["pruned_heads"] = {new: pruned[old] for new, old in enumerate(kept) if old in pruned}
+    classifier_dropout = settings.get("classifier_dropout")
+    fields["seq_classif_dropout"] = (
+        fields["dropout"] if classifier_dropout is None else classifier_dropout
+    )
+    if head == "question_answering":
+        fields["qa_dropout"] = 0.0  # BERT has none there
+    return DistilBertConfig(**fields)
+
+
+def _used_names(config: DistilBertConfig, head: str, kept: Sequence[int]) -> dict[str, str]:
+    """DistilBERT's parameter -> BERT's, tied ones left out."""
+    tied = tied_parameters(config, head)
+    names = [p.name for p in parameter_spec(config, head) if p.name not in tied]
+    return {name: bert_name(name.removeprefix(BASE_PREFIX), kept) for name in names}
+
+
+def _check_tensors(
+    tensors: Mapping[str, np.ndarray],
+    used: Mapping[str, str],
+    config: DistilBertConfig,
+    head: str,
+    folder: Path,
+) -> None:
+    missing = [name for name in (TOKEN_TYPES, *used.values()) if name not in tensors]
+    if missing:
+        raise CheckpointError(
+            f"A BERT checkpoint folded with head={head!r} must hold all its parameters: {folder} "
+            f"lacks {', '.join(missing)}; head='base' needs the encoder only."
+        )
+    shapes = {p.name: p.shape for p in parameter_spec(config, head)}
+    wrong = [
+        f"{theirs} {tensors[theirs].shape} instead of {shapes[name]}"
+        for name, theirs in used.items()
+        if tensors[theirs].shape != shapes[name]
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"The weights must have the shapes their config.json says: {folder} has "
+            f"{'; '.join(wrong)}."
+        )
+
+
+def _with_segment(position: np.ndarray, types: np.ndarray, segment: int) -> np.ndarray:
+    """The position table with a token-type row added to each row, (P, D).
+
+    Half precision sources get a float32 table: rounded sums would no longer be BERT's.
+    """
+    if not 0 <= segment < len(types):
+        raise InputError(f"`segment` must be from 0 to {len(types) - 1}: got {segment}.")
+    dtype = np.float64 if position.dtype == np.float64 else np.float32
+    return position.astype(dtype) + types[segment].astype(dtype)
+
+
+def _inexact(head: str, types: np.ndarray, segment: int) -> list[str]:
+    sentences = []
+    if head in _POOLED:
+        sentences.append(
+            "The classifier is only a start for fine-tuning: BERT's pooler ends in tanh, "
+            "DistilBERT's `pre_classifier` in ReLU, so the logits are not BERT's (the encoder's "
+            "hidden states are)."
+        )
+    if (types != types[segment]).any():
+        sentences.append(
+            f"Pairs of texts are read as one segment: every token got row {segment} of the "
+            f"token-type table, DistilBERT has no second, so outputs for pairs are not BERT's "
+            f"(those for single texts are)."
+        )
+    return sentences

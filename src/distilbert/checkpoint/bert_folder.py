@@ -1,0 +1,107 @@
+"""What lies beside BERT's weights: where a sentence-transformers folder keeps its model, and which
+small files (tokenizer, pooling) travel along with a conversion. Knows nothing of weights.
+"""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from distilbert.checkpoint.hub import TOKENIZER_FILES
+from distilbert.config import CONFIG_NAME
+from distilbert.errors import CheckpointError
+
+MODULES = "modules.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+TOKENIZER_CLASS = "DistilBertTokenizer"
+
+# Settings of a sentence encoder, beside the transformer.
+_SENTENCE_FILES = ("sentence_bert_config.json", "config_sentence_transformers.json")
+# Modules without weights of their own: all a DistilBERT folder can carry.
+_CARRIED_MODULES = ("Transformer", "Pooling", "Normalize")
+# Facts about the source's tokenizer class or machine that would be wrong in the copy.
+_STALE_KEYS = ("name_or_path", "tokenizer_file", "special_tokens_map_file", "auto_map", "backend")
+
+
+def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
+    """The entries of modules.json in order; none when there is no such file.
+
+    Raises:
+        CheckpointError: the file has another form, or names a folder outside its own.
+    """
+    path = Path(folder) / MODULES
+    if not path.is_file():
+        return []
+    try:
+        modules = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"A {MODULES} must be JSON: {path} is not ({error}).") from None
+    sound = isinstance(modules, list) and all(isinstance(m, dict) for m in modules)
+    if not sound or not all(_is_inside(m.get("path", "")) for m in modules):
+        raise CheckpointError(
+            f"A {MODULES} must list modules with folders beside it: {path} does not."
+        )
+    return modules
+
+
+def _is_inside(path: object) -> bool:
+    return isinstance(path, str) and not Path(path).is_absolute() and ".." not in Path(path).parts
+
+
+def transformer_folder(folder: str | PathLike[str]) -> Path:
+    """The folder with the transformer's config: `folder`, or the part modules.json names."""
+    folder = Path(folder)
+    if (folder / CONFIG_NAME).is_file():
+        return folder
+    modules = read_modules(folder)
+    return folder / modules[0].get("path", "") if modules else folder
+
+
+def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, bytes]:
+    """The small files a converted folder needs, by name.
+
+    `tokenizer_config.json` names DistilBERT's tokenizer, and `max_length` where it knew no limit.
+    """
+    folder = Path(folder)
+    place = transformer_folder(folder)
+    files = _present(place, (*TOKENIZER_FILES, *_SENTENCE_FILES))
+    files |= _present(folder, _SENTENCE_FILES)
+    if "vocab.txt" in files or "tokenizer.json" in files:
+        settings = json.loads(files.get(TOKENIZER_CONFIG, b"{}"))
+        settings = {key: value for key, value in settings.items() if key not in _STALE_KEYS}
+        settings["tokenizer_class"] = TOKENIZER_CLASS
+        settings.setdefault("model_max_length", max_length)
+        if "model_input_names" in settings:
+            settings["model_input_names"] = ["input_ids", "attention_mask"]
+        files[TOKENIZER_CONFIG] = _json(settings)
+    return files | _module_files(folder)
+
+
+def _module_files(folder: Path) -> dict[str, bytes]:
+    """modules.json with the transformer in the folder itself, and the settings of its pooling."""
+    modules = read_modules(folder)
+    if not modules:
+        return {}
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    foreign = [kind for kind in kinds if kind not in _CARRIED_MODULES]
+    if foreign or kinds[0] != "Transformer":
+        raise CheckpointError(
+            f"A sentence encoder must consist of {', '.join(_CARRIED_MODULES)}: {folder} has "
+            f"{', '.join(kinds)}. Convert the transformer's own folder and add the rest yourself."
+        )
+    files: dict[str, bytes] = {}
+    for module in modules[1:]:
+        name = f"{module.get('path', '')}/{CONFIG_NAME}"
+        files |= _present(folder, (name,))
+    files[MODULES] = _json([{**modules[0], "path": ""}, *modules[1:]])
+    return files
+
+
+def _present(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
