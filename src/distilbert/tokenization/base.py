@@ -181,7 +181,7 @@ class TokenizerBase(TokenTable):
         return_tensors: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Only the ids of one text or pair; `text` may also be ids already, which get the template."""
+        """Only the ids of one text or pair; `text` may be ids already, which get the template."""
         return self.encode_plus(
             *(text, text_pair, add_special_tokens, padding, truncation, max_length, stride),
             return_tensors=return_tensors,
@@ -314,7 +314,7 @@ class TokenizerBase(TokenTable):
         prepend_batch_axis: bool = False,
         **kwargs: Any,
     ) -> BatchEncoding:
-        """One row from ids without special tokens: template, truncation and padding as in a call."""
+        """One row from ids without special tokens: template, truncation, padding as in a call."""
         options = self._options(
             add_special_tokens=add_special_tokens,
             padding=padding,
@@ -457,7 +457,7 @@ class TokenizerBase(TokenTable):
         )
 
     def _finish(self, columns: Columns, options: CallOptions) -> int | None:
-        """Pad the columns as asked and add their lengths; the length rows were padded to, if any."""
+        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
         ids_name = self.model_input_names[0]
         lengths = [len(row) for row in columns[ids_name]]
         if options.max_length is None and options.verbose:

@@ -1,4 +1,4 @@
-"""What one call asks for: padding, truncation and the columns wanted, with the page's rules applied.
+"""What one call asks for, with the page's rules applied: padding, truncation, columns wanted.
 
 Pure decisions on plain values; touches neither text nor ids.
 """

@@ -20,7 +20,7 @@ def pad_columns(
     pad_type_id: int,
     ids_name: str = "input_ids",
 ) -> None:
-    """Pad every per-token column of `columns` to `length`, in place of the old rows; longer rows stay.
+    """Pad every per-token column of `columns` to `length`; longer rows stay as they are.
 
     The row lists themselves are not changed, new ones take their place.
     """

@@ -1,4 +1,4 @@
-"""The template of DistilBERT: `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, on ids and on lengths."""
+"""The template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, on ids and on lengths."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def framework_of(value: Any) -> str | None:
 
 
 def to_list(value: Any) -> Any:
-    """A tensor of any of the four frameworks as nested lists; lists are walked, the rest is kept."""
+    """A tensor of any of the four frameworks as nested lists; other values stay as they are."""
     kind = framework_of(value)
     if kind == "tf":
         return value.numpy().tolist()

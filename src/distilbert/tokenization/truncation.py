@@ -113,7 +113,7 @@ def check_room(room: int, stride: int) -> None:
 
 
 def windows(length: int, room: int, stride: int) -> list[slice]:
-    """Overlapping stretches of at most `room` tokens that cover `length` tokens, `stride` shared."""
+    """Stretches of at most `room` tokens that cover `length` tokens, `stride` of them shared."""
     if length <= room:
         return [slice(0, length)]
     check_room(room, stride)
@@ -122,7 +122,7 @@ def windows(length: int, room: int, stride: int) -> list[slice]:
 
 
 def _share(n_first: int, n_second: int, n_remove: int) -> tuple[int, int]:
-    """How many tokens the slow longest_first takes from each: the longer loses its surplus first."""
+    """How many tokens the slow longest_first takes from each: first the longer's surplus."""
     surplus = min(abs(n_first - n_second), n_remove)
     half, rest = divmod(n_remove - surplus, 2)
     if n_first > n_second:
@@ -137,7 +137,7 @@ def _keep(length: int, n_remove: int, side: str) -> slice:
 
 
 def _balance(n_first: int, n_second: int, room: int) -> tuple[int, int]:
-    """The Rust longest_first: the shorter stays whole if it fits in half; a tie favours the second."""
+    """The Rust longest_first: the shorter is cut only below half; a tie favours the second."""
     shorter, longer = sorted((n_first, n_second))
     if shorter > room // 2:
         shorter, longer = room // 2, room - room // 2
