@@ -85,10 +85,11 @@ def pipeline(
         raise InputError(
             f"`{task}` needs a model with the head {job.head!r}: got one with {runner.head!r}."
         )
-    if folder is not None and name == "sentence-embedding":
-        job = with_options(job, {**read_embedding_options(folder), **options}, task)
     chosen = _as_tokenizer(tokenizer, folder, hub)
     setup = Setup(chosen, runner.config, _longest(chosen, runner))
+    if folder is not None and name == "sentence-embedding":
+        said = read_embedding_options(folder, setup.max_length)
+        job = with_options(job, {**said, **options}, task)
     return Predictor(task, job, runner, setup, batch_tokens=batch_tokens, progress=progress)
 
 
@@ -121,14 +122,14 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
 
 
 def _as_tokenizer(tokenizer: Any, folder: Path | None, hub: dict[str, Any]) -> Any:
-    if tokenizer is None and folder is None:
-        raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
-    if tokenizer is not None and not isinstance(tokenizer, (str, PathLike)):
+    if tokenizer is None:
+        if folder is None:
+            raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
+        tokenizer, hub = folder, {}  # resolved already
+    if not isinstance(tokenizer, (str, PathLike)):
         return tokenizer
     from distilbert.auto import AutoTokenizer
 
-    if tokenizer is None:
-        return AutoTokenizer.from_pretrained(folder)  # resolved already
     return AutoTokenizer.from_pretrained(tokenizer, **hub)
 
 

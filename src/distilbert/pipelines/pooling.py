@@ -16,24 +16,26 @@ _MODES = {
 }
 
 
-def read_embedding_options(folder: Path) -> dict[str, Any]:
+def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
     """`pooling`, `normalize` and `max_length` as far as the folder says; {} for a plain model.
+
+    `longest` is the most tokens the model can take; a folder that says more means all it can take.
 
     Raises:
         CheckpointError: a file is broken, or asks for a kind of pooling there is not.
     """
     options: dict[str, Any] = {}
-    modules = _read(folder / "modules.json") or []
+    modules = _read(folder / "modules.json", list) or []
     kinds = {str(module.get("type", "")).rpartition(".")[2]: module for module in modules}
     if "Normalize" in kinds:
         options["normalize"] = True
     place = kinds.get("Pooling", {}).get("path") or "1_Pooling"
-    pooling = _read(folder / place / "config.json")
+    pooling = _read(folder / place / "config.json", dict)
     if pooling is not None:
         options["pooling"] = _mode(pooling, folder / place / "config.json")
-    limits = _read(folder / "sentence_bert_config.json") or {}
+    limits = _read(folder / "sentence_bert_config.json", dict) or {}
     if limits.get("max_seq_length"):
-        options["max_length"] = int(limits["max_seq_length"])
+        options["max_length"] = min(int(limits["max_seq_length"]), longest)
     return options
 
 
@@ -51,10 +53,15 @@ def _mode(pooling: dict[str, Any], path: Path) -> str:
     return asked[0]
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, kind: type) -> Any:
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointError(f"{path} must be JSON: {error}.") from None
+        raise CheckpointError(f"A .json file must hold JSON: {path} does not ({error}).") from None
+    if not isinstance(content, kind):
+        raise CheckpointError(
+            f"{path} must hold a JSON {kind.__name__}: got {type(content).__name__}."
+        )
+    return content

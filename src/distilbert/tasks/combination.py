@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from distilbert.errors import InputError
-
 Combination = Literal["mean", "max", "first"]
-
-
-def check_combination(name: str) -> None:
-    """Raise InputError unless `name` is a known rule."""
-    if name not in get_args(Combination):
-        raise InputError(f"`window_combination` must be one of mean, max, first: got {name!r}.")
 
 
 def combine(rows: np.ndarray, weights: Sequence[int], rule: Combination) -> np.ndarray:

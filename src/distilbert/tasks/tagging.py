@@ -7,6 +7,7 @@ break their scheme: a stretch always begins where the type changes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 # Every scheme's prefix letters in terms of IOBES: last is E, unit is S, middle is I.
@@ -40,7 +41,7 @@ def read_tags(labels: Sequence[str]) -> list[Tag]:
 def group(tags: Sequence[Tag]) -> list[tuple[int, int]]:
     """Split a sequence of tags into stretches (start, stop) of one entity, or of one bare label."""
     begins = [i for i, tag in enumerate(tags) if i == 0 or _begins(tag, tags[i - 1])]
-    return list(zip(begins, [*begins[1:], len(tags)], strict=True))
+    return list(pairwise([*begins, len(tags)]))
 
 
 def _begins(tag: Tag, before: Tag) -> bool:

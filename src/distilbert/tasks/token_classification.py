@@ -125,8 +125,8 @@ def _token_answers(
     best = scores.argmax(axis=1)
     ignored = np.array([name in ignore_labels for name in names])
     return [
-        _answer(tokens, names[best[i]], scores[i, best[i]], i, i + 1)
-        for i in np.flatnonzero(~ignored[best])
+        _answer(tokens, names[int(best[i])], scores[i, best[i]], i, i + 1)
+        for i in np.flatnonzero(~ignored[best]).tolist()
     ]
 
 

@@ -1,0 +1,83 @@
+"""What callers may pass, and what they are told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from distilbert.errors import InputError
+from distilbert.pipelines.inputs import as_given, as_row, as_stream, is_single, read_text, read_words
+
+
+class MapStyle:
+    """A dataset that can be indexed and measured, but not iterated."""
+
+    def __getitem__(self, index: int) -> str:
+        return f"text {index}"
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_strings_rows_and_tuples_are_single() -> None:
+    assert all(is_single(one) for one in ("a", {"text": "a"}, ("a", "b")))
+    assert not any(is_single(many) for many in (["a"], iter("a"), MapStyle()))
+
+
+def test_anything_that_yields_is_a_stream() -> None:
+    assert list(as_stream(["a"], "t")) == ["a"]
+    assert list(as_stream(iter(["a"]), "t")) == ["a"]
+    assert list(as_stream(MapStyle(), "t")) == ["text 0", "text 1"]
+
+
+@pytest.mark.parametrize(("wrong", "name"), [(None, "NoneType"), (3, "int"), (b"a", "bytes")])
+def test_other_inputs_are_named(wrong: Any, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        as_stream(wrong, "fill-mask")
+    assert str(caught.value) == (
+        "`fill-mask` takes a text, a dict, or a list, generator or dataset of them: "
+        f"got {name}."
+    )
+
+
+def test_a_text_is_itself_or_in_a_row() -> None:
+    assert read_text("a", "t") == "a"
+    assert read_text({"text": "a", "label": 1}, "t") == "a"
+    assert read_text({"question": "a"}, "t", ["prompt", "question"]) == "a"
+
+
+def test_a_row_without_the_key_is_named() -> None:
+    with pytest.raises(InputError) as caught:
+        read_text({"sentence": "a"}, "ner")
+    assert str(caught.value) == "A row for `ner` needs the key `text`: got 'sentence'."
+    with pytest.raises(InputError) as caught:
+        read_text({}, "ner", ["a", "b"])
+    assert str(caught.value) == "A row for `ner` needs the key `a` or `b`: got an empty row."
+
+
+def test_no_text_is_named_and_shortened() -> None:
+    with pytest.raises(InputError) as caught:
+        read_text(list(range(100)), "ner")
+    assert str(caught.value) == (
+        "`ner` takes texts: got list "
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16..., pass a str."
+    )
+
+
+def test_words_come_from_lists_and_rows() -> None:
+    assert read_words(["a", "b"], "ner") == ("a", "b")
+    assert read_words({"tokens": ["a"]}, "ner") == ("a",)
+    assert read_words({"words": ("a",)}, "ner") == ("a",)
+    with pytest.raises(InputError) as caught:
+        read_words("a b", "ner")
+    assert str(caught.value) == (
+        "`ner` with `is_split_into_words` takes a list of words, or a row with `tokens`: "
+        "got str 'a b'."
+    )
+
+
+def test_one_result_for_one_example_and_a_list_for_a_list() -> None:
+    assert as_given([1], single=True) == 1
+    assert as_given([1], single=False) == [1]
+    assert as_row({"a": 1}) == {"a": 1}

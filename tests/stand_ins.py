@@ -1,0 +1,102 @@
+"""Stand-ins for tests of tasks and pipelines: a small vocabulary, and a runner that is arithmetic.
+
+The runner's numbers depend on a token, its neighbours and the mask, so cutting, padding or mixing up
+rows shows; and they need no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import distilbert
+from distilbert.config import DistilBertConfig
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = (
+    "the cat dog sat on mat a in berlin wolf ##gang lives paris is of france capital and good bad "
+    "film very who where does live ? . , ! my name ##s ##ing run ##er big city new york U ##S"
+).split()
+VOCAB = [*SPECIAL, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmn")]
+
+
+def write_vocab(folder: Path) -> Path:
+    """A tokenizer folder with `vocab.txt`."""
+    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(VOCAB)) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session", params=["DistilBertTokenizerFast", "DistilBertTokenizer"])
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Each of the two tokenizers over the small vocabulary."""
+    folder = write_vocab(tmp_path_factory.mktemp("tokenizer"))
+    return getattr(distilbert, request.param).from_pretrained(folder)
+
+
+def ids_of(*tokens: str) -> list[int]:
+    """Ids of tokens of the small vocabulary."""
+    order = list(dict.fromkeys(VOCAB))
+    return [order.index(token) for token in tokens]
+
+
+def small_config(**changes: Any) -> DistilBertConfig:
+    """A config of the small vocabulary with 64 positions."""
+    n_words = len(dict.fromkeys(VOCAB))
+    settings = {"vocab_size": n_words, "max_position_embeddings": 64, "n_layers": 2, "n_heads": 4}
+    return DistilBertConfig(**{**settings, "dim": 32, "hidden_dim": 48, **changes})
+
+
+class ArithmeticRunner:
+    """Outputs of each head as sums of table rows for a token and its two neighbours.
+
+    `overrides` maps token ids to the output row they get whatever stands beside them.
+    """
+
+    def __init__(
+        self,
+        head: str,
+        config: DistilBertConfig,
+        *,
+        overrides: Mapping[int, Sequence[float]] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.head = head
+        self.config = config
+        self.batches: list[tuple[int, ...]] = []
+        n_out = {
+            "base": config.dim,
+            "masked_lm": config.vocab_size,
+            "question_answering": 2,
+            "multiple_choice": 1,
+        }.get(head, config.num_labels)
+        rng = np.random.default_rng(seed)
+        self.table = rng.normal(size=(config.vocab_size, n_out)).astype(np.float32)
+        self.overrides = dict(overrides or {})
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        assert ids.dtype == mask.dtype == np.int64
+        assert ids.shape[-1] <= self.config.max_position_embeddings
+        self.batches.append(ids.shape)
+        lead = ids.shape[:-1]
+        ids, mask = ids.reshape(-1, ids.shape[-1]), mask.reshape(-1, ids.shape[-1])
+        rows = self.table[ids] * mask[..., None]  # (B, S, N)
+        before = np.pad(rows, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        after = np.pad(rows, ((0, 0), (0, 1), (0, 0)))[:, 1:]
+        out = rows + 0.5 * before + 0.25 * after
+        for token, row in self.overrides.items():
+            out[ids == token] = row
+        if self.head == "base":
+            return {"last_hidden_state": out}
+        if self.head == "question_answering":
+            return {"start_logits": out[..., 0], "end_logits": out[..., 1]}
+        if self.head in ("masked_lm", "token_classification"):
+            return {"logits": out}
+        pooled = (out * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        if self.head == "multiple_choice":
+            return {"logits": pooled[:, 0].reshape(lead)}
+        return {"logits": pooled}
