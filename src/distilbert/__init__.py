@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distilbert.config import DistilBertConfig as DistilBertConfig
     from distilbert.errors import DistilBertError as DistilBertError
     from distilbert.pipelines import pipeline as pipeline
-    from distilbert.tokenization.encoding import BatchEncoding as BatchEncoding
+    from distilbert.tokenization.batch_encoding import BatchEncoding as BatchEncoding
     from distilbert.tokenization.fast import DistilBertTokenizerFast as DistilBertTokenizerFast
     from distilbert.tokenization.slow import DistilBertTokenizer as DistilBertTokenizer
     from distilbert.tokenization.train import train_wordpiece as train_wordpiece
@@ -60,7 +60,7 @@ _HOMES = {
     "distilbert.config": ("DistilBertConfig",),
     "distilbert.errors": ("DistilBertError",),
     "distilbert.pipelines": ("pipeline",),
-    "distilbert.tokenization.encoding": ("BatchEncoding",),
+    "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
     "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
     "distilbert.tokenization.slow": ("DistilBertTokenizer",),
     "distilbert.tokenization.train": ("train_wordpiece",),

@@ -1,7 +1,7 @@
 """BERT's own forward pass in NumPy, to check a folded DistilBERT against its source.
 
-Reads the source's weights as they are (three embedding tables, nothing folded), so it shares no step
-with `bert.py`. For checking, not for speed.
+Reads the source's weights as they are (three embedding tables, nothing folded), so it shares no
+step with `bert.py`. For checking, not for speed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def bert_last_hidden_state(
     """Hidden states (B, S, D) of the last layer, float64, exact GELU.
 
     Args:
-        weights: BERT's encoder under its own names without a `bert.` prefix
-            (`embeddings.word_embeddings.weight`, `encoder.layer.0.attention.self.query.weight`, ...).
+        weights: BERT's encoder under its own names, without a `bert.` prefix:
+            `embeddings.word_embeddings.weight`, `encoder.layer.0.attention.self.query.weight`, ...
         input_ids: token ids (B, S).
         attention_mask: 1 where a token is real, 0 where it is padding (B, S).
         segment: the row of the token-type table all tokens belong to.

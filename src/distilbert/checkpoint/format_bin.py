@@ -118,6 +118,10 @@ def _tensor(name: str, tensor: object, storages: Mapping[str, np.ndarray]) -> np
     return view(data[:n_bytes], dtype, tensor.shape, offset=offset, strides=tensor.strides)
 
 
+# What `zipfile` raises for a damaged archive; OSError when an offset lies before the file.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError)
+
+
 # --- zip --------------------------------------------------------------------------------------
 
 
@@ -143,10 +147,12 @@ def _read_zip(path: Path, buffer: np.ndarray) -> tuple[dict[str, object], dict[s
                 for key, n_bytes in sizes.items()
                 if f"data/{key}" in members
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the zip is damaged ({error}). Get it again.") from None
+    except CheckpointError:
+        raise
     except (NotImplementedError, OverflowError) as error:
         raise CheckpointError(f"the zip uses an unknown method ({error}).") from None
+    except _DAMAGED as error:
+        raise CheckpointError(f"the zip is damaged ({error}). Get it again.") from None
     return tensors, storages
 
 
@@ -168,11 +174,12 @@ def _member(
             raise CheckpointError(f"`{entry.filename}` must have {n_bytes} bytes.")
         with archive.open(entry) as member:
             return np.frombuffer(bytearray(member.read(n_bytes)), np.uint8)
-    header = buffer[entry.header_offset : entry.header_offset + LOCAL_HEADER_BYTES].tobytes()
+    at = max(entry.header_offset, 0)
+    header = buffer[at : at + LOCAL_HEADER_BYTES].tobytes()
     if len(header) < LOCAL_HEADER_BYTES or header[:4] != ZIP_MAGIC:
         raise CheckpointError(f"the zip is damaged at `{entry.filename}`. Get it again.")
-    n_name, n_extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
-    start = entry.header_offset + LOCAL_HEADER_BYTES + n_name + n_extra
+    n_name, n_extra = (int.from_bytes(header[i : i + 2], "little") for i in (26, 28))
+    start = at + LOCAL_HEADER_BYTES + n_name + n_extra
     if start + entry.file_size > buffer.size:
         raise CheckpointError(f"the zip ends inside of `{entry.filename}`. Get it again.")
     return buffer[start : start + entry.file_size]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line, output_stream, read_rows, rename_fields
+from distilbert.cli.rows import json_line, output_stream, read_rows, rename_fields, row_text
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -50,7 +50,7 @@ def embed(
     cache_dir: options.CacheDir = None,
     local_files_only: options.LocalOnly = False,
 ) -> None:
-    """Turn texts into sentence vectors; [dim]an --output ending in .npy holds them all (N, D).[/dim]"""
+    """Turn texts into vectors; [dim]an --output ending in .npy holds them all (N, D).[/dim]"""
     from distilbert.pipelines import pipeline
 
     rows = rename_fields(read_rows(texts, input_file, input_format), field)
@@ -64,14 +64,15 @@ def embed(
         progress=progress,
         **options.hub_options(revision, token, cache_dir, local_files_only),
     )
-    plain = (row if isinstance(row, str) else row["text"] for row in rows)
-    vectors = pipe(plain, **{name: value for name, value in asked.items() if value is not None})
+    vectors = pipe(
+        map(row_text, rows), **{name: value for name, value in asked.items() if value is not None}
+    )
     if output is not None and output.endswith(".npy"):
         import numpy as np
 
         from distilbert.checkpoint.atomic import atomic_file
 
-        matrix = np.stack(list(vectors)) if (vectors := list(vectors)) else np.zeros((0, 0))
+        matrix = np.array(list(vectors), ndmin=2)  # (N, D)
         with atomic_file(Path(output)) as temporary, open(temporary, "wb") as stream:
             np.save(stream, matrix)
         print(f"{output}: {matrix.shape[0]} vectors of {matrix.shape[1]} numbers")

@@ -91,9 +91,10 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
     """What the files say: nothing is built and no framework is imported."""
     from distilbert.checkpoint.bert import is_bert
     from distilbert.checkpoint.convert import infer_head
-    from distilbert.checkpoint.folder import WEIGHT_FILES, open_checkpoint
+    from distilbert.checkpoint.folder import open_checkpoint
     from distilbert.checkpoint.hub import resolve
     from distilbert.checkpoint.matching import match_parameters
+    from distilbert.checkpoint.sharding import WEIGHT_FILES
     from distilbert.checkpoint.spec import CLASS_NAMES, tied_parameters
     from distilbert.config import DistilBertConfig
     from distilbert.errors import CheckpointError

@@ -1,6 +1,7 @@
 """The `distilbert` command: which verbs there are, and what happens when one fails.
 
-Each verb has a file of its own and imports what it needs only when it runs, so `--help` stays quick.
+Each verb has a file of its own and imports what it needs only when it runs, so that `--help` stays
+quick.
 """
 
 from __future__ import annotations

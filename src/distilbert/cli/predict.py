@@ -129,11 +129,9 @@ def _for_people(row: Row, answer: Any) -> str:
     """A few readable lines: the input, then its answers indented."""
     text = row if isinstance(row, str) else json_line(row)
     answers = answer if isinstance(answer, list) else [answer]
-    lines = [text if len(text) <= 100 else f"{text[:97]}..."]
-    for one in answers:
-        for item in one if isinstance(one, list) else [one]:
-            lines.append(f"  {_line(item)}")
-    return "\n".join(lines if answers else [*lines, "  (nothing found)"])
+    items = [item for one in answers for item in (one if isinstance(one, list) else [one])]
+    lines = [f"  {_line(item)}" for item in items] or ["  (nothing found)"]
+    return "\n".join([text if len(text) <= 100 else f"{text[:97]}...", *lines])
 
 
 def _line(item: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from distilbert.errors import CheckpointError, HubError
 if TYPE_CHECKING:
     import numpy as np
 
-    from distilbert.pipelines import Pipeline
+    from distilbert.pipelines.predictor import Predictor
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -109,7 +109,7 @@ def quickstart(
     with report.step("embed the text to search"):
         passages = list(language_reference())
         report.passages = len(passages)
-        vectors = _unit(embedder(passages))
+        vectors = _unit(embedder([passage["text"] for passage in passages]))
     with report.step("answer the queries"):
         report.answers = search(queries, _unit(embedder(queries)), passages, vectors)
     print(json_line(vars(report))) if as_json else _show(report)
@@ -142,7 +142,7 @@ def obtain(model: str | None, report: Report, cache_dir: str | None = None) -> P
     )
 
 
-def difference_from_bert(source: Path, embedder: Pipeline, texts: list[str]) -> float:
+def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) -> float:
     """Largest difference of last hidden states between the folded model and BERT's own forward.
 
     Raises:
@@ -150,14 +150,19 @@ def difference_from_bert(source: Path, embedder: Pipeline, texts: list[str]) -> 
     """
     import numpy as np
 
-    from distilbert.checkpoint.bert import read_bert
+    from distilbert.checkpoint.bert_folder import transformer_folder
     from distilbert.checkpoint.bert_forward import bert_last_hidden_state
+    from distilbert.checkpoint.bert_names import plain_name
+    from distilbert.checkpoint.folder import open_checkpoint
+    from distilbert.checkpoint.sharding import WEIGHT_FILES
 
-    batch = embedder.tokenizer(texts, padding=True, truncation=True, return_tensors="np")
+    checkpoint = open_checkpoint(transformer_folder(source), formats=tuple(WEIGHT_FILES))
+    weights = {plain_name(name): array for name, array in checkpoint.items()}
+    batch = embedder.setup.tokenizer(texts, padding=True, truncation=True, return_tensors="np")
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     config = embedder.runner.config
     expected = bert_last_hidden_state(
-        read_bert(source), **batch, n_layers=config.n_layers, n_heads=config.n_heads
+        weights, **batch, n_layers=config.n_layers, n_heads=config.n_heads
     )
     got = embedder.runner(batch)["last_hidden_state"]
     difference = float(np.abs(got - expected).max())

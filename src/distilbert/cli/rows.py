@@ -95,7 +95,8 @@ def _table_rows(stream: Iterable[str], delimiter: str, name: str) -> Iterator[Ro
                 )
             yield dict(row)
     except csv.Error as error:
-        raise InputError(f"Line {reader.line_num} of {name} is no valid row: {error}.") from None
+        line = reader.line_num + 1  # the broken line itself is not counted
+        raise InputError(f"Line {line} of {name} is no valid row: {error}.") from None
 
 
 def rename_fields(rows: Iterable[Row], names: list[str] | None) -> Iterator[Row]:
@@ -118,6 +119,22 @@ def rename_fields(rows: Iterable[Row], names: list[str] | None) -> Iterator[Row]
                     raise InputError(f"Column {column!r} must be in every row: got {have}.")
                 row[field] = row.pop(column)
         yield row
+
+
+def row_text(row: Row) -> str:
+    """The text of a row: the row itself, or its field `text`.
+
+    Raises:
+        InputError: the row has no such field, or it holds no text.
+    """
+    if isinstance(row, str):
+        return row
+    if not isinstance(row.get("text"), str):
+        raise InputError(
+            f"Every row must have a text in the column 'text': got the columns {', '.join(row)}. "
+            f"Name the right one with `--field text=COLUMN`."
+        )
+    return row["text"]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line, output_stream, read_rows
+from distilbert.cli.rows import json_line, output_stream, read_rows, row_text
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -43,7 +43,7 @@ def tokenize(
     )
     with output_stream(output) as stream:
         for row in read_rows(texts, input_file, input_format):
-            text = row if isinstance(row, str) else row["text"]
+            text = row_text(row)
             encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
             pieces = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
             if as_json:

@@ -273,3 +273,17 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
             attentions=encoded.attentions,
         )
         return self.returned(output, return_dict)
+
+
+# Head -> class; no others are known to `distilbert.checkpoint`.
+MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
+    model_class.head: model_class
+    for model_class in (
+        DistilBertModel,
+        DistilBertForMaskedLM,
+        DistilBertForSequenceClassification,
+        DistilBertForMultipleChoice,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+    )
+}

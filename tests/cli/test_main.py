@@ -1,0 +1,82 @@
+"""The command as a whole: help, version, exit codes, one sentence per error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import distilbert
+from distilbert.cli import main as command_line
+
+VERBS = ("quickstart", "predict", "embed", "tokenize", "convert", "info")
+
+
+def test_help_lists_every_verb_and_each_verb_shows_examples(run):
+    shown = run("--help")
+    assert shown.code == 0
+    for verb in VERBS:
+        assert verb in shown.out
+        help_text = run(verb, "--help")
+        assert help_text.code == 0
+        assert "Examples" in help_text.out
+        assert f"distilbert {verb}" in help_text.out
+
+
+def test_version_is_the_package_version(run):
+    assert run("--version").out == f"distilbert {distilbert.__version__}\n"
+
+
+def test_no_verb_shows_help_and_a_wrong_line_exits_with_2(run):
+    assert "Usage" in run().out + run().err
+    assert run("predikt").code == 2
+    assert run("predict").code == 2
+
+
+def test_an_expected_error_is_one_sentence_without_a_traceback(run, tmp_path):
+    ran = run("info", tmp_path / "nothing")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("Error: A model source must be an existing folder or file")
+    assert "Traceback" not in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_debug_anywhere_on_the_line_shows_the_traceback(run, tmp_path):
+    for line in (
+        ("--debug", "info", tmp_path / "nothing"),
+        ("info", tmp_path / "nothing", "--debug"),
+    ):
+        ran = run(*line)
+        assert ran.code == 1
+        assert "Traceback" in ran.err
+
+
+def test_an_unexpected_error_says_so_and_an_interrupt_exits_with_130(run, monkeypatch):
+    def bug(**_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(command_line, "app", bug)
+    ran = run("info")
+    assert ran.code == 1
+    assert ran.err == (
+        "Error (unexpected, please report it; --debug shows where): "
+        "ZeroDivisionError: division by zero\n"
+    )
+
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "app", interrupt)
+    assert run("info").code == 130
+
+
+@pytest.mark.parametrize("line", [["--help"], ["predict", "--help"], ["info"]])
+def test_help_and_info_load_no_framework(line):
+    code = (
+        "import sys; from distilbert.cli.main import main; "
+        f"assert main({line!r}) == 0; "
+        "bad = {'torch', 'tensorflow', 'jax', 'transformers'} & set(sys.modules); "
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
