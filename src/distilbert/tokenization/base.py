@@ -6,16 +6,16 @@ A class below supplies the columns of a call and the rows behind them; everythin
 from __future__ import annotations
 
 import os
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from distilbert.errors import InputError
-from distilbert.tokenization import from_ids, loading, saving, template
+from distilbert.tokenization import loading, saving
 from distilbert.tokenization.batch_encoding import BatchEncoding, Row
-from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions, resolve_strategies
+from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.from_ids import Columns
 from distilbert.tokenization.inputs import (
     Examples,
     Text,
@@ -23,11 +23,9 @@ from distilbert.tokenization.inputs import (
     read_example,
     read_texts,
 )
-from distilbert.tokenization.padding import pad_columns
+from distilbert.tokenization.row_builder import RowBuilder
 from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, as_special_token
-from distilbert.tokenization.token_table import TokenTable
 
-Columns = dict[str, list[Any]]
 Rows = Callable[[], Sequence[Row]]
 
 # `model_max_length` of a tokenizer whose files state none; the reference's value.
@@ -35,13 +33,9 @@ UNLIMITED = int(1e30)
 SIDES = ("right", "left")
 
 
-class TokenizerBase(TokenTable):
+class TokenizerBase(RowBuilder):
     """The calls of the reference page, on top of what a tokenizer class supplies."""
 
-    model_input_names: list[str]
-    padding_side: str
-    truncation_side: str
-    model_max_length: int
     name_or_path: str
     # The constructor's own options and any unknown ones: what `tokenizer_config.json` keeps.
     init_kwargs: dict[str, Any]
@@ -86,10 +80,6 @@ class TokenizerBase(TokenTable):
     @abstractmethod
     def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
         """The columns of a single text without their batch axis."""
-
-    @abstractmethod
-    def _refuse_keywords(self, names: Sequence[str]) -> None:
-        """Say that a call was given keywords that do not exist."""
 
     @abstractmethod
     def encode_windows(
@@ -249,134 +239,6 @@ class TokenizerBase(TokenTable):
         """The tokens of a text or a pair."""
         return self.encode_plus(text, pair, add_special_tokens, **kwargs).tokens()
 
-    # ---- ids: templates, padding, truncation
-
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
-    ) -> list[int]:
-        """`[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]`."""
-        cls_id, sep_id = self._template_ids()
-        return template.fill(token_ids_0, token_ids_1, cls_id=cls_id, sep_id=sep_id)
-
-    def create_token_type_ids_from_sequences(
-        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
-    ) -> list[int]:
-        """0 for `[CLS] A [SEP]`, 1 for `B [SEP]`. DistilBERT models take no such column."""
-        return template.type_ids(
-            len(token_ids_0), None if token_ids_1 is None else len(token_ids_1)
-        )
-
-    def get_special_tokens_mask(
-        self,
-        token_ids_0: list[int],
-        token_ids_1: list[int] | None = None,
-        already_has_special_tokens: bool = False,
-    ) -> list[int]:
-        """1 at special tokens: of the template around the ids, or among ids that have it already.
-
-        An unknown piece (`[UNK]`) stands for text, so it is not special among the latter.
-        """
-        if not already_has_special_tokens:
-            return template.special_tokens_mask(
-                len(token_ids_0), None if token_ids_1 is None else len(token_ids_1)
-            )
-        if token_ids_1 is not None:
-            raise InputError(
-                "`token_ids_1` must be None with `already_has_special_tokens=True`: got a list. "
-                "Pass the finished row as `token_ids_0`."
-            )
-        special = set(self.all_special_ids) - {self.unk_token_id}
-        return [int(index in special) for index in token_ids_0]
-
-    def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """How many special tokens the template adds: 2, or 3 for a pair."""
-        return template.n_special(pair=pair)
-
-    @property
-    def max_len_single_sentence(self) -> int:
-        """How many tokens of a single text fit into `model_max_length`."""
-        return self.model_max_length - self.num_special_tokens_to_add()
-
-    @property
-    def max_len_sentences_pair(self) -> int:
-        """How many tokens of a pair fit into `model_max_length`."""
-        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
-
-    def prepare_for_model(
-        self,
-        ids: Sequence[int],
-        pair_ids: Sequence[int] | None = None,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        prepend_batch_axis: bool = False,
-        **kwargs: Any,
-    ) -> BatchEncoding:
-        """One row from ids without special tokens: template, truncation, padding as in a call."""
-        options = self._options(
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            **kwargs,
-        )
-        second = None if pair_ids is None else [list(pair_ids)]
-        columns = self._columns_of_ids([list(ids)], second, options)
-        self._finish(columns, options)
-        return BatchEncoding(
-            {name: column[0] for name, column in columns.items()},
-            tensor_type=options.return_tensors,
-            prepend_batch_axis=prepend_batch_axis,
-        )
-
-    def truncate_sequences(
-        self,
-        ids: list[int],
-        pair_ids: list[int] | None = None,
-        num_tokens_to_remove: int = 0,
-        truncation_strategy: str = "longest_first",
-        stride: int = 0,
-    ) -> tuple[list[int], list[int] | None, list[int]]:
-        """Remove tokens from ids without special tokens; the third list is what was removed."""
-        return from_ids.truncate_sequences(
-            *(ids, pair_ids, num_tokens_to_remove),
-            strategy=truncation_strategy,
-            stride=stride,
-            side=self.truncation_side,
-        )
-
-    def pad(
-        self,
-        encoded_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        padding: bool | str = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        return_attention_mask: bool | None = None,
-        return_tensors: str | None = None,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Pad encoded examples: a dict of rows, a list of dicts, one example, lists or tensors.
-
-        The input is not changed. Tensors come back as tensors of the same framework.
-        """
-        options = self._options(
-            padding=padding,
-            max_length=max_length,
-            pad_to_multiple_of=pad_to_multiple_of,
-            return_attention_mask=return_attention_mask,
-            verbose=verbose,
-        )
-        ids_name = self.model_input_names[0]
-        columns, kind, single = from_ids.read_columns(encoded_inputs, ids_name=ids_name)
-        if options.return_attention_mask and "attention_mask" not in columns:
-            columns["attention_mask"] = [[1] * len(row) for row in columns[ids_name]]
-        self._finish(columns, options)
-        data = {name: column[0] for name, column in columns.items()} if single else columns
-        return BatchEncoding(data, tensor_type=return_tensors or kind)
-
     # ---- files
 
     @classmethod
@@ -415,34 +277,6 @@ class TokenizerBase(TokenTable):
 
     # ---- inner steps
 
-    def _options(
-        self,
-        *,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        **flags: Any,
-    ) -> CallOptions:
-        """The call's options with the page's defaults and rules applied."""
-        if not flags.keys() <= OPTION_NAMES:
-            unknown = sorted(flags.keys() - OPTION_NAMES)
-            self._refuse_keywords(unknown)
-            flags = {name: flag for name, flag in flags.items() if name not in unknown}
-        options = CallOptions(**flags)
-        if padding is not False or truncation is not None or max_length is not None:
-            options.padding, options.truncation, options.max_length = resolve_strategies(
-                *(padding, truncation, max_length),
-                pad_to_multiple_of=options.pad_to_multiple_of,
-                model_max_length=self.model_max_length,
-                pad_token=self.pad_token,
-                verbose=options.verbose,
-            )
-        if options.return_token_type_ids is None:
-            options.return_token_type_ids = "token_type_ids" in self.model_input_names
-        if options.return_attention_mask is None:
-            options.return_attention_mask = "attention_mask" in self.model_input_names
-        return options
-
     def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
         columns, rows = self._columns(examples, options)
         length = self._finish(columns, options)
@@ -455,26 +289,6 @@ class TokenizerBase(TokenTable):
             is_fast=self.is_fast,
             tensor_type=options.return_tensors,
         )
-
-    def _finish(self, columns: Columns, options: CallOptions) -> int | None:
-        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
-        ids_name = self.model_input_names[0]
-        lengths = [len(row) for row in columns[ids_name]]
-        if options.max_length is None and options.verbose:
-            self._warn_if_too_long(lengths)
-        length = options.padded_length(lengths)
-        if length is not None:
-            pad_columns(
-                columns,
-                length,
-                side=self.padding_side,
-                pad_id=self.convert_tokens_to_ids(self.pad_token),  # pyright: ignore
-                pad_type_id=self.pad_token_type_id,
-                ids_name=ids_name,
-            )
-        if options.return_length:
-            columns["length"] = [len(row) for row in columns[ids_name]]
-        return length
 
     def _later(self, rows: Rows, length: int | None) -> Rows:
         """`rows`, padded like the columns; refused once the tokenizer has changed in between."""
@@ -499,35 +313,3 @@ class TokenizerBase(TokenTable):
             return found
 
         return padded
-
-    def _columns_of_ids(
-        self,
-        first: Sequence[list[int]],
-        second: Sequence[list[int] | None] | None,
-        options: CallOptions,
-    ) -> Columns:
-        cls_id, sep_id = self._template_ids()
-        return from_ids.columns_of_ids(
-            *(first, second, options),
-            cls_id=cls_id,
-            sep_id=sep_id,
-            truncation_side=self.truncation_side,
-        )
-
-    def _template_ids(self) -> tuple[int, int]:
-        cls_id, sep_id = self.cls_token_id, self.sep_token_id
-        if cls_id is None or sep_id is None:
-            raise InputError(
-                "The template needs `cls_token` and `sep_token`: got "
-                f"{self.cls_token!r} and {self.sep_token!r}. Set both."
-            )
-        return cls_id, sep_id
-
-    def _warn_if_too_long(self, lengths: list[int]) -> None:
-        longest = max(lengths, default=0)
-        if longest > self.model_max_length:
-            warnings.warn(
-                f"A text has {longest} tokens but the model takes {self.model_max_length}. "
-                "Pass `truncation=True`.",
-                stacklevel=5,
-            )

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tokenizers
@@ -17,12 +16,16 @@ from tokenizers import AddedToken, normalizers
 
 from distilbert.errors import InputError
 from distilbert.tokenization import rust_backend, template
-from distilbert.tokenization.base import Columns, Rows, TokenizerBase
+from distilbert.tokenization.base import Rows, TokenizerBase
+from distilbert.tokenization.batch_encoding import Row
 from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.encoding import Encoding
+from distilbert.tokenization.from_ids import Columns
 from distilbert.tokenization.inputs import CallTypeError, Examples, Text, read_texts
 from distilbert.tokenization.loading import BACKEND
 from distilbert.tokenization.special_tokens import as_special_token
-from distilbert.tokenization.truncation import check_room, check_stride, rooms_fast
+from distilbert.tokenization.truncation import check_stride, rooms_fast, windows
+from distilbert.tokenization.wordpiece import TextPieces
 
 
 class DistilBertTokenizerFast(TokenizerBase):
@@ -109,7 +112,7 @@ class DistilBertTokenizerFast(TokenizerBase):
         max_length: int | None = None,
         stride: int = 0,
         is_split_into_words: bool = False,
-    ) -> list[list[tokenizers.Encoding]]:
+    ) -> list[list[Row]]:
         """The overlapping windows of each example, unpadded, `[CLS] text [SEP] pair [SEP]`.
 
         Only the last text of an example is cut. `max_length` counts special tokens too.
@@ -119,18 +122,14 @@ class DistilBertTokenizerFast(TokenizerBase):
         """
         examples = read_texts(list(texts), pairs, split=is_split_into_words)
         limit = self.model_max_length if max_length is None else max_length
-        first = self._encode_alone(examples.first, is_split_into_words)
-        second = self._encode_second(examples.second, is_split_into_words)
-        windows: list[list[tokenizers.Encoding]] = []
-        for a, b in zip(first, second, strict=False):
-            fixed, cut = (0, a) if b is None else (len(a), b)
-            room = limit - fixed - template.n_special(pair=b is not None)
-            if len(cut) > room:
-                check_room(room, stride)
-                cut.truncate(room, stride=stride)
-            row = self._backend.post_process(a, b)
-            windows.append([row, *row.overflowing])
-        return windows
+        options = CallOptions(
+            truncation="only_first" if pairs is None else "only_second",
+            max_length=limit,
+            stride=stride,
+            is_split_into_words=is_split_into_words,
+        )
+        rows = self._encode_rows(examples, options, exact=True, side="right")
+        return [[row, *row.overflowing] for row in rows]
 
     def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
         if not examples.is_batch and examples.second == [""]:
@@ -159,17 +158,17 @@ class DistilBertTokenizerFast(TokenizerBase):
             return columns, lambda: rows
         return columns, lambda: self._exact_rows(examples, options)
 
-    def _exact_rows(self, examples: Examples, options: CallOptions) -> list[tokenizers.Encoding]:
+    def _exact_rows(self, examples: Examples, options: CallOptions) -> list[Row]:
         """The rows of a call once more, with offsets and words, for those who ask for them."""
         rows = self._encode_rows(examples, options, exact=True)
         return _flat(rows) if options.return_overflowing_tokens else rows
 
     def _encode_rows(
-        self, examples: Examples, options: CallOptions, *, exact: bool
-    ) -> list[tokenizers.Encoding]:
+        self, examples: Examples, options: CallOptions, *, exact: bool, side: str | None = None
+    ) -> list[Row]:
         """One row per example, cut as the call asks; `exact` rows know offsets and words."""
         encode = self._backend.encode_batch if exact else self._backend.encode_batch_fast
-        rows = encode(
+        rows: list[Any] = encode(
             examples.first if examples.second is None else _pairs(examples),
             is_pretokenized=options.is_split_into_words,
             add_special_tokens=options.add_special_tokens,
@@ -180,42 +179,41 @@ class DistilBertTokenizerFast(TokenizerBase):
         check_stride(limit - template.N_SPECIAL_SINGLE, options.stride)
         too_long = [index for index, row in enumerate(rows) if len(row) > limit]
         if too_long:
-            cut = self._cut_rows(examples.select(too_long), options)
+            side = self.truncation_side if side is None else side
+            cut = self._cut_rows(examples.select(too_long), options, side=side)
             for index, row in zip(too_long, cut, strict=True):
                 rows[index] = row
         return rows
 
-    def _cut_rows(self, examples: Examples, options: CallOptions) -> list[tokenizers.Encoding]:
-        """Rows that fit into `max_length`: encoded without the template, cut, then completed."""
-        assert options.max_length is not None
-        assert options.truncation is not None
-        first = self._encode_alone(examples.first, options.is_split_into_words)
-        second = self._encode_second(examples.second, options.is_split_into_words)
-        rows: list[tokenizers.Encoding] = []
-        for a, b in zip(first, second, strict=False):
-            added = template.n_special(pair=b is not None) if options.add_special_tokens else 0
-            rooms = rooms_fast(
-                *(len(a), None if b is None else len(b), options.max_length - added),
-                strategy=options.truncation,
-                stride=options.stride,
-            )
-            for row, room in zip((a, b), rooms, strict=True):
-                if row is not None and room is not None and room < len(row):
-                    row.truncate(room, stride=options.stride, direction=self.truncation_side)
-            rows.append(self._backend.post_process(a, b, options.add_special_tokens))
+    def _cut_rows(self, examples: Examples, options: CallOptions, *, side: str) -> list[Encoding]:
+        """Rows that fit into `max_length`, each with the windows that were cut off.
+
+        Encoded again without the template, since what is cut is the text and not its end marks.
+        """
+        first = self._encode_alone(examples.first, options)
+        given = [text for text in examples.second or () if text is not None]
+        second = iter(self._encode_alone(given, options))
+        rows: list[Encoding] = []
+        for a, (_, pair) in zip(first, examples.rows(), strict=True):
+            b = None if pair is None else next(second)
+            n_pair = None if b is None else len(b.ids)
+            room_a, room_b = rooms_fast(len(a.ids), n_pair, options)
+            cuts_a = windows(len(a.ids), room_a, options.stride, side=side)
+            cuts_b = windows(n_pair or 0, room_b, options.stride, side=side)
+            row, *further = [
+                self._row(a, cut_a, b, cut_b, complete=options.add_special_tokens)
+                for cut_a, cut_b in _combined(cuts_a, cuts_b)
+            ]
+            row.overflowing = further
+            rows.append(row)
         return rows
 
-    def _encode_alone(self, texts: Sequence[Text], is_split_into_words: bool) -> list[Any]:
-        """Texts without the template, ready to be cut."""
-        return self._backend.encode_batch(
-            texts, is_pretokenized=is_split_into_words, add_special_tokens=False
+    def _encode_alone(self, texts: Sequence[Text], options: CallOptions) -> list[TextPieces]:
+        """The pieces of texts without the template."""
+        rows = self._backend.encode_batch(
+            texts, is_pretokenized=options.is_split_into_words, add_special_tokens=False
         )
-
-    def _encode_second(self, texts: Sequence[Text | None] | None, is_split: bool) -> Iterator[Any]:
-        """The second texts without the template, None for each example that has none."""
-        given = [text for text in texts or () if text is not None]
-        rows = iter(self._encode_alone(given, is_split))
-        return (None if text is None else next(rows) for text in texts or repeat(None))
+        return [_pieces(row) for row in rows]
 
     def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
         # As in the reference: windows stay rows, and plain numbers stay in their list.
@@ -302,7 +300,23 @@ def _pairs(examples: Examples) -> list[Any]:
     return [a if b is None else (a, b) for a, b in examples.rows()]
 
 
-def _flat(rows: list[tokenizers.Encoding]) -> list[tokenizers.Encoding]:
+def _pieces(row: tokenizers.Encoding) -> TextPieces:
+    """A Rust row without special tokens, as the Python rows are made from."""
+    pieces = TextPieces()
+    pieces.ids, pieces.tokens, pieces.offsets = row.ids, row.tokens, row.offsets
+    pieces.words = [word for word in row.word_ids if word is not None]
+    return pieces
+
+
+def _combined(first: list[slice], second: list[slice]) -> list[tuple[slice, slice]]:
+    """Every window of the first text with every one of the second, in the Rust library's order."""
+    main, *rest = first
+    pairs = [(main, second[0])]
+    pairs += [(cut_a, cut_b) for cut_a in rest for cut_b in second]
+    return pairs + [(main, cut_b) for cut_b in second[1:]]
+
+
+def _flat(rows: list[Row]) -> list[Row]:
     """Every row followed by its further windows."""
     return [window for row in rows for window in (row, *row.overflowing)]
 

@@ -12,7 +12,7 @@ from distilbert.errors import InputError
 from distilbert.tokenization import template
 from distilbert.tokenization.call_options import TRUNCATION, CallOptions
 from distilbert.tokenization.tensors import framework_of, to_list
-from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_slow
+from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_slow, n_excess
 
 Columns = dict[str, list[Any]]
 
@@ -25,15 +25,6 @@ def plan_cut(n_first: int, n_second: int | None, options: CallOptions, *, side: 
     return cut_slow(
         n_first, n_second, excess, strategy=options.truncation, stride=options.stride, side=side
     )
-
-
-def n_excess(n_first: int, n_second: int | None, options: CallOptions) -> int:
-    """How far a row is over `max_length`: negative when there is room, 0 when there is no limit."""
-    if options.max_length is None:
-        return 0
-    pair = n_second is not None
-    added = template.n_special(pair=pair) if options.add_special_tokens else 0
-    return n_first + (n_second or 0) + added - options.max_length
 
 
 def columns_of_ids(

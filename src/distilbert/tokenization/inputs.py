@@ -65,7 +65,9 @@ def read_texts(text: Any, text_pair: Any, *, split: bool) -> Examples:
 def read_example(text: Any, text_pair: Any, *, split: bool) -> Examples:
     """One example, as `encode_plus` takes it."""
     check = _check_words if split else _check_string
-    second = None if text_pair is None else [check(text_pair, "text_pair")]
+    second: list[Text | None] | None = None
+    if text_pair is not None:
+        second = [check(text_pair, "text_pair")]
     return Examples([check(text, "text")], second, is_batch=False)
 
 

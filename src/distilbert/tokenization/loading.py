@@ -25,25 +25,12 @@ SPECIAL_TOKENS = "special_tokens_map.json"
 ADDED_TOKENS = "added_tokens.json"
 
 # Keys of tokenizer_config.json that describe the software that wrote it, not the tokenizer.
-HOUSEKEEPING = frozenset(
-    [
-        "tokenizer_class",
-        "auto_map",
-        "processor_class",
-        "backend",
-        "is_local",
-        "local_files_only",
-        "name_or_path",
-        "special_tokens_map_file",
-        "tokenizer_file",
-        "vocab_file",
-        "from_slow",
-        "init_inputs",
-        "added_tokens_decoder",
-        "extra_special_tokens",
-        "model_specific_special_tokens",
-    ]
-)
+HOUSEKEEPING = {
+    *("tokenizer_class", "auto_map", "processor_class", "backend", "is_local", "from_slow"),
+    *("local_files_only", "name_or_path", "special_tokens_map_file", "tokenizer_file"),
+    *("vocab_file", "init_inputs", "added_tokens_decoder", "extra_special_tokens"),
+    "model_specific_special_tokens",
+}
 # The names of the BertNormalizer's fields in tokenizer.json and of our constructor's options.
 NORMALIZER_OPTIONS = {
     "lowercase": "do_lower_case",

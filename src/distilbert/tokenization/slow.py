@@ -15,13 +15,13 @@ from tokenizers import AddedToken
 
 from distilbert.errors import InputError
 from distilbert.tokenization import template
-from distilbert.tokenization.base import Columns, Rows, TokenizerBase
+from distilbert.tokenization.base import Rows, TokenizerBase
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.encoding import Encoding
-from distilbert.tokenization.from_ids import plan_cut
+from distilbert.tokenization.from_ids import Columns, plan_cut
 from distilbert.tokenization.inputs import Examples, Text, read_texts
 from distilbert.tokenization.special_tokens import as_special_token, copy_token
-from distilbert.tokenization.truncation import windows
+from distilbert.tokenization.truncation import EVERYTHING, check_room, windows
 from distilbert.tokenization.vocab import load_vocab
 from distilbert.tokenization.wordpiece import TextPieces, WordPieceEngine
 
@@ -101,15 +101,14 @@ class DistilBertTokenizer(TokenizerBase):
         for text, pair in examples.rows():
             a = self._pieces(text)
             b = None if pair is None else self._pieces(pair)
-            room = limit - template.n_special(pair=b is not None) - (0 if b is None else len(a.ids))
-            cuts = windows(len((a if b is None else b).ids), room, stride)
-            whole = slice(None)
-            found.append(
-                [
-                    self._row(a, cut, None, whole) if b is None else self._row(a, whole, b, cut)
-                    for cut in cuts
-                ]
-            )
+            cut, fixed = (a, 0) if b is None else (b, len(a.ids))
+            room = limit - template.n_special(pair=b is not None) - fixed
+            check_room(room, len(cut.ids))
+            stretches = windows(len(cut.ids), room, stride)
+            if b is None:
+                found.append([self._row(a, stretch) for stretch in stretches])
+            else:
+                found.append([self._row(a, EVERYTHING.first, b, stretch) for stretch in stretches])
         return found
 
     def tokenize(
@@ -143,27 +142,6 @@ class DistilBertTokenizer(TokenizerBase):
             complete = options.add_special_tokens
             rows.append(self._row(a, cut.first, b, cut.second, complete=complete))
         return rows
-
-    def _row(
-        self,
-        first: TextPieces,
-        first_kept: slice,
-        second: TextPieces | None,
-        second_kept: slice,
-        *,
-        complete: bool = True,
-    ) -> Encoding:
-        """One row of the kept pieces; `complete` adds the special tokens."""
-        parts = [Encoding.of_text(first, first_kept, sequence=0, type_id=0)]
-        if second is not None:
-            type_id = 1 if complete else 0
-            parts.append(Encoding.of_text(second, second_kept, sequence=1, type_id=type_id))
-        if complete:
-            cls_id, sep_id = self._template_ids()
-            cls = Encoding.of_special(str(self.cls_token), cls_id, 0)
-            sep = [Encoding.of_special(str(self.sep_token), sep_id, type_id) for type_id in (0, 1)]
-            parts = [cls, parts[0], sep[0], *(p for part in parts[1:] for p in (part, sep[1]))]
-        return Encoding.joined(parts)
 
     def _ids(self, text: Text) -> list[int]:
         if isinstance(text, str):

@@ -10,7 +10,8 @@ import logging
 from typing import NamedTuple
 
 from distilbert.errors import InputError
-from distilbert.tokenization.call_options import Truncation
+from distilbert.tokenization import template
+from distilbert.tokenization.call_options import CallOptions, Truncation
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,14 @@ class Cut(NamedTuple):
 
 
 EVERYTHING = Cut(slice(None), slice(None))
+
+
+def n_excess(n_first: int, n_second: int | None, options: CallOptions) -> int:
+    """How far a row is over `max_length`: negative when there is room, 0 when there is no limit."""
+    if options.max_length is None:
+        return 0
+    added = template.n_special(pair=n_second is not None) if options.add_special_tokens else 0
+    return n_first + (n_second or 0) + added - options.max_length
 
 
 def cut_slow(
@@ -65,32 +74,32 @@ def cut_slow(
     return Cut(kept, slice(None), overflow, 0)
 
 
-def rooms_fast(
-    n_first: int, n_second: int | None, room: int, *, strategy: Truncation, stride: int
-) -> tuple[int, int | None]:
-    """How many tokens of each sequence the Rust tokenizer keeps when both must fit into `room`.
+def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tuple[int, int]:
+    """How many tokens of each text the Rust tokenizer keeps; `n_second` is None without a pair.
 
     Raises:
         InputError: the strategy cannot remove enough, or `stride` leaves no new token per window.
     """
-    n_remove = n_first + (n_second or 0) - room
-    if n_remove <= 0:
-        return n_first, n_second
-    if strategy == "longest_first":
-        rooms = (room, None) if n_second is None else _balance(n_first, n_second, room)
-    elif strategy == "only_first":
-        rooms = (_shorten(n_first, n_remove, strategy), n_second)
-    elif n_second is None:
+    n_pair = n_second or 0
+    excess = n_excess(n_first, n_second, options)
+    if excess <= 0:
+        return n_first, n_pair
+    if options.truncation == "only_first":
+        return _shorten(n_first, excess, "only_first"), n_pair
+    if n_second is None and options.truncation == "only_second":
         raise InputError(
             "`truncation='only_second'` needs a second text: got one text that is too long. "
             "Use `truncation=True`."
         )
-    else:
-        rooms = (n_first, _shorten(n_second, n_remove, strategy))
-    for kept, length in zip(rooms, (n_first, n_second), strict=True):
-        if kept is not None and length is not None and kept < length:
-            check_stride(kept, stride)
-    return rooms
+    if options.truncation == "only_second":
+        return n_first, _shorten(n_pair, excess, "only_second")
+    room = n_first + n_pair - excess
+    if room < 0:
+        raise InputError(
+            f"`max_length` must leave room for the special tokens: got {options.max_length}. "
+            f"Use at least {(options.max_length or 0) - room}."
+        )
+    return (room, 0) if n_second is None else _balance(n_first, n_second, room)
 
 
 def check_stride(room: int, stride: int) -> None:
@@ -102,23 +111,31 @@ def check_stride(room: int, stride: int) -> None:
         )
 
 
-def check_room(room: int, stride: int) -> None:
-    """Refuse windows that hold no text, or that would not move forward."""
-    if room <= 0:
+def check_room(room: int, length: int) -> None:
+    """Refuse to spread `length` tokens over windows that hold none."""
+    if room <= 0 < length:
         raise InputError(
             f"A window must have room for text: got {room} tokens beside the special tokens and "
             "the first text. Use a larger `max_length` or a shorter first text."
         )
-    check_stride(room, stride)
 
 
-def windows(length: int, room: int, stride: int) -> list[slice]:
-    """Stretches of at most `room` tokens that cover `length` tokens, `stride` of them shared."""
+def windows(length: int, room: int, stride: int, *, side: str = "right") -> list[slice]:
+    """Stretches of at most `room` tokens that cover `length` tokens, `stride` of them shared.
+
+    The first one is what truncation on `side` keeps: the start of the text for "right", its end
+    for "left". No room at all gives an empty stretch and the whole text, as in the Rust tokenizer.
+    """
     if length <= room:
         return [slice(0, length)]
-    check_room(room, stride)
+    if room <= 0:
+        return [slice(0, 0), slice(0, length)]
+    check_stride(room, stride)
     starts = range(0, length - stride, room - stride)
-    return [slice(start, min(start + room, length)) for start in starts]
+    stretches = [(start, min(start + room, length)) for start in starts]
+    if side == "left":
+        stretches = [(length - stop, length - start) for start, stop in stretches]
+    return [slice(start, stop) for start, stop in stretches]
 
 
 def _share(n_first: int, n_second: int, n_remove: int) -> tuple[int, int]:
