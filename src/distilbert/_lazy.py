@@ -41,4 +41,5 @@ def require(name: str, purpose: str) -> ModuleType:
 
 def is_available(name: str) -> bool:
     """Whether `name` can be imported, decided without importing it."""
-    return importlib.util.find_spec(name) is not None
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None  # a bare folder of that name is no package

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, NoReturn
 import distilbert
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.checkpoint.spec import CLASS_NAMES
-from distilbert.config import CONFIG_NAME, DistilBertConfig, read_config_file
+from distilbert.config import DistilBertConfig
+from distilbert.config_file import CONFIG_NAME, read_config_file
 from distilbert.errors import CheckpointError, InputError
 
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"

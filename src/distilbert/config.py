@@ -12,76 +12,18 @@ import warnings
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, overload
 
-from distilbert.errors import ActivationError, CheckpointError, ConfigError
-
-CONFIG_NAME = "config.json"
-
-# The release whose config format our files follow; readers of that format look for this key.
-FORMAT_VERSION = "4.37.2"
-
-PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
-
-# Names every room implements. The comments of `activation` in the docs give the formulas.
-ACTIVATIONS = (
-    "gelu",
-    "gelu_10",
-    "gelu_fast",
-    "gelu_new",
-    "gelu_python",
-    "gelu_pytorch_tanh",
-    "leaky_relu",
-    "linear",
-    "mish",
-    "quick_gelu",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "silu",
-    "swish",
-    "tanh",
+from distilbert import config_checks as checks
+from distilbert.config_file import (
+    CONFIG_NAME,
+    FORMAT_VERSION,
+    GENERIC_DEFAULTS,
+    has_json,
+    read_config_file,
+    without_defaults,
 )
-
-DTYPES = (
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "int8",
-    "uint8",
-)
-
-# Attributes every config of the reference has, whatever the model; a value equal to its default
-# here is left out of the saved file.
-GENERIC_DEFAULTS: dict[str, Any] = {
-    "return_dict": True,
-    "output_hidden_states": False,
-    "output_attentions": False,
-    "torchscript": False,
-    "use_bfloat16": False,
-    "tf_legacy_loss": False,
-    "pruned_heads": {},
-    "tie_word_embeddings": True,
-    "chunk_size_feed_forward": 0,
-    "is_encoder_decoder": False,
-    "is_decoder": False,
-    "cross_attention_hidden_size": None,
-    "add_cross_attention": False,
-    "tie_encoder_decoder": False,
-    "architectures": None,
-    "finetuning_task": None,
-    "tokenizer_class": None,
-    "prefix": None,
-    "bos_token_id": None,
-    "eos_token_id": None,
-    "sep_token_id": None,
-    "decoder_start_token_id": None,
-    "task_specific_params": None,
-    "problem_type": None,
-}
+from distilbert.errors import CheckpointError, ConfigError
 
 _PRIVATE = ("_dtype_name", "_attn_implementation", "_name_or_path")
 
@@ -176,7 +118,7 @@ class DistilBertConfig:
         self._take_labels(kwargs)
         for name, value in kwargs.items():  # aliases and unknown keys, last so that aliases win
             setattr(self, name, value)
-        self._check_problem_type()
+        checks.check_problem_type(self.problem_type)
 
     def _take_generic(self, kwargs: dict[str, Any]) -> None:
         for name, default in GENERIC_DEFAULTS.items():
@@ -195,10 +137,7 @@ class DistilBertConfig:
     def _take_labels(self, kwargs: dict[str, Any]) -> None:
         id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
         num_labels = kwargs.pop("num_labels", None)
-        for name, value in (("id2label", id2label), ("label2id", label2id)):
-            if value is not None and not isinstance(value, Mapping):
-                kind = type(value).__name__
-                raise ConfigError(f"`{name}` must be a dict: got {kind}. Pass {{0: 'name', ...}}.")
+        checks.check_label_maps(id2label=id2label, label2id=label2id)
         if id2label is None:
             self.num_labels = 2 if num_labels is None else num_labels
         else:
@@ -222,8 +161,7 @@ class DistilBertConfig:
 
     @num_labels.setter
     def num_labels(self, value: int) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ConfigError(f"`num_labels` must be a whole number >= 0: got {value!r}.")
+        checks.check_num_labels(value)
         if "id2label" not in self.__dict__ or len(self.id2label) != value:
             self.id2label = {index: f"LABEL_{index}" for index in range(value)}
             self.label2id = {name: index for index, name in self.id2label.items()}
@@ -260,11 +198,7 @@ class DistilBertConfig:
 
     @torch_dtype.setter
     def torch_dtype(self, value: Any) -> None:
-        name = None if value is None else str(value).removeprefix("torch.")
-        if name is not None and name not in DTYPES:
-            known = ", ".join(DTYPES)
-            raise ConfigError(f"`torch_dtype` must be one of {known}: got {value!r}.")
-        self._dtype_name = name
+        self._dtype_name = checks.dtype_name(value)
 
     @property
     def dtype(self) -> Any:
@@ -286,13 +220,6 @@ class DistilBertConfig:
 
     # --- checks -------------------------------------------------------------------------------
 
-    def _check_problem_type(self) -> None:
-        if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
-            known = ", ".join(PROBLEM_TYPES)
-            raise ConfigError(
-                f"`problem_type` must be one of {known}, or None: got {self.problem_type!r}."
-            )
-
     def check_buildable(self, head: str = "base") -> None:
         """Check that a model with `head` can be built; report every broken rule at once.
 
@@ -300,41 +227,8 @@ class DistilBertConfig:
             ConfigError: a size, rate or label count is out of range.
             ActivationError: `activation` is a name no room implements.
         """
-        problems = [
-            f"`{name}` must be a whole number >= {least}: got {value!r}."
-            for name, least in _LEAST.items()
-            if not _is_whole(value := getattr(self, name), least)
-        ]
-        problems += [
-            f"`{name}` must be a probability in [0, 1]: got {value!r}."
-            for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
-            if not isinstance(value := getattr(self, name), (int, float)) or not 0 <= value <= 1
-        ]
-        if not problems and self.dim % self.n_heads:
-            near = sorted(
-                (n for n in range(1, self.dim + 1) if self.dim % n == 0),
-                key=lambda n: (abs(n - self.n_heads), n),
-            )[:2]
-            problems.append(
-                f"`n_heads` must divide `dim`: got n_heads={self.n_heads}, dim={self.dim}. "
-                f"Divisors near {self.n_heads}: {', '.join(map(str, sorted(near)))}."
-            )
-        if self.pad_token_id is not None and not _is_whole(self.pad_token_id, 0):
-            problems.append(
-                f"`pad_token_id` must be None or a whole number >= 0: got {self.pad_token_id!r}."
-            )
-        if head == "question_answering" and self.num_labels != 2:
-            problems.append(
-                f"`num_labels` must be 2 (start and end) for question answering: "
-                f"got {self.num_labels}."
-            )
-        if problems:
-            raise ConfigError(" ".join(problems))
-        if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise ActivationError(
-                f"`activation` must be a callable or one of {known}: got {self.activation!r}."
-            )
+        checks.check_sizes(self, head)
+        checks.check_activation(self.activation)
 
     # --- dict and JSON ------------------------------------------------------------------------
 
@@ -350,18 +244,7 @@ class DistilBertConfig:
 
     def to_diff_dict(self) -> dict[str, Any]:
         """`to_dict` without the values equal to the generic defaults; what `config.json` holds."""
-        out = self.to_dict()
-        for name, default in GENERIC_DEFAULTS.items():
-            if out.get(name) == default:
-                out.pop(name, None)
-        if self.id2label == {0: "LABEL_0", 1: "LABEL_1"}:
-            out.pop("id2label")
-        if self.label2id == {"LABEL_0": 0, "LABEL_1": 1}:
-            out.pop("label2id")
-        for name, empty in (("_name_or_path", ""), ("torch_dtype", None)):
-            if out[name] == empty:
-                out.pop(name)
-        return out
+        return without_defaults(self.to_dict())
 
     def to_json_string(self, use_diff: bool = True) -> str:
         """JSON with sorted keys, two spaces of indent and a final newline.
@@ -373,7 +256,7 @@ class DistilBertConfig:
         try:
             return json.dumps(data, indent=2, sort_keys=True) + "\n"
         except TypeError as error:
-            names = [name for name, value in data.items() if not _has_json(value)]
+            names = [name for name, value in data.items() if not has_json(value)]
             raise ConfigError(
                 f"A saved config holds plain data only: got {', '.join(names)} ({error}). "
                 f"Name the activation instead of passing a function."
@@ -399,8 +282,26 @@ class DistilBertConfig:
         folder.mkdir(parents=True, exist_ok=True)
         self.to_json_file(folder / CONFIG_NAME)
 
+    @overload
     @classmethod
-    def from_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> Any:
+    def from_dict(
+        cls,
+        config_dict: Mapping[str, Any],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_dict(
+        cls, config_dict: Mapping[str, Any], *, return_unused_kwargs: bool = False, **kwargs: Any
+    ) -> Self: ...
+
+    @classmethod
+    def from_dict(
+        cls, config_dict: Mapping[str, Any], *, return_unused_kwargs: bool = False, **kwargs: Any
+    ) -> Self | tuple[Self, dict[str, Any]]:
         """A config from plain data; `kwargs` override attributes that exist.
 
         Returns:
@@ -410,7 +311,6 @@ class DistilBertConfig:
         Raises:
             ConfigError: `num_labels` contradicts `id2label`.
         """
-        return_unused = kwargs.pop("return_unused_kwargs", False)
         config = cls(**dict(config_dict))
         labels, number = kwargs.get("id2label"), kwargs.get("num_labels")
         if isinstance(labels, Mapping) and number is not None and len(labels) != number:
@@ -427,8 +327,8 @@ class DistilBertConfig:
                 config._override(name, value)
             if not known or name in ("torch_dtype", "dtype"):
                 unused[name] = value
-        config._check_problem_type()
-        return (config, unused) if return_unused else config
+        checks.check_problem_type(config.problem_type)
+        return (config, unused) if return_unused_kwargs else config
 
     def _override(self, name: str, value: Any) -> None:
         if name == "pruned_heads":
@@ -448,15 +348,39 @@ class DistilBertConfig:
         """
         return cls(**read_config_file(json_file))
 
+    @overload
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | PathLike[str], **kwargs: Any
-    ) -> Any:
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str],
+        *,
+        return_unused_kwargs: bool = False,
+        **kwargs: Any,
+    ) -> Self: ...
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str],
+        *,
+        return_unused_kwargs: bool = False,
+        **kwargs: Any,
+    ) -> Self | tuple[Self, dict[str, Any]]:
         """A config from a folder, a JSON file, the hub, or any other source of checkpoints.
 
         Args:
-            kwargs: overrides of existing attributes; `return_unused_kwargs`; and where to look:
-                `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`, `subfolder`.
+            kwargs: overrides of existing attributes, and where to look: `revision`, `token`,
+                `cache_dir`, `local_files_only`, `force_download`, `subfolder`.
 
         Returns:
             The config, or (config, unused keywords) with `return_unused_kwargs=True`.
@@ -480,13 +404,14 @@ class DistilBertConfig:
                 stacklevel=2,
             )
         data["_name_or_path"] = str(pretrained_model_name_or_path)
-        return cls.from_dict(data, **kwargs)
+        found, unused = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
+        return (found, unused) if return_unused_kwargs else found
 
     def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set every attribute named in `config_dict`."""
         for name, value in config_dict.items():
             self._override(name, value)
-        self._check_problem_type()
+        checks.check_problem_type(self.problem_type)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DistilBertConfig) and self.to_dict() == other.to_dict()
@@ -495,51 +420,7 @@ class DistilBertConfig:
 
     def __repr__(self) -> str:
         data = {
-            name: value if _has_json(value) else repr(value)
+            name: value if has_json(value) else repr(value)
             for name, value in self.to_diff_dict().items()
         }
         return f"{type(self).__name__} {json.dumps(data, indent=2, sort_keys=True)}\n"
-
-
-_LEAST = {
-    "vocab_size": 1,
-    "max_position_embeddings": 1,
-    "n_layers": 0,
-    "n_heads": 1,
-    "dim": 1,
-    "hidden_dim": 1,
-    "chunk_size_feed_forward": 0,
-}
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _has_json(value: object) -> bool:
-    try:
-        json.dumps(value)
-    except TypeError:
-        return False
-    return True
-
-
-def read_config_file(path: str | PathLike[str]) -> dict[str, Any]:
-    """The JSON object in `path`.
-
-    Raises:
-        CheckpointError: the file is missing, unreadable, not UTF-8 JSON, or not an object.
-    """
-    path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise CheckpointError(
-            f"A checkpoint folder must hold `{CONFIG_NAME}`: found none at {path}."
-        ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise CheckpointError(f"A config must be a JSON file: {path} is not ({error}).") from None
-    if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise CheckpointError(f"A config must be a JSON object: {path} holds a {kind}.")
-    return data

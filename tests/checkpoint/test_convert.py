@@ -35,9 +35,7 @@ def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
 
 def test_a_head_that_is_not_there_is_refused_with_the_verdict(tmp_path):
     save_checkpoint(tmp_path / "from", fresh_weights(CONFIG, "base", 0), CONFIG, head="base")
-    with pytest.raises(
-        CheckpointError, match="The head is new: qa_outputs"
-    ):
+    with pytest.raises(CheckpointError, match="The head is new: qa_outputs"):
         convert(tmp_path / "from", tmp_path / "to", head="question_answering")
     with pytest.raises(InputError, match="are for BERT checkpoints"):
         convert(tmp_path / "from", tmp_path / "to", layers=[0])

@@ -15,33 +15,9 @@ from distilbert.checkpoint.init import fresh_weights
 from distilbert.cli.main import main
 from distilbert.config import DistilBertConfig
 
-WORDS = [
-    "the",
-    "a",
-    "cat",
-    "dog",
-    "sat",
-    "on",
-    "mat",
-    "who",
-    "ran",
-    "home",
-    "good",
-    "bad",
-    "film",
-    "was",
-    "not",
-    "it",
-    "we",
-    "you",
-    "i",
-    ".",
-    ",",
-    "?",
-    "!",
-    "'",
-    "s",
-]
+WORDS = """
+the a cat dog sat on mat who ran home good bad film was not it we you i . , ? ! ' s
+""".split()  # noqa: SIM905
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,9 @@ from distilbert.checkpoint.spec import (
     parameter_spec,
     tied_parameters,
 )
-from distilbert.config import ACTIVATIONS, CONFIG_NAME, DistilBertConfig, read_config_file
+from distilbert.config import DistilBertConfig
+from distilbert.config_checks import ACTIVATIONS
+from distilbert.config_file import CONFIG_NAME, read_config_file
 from distilbert.errors import CheckpointError, InputError
 
 # What DistilBERT's layer normalisation adds to the variance; it is no field of its config.

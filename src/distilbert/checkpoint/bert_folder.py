@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.hub import TOKENIZER_FILES
-from distilbert.config import CONFIG_NAME
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError
 
 MODULES = "modules.json"

@@ -33,7 +33,8 @@ from distilbert.checkpoint.spec import (
     parameter_spec,
     tied_parameters,
 )
-from distilbert.config import CONFIG_NAME, DistilBertConfig
+from distilbert.config import DistilBertConfig
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
 
 READERS = {

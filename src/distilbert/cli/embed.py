@@ -54,7 +54,8 @@ def embed(
     from distilbert.pipelines import pipeline
 
     rows = rename_fields(read_rows(texts, input_file, input_format), field)
-    asked = {"pooling": pooling, "normalize": normalize}
+    given = {"pooling": pooling, "normalize": normalize}
+    asked = {name: value for name, value in given.items() if value is not None}
     pipe = pipeline(
         "sentence-embedding",
         model,
@@ -64,9 +65,7 @@ def embed(
         progress=progress,
         **options.hub_options(revision, token, cache_dir, local_files_only),
     )
-    vectors = pipe(
-        map(row_text, rows), **{name: value for name, value in asked.items() if value is not None}
-    )
+    vectors = pipe(map(row_text, rows), **asked)
     if output is not None and output.endswith(".npy"):
         import numpy as np
 

@@ -1,0 +1,131 @@
+"""Every rule a configuration must keep, in one place; each message names the rule and what was got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from distilbert.errors import ActivationError, ConfigError
+
+if TYPE_CHECKING:
+    from distilbert.config import DistilBertConfig
+
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# Names every room implements. The comments of `activation` in the docs give the formulas.
+ACTIVATIONS = (
+    "gelu",
+    "gelu_10",
+    "gelu_fast",
+    "gelu_new",
+    "gelu_python",
+    "gelu_pytorch_tanh",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "quick_gelu",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "swish",
+    "tanh",
+)
+
+DTYPES = (
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "int8",
+    "uint8",
+)
+
+# Least value of each size.
+LEAST = {
+    "vocab_size": 1,
+    "max_position_embeddings": 1,
+    "n_layers": 0,
+    "n_heads": 1,
+    "dim": 1,
+    "hidden_dim": 1,
+    "chunk_size_feed_forward": 0,
+}
+
+
+def check_problem_type(problem_type: str | None) -> None:
+    """Raise ConfigError unless the problem type is known or None."""
+    if problem_type is not None and problem_type not in PROBLEM_TYPES:
+        known = ", ".join(PROBLEM_TYPES)
+        raise ConfigError(f"`problem_type` must be one of {known}, or None: got {problem_type!r}.")
+
+
+def check_label_maps(**maps: object) -> None:
+    """Raise ConfigError unless each map, by its name, is None or a dict."""
+    for name, value in maps.items():
+        if value is not None and not isinstance(value, Mapping):
+            kind = type(value).__name__
+            raise ConfigError(f"`{name}` must be a dict: got {kind}. Pass {{0: 'name', ...}}.")
+
+
+def check_num_labels(value: object) -> None:
+    """Raise ConfigError unless `value` is a whole number >= 0."""
+    if not _is_whole(value, 0):
+        raise ConfigError(f"`num_labels` must be a whole number >= 0: got {value!r}.")
+
+
+def dtype_name(value: Any) -> str | None:
+    """The plain name of a dtype given by name or as `torch.dtype`; ConfigError if there is none."""
+    name = None if value is None else str(value).removeprefix("torch.")
+    if name is not None and name not in DTYPES:
+        raise ConfigError(f"`torch_dtype` must be one of {', '.join(DTYPES)}: got {value!r}.")
+    return name
+
+
+def check_sizes(config: DistilBertConfig, head: str) -> None:
+    """Raise one ConfigError with every size, rate or count that no model can have."""
+    problems = [
+        f"`{name}` must be a whole number >= {least}: got {value!r}."
+        for name, least in LEAST.items()
+        if not _is_whole(value := getattr(config, name), least)
+    ]
+    problems += [
+        f"`{name}` must be a probability in [0, 1]: got {value!r}."
+        for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
+        if not isinstance(value := getattr(config, name), (int, float)) or not 0 <= value <= 1
+    ]
+    if not problems and config.dim % config.n_heads:
+        near = sorted(
+            (n for n in range(1, config.dim + 1) if config.dim % n == 0),
+            key=lambda n: (abs(n - config.n_heads), n),
+        )[:2]
+        problems.append(
+            f"`n_heads` must divide `dim`: got n_heads={config.n_heads}, dim={config.dim}. "
+            f"Divisors near {config.n_heads}: {', '.join(map(str, sorted(near)))}."
+        )
+    if config.pad_token_id is not None and not _is_whole(config.pad_token_id, 0):
+        problems.append(
+            f"`pad_token_id` must be None or a whole number >= 0: got {config.pad_token_id!r}."
+        )
+    if head == "question_answering" and config.num_labels != 2:
+        problems.append(
+            f"`num_labels` must be 2 (start and end) for question answering: "
+            f"got {config.num_labels}."
+        )
+    if problems:
+        raise ConfigError(" ".join(problems))
+
+
+def check_activation(activation: str | Callable[..., Any]) -> None:
+    """Raise ActivationError for a name that no room implements."""
+    if isinstance(activation, str) and activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ActivationError(
+            f"`activation` must be a callable or one of {known}: got {activation!r}."
+        )
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
