@@ -13,7 +13,7 @@ import torch
 import transformers
 from tiny_bert import save_bert
 
-from distilbert.checkpoint import format_bin, format_safetensors
+from distilbert.checkpoint import format_bin, format_msgpack, format_safetensors
 from distilbert.checkpoint.bert import convert_bert, fold_bert, is_bert
 from distilbert.checkpoint.bert_names import HEAD_OF_CLASS
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
@@ -305,3 +305,48 @@ def test_missing_and_misshapen_tensors_are_all_named(tmp_path: Path) -> None:
     edit_config(tmp_path, vocab_size=98)
     with pytest.raises(CheckpointError, match=r"word_embeddings.weight \(99, 32\) instead of \(98"):
         fold_bert(tmp_path)
+
+
+def tf_name(name: str) -> str:
+    """What TensorFlow calls a tensor of BertForMaskedLM, without the model's own name."""
+    name = name.replace(".layer.", ".layer_._").replace("cls.", "mlm___cls.", 1)
+    leaves = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    leaves |= {"word_embeddings.weight": "word_embeddings.weight"}
+    leaves |= {f"{k}_embeddings.weight": f"{k}_embeddings.embeddings" for k in ("position", "type")}
+    for ours, theirs in leaves.items():
+        if name.endswith(ours):
+            return name.removesuffix(ours).replace(".", "/").replace("_/_", "_._") + (
+                theirs.replace(".", "/") + ":0"
+            )
+    name = name.replace(".weight", ".kernel")
+    return name.replace("._", "\0").replace(".", "/").replace("\0", "._") + ":0"
+
+
+def flax_name(name: str) -> str:
+    """What Flax calls it."""
+    leaf = "scale" if "LayerNorm" in name else "embedding" if "_embeddings" in name else "kernel"
+    return name.replace("weight", leaf).replace(".", "/")
+
+
+@pytest.mark.parametrize(
+    ("rename", "format"), [(tf_name, "tf"), (flax_name, "flax"), (flax_name, "msgpack")]
+)
+def test_berts_of_tensorflow_and_flax_fold_to_the_same_arrays(
+    rename: Any, format: str, tmp_path: Path
+) -> None:
+    save_bert(tmp_path, "BertForMaskedLM")
+    expected = fold_bert(tmp_path).arrays
+    foreign = {
+        rename(name): array.T.copy() if "kernel" in rename(name) else array
+        for name, array in tensors(tmp_path).items()
+    }
+    (tmp_path / "model.safetensors").unlink()
+    if format == "msgpack":
+        format_msgpack.write(tmp_path / "flax_model.msgpack", foreign)
+    else:
+        dotted = {n.replace("/", ".") if format == "flax" else n: a for n, a in foreign.items()}
+        format_safetensors.write(tmp_path / "model.safetensors", dotted, {"format": format})
+    arrays = fold_bert(tmp_path).arrays
+    assert list(arrays) == list(expected)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)

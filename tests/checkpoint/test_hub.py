@@ -228,7 +228,9 @@ def test_an_unknown_revision_is_named(hub: FakeHub) -> None:
 def test_missing_weights_name_the_formats_that_exist(hub: FakeHub) -> None:
     del hub.repositories["ann/tiny"]["model.safetensors"]
     del hub.repositories["ann/tiny"]["pytorch_model.bin"]
-    message = r"no model\.safetensors or pytorch_model\.bin.*It has tf_model\.h5 \(pass from_tf=True\)"
+    message = (
+        r"no model\.safetensors or pytorch_model\.bin.*It has tf_model\.h5 \(pass from_tf=True\)"
+    )
     with pytest.raises(HubError, match=message):
         resolve("ann/tiny", want="weights")
 
