@@ -14,8 +14,9 @@ import transformers
 from tiny_bert import save_bert
 
 from distilbert.checkpoint import format_bin, format_msgpack, format_safetensors
-from distilbert.checkpoint.bert import convert_bert, fold_bert, is_bert
+from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_names import HEAD_OF_CLASS
+from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
 from distilbert.errors import CheckpointError, InputError
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The classifier is only", "ignore
 
 def converted(source: Path, target: Path, **options: Any) -> Any:
     """The folder's conversion, run by transformers' DistilBERT."""
-    folded = convert_bert(source, target, **options)
+    folded = convert(source, target, **options)
     model, info = getattr(transformers, CLASS_NAMES[folded.head]).from_pretrained(
         target, output_loading_info=True
     )
@@ -97,7 +98,8 @@ def test_question_answering_is_exact_within_one_segment(tmp_path: Path) -> None:
 def test_pooled_heads_are_a_start_and_say_so(name: str, tmp_path: Path) -> None:
     bert = save_bert(tmp_path / "bert", name)
     with pytest.warns(UserWarning, match="pooler ends in tanh, DistilBERT's `pre_classifier` in"):
-        folded = convert_bert(tmp_path / "bert", tmp_path / "distil")
+        convert(tmp_path / "bert", tmp_path / "distil")
+    folded = fold_bert(tmp_path / "bert")
     pooler = bert.bert.pooler.dense.weight.detach().numpy()
     np.testing.assert_array_equal(folded.arrays["pre_classifier.weight"], pooler)
     assert "the logits are not BERT's" in folded.inexact[0]

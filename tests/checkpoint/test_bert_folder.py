@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tiny_bert import save_bert
 
-from distilbert.checkpoint.bert import convert_bert, fold_bert, is_bert
+from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_folder import carried_files, read_modules, transformer_folder
+from distilbert.checkpoint.convert import convert
 from distilbert.errors import CheckpointError
 
 POOLING = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
@@ -41,7 +42,7 @@ def sentence_bert(folder: Path, *, inner: str = "", kinds: tuple[str, ...] = KIN
 def test_both_layouts_become_one_flat_folder(tmp_path: Path, inner: str) -> None:
     source = sentence_bert(tmp_path / "st", inner=inner)
     assert is_bert(source)
-    convert_bert(source, tmp_path / "out")
+    convert(source, tmp_path / "out")
     out = tmp_path / "out"
     assert {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()} == {
         "config.json",
@@ -92,7 +93,7 @@ def test_a_module_with_weights_of_its_own_is_refused_and_the_way_round_works(
         tmp_path / "st", inner="0_Transformer", kinds=("Transformer", "Pooling", "Dense")
     )
     with pytest.raises(CheckpointError, match="has Transformer, Pooling, Dense"):
-        convert_bert(source, tmp_path / "out")
+        convert(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert fold_bert(source / "0_Transformer").head == "base"
 

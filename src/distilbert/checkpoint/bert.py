@@ -7,7 +7,6 @@ folder and names of BERT; computes nothing else.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.bert_folder import carried_files, transformer_folder
+from distilbert.checkpoint.bert_folder import transformer_folder
 from distilbert.checkpoint.bert_names import (
     CONFIG_FIELDS,
     HEAD_OF_CLASS,
@@ -26,7 +25,7 @@ from distilbert.checkpoint.bert_names import (
     bert_name,
     plain_name,
 )
-from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
+from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.spec import (
     BASE_PREFIX,
@@ -44,7 +43,8 @@ from distilbert.errors import CheckpointError, InputError
 EPSILON = 1e-12
 
 _POOLED = ("sequence_classification", "multiple_choice")
-_READS_PAIRS = (*_POOLED, "question_answering")
+# Heads whose inputs are often pairs of texts.
+READS_PAIRS = (*_POOLED, "question_answering")
 
 
 @dataclass(frozen=True)
@@ -110,35 +110,6 @@ def fold_bert(
     places = {TOKEN_TYPES, *used.values(), *ties}
     dropped = sorted(name for name in source if plain_name(name) not in places)
     return FoldedBert(config, head, arrays, dropped, _inexact(head, types, segment))
-
-
-def convert_bert(
-    source_folder: str | PathLike[str],
-    target_folder: str | PathLike[str],
-    *,
-    head: str | None = None,
-    layers: Sequence[int] | None = None,
-    segment: int = 0,
-    format: str = "safetensors",
-) -> FoldedBert:
-    """`fold_bert`, saved as a DistilBERT folder with its tokenizer and sentence pooling.
-
-    Warns about each inexact part when the head makes it matter.
-    """
-    folded = fold_bert(source_folder, head=head, layers=layers, segment=segment)
-    if folded.head in _READS_PAIRS:
-        for sentence in folded.inexact:
-            warnings.warn(sentence, stacklevel=2)
-    extra = carried_files(source_folder, folded.config.max_position_embeddings)
-    save_checkpoint(
-        target_folder,
-        folded.arrays,
-        folded.config,
-        head=folded.head,
-        format=format,
-        extra_files=extra,
-    )
-    return folded
 
 
 def _model_type(settings: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from typing import Annotated
 
 import typer
@@ -66,7 +67,9 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        app(args=arguments, prog_name="distilbert")
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app(args=arguments, prog_name="distilbert")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
@@ -78,6 +81,10 @@ def main(argv: list[str] | None = None) -> int:
         print(_sentence(error), file=sys.stderr)
         return FAILED
     return 0
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"Warning: {message}", file=sys.stderr)
 
 
 def _sentence(error: Exception) -> str:

