@@ -14,7 +14,8 @@ from distilbert.errors import MissingDependencyError
 # Import name -> what to type to get it. Everything else installs under its import name.
 INSTALL = {
     "torch": "pip install 'distilbert[torch]'",
-    "h5py": "pip install 'distilbert[h5]'",
+    "h5py": "pip install 'distilbert[formats]'",
+    "msgpack": "pip install 'distilbert[formats]'",
     "tensorflow": "pip install 'distilbert[tf]'",
     "jax": "pip install 'distilbert[flax]'",
     "flax": "pip install 'distilbert[flax]'",
