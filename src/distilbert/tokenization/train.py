@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -58,19 +59,22 @@ def train_wordpiece(
     if missing:
         raise InputError(
             f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
-            f"got none of {', '.join(missing)}, add them."
+            f"{', '.join(missing)} not among them, add what is missing."
         )
-    normalizer = normalizers.BertNormalizer(
-        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
+    chunks = _count_chunks(
+        normalizers.BertNormalizer(
+            lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
+        ),
+        files=files,
+        texts=texts,
     )
-    chunks = _count_chunks(normalizer, files, texts)
     firsts, others = _letters(chunks, limit_alphabet)
     fixed = [*special_tokens, *firsts, *(CONTINUATION + letter for letter in others)]
     if not firsts or vocab_size < len(fixed):
         raise InputError(
             "`vocab_size` must hold the special tokens and every letter of a text that is not "
             f"empty: got vocab_size={vocab_size} and {len(firsts)} letters, which need "
-            f"{len(fixed)} ids, raise `vocab_size` or lower `limit_alphabet`."
+            f"{len(fixed)} ids, give more text, raise `vocab_size` or lower `limit_alphabet`."
         )
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
@@ -81,11 +85,8 @@ def train_wordpiece(
         limit_alphabet=len(firsts),
         show_progress=show_progress,
     )
-    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
-    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
-    learner.train_from_iterator(_repeated(chunks), trainer)
     tokenizer = DistilBertTokenizerFast(
-        learner.get_vocab(),
+        _merge(chunks, trainer),
         do_lower_case=lowercase,
         strip_accents=strip_accents,
         tokenize_chinese_chars=chinese_chars,
@@ -96,8 +97,17 @@ def train_wordpiece(
     return tokenizer
 
 
+def _merge(chunks: Counter[str], trainer: trainers.WordPieceTrainer) -> dict[str, int]:
+    """The vocabulary that the library learns from the counted chunks."""
+    learner = Tokenizer(models.WordPiece(vocab={}, unk_token=SPECIAL_TOKENS[1]))
+    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    learner.train_from_iterator(_repeated(chunks), trainer)
+    return learner.get_vocab()
+
+
 def _count_chunks(
     normalizer: normalizers.Normalizer,
+    *,
     files: Iterable[str | os.PathLike[str]],
     texts: Iterable[str],
 ) -> Counter[str]:
@@ -127,7 +137,7 @@ def _letters(chunks: Counter[str], limit: int) -> tuple[list[str], list[str]]:
             counts[char] += times
         continuing.update(
             char
-            for before, char in zip(chunk, chunk[1:], strict=False)
+            for before, char in pairwise(chunk)
             if not (PUNCTUATION[before] or PUNCTUATION[char])
         )
     ranked = sorted(counts, key=lambda char: (-counts[char], char))
