@@ -1,7 +1,7 @@
 """Stand-ins for tests of tasks and pipelines: a small vocabulary, and a runner that is arithmetic.
 
-The runner's numbers depend on a token, its neighbours and the mask, so cutting, padding or mixing up
-rows shows; and they need no framework.
+The runner's numbers depend on a token, its neighbours and the mask, so cutting, padding or mixing
+up rows shows; and they need no framework.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = (
     "the cat dog sat on mat a in berlin wolf ##gang lives paris is of france capital and good bad "
     "film very who where does live ? . , ! my name ##s ##ing run ##er big city new york U ##S"
-).split()
-VOCAB = [*SPECIAL, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmn")]
+)
+LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmn")]
+VOCAB = [*SPECIAL, *WORDS.split(), *LETTERS]
+    *SPECIAL,
+    *WORDS.split(),
+    *"abcdefghijklmnopqrstuvwxyz",
+    *(f"##{c}" for c in "abcdefghijklmn"),
+]
 
 
 def write_vocab(folder: Path) -> Path:
@@ -84,10 +90,10 @@ class ArithmeticRunner:
         self.batches.append(ids.shape)
         lead = ids.shape[:-1]
         ids, mask = ids.reshape(-1, ids.shape[-1]), mask.reshape(-1, ids.shape[-1])
-        rows = self.table[ids] * mask[..., None]  # (B, S, N)
+        rows = self.table[ids] * mask[..., None].astype(np.float32)  # (B, S, N)
         before = np.pad(rows, ((0, 0), (1, 0), (0, 0)))[:, :-1]
         after = np.pad(rows, ((0, 0), (0, 1), (0, 0)))[:, 1:]
-        out = rows + 0.5 * before + 0.25 * after
+        out = rows + np.float32(0.5) * before + np.float32(0.25) * after
         for token, row in self.overrides.items():
             out[ids == token] = row
         if self.head == "base":
@@ -97,6 +103,7 @@ class ArithmeticRunner:
         if self.head in ("masked_lm", "token_classification"):
             return {"logits": out}
         pooled = (out * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        pooled = pooled.astype(np.float32)
         if self.head == "multiple_choice":
             return {"logits": pooled[:, 0].reshape(lead)}
         return {"logits": pooled}

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_given, as_row, as_stream, is_single, read_text, read_words
+from distilbert.pipelines.inputs import (
+    as_given,
+    as_row,
+    as_stream,
+    is_single,
+    read_text,
+    read_words,
+)
 
 
 class MapStyle:
@@ -36,8 +43,7 @@ def test_other_inputs_are_named(wrong: Any, name: str) -> None:
     with pytest.raises(InputError) as caught:
         as_stream(wrong, "fill-mask")
     assert str(caught.value) == (
-        "`fill-mask` takes a text, a dict, or a list, generator or dataset of them: "
-        f"got {name}."
+        f"`fill-mask` takes a text, a dict, or a list, generator or dataset of them: got {name}."
     )
 
 

@@ -26,4 +26,3 @@ def test_first_ignores_later_windows() -> None:
 def test_one_window_is_untouched_by_any_rule() -> None:
     for rule in get_args(Combination):
         assert combine(ROWS[:1], [7], rule).tolist() == [1.0, 0.0]
-

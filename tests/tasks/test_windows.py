@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_windows_cover_every_token_and_never_exceed_the_room(
     assert spans[0][0] == 0
     assert spans[-1][1] == length
     assert all(stop - start <= room for start, stop in spans)
-    assert all(b[0] <= a[1] < b[1] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(b[0] <= a[1] < b[1] for a, b in pairwise(spans))
     assert sum(fresh(spans)) == max(1, length)
 
 

@@ -103,22 +103,34 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
         raise InputError(
             "`model` must be given: a folder, a hub name such as `owner/name`, a runner or a model."
         )
-    if isinstance(model, Runner):
-        if device is not None or dtype is not None:
-            raise InputError(
-                "`device` and `dtype` belong to loading: got them with a runner, which has its own."
-            )
-        return model
-    modules = [parent.__module__ for parent in type(model).__mro__]  # users' subclasses count too
+    framework = _room_of(model)
+    if framework is not None:
+        room = importlib.import_module(ROOMS[framework])
+        return getattr(room, f"{framework.capitalize()}Runner")(model, device=device, dtype=dtype)
+    if not isinstance(model, Runner):
+        raise InputError(
+            "`model` must be a source, a runner or a model of this package: "
+            f"got {type(model).__module__}.{type(model).__name__}."
+        )
+    if device is not None or dtype is not None:
+        raise InputError(
+            "`device` and `dtype` belong to loading: got them with a runner, which has its own."
+        )
+    return model
+
+
+def _room_of(model: Any) -> str | None:
+    """The framework whose room `model` comes from, found without importing any.
+
+    Models have all that a runner has, so only the module of their class, or of a parent where users
+    made their own, tells them apart.
+    """
+    modules = [parent.__module__ for parent in type(model).__mro__]
     for framework, runner_module in ROOMS.items():
-        if any(module.startswith(runner_module.rpartition(".")[0] + ".") for module in modules):
-            room = importlib.import_module(runner_module)
-            wrap = getattr(room, f"{framework.capitalize()}Runner")
-            return wrap(model, device=device, dtype=dtype)
-    raise InputError(
-        "`model` must be a source, a runner or a model of this package: "
-        f"got {type(model).__module__}.{type(model).__name__}."
-    )
+        room = runner_module.rpartition(".")[0] + "."
+        if runner_module not in modules and any(name.startswith(room) for name in modules):
+            return framework
+    return None
 
 
 def _as_tokenizer(tokenizer: Any, folder: Path | None, hub: dict[str, Any]) -> Any:

@@ -25,7 +25,8 @@ class TokenClassification:
     token; simple, first, average and max give {"entity_group", "score", "word", "start", "end"} per
     entity, and never break a word (see `tasks.token_classification.decode`). The default is
     `first`, since most models learn only the first piece of each word.
-    `word` is made of tokens; the exact characters are text[start:end].
+    `word` is made of tokens (or of the text where one is unknown); the exact characters are
+    text[start:end].
     `ignore_labels` are left out. Long texts are cut into windows of `max_length` tokens that share
     `stride` (a quarter by default); each token counts where it has most context.
     `is_split_into_words`: inputs are lists of words, or rows with `tokens`; offsets then refer to
@@ -91,14 +92,14 @@ class TokenClassification:
 
     def _as_dict(self, answer: task.Answer, encoded: task.Encoded, setup: Setup) -> dict[str, Any]:
         ids = encoded.tokens.ids[answer.first : answer.last + 1].tolist()
-        pieces = setup.tokenizer.convert_ids_to_tokens(ids)
-        for i, token_id in enumerate(ids):
-            if token_id == setup.tokenizer.unk_token_id:  # show what was written, not [UNK]
-                start, end = encoded.tokens.offsets[answer.first + i]
-                pieces[i] = encoded.text[start:end]
         place = {"start": answer.start, "end": answer.end}
+        if setup.tokenizer.unk_token_id in ids:  # show what was written, not [UNK]
+            word = encoded.text[answer.start : answer.end]
+        elif self.aggregation_strategy == "none":
+            word = setup.tokenizer.convert_ids_to_tokens(ids)[0]
+        else:
+            word = setup.tokenizer.decode(ids)
         if self.aggregation_strategy == "none":
             found = {"entity": answer.label, "score": answer.score, "index": answer.first + 1}
-            return {**found, "word": pieces[0], **place}
-        word = setup.tokenizer.convert_tokens_to_string(pieces)
+            return {**found, "word": word, **place}
         return {"entity_group": answer.label, "score": answer.score, "word": word, **place}
