@@ -295,7 +295,11 @@ class DistilBertConfig:
     @overload
     @classmethod
     def from_dict(
-        cls, config_dict: Mapping[str, Any], *, return_unused_kwargs: bool = False, **kwargs: Any
+        cls,
+        config_dict: Mapping[str, Any],
+        *,
+        return_unused_kwargs: Literal[False] = False,
+        **kwargs: Any,
     ) -> Self: ...
 
     @classmethod
@@ -364,7 +368,7 @@ class DistilBertConfig:
         cls,
         pretrained_model_name_or_path: str | PathLike[str],
         *,
-        return_unused_kwargs: bool = False,
+        return_unused_kwargs: Literal[False] = False,
         **kwargs: Any,
     ) -> Self: ...
 

@@ -99,8 +99,8 @@ class ModelOutput(dict[str, Any]):
     __delitem__ = _refuse
     pop = _refuse
     popitem = _refuse
-    update = _refuse
-    setdefault = _refuse
+    update = _refuse  # pyright: ignore[reportAssignmentType]
+    setdefault = _refuse  # pyright: ignore[reportAssignmentType]
     clear = _refuse
 
 

@@ -40,7 +40,7 @@ WHEEL_SOURCE = (
     "&weights-sha256=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 )
 
-QUERIES = (
+QUERIES: tuple[str, ...] = (
     "How do I make sure a file is closed when an error happens?",
     "repeat something for every element of a list",
     "What does the star before a function argument mean?",
@@ -96,7 +96,7 @@ def quickstart(
     from distilbert.pipelines import pipeline
 
     report = Report(target=output)
-    queries = list(query) if query else list(QUERIES)
+    queries = list(query or QUERIES)
     with report.step("obtain the encoder"):
         source = obtain(model, report, cache_dir)
     with report.step("fold it into DistilBERT"):
@@ -158,7 +158,8 @@ def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) ->
 
     checkpoint = open_checkpoint(transformer_folder(source), formats=tuple(WEIGHT_FILES))
     weights = {plain_name(name): array for name, array in checkpoint.items()}
-    batch = embedder.setup.tokenizer(texts, padding=True, truncation=True, return_tensors="np")
+    tokenizer: Any = embedder.setup.tokenizer
+    batch = tokenizer(texts, padding=True, truncation=True, return_tensors="np")
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     config = embedder.runner.config
     expected = bert_last_hidden_state(
