@@ -293,12 +293,12 @@ class TokenizerBase(RowBuilder):
     def _later(self, rows: Rows, length: int | None) -> Rows:
         """`rows`, padded like the columns; refused once the tokenizer has changed in between."""
         revision = self._revision
-        padding: dict[str, Any] = {
-            "direction": self.padding_side,
-            "pad_id": self.pad_token_id,
-            "pad_type_id": self.pad_token_type_id,
-            "pad_token": self.pad_token,
-        }
+        padding: dict[str, Any] = {}
+        if length is not None:
+            padding["direction"] = self.padding_side
+            padding["pad_id"] = self.pad_token_id
+            padding["pad_type_id"] = self.pad_token_type_id
+            padding["pad_token"] = self.pad_token
 
         def padded() -> Sequence[Row]:
             if self._revision != revision:

@@ -53,6 +53,7 @@ class CallOptions:
     return_offsets_mapping: bool = False
     return_length: bool = False
     verbose: bool = True
+    truncation_side: str = "right"  # the tokenizer's, when the call was made
 
     def padded_length(self, lengths: list[int]) -> int | None:
         """The length rows of these lengths are padded to, or None when they are left alone."""
@@ -62,7 +63,8 @@ class CallOptions:
         return None if length is None else round_up(length, self.pad_to_multiple_of)
 
 
-OPTION_NAMES = frozenset(field.name for field in fields(CallOptions))
+# What a call may be given by keyword.
+OPTION_NAMES = frozenset(field.name for field in fields(CallOptions)) - {"truncation_side"}
 
 
 def round_up(length: int, multiple: int | None) -> int:

@@ -24,7 +24,7 @@ from distilbert.tokenization.from_ids import Columns
 from distilbert.tokenization.inputs import CallTypeError, Examples, Text, read_texts
 from distilbert.tokenization.loading import BACKEND
 from distilbert.tokenization.special_tokens import as_special_token
-from distilbert.tokenization.truncation import check_stride, rooms_fast, windows
+from distilbert.tokenization.truncation import check_room, rooms_fast, stride_error, windows
 from distilbert.tokenization.wordpiece import TextPieces
 
 
@@ -122,17 +122,18 @@ class DistilBertTokenizerFast(TokenizerBase):
         """
         examples = read_texts(list(texts), pairs, split=is_split_into_words)
         limit = self.model_max_length if max_length is None else max_length
+        check_room(limit - template.n_special(pair=pairs is not None))
         options = CallOptions(
             truncation="only_first" if pairs is None else "only_second",
             max_length=limit,
             stride=stride,
             is_split_into_words=is_split_into_words,
         )
-        rows = self._encode_rows(examples, options, exact=True, side="right")
+        rows = self._encode_rows(examples, options, exact=True)
         return [[row, *row.overflowing] for row in rows]
 
     def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
-        if not examples.is_batch and examples.second == [""]:
+        if not examples.is_batch and examples.second and not examples.second[0]:
             # The reference drops an empty second text of a single call, but keeps it in a batch.
             examples = examples._replace(second=None)
         exact = options.return_offsets_mapping
@@ -163,9 +164,7 @@ class DistilBertTokenizerFast(TokenizerBase):
         rows = self._encode_rows(examples, options, exact=True)
         return _flat(rows) if options.return_overflowing_tokens else rows
 
-    def _encode_rows(
-        self, examples: Examples, options: CallOptions, *, exact: bool, side: str | None = None
-    ) -> list[Row]:
+    def _encode_rows(self, examples: Examples, options: CallOptions, *, exact: bool) -> list[Row]:
         """One row per example, cut as the call asks; `exact` rows know offsets and words."""
         encode = self._backend.encode_batch if exact else self._backend.encode_batch_fast
         rows: list[Any] = encode(
@@ -176,16 +175,16 @@ class DistilBertTokenizerFast(TokenizerBase):
         limit = options.max_length
         if options.truncation is None or limit is None:
             return rows
-        check_stride(limit - template.N_SPECIAL_SINGLE, options.stride)
+        if limit - template.N_SPECIAL_SINGLE < options.stride:  # refused even for short texts
+            raise stride_error(limit - template.N_SPECIAL_SINGLE, options.stride)
         too_long = [index for index, row in enumerate(rows) if len(row) > limit]
         if too_long:
-            side = self.truncation_side if side is None else side
-            cut = self._cut_rows(examples.select(too_long), options, side=side)
+            cut = self._cut_rows(examples.select(too_long), options)
             for index, row in zip(too_long, cut, strict=True):
                 rows[index] = row
         return rows
 
-    def _cut_rows(self, examples: Examples, options: CallOptions, *, side: str) -> list[Encoding]:
+    def _cut_rows(self, examples: Examples, options: CallOptions) -> list[Encoding]:
         """Rows that fit into `max_length`, each with the windows that were cut off.
 
         Encoded again without the template, since what is cut is the text and not its end marks.
@@ -193,13 +192,14 @@ class DistilBertTokenizerFast(TokenizerBase):
         first = self._encode_alone(examples.first, options)
         given = [text for text in examples.second or () if text is not None]
         second = iter(self._encode_alone(given, options))
+        stride, side = options.stride, options.truncation_side
         rows: list[Encoding] = []
         for a, (_, pair) in zip(first, examples.rows(), strict=True):
             b = None if pair is None else next(second)
             n_pair = None if b is None else len(b.ids)
             room_a, room_b = rooms_fast(len(a.ids), n_pair, options)
-            cuts_a = windows(len(a.ids), room_a, options.stride, side=side)
-            cuts_b = windows(n_pair or 0, room_b, options.stride, side=side)
+            cuts_a = windows(len(a.ids), room_a, stride, side=side)
+            cuts_b = windows(n_pair or 0, room_b, stride, side=side)
             row, *further = [
                 self._row(a, cut_a, b, cut_b, complete=options.add_special_tokens)
                 for cut_a, cut_b in _combined(cuts_a, cuts_b)

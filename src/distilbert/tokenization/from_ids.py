@@ -17,13 +17,16 @@ from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_slow, n_exce
 Columns = dict[str, list[Any]]
 
 
-def plan_cut(n_first: int, n_second: int | None, options: CallOptions, *, side: str) -> Cut:
+def plan_cut(n_first: int, n_second: int | None, options: CallOptions) -> Cut:
     """What stays of a row with these lengths under the slow tokenizer's rules."""
     excess = n_excess(n_first, n_second, options)
     if excess <= 0 or not options.max_length:
         return EVERYTHING
     return cut_slow(
-        n_first, n_second, excess, strategy=options.truncation, stride=options.stride, side=side
+        *(n_first, n_second, excess),
+        strategy=options.truncation,
+        stride=options.stride,
+        side=options.truncation_side,
     )
 
 
@@ -34,7 +37,6 @@ def columns_of_ids(
     *,
     cls_id: int,
     sep_id: int,
-    truncation_side: str,
 ) -> Columns:
     """The unpadded columns of rows given as ids, one row per entry of `first`.
 
@@ -45,7 +47,7 @@ def columns_of_ids(
     rows = list(zip(first, second or [None] * len(first), strict=True))
     columns: Columns = {"input_ids": []}
     if options.truncation is not None or options.return_overflowing_tokens:
-        cuts = [plan_cut(len(a), _size(b), options, side=truncation_side) for a, b in rows]
+        cuts = [plan_cut(len(a), _size(b), options) for a, b in rows]
         if options.return_overflowing_tokens:
             columns |= _overflow_columns(rows, cuts, options)
         rows = [

@@ -173,7 +173,7 @@ class RowBuilder(TokenTable):
             unknown = sorted(flags.keys() - OPTION_NAMES)
             self._refuse_keywords(unknown)
             flags = {name: flag for name, flag in flags.items() if name not in unknown}
-        options = CallOptions(**flags)
+        options = CallOptions(truncation_side=self.truncation_side, **flags)
         if padding is not False or truncation is not None or max_length is not None:
             options.padding, options.truncation, options.max_length = resolve_strategies(
                 *(padding, truncation, max_length),
@@ -204,7 +204,7 @@ class RowBuilder(TokenTable):
                 pad_type_id=self.pad_token_type_id,
                 ids_name=ids_name,
             )
-        if options.return_length:
+        if options.return_length and "length" not in columns:
             columns["length"] = [len(row) for row in columns[ids_name]]
         return length
 
@@ -220,8 +220,7 @@ class RowBuilder(TokenTable):
         """One row of the kept pieces in Python; `complete` adds the special tokens."""
         parts = [Encoding.of_text(first, first_kept, sequence=0, type_id=0)]
         if second is not None:
-            type_id = 1 if complete else 0
-            parts.append(Encoding.of_text(second, second_kept, sequence=1, type_id=type_id))
+            parts.append(Encoding.of_text(second, second_kept, sequence=1, type_id=1))
         if complete:
             cls_id, sep_id = self._template_ids()
             cls = Encoding.of_special(str(self.cls_token), cls_id, 0)
@@ -240,7 +239,6 @@ class RowBuilder(TokenTable):
             *(first, second, options),
             cls_id=cls_id,
             sep_id=sep_id,
-            truncation_side=self.truncation_side,
         )
 
     def _template_ids(self) -> tuple[int, int]:

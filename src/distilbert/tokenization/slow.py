@@ -103,7 +103,7 @@ class DistilBertTokenizer(TokenizerBase):
             b = None if pair is None else self._pieces(pair)
             cut, fixed = (a, 0) if b is None else (b, len(a.ids))
             room = limit - template.n_special(pair=b is not None) - fixed
-            check_room(room, len(cut.ids))
+            check_room(room)
             stretches = windows(len(cut.ids), room, stride)
             if b is None:
                 found.append([self._row(a, stretch) for stretch in stretches])
@@ -125,6 +125,9 @@ class DistilBertTokenizer(TokenizerBase):
         if examples.second is not None:
             second = [None if text is None else self._ids(text) for text in examples.second]
         columns = self._columns_of_ids(first, second, options)
+        if options.return_length and examples.is_batch:
+            # As in the reference: lengths in a batch leave padding out, that of one text does not.
+            columns["length"] = [len(row) for row in columns[self.model_input_names[0]]]
         if not options.return_offsets_mapping:
             return columns, lambda: self._rows(examples, options)
         rows = self._rows(examples, options)
@@ -138,7 +141,7 @@ class DistilBertTokenizer(TokenizerBase):
             a = self._pieces(text)
             b = None if pair is None else self._pieces(pair)
             n_pair = None if b is None else len(b.ids)
-            cut = plan_cut(len(a.ids), n_pair, options, side=self.truncation_side)
+            cut = plan_cut(len(a.ids), n_pair, options)
             complete = options.add_special_tokens
             rows.append(self._row(a, cut.first, b, cut.second, complete=complete))
         return rows

@@ -74,6 +74,8 @@ def _as_array(value: Any, name: str, *, ragged_allowed: bool) -> np.ndarray:
         if ragged_allowed:
             return np.asarray([np.asarray(row) for row in value], dtype=object)
         raise InputError(_RAGGED.format(name=name)) from None
+    if array.size == 0:  # NumPy takes empty rows for floats
+        array = array.astype(np.int64)
     if array.dtype.kind not in "iufb":
         raise InputError(f"Only numbers can become a tensor: got `{name}` of {array.dtype}.")
     return array

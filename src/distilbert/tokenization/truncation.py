@@ -84,6 +84,9 @@ def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tupl
     excess = n_excess(n_first, n_second, options)
     if excess <= 0:
         return n_first, n_pair
+    room = n_first + n_pair - excess
+    if room == 0:  # whatever the strategy: special tokens alone
+        return 0, 0
     if options.truncation == "only_first":
         return _shorten(n_first, excess, "only_first"), n_pair
     if n_second is None and options.truncation == "only_second":
@@ -93,7 +96,6 @@ def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tupl
         )
     if options.truncation == "only_second":
         return n_first, _shorten(n_pair, excess, "only_second")
-    room = n_first + n_pair - excess
     if room < 0:
         raise InputError(
             f"`max_length` must leave room for the special tokens: got {options.max_length}. "
@@ -102,18 +104,17 @@ def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tupl
     return (room, 0) if n_second is None else _balance(n_first, n_second, room)
 
 
-def check_stride(room: int, stride: int) -> None:
-    """Refuse windows that would not move forward; a room of zero has no windows at all."""
-    if stride and room <= stride and room != 0:
-        raise InputError(
-            f"`stride` must be smaller than the text a window holds: got stride={stride} for "
-            f"windows of {room} tokens. Use a smaller `stride` or a larger `max_length`."
-        )
+def stride_error(room: int, stride: int) -> InputError:
+    """What to raise when windows of `room` tokens would not move forward."""
+    return InputError(
+        f"`stride` must be smaller than the text a window holds: got stride={stride} for windows "
+        f"of {room} tokens. Use a smaller `stride` or a larger `max_length`."
+    )
 
 
-def check_room(room: int, length: int) -> None:
-    """Refuse to spread `length` tokens over windows that hold none."""
-    if room <= 0 < length:
+def check_room(room: int) -> None:
+    """Refuse windows that hold no text."""
+    if room <= 0:
         raise InputError(
             f"A window must have room for text: got {room} tokens beside the special tokens and "
             "the first text. Use a larger `max_length` or a shorter first text."
@@ -130,7 +131,8 @@ def windows(length: int, room: int, stride: int, *, side: str = "right") -> list
         return [slice(0, length)]
     if room <= 0:
         return [slice(0, 0), slice(0, length)]
-    check_stride(room, stride)
+    if room <= stride:
+        raise stride_error(room, stride)
     starts = range(0, length - stride, room - stride)
     stretches = [(start, min(start + room, length)) for start in starts]
     if side == "left":
