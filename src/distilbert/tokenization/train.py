@@ -55,34 +55,20 @@ def train_wordpiece(
             the special tokens and the letters.
         CheckpointError: a file cannot be read or is not UTF-8.
     """
-    missing = [token for token in SPECIAL_TOKENS if token not in special_tokens]
-    if missing:
-        raise InputError(
-            f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
-            f"{', '.join(missing)} not among them, add what is missing."
-        )
-    chunks = _count_chunks(
-        normalizers.BertNormalizer(
-            lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
-        ),
-        files=files,
-        texts=texts,
+    normalizer = normalizers.BertNormalizer(
+        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
     )
-    firsts, others = _letters(chunks, limit_alphabet)
-    fixed = [*special_tokens, *firsts, *(CONTINUATION + letter for letter in others)]
-    if not firsts or vocab_size < len(fixed):
-        raise InputError(
-            "`vocab_size` must hold the special tokens and every letter of a text that is not "
-            f"empty: got vocab_size={vocab_size} and {len(firsts)} letters, which need "
-            f"{len(fixed)} ids, give more text, raise `vocab_size` or lower `limit_alphabet`."
-        )
+    chunks = _count_chunks(normalizer, files=files, texts=texts)
+    letters, others = _letters(chunks, limit_alphabet)
+    fixed = [*special_tokens, *letters, *(CONTINUATION + letter for letter in others)]
+    _check(vocab_size, special_tokens, n_letters=len(letters), n_fixed=len(fixed))
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=min_frequency,
         # Listed here, the letters get their ids in this order; they stay ordinary tokens for us.
         special_tokens=fixed,
-        initial_alphabet=firsts,
-        limit_alphabet=len(firsts),
+        initial_alphabet=letters,
+        limit_alphabet=len(letters),
         show_progress=show_progress,
     )
     tokenizer = DistilBertTokenizerFast(
@@ -95,6 +81,21 @@ def train_wordpiece(
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def _check(vocab_size: int, special_tokens: Sequence[str], *, n_letters: int, n_fixed: int) -> None:
+    missing = [token for token in SPECIAL_TOKENS if token not in special_tokens]
+    if missing:
+        raise InputError(
+            f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
+            f"{', '.join(missing)} not among them, add what is missing."
+        )
+    if n_letters == 0 or vocab_size < n_fixed:
+        raise InputError(
+            "`vocab_size` must hold the special tokens and every letter of a text that is not "
+            f"empty: got vocab_size={vocab_size} and {n_letters} letters, which need "
+            f"{n_fixed} ids, give more text, raise `vocab_size` or lower `limit_alphabet`."
+        )
 
 
 def _merge(chunks: Counter[str], trainer: trainers.WordPieceTrainer) -> dict[str, int]:
