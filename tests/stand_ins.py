@@ -23,11 +23,6 @@ WORDS = (
 )
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmn")]
 VOCAB = [*SPECIAL, *WORDS.split(), *LETTERS]
-    *SPECIAL,
-    *WORDS.split(),
-    *"abcdefghijklmnopqrstuvwxyz",
-    *(f"##{c}" for c in "abcdefghijklmn"),
-]
 
 
 def write_vocab(folder: Path) -> Path:
