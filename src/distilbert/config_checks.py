@@ -1,4 +1,4 @@
-"""Every rule a configuration must keep, in one place; each message names the rule and what was got."""
+"""Every rule a configuration must keep, in one place; a message names the rule and what was got."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from distilbert.errors import HubError
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 VOCABULARY += [mark + chr(letter) for letter in range(33, 127) for mark in ("", "##")]
-TOPICS = {"files": "Open a file.\n\n*****\n\nClose it again. " + "x " * 200, "loops": "Loop."}
+OPEN, CLOSE = "Open a file before you read what is written in it, please. Then:", "x " * 200
+TOPICS = {"files": f"{OPEN}\n\n*****\n\n{CLOSE}", "loops": "y " * 50, "short": "Too short."}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_sources_are_tried_in_order_and_every_failure_is_told(monkeypatch, tmp_p
 def test_passages_are_short_and_hold_no_rulers(few_topics):
     passages = list(module.language_reference())
     assert [passage["topic"] for passage in passages] == ["files", "files", "loops"]
-    assert passages[0]["text"] == "Open a file."
+    assert passages[0]["text"] == OPEN
     assert not any("***" in passage["text"] for passage in passages)
 
 

@@ -41,11 +41,11 @@ WHEEL_SOURCE = (
 )
 
 QUERIES: tuple[str, ...] = (
-    "How do I make sure a file is closed when an error happens?",
-    "repeat something for every element of a list",
-    "What does the star before a function argument mean?",
-    "turn a number into nicely formatted text",
-    "pausing a function so that it gives back values one at a time",
+    "What happens when I divide by zero?",
+    "how do I leave a loop early",
+    "run the same code for every item of a list",
+    "check whether a value is in a list",
+    "Where does Python look for the modules I import?",
 )
 # What the folded model is compared on, beside the queries.
 CHECKED = (
@@ -54,7 +54,9 @@ CHECKED = (
 )
 # Largest difference from the source's own forward pass that still counts as the same model.
 TOLERANCE = 1e-5
-PASSAGE_CHARACTERS = 400
+RULERS = set("*=-~^|+")
+LEAST_CHARACTERS, PASSAGE_CHARACTERS = 60, 300
+PASSAGES_PER_TOPIC = 8
 
 
 @dataclass
@@ -181,16 +183,16 @@ def language_reference() -> Iterator[dict[str, str]]:
     from pydoc_data.topics import topics
 
     for topic, text in sorted(topics.items()):
-        passage = ""
+        passages = [""]
         for paragraph in text.split("\n\n"):
-            words = " ".join(paragraph.split())
-            if set(words) <= set("*=-~^ "):
+            words = " ".join(word for word in paragraph.split() if not set(word) <= RULERS)
+            if paragraph.lstrip().startswith("+-"):  # a drawn table is no prose
                 continue
-            if passage and len(passage) + len(words) > PASSAGE_CHARACTERS:
-                yield {"topic": topic, "text": passage}
-                passage = ""
-            passage = f"{passage} {words}".strip()
-        if passage:
+            if passages[-1] and len(passages[-1]) + len(words) > PASSAGE_CHARACTERS:
+                passages.append("")
+            passages[-1] = f"{passages[-1]} {words}".strip()
+        long_enough = [passage for passage in passages if len(passage) >= LEAST_CHARACTERS]
+        for passage in long_enough[:PASSAGES_PER_TOPIC]:
             yield {"topic": topic, "text": passage}
 
 

@@ -33,7 +33,7 @@ class Tokenizer(Protocol):
     def unk_token_id(self) -> int | None: ...
 
     def encode_windows(
-        self, texts: Sequence[Any], *, is_split_into_words: bool = False
+        self, texts: Sequence[Any], *, max_length: int, is_split_into_words: bool = False
     ) -> list[list[Any]]: ...
 
     def convert_tokens_to_ids(self, tokens: str) -> Any: ...
@@ -72,6 +72,9 @@ class Window:
 
 NOTHING = np.zeros(0, dtype=np.int64)
 
+# A window no text fills: texts are tokenized whole and cut here, where the model's length is known.
+UNCUT = 1 << 40
+
 
 def tokenize(
     tokenizer: Tokenizer,
@@ -84,7 +87,9 @@ def tokenize(
 
     Offsets of a text that came split into words refer to its words joined with single spaces.
     """
-    rows = tokenizer.encode_windows(texts, is_split_into_words=is_split_into_words)
+    rows = tokenizer.encode_windows(
+        texts, max_length=UNCUT, is_split_into_words=is_split_into_words
+    )
     tokenized = []
     for text, (encoding,) in zip(texts, rows, strict=True):
         ids = np.array(encoding.ids[1:-1], dtype=np.int64)
