@@ -22,6 +22,16 @@ KERAS_VERSION = "2.15.0"
 # Only there because Keras lists a model's own weights under it; ours have none.
 TOP_LEVEL = "top_level_model_weights"
 
+# The group of the weights where Keras saved a whole model.
+MODEL = "model_weights"
+
+# DistilBERT's tree is nine groups deep, 20 members a layer; a damaged one may be endless.
+MAX_DEPTH = 16
+MAX_MEMBERS = 20_000
+
+# NumPy's own kinds: float, signed, unsigned, bool.
+NUMBERS = "fiub"
+
 # gzip, the only filter in use, cannot shrink data by more than this.
 MAX_COMPRESSION = 1100
 
@@ -96,70 +106,61 @@ def _texts(h5py: Any, values: Any) -> np.ndarray:
 
 
 def _put(group: Any, name: str, array: np.ndarray) -> None:
-    try:
-        group.create_dataset(name, data=np.ascontiguousarray(array))
-    except TypeError:
+    if array.dtype.kind not in NUMBERS:  # ml_dtypes' would be stored as nameless bytes
         raise CheckpointError(
             f"HDF5 has no dtype {array.dtype}: got it in `{name}`. Save as safetensors."
-        ) from None
+        )
+    group.create_dataset(name, data=np.ascontiguousarray(array))
 
 
 def _datasets(h5py: Any, file: Any) -> Iterator[tuple[str, Any]]:
-    """Every (name without the model's name, dataset) that the attributes list."""
-    root: Any = file
-    if "model_weights" in file:  # a whole model saved by Keras
-        root = _member(h5py, file, "model_weights")
-    layers = list(_names(root, "layer_names"))
-    if not layers:
-        raise CheckpointError("it lists no `layer_names`.")
-    if TOP_LEVEL in root:
-        layers.append(TOP_LEVEL)
-    for layer in layers:
-        member = _member(h5py, root, layer)
-        if isinstance(member, h5py.Dataset):  # a shard
-            yield layer, member
-            continue
-        for weight in _names(member, "weight_names"):
-            dataset = _member(h5py, member, weight)
-            if not isinstance(dataset, h5py.Dataset):
-                raise CheckpointError(f"`{weight}` must be a dataset.")
-            yield weight.partition("/")[2], dataset
+    """Every (name without the model's name, dataset).
+
+    The names come from the tree. The attributes `layer_names` and `weight_names` say the same, but
+    the HDF5 library never returns from reading a damaged one.
+    """
+    is_whole = "keras_version" in file.attrs or "backend" in file.attrs or MODEL in file
+    root = _member(h5py, file, MODEL) if MODEL in file else file
+    n_dropped = 2 if is_whole else 0  # the layer's group, and in it the model's
+    for path, dataset in _walk(h5py, root, (), budget=[MAX_MEMBERS]):
+        name = "/".join(path[n_dropped:])
+        if name:
+            yield name, dataset
 
 
-def _names(group: Any, attribute: str) -> Iterator[str]:
-    """An attribute's texts; Keras splits long ones into attribute0, attribute1, ..."""
-    parts = [attribute] if attribute in group.attrs else []
-    while not parts or parts[-1] != attribute:
-        part = f"{attribute}{len(parts)}"
-        if part not in group.attrs:
-            break
-        parts.append(part)
-    for part in parts:
-        for name in np.asarray(group.attrs[part]).ravel().tolist():
-            yield name.decode() if isinstance(name, bytes) else str(name)
+def _walk(
+    h5py: Any, group: Any, path: tuple[str, ...], *, budget: list[int]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if len(path) > MAX_DEPTH:
+        raise CheckpointError(f"its tree is deeper than {MAX_DEPTH} groups.")
+    for part in group:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise CheckpointError(f"its tree has more than {MAX_MEMBERS} members.")
+        member = _member(h5py, group, part)
+        if isinstance(member, h5py.Dataset):
+            yield (*path, part), member
+        elif isinstance(member, h5py.Group):
+            yield from _walk(h5py, member, (*path, part), budget=budget)
 
 
-def _member(h5py: Any, group: Any, path: str) -> Any:
-    """A member reached by hard links only: other links can lead to other files."""
-    for part in path.split("/"):
-        if not isinstance(group, h5py.Group):
-            raise CheckpointError(f"`{path}` is not in it.")
-        link = group.get(part, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise CheckpointError(f"`{path}` must not be reached by a link.")
-        group = group[part]
-    return group
+def _member(h5py: Any, group: Any, name: str) -> Any:
+    """A member behind a hard link: other links can lead to other files."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise CheckpointError(f"`{name}` must be in the file itself: it is a link.")
+    return group[name]
 
 
 def _array(name: str, dataset: Any, buffer: np.ndarray) -> np.ndarray:
-    if dataset.dtype.hasobject or dataset.dtype.kind not in "fiub":
+    if dataset.dtype.hasobject or dataset.dtype.kind not in NUMBERS:
         raise CheckpointError(f"`{name}` must hold numbers: got {dataset.dtype}.")
     if dataset.external or dataset.is_virtual:
         raise CheckpointError(f"`{name}` must be inside the file: its data is in another one.")
+    dtype = np.dtype(dataset.dtype.str)  # without h5py's notes on it
     shape, offset = tuple(dataset.shape), dataset.id.get_offset()
-    if offset is not None and dataset.dtype.isnative and dataset.chunks is None:
-        return view(buffer, dataset.dtype, shape, offset=offset)
+    if offset is not None and dtype.isnative and dataset.chunks is None:
+        return view(buffer, dtype, shape, offset=offset)
     stored = dataset.id.get_storage_size()
     if stored > buffer.size or dataset.nbytes > stored * MAX_COMPRESSION:
         raise CheckpointError(f"`{name}` claims {dataset.nbytes} bytes but stores {stored}.")
-    return np.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
+    return np.asarray(dataset[()], dtype=dtype.newbyteorder("="))
