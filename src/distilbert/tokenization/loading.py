@@ -16,7 +16,7 @@ from tokenizers import AddedToken
 
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.errors import CheckpointError
-from distilbert.tokenization.special_tokens import ADDITIONAL, token_from_facts
+from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, token_from_facts
 
 VOCABULARY = "vocab.txt"
 BACKEND = "tokenizer.json"
@@ -62,7 +62,12 @@ class TokenizerFiles:
             options["vocab_file"] = str(self.vocabulary)
         elif not fast:
             options["vocab_file"] = vocabulary_of(backend, self.backend)
-        return {**options, **overrides}
+        merged = {**options, **overrides}
+        by_text = {token.content: token for token in options["added_tokens_decoder"].values()}
+        for name in NAMES:  # a name given as text means the listed token with its settings
+            if isinstance(merged.get(name), str):
+                merged[name] = by_text.get(merged[name], merged[name])
+        return merged
 
     def _file_options(self, backend: dict[str, Any]) -> dict[str, Any]:
         options = normalizer_options(backend)

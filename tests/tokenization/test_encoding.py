@@ -1,0 +1,79 @@
+"""The Python row answers every question as the Rust row does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distilbert.tokenization.encoding import Encoding
+
+
+@dataclass
+class Pieces:
+    ids: list[int]
+    tokens: list[str]
+    offsets: list[tuple[int, int]]
+    words: list[int]
+
+
+FIRST = Pieces([7, 8, 9], ["he", "##llo", "you"], [(0, 2), (2, 5), (6, 9)], [0, 0, 1])
+SECOND = Pieces([4], ["a"], [(3, 4)], [0])
+
+
+def pair() -> Encoding:
+    special = Encoding.of_special("[SEP]", 2, 0)
+    first = Encoding.of_text(FIRST, slice(None), sequence=0, type_id=0)
+    second = Encoding.of_text(SECOND, slice(None), sequence=1, type_id=1)
+    return Encoding.joined([special, first, special, second, special])
+
+
+def test_a_row_is_the_sum_of_its_parts():
+    row = pair()
+    assert row.ids == [2, 7, 8, 9, 2, 4, 2]
+    assert row.type_ids == [0, 0, 0, 0, 0, 1, 0]
+    assert row.word_ids == row.words == [None, 0, 0, 1, None, 0, None]
+    assert row.sequence_ids == [None, 0, 0, 0, None, 1, None]
+    assert row.special_tokens_mask == [1, 0, 0, 0, 1, 0, 1]
+    assert row.attention_mask == [1] * 7
+    assert (len(row), row.n_sequences) == (7, 2)
+
+
+def test_only_the_kept_tokens_are_in_a_cut_text():
+    row = Encoding.of_text(FIRST, slice(1, 3), sequence=0, type_id=0)
+    assert (row.tokens, row.offsets) == (["##llo", "you"], [(2, 5), (6, 9)])
+
+
+def test_tokens_words_and_characters_lead_to_each_other():
+    row = pair()
+    assert row.token_to_chars(2) == (2, 5)
+    assert row.token_to_chars(0) is None
+    assert row.token_to_word(3) == 1
+    assert row.token_to_sequence(5) == 1
+    assert row.word_to_tokens(0) == (1, 3)
+    assert row.word_to_tokens(0, 1) == (5, 6)
+    assert row.word_to_tokens(9) is None
+    assert row.word_to_chars(0) == (0, 5)
+    assert row.word_to_chars(9) is None
+    assert row.char_to_token(4) == 2
+    assert row.char_to_token(5) is None
+    assert row.char_to_token(3, 1) == 5
+    assert row.char_to_word(7) == 1
+    assert row.char_to_word(5) is None
+
+
+def test_a_position_outside_the_row_has_no_answer():
+    row = pair()
+    assert row.token_to_word(99) is None
+    assert row.token_to_sequence(-1) is None
+
+
+def test_padding_lengthens_a_row_on_either_side():
+    row = pair()
+    row.pad(9, direction="left", pad_id=3, pad_type_id=1, pad_token="[P]")
+    assert row.ids[:3] == [3, 3, 2]
+    assert row.tokens[:2] == ["[P]", "[P]"]
+    assert row.attention_mask[:3] == [0, 0, 1]
+    assert row.special_tokens_mask[:2] == [1, 1]
+    row.pad(10)
+    assert row.ids[-1] == 0
+    row.pad(3)
+    assert len(row) == 10

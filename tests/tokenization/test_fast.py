@@ -1,0 +1,110 @@
+"""What is particular to the fast class: its signature, the Rust tokenizer, its refusals."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from tokenization.test_slow import plain_signature
+
+from distilbert.errors import InputError
+from distilbert.tokenization.fast import DistilBertTokenizerFast
+
+SIGNATURE = (
+    "vocab_file=None, tokenizer_file=None, do_lower_case=True, unk_token='[UNK]', "
+    "sep_token='[SEP]', pad_token='[PAD]', cls_token='[CLS]', mask_token='[MASK]', "
+    "tokenize_chinese_chars=True, strip_accents=None, **kwargs"
+)
+VOCAB = {"[UNK]": 0, "[SEP]": 1, "[PAD]": 2, "[CLS]": 3, "[MASK]": 4, "a": 5, "@@b": 6, "\u200d": 7}
+
+
+def test_the_constructor_has_the_signature_of_the_page():
+    assert plain_signature(DistilBertTokenizerFast) == SIGNATURE
+
+
+def test_the_documented_options_of_the_normaliser_work(tmp_path):
+    plain = DistilBertTokenizerFast(vocab=VOCAB)
+    assert plain.tokenize("a\u200d") == ["a"]
+    raw = DistilBertTokenizerFast(VOCAB, clean_text=False, wordpieces_prefix="@@")
+    assert raw.tokenize("\u200d ab") == ["\u200d", "a", "@@b"]
+    raw.save_pretrained(tmp_path)
+    assert DistilBertTokenizerFast.from_pretrained(tmp_path).tokenize("\u200d") == ["\u200d"]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"never_split": ["a"]}, "`never_split`"), ({"do_basic_tokenize": False}, "`do_basic_token")],
+)
+def test_options_of_the_slow_class_are_not_ignored_in_silence(uncased, options, named):
+    with pytest.warns(UserWarning, match=f"cannot honour {named}"):
+        DistilBertTokenizerFast.from_pretrained(uncased, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DistilBertTokenizerFast.from_pretrained(uncased, never_split=None, do_basic_tokenize=True)
+
+
+def test_unknown_keywords_are_a_type_error(fast):
+    with pytest.raises(TypeError, match="only the documented keywords: got shade"):
+        fast("a", shade=3)
+
+
+def test_the_rust_tokenizer_is_never_reconfigured_by_a_call(fast):
+    fast(["a b c", "a"], padding=True, truncation=True, max_length=4, pad_to_multiple_of=2)
+    assert fast.backend_tokenizer.padding is None
+    assert fast.backend_tokenizer.truncation is None
+
+
+def test_an_empty_second_text_is_dropped_alone_and_kept_in_a_batch(fast):
+    assert fast("a", "")["input_ids"] == [5, 16, 6]
+    assert fast(["a"], [""])["input_ids"] == [[5, 16, 6, 6]]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_cut_rows_are_those_of_the_rust_library(uncased, side):
+    ours = DistilBertTokenizerFast.from_pretrained(uncased, truncation_side=side)
+    rust = DistilBertTokenizerFast.from_pretrained(uncased).backend_tokenizer
+    rust.enable_truncation(9, stride=2, strategy="only_second", direction=side)
+    texts = ("Hello dog", "Jim Henson was a nice puppet")
+    main = rust.encode(*texts)
+    encoded = ours(
+        *texts,
+        truncation="only_second",
+        max_length=9,
+        stride=2,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        return_token_type_ids=True,
+    )
+    rows = [main, *main.overflowing]
+    assert encoded["input_ids"] == [row.ids for row in rows]
+    assert encoded["token_type_ids"] == [row.type_ids for row in rows]
+    assert encoded["special_tokens_mask"] == [row.special_tokens_mask for row in rows]
+    assert encoded["offset_mapping"] == [row.offsets for row in rows]
+    assert encoded["overflow_to_sample_mapping"] == [0] * len(rows)
+    assert [encoded.word_ids(i) for i in range(len(rows))] == [row.word_ids for row in rows]
+
+
+def test_a_cut_first_text_beside_a_whole_second_keeps_its_sequence(fast):
+    encoded = fast("short", "b", truncation=True, max_length=5)
+    assert encoded.sequence_ids() == [None, 0, None, 1, None]
+
+
+def test_windows_of_both_texts_are_combined_as_in_the_rust_library(fast, uncased):
+    rust = DistilBertTokenizerFast.from_pretrained(uncased).backend_tokenizer
+    rust.enable_truncation(8, stride=0, strategy="longest_first")
+    texts = ("Hello dog is cute", "Jim Henson was a nice puppet")
+    main = rust.encode(*texts)
+    encoded = fast(*texts, truncation=True, max_length=8, return_overflowing_tokens=True)
+    assert encoded["input_ids"] == [row.ids for row in (main, *main.overflowing)]
+    assert encoded.tokens(3) == main.overflowing[2].tokens
+
+
+def test_a_long_stride_is_refused_even_for_short_texts(fast):
+    with pytest.raises(InputError, match="got stride=5 for windows of 4 tokens"):
+        fast("a", truncation=True, max_length=6, stride=5)
+
+
+def test_a_missing_token_decodes_to_nothing(fast):
+    assert fast.convert_ids_to_tokens([999]) == [None]
+    assert fast.decode([16, 999]) == "a"

@@ -1,0 +1,116 @@
+"""Which tokens stay: hand-worked cases of both rule sets, windows against the Rust library."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from distilbert.errors import InputError
+from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.truncation import (
+    EVERYTHING,
+    Cut,
+    check_room,
+    cut_slow,
+    n_excess,
+    rooms_fast,
+    windows,
+)
+
+
+def cut(n_first, n_second, n_remove, strategy="longest_first", stride=0, side="right") -> Cut:
+    return cut_slow(n_first, n_second, n_remove, strategy=strategy, stride=stride, side=side)
+
+
+def test_a_single_text_loses_its_end_and_reports_it_with_neighbours():
+    assert cut(5, None, 2, stride=1) == Cut(slice(0, 3), slice(None), slice(2, 5), 0)
+    assert cut(5, None, 2, stride=1, side="left") == Cut(slice(2, 5), slice(None), slice(0, 3), 0)
+
+
+def test_longest_first_takes_the_surplus_then_alternates():
+    assert cut(5, 3, 3)[:2] == (slice(0, 3), slice(0, 2))
+    assert cut(3, 5, 3)[:2] == (slice(0, 3), slice(0, 2))
+    assert cut(4, 4, 1)[:2] == (slice(0, 4), slice(0, 3))  # the tie leaves the first its token
+    assert cut(4, 2, 1, side="left")[:2] == (slice(1, 4), slice(0, 2))
+
+
+def test_the_one_text_named_is_cut():
+    assert cut(5, 3, 2, "only_second") == Cut(slice(None), slice(0, 1), slice(1, 3), 1)
+    assert cut(5, 3, 2, "only_first", 2) == Cut(slice(0, 3), slice(None), slice(1, 5), 0)
+
+
+def test_nothing_is_cut_without_need_or_strategy():
+    assert cut(5, None, 0) is EVERYTHING
+    assert cut(5, None, 2, None) is EVERYTHING
+    assert cut(5, None, 2, "only_second") is EVERYTHING
+
+
+def test_a_cut_that_is_too_large_is_logged_and_leaves_the_text(caplog):
+    with caplog.at_level(logging.ERROR):
+        assert cut(2, 9, 3, "only_first") is EVERYTHING
+    assert "must remove 3 tokens but the first text has only 2" in caplog.text
+
+
+def test_the_excess_counts_special_tokens():
+    assert n_excess(5, 3, CallOptions(max_length=10)) == 1
+    assert n_excess(5, None, CallOptions(max_length=10)) == -3
+    assert n_excess(5, 3, CallOptions(max_length=6, add_special_tokens=False)) == 2
+    assert n_excess(5, 3, CallOptions()) == 0
+
+
+def rooms(n_first, n_second, room, strategy="longest_first") -> tuple[int, int]:
+    options = CallOptions(max_length=room, truncation=strategy, add_special_tokens=False)
+    return rooms_fast(n_first, n_second, options)
+
+
+def test_the_fast_tie_goes_to_the_second_text():
+    assert rooms(4, 4, 5) == (2, 3)
+    assert rooms(6, 4, 5) == (3, 2)
+    assert rooms(9, 2, 8) == (6, 2)
+    assert rooms(9, None, 8) == (8, 0)
+    assert rooms(9, 2, 20) == (9, 2)
+    assert rooms(9, 2, 0, "only_first") == (0, 0)
+    assert rooms(9, 2, 8, "only_first") == (6, 2)
+    assert rooms(2, 9, 8, "only_second") == (2, 6)
+
+
+def test_what_cannot_be_cut_is_refused():
+    with pytest.raises(InputError, match="must remove 3 tokens, but that text has only 2"):
+        rooms(2, 9, 8, "only_first")
+    with pytest.raises(InputError, match="needs a second text"):
+        rooms(9, None, 8, "only_second")
+    with pytest.raises(InputError, match=r"room for the special tokens: got 1\. Use at least 3"):
+        rooms_fast(5, 5, CallOptions(max_length=1, truncation="longest_first"))
+
+
+def test_windows_need_room_and_must_move():
+    with pytest.raises(InputError, match="got stride=4 for windows of 4 tokens"):
+        windows(9, 4, 4)
+    with pytest.raises(InputError, match="got 0 tokens beside the special tokens"):
+        check_room(0)
+    assert windows(9, 0, 2) == [slice(0, 0), slice(0, 9)]
+
+
+RUST = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+RUST.pre_tokenizer = pre_tokenizers.Whitespace()
+
+
+@given(
+    length=st.integers(1, 40),
+    room=st.integers(1, 12),
+    stride=st.integers(0, 11),
+    side=st.sampled_from(["right", "left"]),
+)
+def test_windows_are_those_of_the_rust_library(length, room, stride, side):
+    if stride >= room:
+        return
+    row = RUST.encode(" ".join("a" * length))
+    row.truncate(room, stride=stride, direction=side)
+    theirs = [
+        (part.offsets[0][0] // 2, part.offsets[-1][0] // 2 + 1) for part in (row, *row.overflowing)
+    ]
+    assert [(w.start, w.stop) for w in windows(length, room, stride, side=side)] == theirs
