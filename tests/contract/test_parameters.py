@@ -93,5 +93,5 @@ def test_untied_weights_go_their_own_way(leg: Leg) -> None:
     inputs = some_inputs(config, "masked_lm")
     leg.descend(model, inputs | some_labels(config, "masked_lm", inputs))
     after = leg.weights(model)
-    moved = [after[name] - given[name] for name in (PROJECTOR, WORDS)]
-    assert not np.allclose(*moved)
+    projector, words = (after[name] - given[name] for name in (PROJECTOR, WORDS))
+    assert not np.allclose(projector, words)

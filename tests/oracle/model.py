@@ -56,7 +56,7 @@ def run(
     inputs = {name: np.asarray(value) for name, value in inputs.items()}
     n_choices = None
     if facts.head == "multiple_choice":
-        n_choices = inputs.get("input_ids", inputs.get("inputs_embeds")).shape[1]
+        n_choices = inputs["input_ids" if "input_ids" in inputs else "inputs_embeds"].shape[1]
         inputs = {k: v if k == "head_mask" else _flatten(v) for k, v in inputs.items()}
     states, attentions, pull_base = _base(exact, facts, inputs)
     if facts.head == "base":
