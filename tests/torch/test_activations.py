@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from distilbert.config import ACTIVATIONS
+from distilbert.config_checks import ACTIVATIONS
 from distilbert.errors import ActivationError
 from distilbert.torch.activations import activation_function
 
