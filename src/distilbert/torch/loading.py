@@ -195,10 +195,11 @@ def _check_report(report: LoadingReport, class_name: str, *, ignore_mismatched: 
             f"the config, or pass `ignore_mismatched_sizes=True` to start these afresh."
         )
     fresh = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
+    told = {*report.fresh_encoder, *report.fresh_head}
+    rest = ", ".join(name for name in fresh if name not in told)
     if fresh:
-        logger.warning(
-            "%s: %s Fresh values were given to: %s.", class_name, report.verdict(), ", ".join(fresh)
-        )
+        more = f" Fresh values were given to: {rest}." if rest else ""
+        logger.warning("%s: %s%s", class_name, report.verdict(), more)
     elif report.unexpected_keys:
         logger.info("%s does not use: %s.", class_name, ", ".join(report.unexpected_keys))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,26 @@ class PreTrainedModel(nn.Module):
             fit_bias(projector, len(projector.weight))
             projector.out_features = len(projector.weight)
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str] | None,
+        *model_args: Any,
+        output_loading_info: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str] | None,
+        *model_args: Any,
+        output_loading_info: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
+
     @classmethod
     def from_pretrained(
         cls,
@@ -107,7 +127,7 @@ class PreTrainedModel(nn.Module):
         variant: str | None = None,
         device_map: str | torch.device | Mapping[str, Any] | None = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Self | tuple[Self, dict[str, Any]]:
         """A model in evaluation mode with the weights of a checkpoint.
 
         Args:

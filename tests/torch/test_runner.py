@@ -1,0 +1,79 @@
+"""The torch runner: NumPy in, float32 NumPy out, every wrong batch named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from distilbert import DistilBertForMultipleChoice, DistilBertForQuestionAnswering, DistilBertModel
+from distilbert.errors import InputError, TokenIdError
+from distilbert.torch.runner import TorchRunner, load_runner
+
+
+def test_answers_are_those_of_the_model_in_float32(config, ids, mask):
+    model = DistilBertModel(config)
+    runner = TorchRunner(model)
+    got = runner({"input_ids": ids.numpy(), "attention_mask": mask.numpy().astype(np.int32)})
+    with torch.no_grad():
+        expected = model(ids, mask).last_hidden_state
+    assert list(got) == ["last_hidden_state"]
+    assert got["last_hidden_state"].dtype == np.float32
+    np.testing.assert_array_equal(got["last_hidden_state"], expected.numpy())
+    assert not model.training
+
+
+def test_without_a_mask_every_token_counts_padding_id_or_not(config, ids):
+    runner = TorchRunner(DistilBertModel(config))
+    numbers = ids.numpy().copy()
+    numbers[0, 3] = config.pad_token_id
+    full = runner({"input_ids": numbers, "attention_mask": np.ones_like(numbers)})
+    np.testing.assert_array_equal(
+        runner({"input_ids": numbers})["last_hidden_state"], full["last_hidden_state"]
+    )
+
+
+def test_heads_give_their_own_arrays(config, ids):
+    qa = TorchRunner(DistilBertForQuestionAnswering(config))({"input_ids": ids.numpy()})
+    assert {name: array.shape for name, array in qa.items()} == {
+        "start_logits": (3, 7),
+        "end_logits": (3, 7),
+    }
+    choices = TorchRunner(DistilBertForMultipleChoice(config))({"input_ids": ids.numpy()[None]})
+    assert choices["logits"].shape == (1, 3)
+
+
+def test_half_precision_is_chosen_here_and_answers_stay_float32(config, ids):
+    runner = TorchRunner(DistilBertModel(config), dtype="bfloat16")
+    assert runner.model.dtype is torch.bfloat16
+    assert runner({"input_ids": ids.numpy()})["last_hidden_state"].dtype == np.float32
+    for dtype in ("int8", "float31"):
+        with pytest.raises(InputError, match="`dtype` must be a floating type"):
+            TorchRunner(DistilBertModel(config), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "text"),
+    [
+        ({"attention_mask": np.ones((1, 2), int)}, InputError, "A batch must hold `input_ids`"),
+        ({"input_ids": np.ones((1, 2), int), "x": 1}, InputError, "got input_ids, x"),
+        ({"input_ids": np.ones((1, 2))}, InputError, "`input_ids` must hold integers, with 2 axes"),
+        ({"input_ids": np.ones(2, int)}, InputError, "with 2 axes"),
+        (
+            {"input_ids": np.ones((1, 2), int), "attention_mask": np.ones((1, 3), int)},
+            InputError,
+            "`attention_mask` must hold integers",
+        ),
+        ({"input_ids": np.full((1, 2), 99)}, TokenIdError, "between 0 and 98: got 99 to 99"),
+        ({"input_ids": np.full((1, 2), -1)}, TokenIdError, "between 0 and 98: got -1 to -1"),
+        ({"input_ids": np.ones((1, 41), int)}, TokenIdError, "got 41 tokens, at most 40"),
+    ],
+)
+def test_a_wrong_batch_is_named(config, batch, error, text):
+    with pytest.raises(error, match=text):
+        TorchRunner(DistilBertModel(config))(batch)
+
+
+def test_an_unknown_head_is_refused():
+    with pytest.raises(InputError, match="`head` must be one of base"):
+        load_runner("nowhere", "lm")
