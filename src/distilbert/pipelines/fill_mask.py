@@ -41,7 +41,6 @@ class FillMask:
     joint: bool = False
 
     head: ClassVar[str] = "masked_lm"
-    batch_tokens: ClassVar[int] = 1024  # logits are as wide as the vocabulary: 30522 floats a token
     fields: ClassVar[tuple[str, ...]] = ()
     is_single = staticmethod(is_single)
     present = staticmethod(as_given)

@@ -44,12 +44,10 @@ class Setup:
 class Job(Protocol):
     """The options of one task and what is done with them; every job is a frozen dataclass.
 
-    `head` is the model head it needs; `batch_tokens` its default budget; `fields` the inputs that
-    may also be given by keyword.
+    `head` is the model head it needs; `fields` the inputs that may also be given by keyword.
     """
 
     head: ClassVar[str]
-    batch_tokens: ClassVar[int]
     fields: ClassVar[tuple[str, ...]]
 
     def from_fields(self, given: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import multiple_choice as task
@@ -43,7 +43,6 @@ class MultipleChoice:
     stride: int | None = None
 
     head: ClassVar[str] = "multiple_choice"
-    batch_tokens: ClassVar[int] = BATCH_TOKENS
     fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
     is_single = staticmethod(is_single)
     from_fields = staticmethod(as_row)

@@ -7,14 +7,14 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from distilbert.pipelines.batching import run_windows
+from distilbert.pipelines.batching import BATCH_TOKENS, run_windows
 from distilbert.pipelines.inputs import as_stream
 from distilbert.pipelines.job import Job, Setup, check_at_least, with_options
 from distilbert.pipelines.progress import with_progress
 from distilbert.runner import Runner
 
 # Batches that are read ahead so that windows can be sorted by length: the bound on memory.
-LOOKAHEAD_BATCHES = 16
+LOOKAHEAD_BATCHES = 64
 # Examples tokenized at once: enough to keep all cores of a fast tokenizer busy.
 ENCODE_AT_ONCE = 256
 
@@ -43,7 +43,7 @@ class Predictor:
         self.job = job
         self.runner = runner
         self.setup = setup
-        self.batch_tokens = batch_tokens or job.batch_tokens
+        self.batch_tokens = batch_tokens or BATCH_TOKENS
         self.progress = progress
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least
 from distilbert.tasks import question_answering as task
@@ -43,7 +43,6 @@ class QuestionAnswering:
     align_to_words: bool = True
 
     head: ClassVar[str] = "question_answering"
-    batch_tokens: ClassVar[int] = BATCH_TOKENS
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
     is_single = staticmethod(is_single)
     present = staticmethod(as_given)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import sequence_classification as task
@@ -40,7 +40,6 @@ class TextClassification:
     stride: int | None = None
 
     head: ClassVar[str] = "sequence_classification"
-    batch_tokens: ClassVar[int] = BATCH_TOKENS
     fields: ClassVar[tuple[str, ...]] = ("text", "text_pair")
     is_single = staticmethod(is_single)
     from_fields = staticmethod(as_row)

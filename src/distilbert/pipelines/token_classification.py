@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import BATCH_TOKENS, Run
+from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, read_words
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import token_classification as task
@@ -40,7 +40,6 @@ class TokenClassification:
     is_split_into_words: bool = False
 
     head: ClassVar[str] = "token_classification"
-    batch_tokens: ClassVar[int] = BATCH_TOKENS
     fields: ClassVar[tuple[str, ...]] = ()
     present = staticmethod(as_given)
     from_fields = staticmethod(as_row)
