@@ -72,6 +72,16 @@ def measure(folder: Path, rounds: int, reference_python: str | None) -> None:
         )
         for job, bar in bars.items()
     ]
+    for job, bar in ((BATCH, 1.2), (ONE_BY_ONE, 1.5)):
+        results.append(
+            compare(
+                f"fast, {job}, nothing remembered",
+                lambda job=job: first_time(DistilBertTokenizerFast, folder, sentences, job),
+                lambda job=job: seconds(theirs[job]),
+                rounds=rounds,
+                bar=bar,
+            )
+        )
     ours_slow = jobs(slow, sentences)
     results.append(
         compare(
@@ -84,7 +94,13 @@ def measure(folder: Path, rounds: int, reference_python: str | None) -> None:
     )
     skipped = []
     if reference_python:
-        results += compare_with_reference(reference_python, folder, ours_slow, rounds)
+        results += compare_with_reference(
+            reference_python,
+            folder,
+            ours_slow,
+            lambda: first_time(DistilBertTokenizer, folder, sentences, BATCH),
+            rounds,
+        )
     else:
         skipped.append("slow against transformers 4.37.2: no --reference-python given")
         print(f"skipped: {skipped[0]}")
@@ -103,8 +119,17 @@ def jobs(tokenizer: Any, sentences: list[str]) -> dict[str, Callable[[], object]
     }
 
 
+def first_time(cls: Any, folder: Path, sentences: list[str], job: str) -> float:
+    """The same with a new tokenizer: both of our classes remember the words they have seen."""
+    return seconds(jobs(cls.from_pretrained(folder), sentences)[job])
+
+
 def compare_with_reference(
-    python: str, folder: Path, ours: dict[str, Callable[[], object]], rounds: int
+    python: str,
+    folder: Path,
+    ours: dict[str, Callable[[], object]],
+    fresh: Callable[[], float],
+    rounds: int,
 ) -> list[Comparison]:
     """Our slow class against that of transformers 4.37.2, which runs in its own Python."""
     command = [python, __file__, "--serve", str(folder)]
@@ -129,6 +154,15 @@ def compare_with_reference(
             )
             for job in (BATCH, ONE_BY_ONE)
         ]
+        results.append(
+            compare(
+                f"slow against transformers 4.37.2, {BATCH}, nothing remembered",
+                fresh,
+                lambda: ask(BATCH),
+                rounds=rounds,
+                bar=3.0,
+            )
+        )
         stdin.close()
     return results
 

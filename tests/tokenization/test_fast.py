@@ -100,6 +100,26 @@ def test_windows_of_both_texts_are_combined_as_in_the_rust_library(fast, uncased
     assert encoded.tokens(3) == main.overflowing[2].tokens
 
 
+def test_calls_that_the_memory_of_chunks_cannot_serve_give_the_same_ids(fast, uncased):
+    other = DistilBertTokenizerFast.from_pretrained(uncased)
+    for tokenizer in (fast, other):
+        tokenizer.add_tokens("two")
+    other.add_tokens("never here")  # a token with a space: chunks are no longer independent
+    assert other._chunk_ids is None
+    options = {"truncation": True, "max_length": 7, "return_special_tokens_mask": True}
+    for text in ("one two three", ("Hello two", "words"), [("a", ""), ("b two", "c")]):
+        args = text if isinstance(text, tuple) else (text,)
+        kwargs = {**options, "return_token_type_ids": True, "padding": "max_length"}
+        assert fast(*args, **kwargs).data == other(*args, **kwargs).data
+        bare = {**kwargs, "add_special_tokens": False}
+        assert fast(*args, **bare).data == other(*args, **bare).data
+
+
+def test_a_template_without_its_tokens_leaves_them_out(fast):
+    fast.sep_token = None
+    assert fast("a")["input_ids"] == [5, 16]
+
+
 def test_a_long_stride_is_refused_even_for_short_texts(fast):
     with pytest.raises(InputError, match="got stride=5 for windows of 4 tokens"):
         fast("a", truncation=True, max_length=6, stride=5)

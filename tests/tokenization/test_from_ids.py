@@ -69,8 +69,8 @@ def test_an_unknown_strategy_is_refused():
 
 def test_columns_to_pad_must_fit_together():
     with pytest.raises(InputError, match=r"one row per example: got .'input_ids': 2, 'labels': 1"):
-        read_columns({"input_ids": [[1], [2]], "labels": [0]}, ids_name="input_ids")
+        read_columns({"input_ids": [[1], [2]], "labels": [0]})
     with pytest.raises(InputError, match=r"needs a column `input_ids`: got \['ids'\]"):
-        read_columns({"ids": [[1]]}, ids_name="input_ids")
+        read_columns({"ids": [[1]]})
     with pytest.raises(InputError, match="needs a column `input_ids`: got int"):
-        read_columns(5, ids_name="input_ids")  # type: ignore[arg-type]
+        read_columns(5)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from distilbert.tokenization.truncation import (
     check_room,
     cut_slow,
     n_excess,
+    refuse_long_stride,
     rooms_fast,
     windows,
 )
@@ -93,6 +94,12 @@ def test_windows_need_room_and_must_move():
     with pytest.raises(InputError, match="got 0 tokens beside the special tokens"):
         check_room(0)
     assert windows(9, 0, 2) == [slice(0, 0), slice(0, 9)]
+
+
+def test_a_stride_longer_than_any_window_is_refused_at_once():
+    refuse_long_stride(CallOptions(max_length=6, stride=4))
+    with pytest.raises(InputError, match="got stride=5 for windows of 4 tokens"):
+        refuse_long_stride(CallOptions(max_length=6, stride=5))
 
 
 RUST = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))

@@ -19,12 +19,13 @@ from distilbert.tokenization import rust_backend, template
 from distilbert.tokenization.base import Rows, TokenizerBase
 from distilbert.tokenization.batch_encoding import Row
 from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
 from distilbert.tokenization.encoding import Encoding
-from distilbert.tokenization.from_ids import Columns
+from distilbert.tokenization.from_ids import Columns, IdRow, columns_of_rows
 from distilbert.tokenization.inputs import CallTypeError, Examples, Text, read_texts
 from distilbert.tokenization.loading import BACKEND
 from distilbert.tokenization.special_tokens import as_special_token
-from distilbert.tokenization.truncation import check_room, rooms_fast, stride_error, windows
+from distilbert.tokenization.truncation import check_room, refuse_long_stride, rooms_fast, windows
 from distilbert.tokenization.wordpiece import TextPieces
 
 
@@ -129,22 +130,32 @@ class DistilBertTokenizerFast(TokenizerBase):
             stride=stride,
             is_split_into_words=is_split_into_words,
         )
-        rows = self._encode_rows(examples, options, exact=True)
+        rows = self._encode_rows(examples, options)
         return [[row, *row.overflowing] for row in rows]
 
     def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
         if not examples.is_batch and examples.second and not examples.second[0]:
             # The reference drops an empty second text of a single call, but keeps it in a batch.
             examples = examples._replace(second=None)
-        exact = options.return_offsets_mapping
-        windows = self._encode_rows(examples, options, exact=exact)
+        remembered = self._chunk_ids
+        if options.return_offsets_mapping or options.return_overflowing_tokens or not remembered:
+            return self._columns_of_encodings(examples, options)
+        cls_id, sep_id = self._template_ids()
+        rows = self._id_rows(examples, options, remembered)
+        columns = columns_of_rows(rows, options, cls_id=cls_id, sep_id=sep_id)
+        return columns, lambda: self._encode_rows(examples, options)
+
+    def _columns_of_encodings(
+        self, examples: Examples, options: CallOptions
+    ) -> tuple[Columns, Rows]:
+        """The columns read from whole rows, for calls that need more than ids."""
+        windows = self._encode_rows(examples, options)
         rows = windows if not options.return_overflowing_tokens else _flat(windows)
-        ids = [row.ids for row in rows]
-        columns: Columns = {self.model_input_names[0]: ids}
+        columns: Columns = {"input_ids": [row.ids for row in rows]}
         if options.return_token_type_ids:
             columns["token_type_ids"] = [row.type_ids for row in rows]
         if options.return_attention_mask:
-            columns["attention_mask"] = [[1] * len(row) for row in ids]
+            columns["attention_mask"] = [row.attention_mask for row in rows]
         if options.return_special_tokens_mask:
             columns["special_tokens_mask"] = [row.special_tokens_mask for row in rows]
         if options.return_offsets_mapping:
@@ -155,19 +166,27 @@ class DistilBertTokenizerFast(TokenizerBase):
                 for sample, row in enumerate(windows)
                 for _ in range(1 + len(row.overflowing))
             ]
-        if exact:
-            return columns, lambda: rows
-        return columns, lambda: self._exact_rows(examples, options)
+        return columns, lambda: rows
 
-    def _exact_rows(self, examples: Examples, options: CallOptions) -> list[Row]:
-        """The rows of a call once more, with offsets and words, for those who ask for them."""
-        rows = self._encode_rows(examples, options, exact=True)
-        return _flat(rows) if options.return_overflowing_tokens else rows
+    def _id_rows(
+        self, examples: Examples, options: CallOptions, remembered: ChunkIds
+    ) -> list[IdRow]:
+        """The ids of each example without special tokens, cut as the call asks."""
+        first = remembered.encode(examples.first)
+        given = [text for text in examples.second or () if text is not None]
+        second = iter(remembered.encode(given))
+        rows: list[IdRow] = [
+            (ids, None if pair is None else next(second))
+            for ids, (_, pair) in zip(first, examples.rows(), strict=True)
+        ]
+        if options.truncation is None or options.max_length is None:
+            return rows
+        refuse_long_stride(options)
+        return [_cut_ids(a, b, options) for a, b in rows]
 
-    def _encode_rows(self, examples: Examples, options: CallOptions, *, exact: bool) -> list[Row]:
-        """One row per example, cut as the call asks; `exact` rows know offsets and words."""
-        encode = self._backend.encode_batch if exact else self._backend.encode_batch_fast
-        rows: list[Any] = encode(
+    def _encode_rows(self, examples: Examples, options: CallOptions) -> list[Row]:
+        """One row per example with offsets and words, cut as the call asks."""
+        rows: list[Any] = self._backend.encode_batch(
             examples.first if examples.second is None else _pairs(examples),
             is_pretokenized=options.is_split_into_words,
             add_special_tokens=options.add_special_tokens,
@@ -175,8 +194,7 @@ class DistilBertTokenizerFast(TokenizerBase):
         limit = options.max_length
         if options.truncation is None or limit is None:
             return rows
-        if limit - template.N_SPECIAL_SINGLE < options.stride:  # refused even for short texts
-            raise stride_error(limit - template.N_SPECIAL_SINGLE, options.stride)
+        refuse_long_stride(options)
         too_long = [index for index, row in enumerate(rows) if len(row) > limit]
         if too_long:
             cut = self._cut_rows(examples.select(too_long), options)
@@ -267,10 +285,11 @@ class DistilBertTokenizerFast(TokenizerBase):
     def _add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
         self._revision += 1
         if special:
-            return self._backend.add_special_tokens(
-                [as_special_token(token, name="add_tokens") for token in tokens]
-            )
-        return self._backend.add_tokens(list(tokens))
+            tokens = [as_special_token(token, name="add_tokens") for token in tokens]
+        add = self._backend.add_special_tokens if special else self._backend.add_tokens
+        n_added = add(list(tokens))
+        self._forget()
+        return n_added
 
     def _special_tokens_changed(self) -> None:
         self._revision += 1
@@ -280,6 +299,13 @@ class DistilBertTokenizerFast(TokenizerBase):
             sep=(self.sep_token, self.sep_token_id),
         )
         rust_backend.set_unknown(self._backend, self.unk_token)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start a new memory of chunks, or none where the shortcut would change ids."""
+        complete = self.cls_token is not None and self.sep_token is not None
+        usable = complete and has_independent_chunks(self._backend)
+        self._chunk_ids = ChunkIds(self._backend) if usable else None
 
     def _add_known(self, added: Mapping[int, AddedToken]) -> None:
         """Register the added tokens of the files, then the special ones that are missing."""
@@ -306,6 +332,17 @@ def _pieces(row: tokenizers.Encoding) -> TextPieces:
     pieces.ids, pieces.tokens, pieces.offsets = row.ids, row.tokens, row.offsets
     pieces.words = [word for word in row.word_ids if word is not None]
     return pieces
+
+
+def _cut_ids(first: list[int], second: list[int] | None, options: CallOptions) -> IdRow:
+    """The part of the ids that `max_length` leaves."""
+    n_second = None if second is None else len(second)
+    room_first, room_second = rooms_fast(len(first), n_second, options)
+    stride, side = options.stride, options.truncation_side
+    kept = first[windows(len(first), room_first, stride, side=side)[0]]
+    if second is None:
+        return kept, None
+    return kept, second[windows(len(second), room_second, stride, side=side)[0]]
 
 
 def _combined(first: list[slice], second: list[slice]) -> list[tuple[slice, slice]]:

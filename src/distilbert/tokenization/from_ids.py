@@ -15,6 +15,7 @@ from distilbert.tokenization.tensors import framework_of, to_list
 from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_slow, n_excess
 
 Columns = dict[str, list[Any]]
+IdRow = tuple[list[int], list[int] | None]
 
 
 def plan_cut(n_first: int, n_second: int | None, options: CallOptions) -> Cut:
@@ -44,28 +45,40 @@ def columns_of_ids(
         InputError: options the slow tokenizer cannot serve together.
     """
     _check(options, pairs=second is not None)
-    rows = list(zip(first, second or [None] * len(first), strict=True))
-    columns: Columns = {"input_ids": []}
+    rows: list[IdRow] = list(zip(first, second or [None] * len(first), strict=True))
+    overflow: Columns = {}
     if options.truncation is not None or options.return_overflowing_tokens:
         cuts = [plan_cut(len(a), _size(b), options) for a, b in rows]
         if options.return_overflowing_tokens:
-            columns |= _overflow_columns(rows, cuts, options)
+            overflow = _overflow_columns(rows, cuts, options)
         rows = [
             (a[cut.first], b if b is None else b[cut.second]) for cut, (a, b) in _zip(cuts, rows)
         ]
-    if options.add_special_tokens:
+    return columns_of_rows(rows, options, cls_id=cls_id, sep_id=sep_id) | overflow
+
+
+def columns_of_rows(
+    rows: Sequence[IdRow], options: CallOptions, *, cls_id: int, sep_id: int
+) -> Columns:
+    """The columns a call asks for, from ids that fit already."""
+    complete = options.add_special_tokens
+    if complete:
         ids = [template.fill(a, b, cls_id=cls_id, sep_id=sep_id) for a, b in rows]
     else:
         ids = [a if b is None else a + b for a, b in rows]
-    columns["input_ids"] = ids
+    columns: Columns = {"input_ids": ids}
     if options.return_token_type_ids:
-        columns["token_type_ids"] = [template.type_ids(len(a), _size(b)) for a, b in rows]
+        columns["token_type_ids"] = (
+            [template.type_ids(len(a), _size(b)) for a, b in rows]
+            if complete
+            else [[0] * len(a) + [1] * (_size(b) or 0) for a, b in rows]
+        )
     if options.return_attention_mask:
         columns["attention_mask"] = [[1] * len(row) for row in ids]
     if options.return_special_tokens_mask:
         columns["special_tokens_mask"] = (
             [template.special_tokens_mask(len(a), _size(b)) for a, b in rows]
-            if options.add_special_tokens
+            if complete
             else [[0] * len(row) for row in ids]
         )
     return columns
@@ -96,7 +109,7 @@ def truncate_sequences(
 
 
 def read_columns(
-    encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, ids_name: str
+    encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]],
 ) -> tuple[Columns, str | None, bool]:
     """What `pad` was given, as columns of plain rows; its framework; whether it was a single row.
 
@@ -104,16 +117,16 @@ def read_columns(
         InputError: no ids, or columns of different lengths.
     """
     if isinstance(encoded, list | tuple):
-        names = list(encoded[0]) if encoded else [ids_name]
+        names = list(encoded[0]) if encoded else ["input_ids"]
         encoded = {name: [example[name] for example in encoded] for name in names}
-    if not isinstance(encoded, Mapping) or ids_name not in encoded:
+    if not isinstance(encoded, Mapping) or "input_ids" not in encoded:
         got = list(encoded) if isinstance(encoded, Mapping) else type(encoded).__name__
-        raise InputError(f"`pad` needs a column `{ids_name}`: got {got}.")
-    ids = encoded[ids_name]
+        raise InputError(f"`pad` needs a column `input_ids`: got {got}.")
+    ids = encoded["input_ids"]
     first = ids[0] if framework_of(ids) is None and len(ids) else ids
     kind = framework_of(first)
     columns: Columns = {name: to_list(column) for name, column in encoded.items()}
-    single = bool(columns[ids_name]) and not isinstance(columns[ids_name][0], list)
+    single = bool(columns["input_ids"]) and not isinstance(columns["input_ids"][0], list)
     if single:
         return {name: [column] for name, column in columns.items()}, kind, True
     sizes = {name: len(column) for name, column in columns.items()}

@@ -18,14 +18,13 @@ def pad_columns(
     side: str,
     pad_id: int,
     pad_type_id: int,
-    ids_name: str = "input_ids",
 ) -> None:
     """Pad every per-token column of `columns` to `length`; longer rows stay as they are.
 
     The row lists themselves are not changed, new ones take their place.
     """
-    fill = {**FILL, ids_name: pad_id, "token_type_ids": pad_type_id}
-    missing = [length - len(row) for row in columns[ids_name]]
+    fill = {**FILL, "input_ids": pad_id, "token_type_ids": pad_type_id}
+    missing = [length - len(row) for row in columns["input_ids"]]
     for name in fill.keys() & columns.keys():
         value = fill[name]
         if side == "right":

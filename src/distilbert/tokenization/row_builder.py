@@ -150,10 +150,9 @@ class RowBuilder(TokenTable):
             return_attention_mask=return_attention_mask,
             verbose=verbose,
         )
-        ids_name = self.model_input_names[0]
-        columns, kind, single = from_ids.read_columns(encoded_inputs, ids_name=ids_name)
+        columns, kind, single = from_ids.read_columns(encoded_inputs)
         if options.return_attention_mask and "attention_mask" not in columns:
-            columns["attention_mask"] = [[1] * len(row) for row in columns[ids_name]]
+            columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
         self._finish(columns, options)
         data = {name: column[0] for name, column in columns.items()} if single else columns
         return BatchEncoding(data, tensor_type=return_tensors or kind)
@@ -190,8 +189,7 @@ class RowBuilder(TokenTable):
 
     def _finish(self, columns: Columns, options: CallOptions) -> int | None:
         """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
-        ids_name = self.model_input_names[0]
-        lengths = [len(row) for row in columns[ids_name]]
+        lengths = [len(row) for row in columns["input_ids"]]
         if options.max_length is None and options.verbose:
             self._warn_if_too_long(lengths)
         length = options.padded_length(lengths)
@@ -202,10 +200,9 @@ class RowBuilder(TokenTable):
                 side=self.padding_side,
                 pad_id=self.convert_tokens_to_ids(self.pad_token),  # pyright: ignore
                 pad_type_id=self.pad_token_type_id,
-                ids_name=ids_name,
             )
         if options.return_length and "length" not in columns:
-            columns["length"] = [len(row) for row in columns[ids_name]]
+            columns["length"] = [len(row) for row in columns["input_ids"]]
         return length
 
     def _row(

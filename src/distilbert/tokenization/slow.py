@@ -127,7 +127,7 @@ class DistilBertTokenizer(TokenizerBase):
         columns = self._columns_of_ids(first, second, options)
         if options.return_length and examples.is_batch:
             # As in the reference: lengths in a batch leave padding out, that of one text does not.
-            columns["length"] = [len(row) for row in columns[self.model_input_names[0]]]
+            columns["length"] = [len(row) for row in columns["input_ids"]]
         if not options.return_offsets_mapping:
             return columns, lambda: self._rows(examples, options)
         rows = self._rows(examples, options)

@@ -104,12 +104,11 @@ def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tupl
     return (room, 0) if n_second is None else _balance(n_first, n_second, room)
 
 
-def stride_error(room: int, stride: int) -> InputError:
-    """What to raise when windows of `room` tokens would not move forward."""
-    return InputError(
-        f"`stride` must be smaller than the text a window holds: got stride={stride} for windows "
-        f"of {room} tokens. Use a smaller `stride` or a larger `max_length`."
-    )
+def refuse_long_stride(options: CallOptions) -> None:
+    """As the Rust tokenizer: a stride that no window of one text could hold is an error at once."""
+    room = (options.max_length or 0) - template.N_SPECIAL_SINGLE
+    if room < options.stride:
+        raise _stride_error(room, options.stride)
 
 
 def check_room(room: int) -> None:
@@ -132,7 +131,7 @@ def windows(length: int, room: int, stride: int, *, side: str = "right") -> list
     if room <= 0:
         return [slice(0, 0), slice(0, length)]
     if room <= stride:
-        raise stride_error(room, stride)
+        raise _stride_error(room, stride)
     starts = range(0, length - stride, room - stride)
     stretches = [(start, min(start + room, length)) for start in starts]
     if side == "left":
@@ -171,4 +170,11 @@ def _shorten(length: int, n_remove: int, strategy: str) -> int:
     raise InputError(
         f"`truncation={strategy!r}` must remove {n_remove} tokens, but that text has only "
         f"{length}. Use `truncation=True` or a larger `max_length`."
+    )
+
+
+def _stride_error(room: int, stride: int) -> InputError:
+    return InputError(
+        f"`stride` must be smaller than the text a window holds: got stride={stride} for windows "
+        f"of {room} tokens. Use a smaller `stride` or a larger `max_length`."
     )
