@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data and reference values beside the checkout; skips where it is absent."""
+    """The folder of real data and reference values beside the checkout; skips if absent."""
     folder = ROOT.parent / "shared"
     if not (folder / "golden" / "README.md").is_file():
         pytest.skip("needs the data folder ../shared beside the checkout, which is absent here")

@@ -1,0 +1,104 @@
+"""Loading DistilBERT-base (66 million weights, safetensors) into PyTorch, against transformers.
+
+    python benchmarks/bench_load.py [--rounds 9]
+
+Three figures: `from_pretrained` in a warm process, from process start to a loaded model, and the
+extra memory at the peak, relative to the size of the weights. Needs the dev extra. Writes
+benchmarks/results/bench_load.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from in_turns import compare, seconds, write_results
+
+# Extra memory that loading may need at its peak, in sizes of the weights.
+MEMORY_BAR = 1.2
+
+PEAK = """
+import resource, sys
+from distilbert import DistilBertModel
+import torch
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model = DistilBertModel.from_pretrained(sys.argv[1])
+total = sum(parameter.double().sum().item() for parameter in model.parameters())  # touch them all
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def make_checkpoint(folder: Path) -> int:
+    """Write a DistilBERT-base with fresh weights; its size in bytes."""
+    from distilbert import DistilBertConfig
+    from distilbert.checkpoint.folder import save_checkpoint
+    from distilbert.checkpoint.init import fresh_weights
+
+    config = DistilBertConfig()
+    save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+    return (folder / "model.safetensors").stat().st_size
+
+
+def process_seconds(package: str, folder: Path) -> float:
+    """Wall time of a fresh interpreter until the model is loaded."""
+    code = f"from {package} import DistilBertModel as M; M.from_pretrained({str(folder)!r})"
+    return seconds(
+        lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    )
+
+
+def warm_seconds(load: Callable[[str], object], folder: Path) -> float:
+    """Wall time of one load in this process, progress bars hidden."""
+    with open(os.devnull, "w") as sink, contextlib.redirect_stderr(sink):
+        return seconds(lambda: load(str(folder)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    import transformers
+
+    import distilbert
+
+    transformers.utils.logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "base"
+        size = make_checkpoint(folder)
+        warm = compare(
+            "from_pretrained in a warm process",
+            lambda: warm_seconds(distilbert.DistilBertModel.from_pretrained, folder),
+            lambda: warm_seconds(transformers.DistilBertModel.from_pretrained, folder),
+            rounds=rounds,
+            warm_up=2,
+            bar=1.0,
+        )
+        cold = compare(
+            "from process start to a loaded model",
+            lambda: process_seconds("distilbert", folder),
+            lambda: process_seconds("transformers", folder),
+            rounds=rounds,
+            bar=2.0,
+        )
+        command = [sys.executable, "-c", PEAK, str(folder)]
+        ran = subprocess.run(command, check=True, capture_output=True, text=True)
+        memory = int(ran.stdout) / size
+    print(f"extra memory at the peak, every weight touched: {memory:.2f} x (bar {MEMORY_BAR})")
+    path = write_results(
+        "bench_load",
+        [warm, cold],
+        weights_bytes=size,
+        peak_extra_memory_in_weights=memory,
+        peak_extra_memory_bar=MEMORY_BAR,
+    )
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
