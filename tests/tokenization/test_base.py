@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -151,6 +153,15 @@ def test_one_tokenizer_serves_many_threads(tokenizer):
     serial = [call(index) for index in range(len(settings))]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(call, range(len(settings)))) == serial
+
+
+def test_copies_and_pickles_are_equal_and_independent(tokenizer):
+    tokenizer.add_tokens("newtok")
+    expected = tokenizer("a newtok")["input_ids"]
+    for twin in (pickle.loads(pickle.dumps(tokenizer)), copy.deepcopy(tokenizer)):
+        assert twin("a newtok")["input_ids"] == expected
+        twin.add_tokens("other")
+        assert len(twin) == len(tokenizer) + 1
 
 
 def test_a_tokenizer_prints_what_it_is(tokenizer, uncased):

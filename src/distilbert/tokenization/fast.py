@@ -307,6 +307,13 @@ class DistilBertTokenizerFast(TokenizerBase):
         usable = complete and has_independent_chunks(self._backend)
         self._chunk_ids = ChunkIds(self._backend) if usable else None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_chunk_ids"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
+
     def _add_known(self, added: Mapping[int, AddedToken]) -> None:
         """Register the added tokens of the files, then the special ones that are missing."""
         listed = [added[index] for index in sorted(added)]

@@ -266,6 +266,13 @@ class DistilBertTokenizer(TokenizerBase):
             added_tokens=self._added,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_engine"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._rebuild()  # what the engine remembers is not worth carrying
+
     def _vocabulary(self) -> Mapping[str, int]:
         return self._vocab
 
