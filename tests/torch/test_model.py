@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -220,3 +222,15 @@ def test_no_padding_id_means_no_padding_row(config, ids) -> None:
         model = DistilBertModel(config)
         assert model.get_input_embeddings().padding_idx is None
         model(ids)
+
+
+def test_building_and_loading_wake_no_compiler(config, tmp_path) -> None:
+    """PyTorch's compiler, once imported, costs more than the rest of a start-up."""
+    DistilBertModel(config).save_pretrained(tmp_path)
+    code = (
+        "import sys; from distilbert import DistilBertModel as M; "
+        f"model = M.from_pretrained({str(tmp_path)!r}); M(model.config)(**model.dummy_inputs); "
+        "print([name for name in ('torch._dynamo', 'sympy', 'h5py') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]"

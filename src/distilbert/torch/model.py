@@ -37,12 +37,12 @@ class Embeddings(nn.Module):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__()
         pad = config.pad_token_id
-        self.word_embeddings = nn.Embedding(
+        self.word_embeddings = _embedding(
             config.vocab_size,
             config.dim,
             padding_idx=pad if pad is not None and pad < config.vocab_size else None,
         )
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
+        self.position_embeddings = _embedding(config.max_position_embeddings, config.dim)
         if config.sinusoidal_pos_embds:
             self.position_embeddings.weight.requires_grad_(False)
         self.LayerNorm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
@@ -69,6 +69,16 @@ class Embeddings(nn.Module):
         positions = torch.arange(length, device=words.device)
         x = words + self.position_embeddings(positions)  # (B, S, D)
         return self.dropout(self.LayerNorm(x))
+
+
+def _embedding(n_rows: int, dim: int, *, padding_idx: int | None = None) -> nn.Embedding:
+    """An embedding without PyTorch's own initial values.
+
+    Drawing those on the meta device makes PyTorch import its compiler, which takes longer than
+    everything else between the start of a process and a loaded model.
+    """
+    rows = torch.empty(n_rows, dim)
+    return nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=padding_idx)
 
 
 class SelfAttention(nn.Module):
