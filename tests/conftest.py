@@ -1,10 +1,15 @@
-"""Fixtures every test may use: where the recorded reference values lie, and one torch thread."""
+"""Fixtures every test may use: where real data and recorded reference values lie."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no test fails because the machine was busy.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parent.parent
 
