@@ -190,3 +190,45 @@ def test_a_missing_folder_and_foreign_weights_say_what_to_do(tmp_path, config):
     (tmp_path / "m" / "config.json").write_text(json.dumps({**data, "n_heads": 5}))
     with pytest.raises(ConfigError, match="`n_heads` must divide `dim`"):
         DistilBertModel.from_pretrained(tmp_path / "m")
+
+
+def test_missing_sinusoidal_positions_become_the_table(config):
+    """Flaw 15 of the reference: they were random, and frozen."""
+    config.sinusoidal_pos_embds = True
+    tensors = DistilBertModel(config).state_dict()
+    table = tensors.pop("embeddings.position_embeddings.weight")
+    model, info = DistilBertModel.from_pretrained(
+        None, config=config, state_dict=tensors, output_loading_info=True
+    )
+    assert info["missing_keys"] == ["embeddings.position_embeddings.weight"]
+    assert torch.equal(model.get_position_embeddings().weight, table)
+    assert not model.get_position_embeddings().weight.requires_grad
+
+
+def test_old_layer_norm_names_in_a_state_dict_are_read(config):
+    tensors = DistilBertModel(config).state_dict()
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): tensor
+        for name, tensor in tensors.items()
+    }
+    model, info = DistilBertModel.from_pretrained(
+        None, config=config, state_dict=old, output_loading_info=True
+    )
+    assert not any(info.values())
+    assert torch.equal(model.embeddings.LayerNorm.weight, tensors["embeddings.LayerNorm.weight"])
+
+
+def test_contradicting_and_missing_arguments_are_named(saved, config):
+    model, folder = saved
+    with pytest.raises(InputError, match=r"`dtype` and `torch_dtype` are one argument"):
+        DistilBertModel.from_pretrained(folder, dtype="float16", torch_dtype=torch.float32)
+    with pytest.raises(InputError, match=r"`state_dict` must hold the weights"):
+        DistilBertModel.from_pretrained(None, config=config)
+    with pytest.raises(InputError, match=r"`config` must be given"):
+        DistilBertModel.from_pretrained(None, state_dict=model.state_dict())
+    with pytest.raises(InputError, match=r"`device_map` must name one device"):
+        DistilBertModel.from_pretrained(folder, device_map={"a": "cpu", "b": "meta"})
+    with pytest.raises(TypeError, match=r"unknown keywords: quantization"):
+        DistilBertModel.from_pretrained(folder, quantization=8)
