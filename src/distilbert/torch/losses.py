@@ -11,9 +11,6 @@ from torch.nn import functional as F
 
 from distilbert.errors import InputError
 
-# Positions with this label take no part in a loss; PyTorch's own default.
-IGNORED_LABEL = -100
-
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy over all tokens whose label is not -100; nan when every label is -100.
