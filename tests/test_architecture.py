@@ -15,7 +15,8 @@ PACKAGE = ROOT / "src" / "distilbert"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Part of the package -> the other parts, or single modules of them, that it may import.
-INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "outputs", "runner"}
+INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
+INNER |= {"runner"}
 ROOMS = {"torch", "tensorflow", "flax"}
 # Finding a folder or a remote source, and writing whole files: for whoever has from_pretrained.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.atomic"}

@@ -156,3 +156,80 @@ class QuestionAnsweringModelOutput(ModelOutput):
     end_logits: Any = None
     hidden_states: Any = None
     attentions: Any = None
+
+
+# TensorFlow's and Flax's classes have names of their own on the reference page. Flax's models take
+# no labels, so their outputs have no loss.
+
+
+class TFBaseModelOutput(BaseModelOutput):
+    """What TensorFlow's model returns; the fields of `BaseModelOutput`."""
+
+
+class TFMaskedLMOutput(MaskedLMOutput):
+    """What TensorFlow's model returns; the fields of `MaskedLMOutput`."""
+
+
+class TFSequenceClassifierOutput(SequenceClassifierOutput):
+    """What TensorFlow's model returns; the fields of `SequenceClassifierOutput`."""
+
+
+class TFMultipleChoiceModelOutput(MultipleChoiceModelOutput):
+    """What TensorFlow's model returns; the fields of `MultipleChoiceModelOutput`."""
+
+
+class TFTokenClassifierOutput(TokenClassifierOutput):
+    """What TensorFlow's model returns; the fields of `TokenClassifierOutput`."""
+
+
+class TFQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
+    """What TensorFlow's model returns; the fields of `QuestionAnsweringModelOutput`."""
+
+
+class FlaxBaseModelOutput(ModelOutput):
+    """What Flax's model returns; the fields of `BaseModelOutput`."""
+
+    last_hidden_state: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class FlaxMaskedLMOutput(ModelOutput):
+    """What Flax's model returns; the fields of `MaskedLMOutput` without the loss."""
+
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class FlaxSequenceClassifierOutput(ModelOutput):
+    """What Flax's model returns; the fields of `SequenceClassifierOutput` without the loss."""
+
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class FlaxMultipleChoiceModelOutput(ModelOutput):
+    """What Flax's model returns; the fields of `MultipleChoiceModelOutput` without the loss."""
+
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class FlaxTokenClassifierOutput(ModelOutput):
+    """What Flax's model returns; the fields of `TokenClassifierOutput` without the loss."""
+
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class FlaxQuestionAnsweringModelOutput(ModelOutput):
+    """What Flax's model returns; the fields of `QuestionAnsweringModelOutput` without the loss."""
+
+    start_logits: Any = None
+    end_logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None

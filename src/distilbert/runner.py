@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from distilbert.config import DistilBertConfig
 
 # Framework -> room. Later runtimes (ONNX Runtime, OpenVINO) are further rows.
-ROOMS = {"torch": "distilbert.torch.runner"}
+ROOMS = {
+    "torch": "distilbert.torch.runner",
+    "tensorflow": "distilbert.tensorflow.runner",
+    "flax": "distilbert.flax.runner",
+}
 
 
 @runtime_checkable

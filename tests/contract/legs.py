@@ -17,8 +17,12 @@ from distilbert import DistilBertConfig
 
 Arrays = Mapping[str, np.ndarray]
 
-# Framework -> the module that holds its leg. TensorFlow and Flax add a row each.
-LEGS = {"torch": "contract.leg_torch"}
+# Framework -> the module that holds its leg.
+LEGS = {
+    "torch": "contract.leg_torch",
+    "tensorflow": "contract.leg_tensorflow",
+    "flax": "contract.leg_flax",
+}
 
 
 class Leg(Protocol):

@@ -27,4 +27,5 @@ def test_paths_name_the_fields():
 
 
 def test_every_output_class_is_registered():
-    assert set(CLASSES) == set(ModelOutput.__subclasses__())
+    ours = {kind for kind in ModelOutput.__subclasses__() if not kind.__name__.startswith("Flax")}
+    assert set(CLASSES) == ours

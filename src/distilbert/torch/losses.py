@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distilbert.errors import InputError
+from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -45,33 +45,16 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
     Raises:
         InputError: logits and labels have shapes that do not belong together.
     """
-    if problem_type is None:
-        problem_type = _problem_type(logits, labels)
-    if problem_type == "single_label_classification":
-        if labels.numel() != len(logits):
-            raise _shape_error(logits, labels, "one class number per row; for several, floats")
+    are_classes = not (labels.dtype == torch.bool or labels.is_floating_point())
+    kind = problem_type_of(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
+    if kind == "single_label_classification":
+        check_class_labels(logits.shape, labels.shape, labels.dtype)
         return F.cross_entropy(logits, labels.reshape(-1).long())
-    if problem_type == "regression" and logits.shape[-1] == 1 and labels.numel() == len(logits):
+    if kind == "regression" and logits.shape[-1] == 1 and labels.numel() == len(logits):
         labels = labels.reshape(logits.shape)
-    if labels.shape != logits.shape:  # would broadcast to a wrong loss
-        raise _shape_error(logits, labels, "one value per logit")
-    loss = F.mse_loss if problem_type == "regression" else F.binary_cross_entropy_with_logits
+    check_value_labels(logits.shape, labels.shape, labels.dtype)
+    loss = F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits
     return loss(logits, labels.to(logits.dtype))
-
-
-def _problem_type(logits: Tensor, labels: Tensor) -> str:
-    if logits.shape[-1] == 1:
-        return "regression"
-    if labels.dtype == torch.bool or labels.is_floating_point():
-        return "multi_label_classification"
-    return "single_label_classification"
-
-
-def _shape_error(logits: Tensor, labels: Tensor, need: str) -> InputError:
-    return InputError(
-        f"`labels` must hold {need}: got labels {tuple(labels.shape)} of {labels.dtype} for logits "
-        f"{tuple(logits.shape)}."
-    )
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

@@ -17,7 +17,12 @@ from torch.utils.checkpoint import checkpoint
 
 from distilbert.checkpoint.spec import attention_width
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError, TokenIdError
+from distilbert.input_checks import (
+    check_ids,
+    check_ids_or_embeddings,
+    check_length,
+    check_mask,
+)
 from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
@@ -53,22 +58,27 @@ class Embeddings(nn.Module):
 
         Raises:
             InputError: both or neither are given.
-            TokenIdError: the sequence is longer than the position table.
+            TokenIdError: the sequence is longer than the position table, or (on a CPU, where the
+                kernel looks) an id is outside the vocabulary.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            got = "neither" if input_ids is None else "both"
-            raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
-        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        length, longest = words.shape[1], self.position_embeddings.num_embeddings
-        if not _is_traced() and length > longest:
-            raise TokenIdError(
-                f"A sequence must not be longer than `max_position_embeddings`: got {length} "
-                f"tokens, at most {longest}. Truncate or split the text, or call "
-                f"`resize_position_embeddings`."
-            )
+        check_ids_or_embeddings(
+            has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
+        )
+        words = self._words(input_ids) if inputs_embeds is None else inputs_embeds
+        length = words.shape[1]
+        if not _is_traced():
+            check_length(length, self.position_embeddings.num_embeddings)
         positions = torch.arange(length, device=words.device)
         x = words + self.position_embeddings(positions)  # (B, S, D)
         return self.dropout(self.LayerNorm(x))
+
+    def _words(self, input_ids: Any) -> Tensor:
+        try:
+            return self.word_embeddings(input_ids)
+        except IndexError:  # the CPU's kernel looks at every id anyway
+            lowest, highest = (int(end) for end in input_ids.aminmax())
+            check_ids(lowest, highest, self.word_embeddings.num_embeddings)
+            raise
 
 
 def _embedding(n_rows: int, dim: int, *, padding_idx: int | None = None) -> nn.Embedding:
@@ -235,7 +245,7 @@ class DistilBertModel(PreTrainedModel):
 
         Raises:
             InputError: ids and embeddings together, or neither; a mask of another size.
-            TokenIdError: the sequence is too long. An id outside the vocabulary is an IndexError.
+            TokenIdError: the sequence is too long, or (on a CPU) an id is outside the vocabulary.
         """
         config = self.config
         if output_attentions is None:
@@ -259,11 +269,8 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
     if attention_mask is None:
         return None
     rows, length = x.shape[:2]
-    if not _is_traced() and attention_mask.numel() != rows * length:
-        raise InputError(
-            f"`attention_mask` must have one value per token: got {tuple(attention_mask.shape)} "
-            f"for {rows} sequences of {length} tokens."
-        )
+    if not _is_traced():
+        check_mask(attention_mask.shape, rows, length)
     return (attention_mask != 0).reshape(rows, 1, 1, length)
 
 

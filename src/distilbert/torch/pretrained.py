@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 import torch
 from torch import Tensor, nn
 
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError, InputError
+from distilbert.errors import ConfigError
+from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
 from distilbert.torch.attention import check_implementation
 from distilbert.torch.pruning import prune_heads
@@ -122,6 +125,7 @@ class PreTrainedModel(nn.Module):
         state_dict: Mapping[str, Tensor] | None = None,
         from_tf: bool = False,
         from_flax: bool = False,
+        from_pt: bool = False,
         use_safetensors: bool | None = None,
         attn_implementation: str | None = None,
         variant: str | None = None,
@@ -141,6 +145,7 @@ class PreTrainedModel(nn.Module):
                 whatever the file holds. `dtype=` means the same and also takes names.
             state_dict: weights to use instead of the checkpoint's.
             from_tf, from_flax: read `tf_model.h5` or `flax_model.msgpack`.
+            from_pt: read PyTorch's own files, as always unless told otherwise.
             use_safetensors: True reads only safetensors, False only `.bin`.
             attn_implementation: "sdpa" (default), "eager" or "flash_attention_2".
             device_map: one device for the whole model, or "auto".
@@ -153,22 +158,33 @@ class PreTrainedModel(nn.Module):
             ConfigError: `torch_dtype` or `attn_implementation` is unknown.
             TypeError: a keyword that names nothing.
         """
-        from distilbert.torch.loading import LoadOptions, load
+        from distilbert.torch.loading import canonical_state, load
 
-        options = LoadOptions(
+        request = LoadRequest(
+            class_name=cls.__name__,
+            head=cls.head,
             source=pretrained_model_name_or_path,
+            formats=wanted_formats(
+                "torch",
+                from_pt=from_pt,
+                from_tf=from_tf,
+                from_flax=from_flax,
+                use_safetensors=use_safetensors,
+            ),
             config=config,
-            ignore_mismatched_sizes=ignore_mismatched_sizes,
-            torch_dtype=torch_dtype,
-            state_dict=state_dict,
-            from_tf=from_tf,
-            from_flax=from_flax,
-            use_safetensors=use_safetensors,
-            attn_implementation=attn_implementation,
+            state=None if state_dict is None else canonical_state(state_dict),
             variant=variant,
-            device_map=device_map,
+            attn_implementation=attn_implementation,
         )
-        model, report = load(cls, model_args, options, kwargs)
+        model, report = load(
+            cls,
+            model_args,
+            request,
+            kwargs,
+            torch_dtype=torch_dtype,
+            device_map=device_map,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+        )
         return (model, report.as_dict()) if output_loading_info else model
 
     def save_pretrained(
@@ -312,13 +328,9 @@ class PreTrainedModel(nn.Module):
         """
         if head_mask is None:
             return [None] * num_hidden_layers
+        check_head_mask(head_mask.shape, num_hidden_layers)
         if head_mask.dim() == 1:
             head_mask = head_mask.expand(num_hidden_layers, -1)
-        if head_mask.dim() != 2 or len(head_mask) != num_hidden_layers:
-            raise InputError(
-                f"`head_mask` must be (heads,) or (layers, heads): got {tuple(head_mask.shape)} "
-                f"for {num_hidden_layers} layers."
-            )
         return head_mask[:, None, :, None, None].to(self.dtype)
 
     def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 
 from distilbert.checkpoint.spec import HEADS
-from distilbert.errors import InputError, TokenIdError
+from distilbert.errors import InputError
+from distilbert.input_checks import check_batch
 from distilbert.torch.heads import MODEL_CLASSES
 from distilbert.torch.pretrained import PreTrainedModel
-
-INPUTS = ("input_ids", "attention_mask")
 
 
 def load_runner(
@@ -77,7 +76,7 @@ class TorchRunner:
             TokenIdError: an id or the length lies outside the model's tables.
             InputError: other arrays, or arrays of other types and shapes.
         """
-        self._check(batch)
+        check_batch(batch, self.config, self.head)
         tensors = {
             name: torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
             for name, array in batch.items()
@@ -88,33 +87,6 @@ class TorchRunner:
             **tensors, output_attentions=False, output_hidden_states=False, return_dict=True
         )
         return {name: tensor.float().cpu().numpy() for name, tensor in output.items()}
-
-    def _check(self, batch: Mapping[str, np.ndarray]) -> None:
-        unknown = [name for name in batch if name not in INPUTS]
-        if unknown or "input_ids" not in batch:
-            raise InputError(
-                f"A batch must hold `input_ids` and may hold `attention_mask`: got "
-                f"{', '.join(batch) or 'nothing'}."
-            )
-        ids = batch["input_ids"]
-        axes = 3 if self.head == "multiple_choice" else 2
-        for name, array in batch.items():
-            if array.dtype.kind not in "iu" or array.ndim != axes or array.shape != ids.shape:
-                raise InputError(
-                    f"`{name}` must hold integers, with {axes} axes and one entry per token: got "
-                    f"{array.dtype} {array.shape}; `input_ids` is {ids.shape}."
-                )
-        longest, n_words = self.config.max_position_embeddings, self.config.vocab_size
-        if ids.shape[-1] > longest:
-            raise TokenIdError(
-                f"A sequence must not be longer than `max_position_embeddings`: got "
-                f"{ids.shape[-1]} tokens, at most {longest}. Truncate or split the text."
-            )
-        if ids.size and not 0 <= ids.min() <= ids.max() < n_words:
-            raise TokenIdError(
-                f"Token ids must lie between 0 and {n_words - 1}: got {ids.min()} to {ids.max()}. "
-                f"Use the tokenizer that belongs to this model."
-            )
 
 
 def _floating(dtype: str | torch.dtype | None) -> torch.dtype | None:

@@ -56,9 +56,13 @@ def fresh_arrays(
     config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Fresh weights; without a seed, one is drawn from PyTorch's default generator."""
-    if seed is None:
-        seed = int(torch.randint(2**31, (), device="cpu"))
+    seed = drawn_seed() if seed is None else seed
     return fresh_weights(config, head, seed, names=None if names is None else set(names))
+
+
+def drawn_seed() -> int:
+    """A seed from PyTorch's default generator, so that `torch.manual_seed` decides."""
+    return int(torch.randint(2**31, (), device="cpu"))
 
 
 def floating_dtype(

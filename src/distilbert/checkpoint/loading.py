@@ -1,0 +1,171 @@
+"""What `from_pretrained` does in every framework: from a source and keywords to config and arrays.
+
+Building the model, dtype and device are the business of the framework's room.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.matching import LoadingReport
+from distilbert.checkpoint.spec import parameter_spec, tied_parameters
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError, WeightMismatchError
+
+logger = logging.getLogger(__name__)
+
+# Keywords of the reference that ask for what always happens here: building without values first,
+# and never running code out of a checkpoint.
+SETTLED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
+
+Source = str | PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRequest:
+    """What is to be loaded: the arguments of `from_pretrained` that no framework changes.
+
+    `state` holds canonical arrays to use instead of the checkpoint's; `formats` come from
+    `checkpoint.preference`.
+    """
+
+    class_name: str
+    head: str
+    source: Source | None
+    formats: tuple[str, ...]
+    config: DistilBertConfig | Source | None = None
+    state: Mapping[str, np.ndarray] | None = None
+    variant: str | None = None
+    attn_implementation: str | None = None
+
+
+def read_source(
+    request: LoadRequest, kwargs: Mapping[str, Any]
+) -> tuple[DistilBertConfig, Mapping[str, np.ndarray]]:
+    """The config with the caller's overrides, and every array of the checkpoint.
+
+    Args:
+        kwargs: the hub's keywords and overrides of config attributes.
+
+    Returns:
+        A config of its own, and canonical names to arrays with the prefix as in the files.
+
+    Raises:
+        CheckpointError: no weights or config there, or broken ones.
+        ConfigError, ActivationError: no such model can be built.
+        InputError: neither a source nor what would replace it.
+        TypeError: a keyword that names nothing.
+    """
+    rest = {name: value for name, value in kwargs.items() if name not in SETTLED_KEYWORDS}
+    hub = take_hub_options(rest)
+    folder = _weights_folder(request, hub)
+    config = _load_config(request, folder, hub, rest)
+    config.check_buildable(request.head)
+    if folder is None:
+        assert request.state is not None
+        return config, request.state
+    return config, open_checkpoint(folder, formats=request.formats, variant=request.variant)
+
+
+def _weights_folder(request: LoadRequest, hub: HubOptions) -> Path | None:
+    if request.state is not None:
+        return None
+    if request.source is None:
+        raise InputError("Without a checkpoint to load, `state_dict` must hold the weights.")
+    return resolve(
+        request.source,
+        want="weights",
+        formats=request.formats,
+        variant=request.variant,
+        **hub.as_keywords(),
+    )
+
+
+def _load_config(
+    request: LoadRequest, folder: Path | None, hub: HubOptions, kwargs: dict[str, Any]
+) -> DistilBertConfig:
+    if isinstance(request.config, DistilBertConfig):
+        config = copy.deepcopy(request.config)
+        unused = {name: value for name, value in kwargs.items() if not hasattr(config, name)}
+        config.update({name: value for name, value in kwargs.items() if name not in unused})
+    elif request.config is not None:
+        config, unused = _read_config(request.config, hub, kwargs)
+    elif folder is not None:
+        config, unused = _read_config(folder, HubOptions(), kwargs)
+    elif request.source is not None:
+        config, unused = _read_config(request.source, hub, kwargs)
+    else:
+        raise InputError("Without a checkpoint to load, `config` must be given.")
+    if unused:
+        raise TypeError(
+            f"`{request.class_name}.from_pretrained` got unknown keywords: "
+            f"{', '.join(sorted(unused))}. They name neither an option nor a config attribute."
+        )
+    if request.source is not None:
+        config.name_or_path = str(request.source)
+    if request.attn_implementation is not None:
+        config._attn_implementation = request.attn_implementation
+    return config
+
+
+def _read_config(
+    source: Source, hub: HubOptions, kwargs: dict[str, Any]
+) -> tuple[DistilBertConfig, dict[str, Any]]:
+    return DistilBertConfig.from_pretrained(
+        source, return_unused_kwargs=True, **hub.as_keywords(), **kwargs
+    )
+
+
+def completed(
+    found: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    head: str,
+    *,
+    seed: Callable[[], int],
+) -> dict[str, np.ndarray]:
+    """`found` and fresh values for every other parameter, in the order of the spec.
+
+    Tied parameters are left out: their partner carries the values. `seed` is only called when a
+    fresh value is needed.
+    """
+    tied = tied_parameters(config, head)
+    names = [row.name for row in parameter_spec(config, head) if row.name not in tied]
+    missing = [name for name in names if name not in found]
+    fresh = fresh_weights(config, head, seed(), names=missing) if missing else {}
+    return {name: found[name] if name in found else fresh[name] for name in names}
+
+
+def settle_report(report: LoadingReport, class_name: str, *, ignore_mismatched: bool) -> None:
+    """Refuse tensors of other shapes unless told to ignore them; log what else did not fit.
+
+    Raises:
+        WeightMismatchError: tensors of another shape.
+    """
+    if report.mismatched_keys and not ignore_mismatched:
+        listed = "; ".join(
+            f"`{name}` is {tuple(there)}, the model needs {tuple(here)}"
+            for name, there, here in report.mismatched_keys
+        )
+        raise WeightMismatchError(
+            f"Tensors of the checkpoint must have the shapes of `{class_name}`: {listed}. Change "
+            f"the config, or pass `ignore_mismatched_sizes=True` to start these afresh."
+        )
+    fresh = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
+    told = {*report.fresh_encoder, *report.fresh_head}
+    rest = ", ".join(name for name in fresh if name not in told)
+    if fresh:
+        more = f" Fresh values were given to: {rest}." if rest else ""
+        logger.warning("%s: %s%s", class_name, report.verdict(), more)
+    elif report.unexpected_keys:
+        logger.info("%s does not use: %s.", class_name, ", ".join(report.unexpected_keys))

@@ -1,0 +1,125 @@
+"""Every rule the inputs of a model must keep, in one place, so that each is worded once.
+
+Shapes and plain numbers in, one sentence out. The frameworks' rooms say when a rule is checked: a
+value inside a compiled graph cannot be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from distilbert.errors import InputError, TokenIdError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from distilbert.config import DistilBertConfig
+
+RUNNER_INPUTS = ("input_ids", "attention_mask")
+
+
+def check_ids_or_embeddings(*, has_ids: bool, has_embeddings: bool) -> None:
+    """Raise InputError unless exactly one is given."""
+    if has_ids == has_embeddings:
+        got = "both" if has_ids else "neither"
+        raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
+
+
+def check_length(length: int, longest: int) -> None:
+    """Raise TokenIdError for a sequence of more tokens than the model has positions."""
+    if length > longest:
+        raise TokenIdError(
+            f"A sequence must not be longer than `max_position_embeddings`: got {length} tokens, "
+            f"at most {longest}. Truncate or split the text, or call `resize_position_embeddings`."
+        )
+
+
+def check_ids(lowest: int, highest: int, n_words: int) -> None:
+    """Raise TokenIdError unless the smallest and the largest id lie within the vocabulary."""
+    if lowest < 0 or highest >= n_words:
+        raise TokenIdError(
+            f"Token ids must lie between 0 and {n_words - 1}: got {lowest} to {highest}. Use the "
+            f"tokenizer that belongs to this model, or call `resize_token_embeddings`."
+        )
+
+
+def check_mask(shape: Sequence[int], n_rows: int, length: int) -> None:
+    """Raise InputError unless a mask of this shape has one value per token."""
+    size = 1
+    for axis in shape:
+        size *= axis
+    if size != n_rows * length:
+        raise InputError(
+            f"`attention_mask` must have one value per token: got {tuple(shape)} for {n_rows} "
+            f"sequences of {length} tokens."
+        )
+
+
+def check_head_mask(shape: Sequence[int], n_layers: int) -> None:
+    """Raise InputError unless the shape is (H,) or (L, H)."""
+    if len(shape) not in (1, 2) or (len(shape) == 2 and shape[0] != n_layers):
+        raise InputError(
+            f"`head_mask` must be (heads,) or (layers, heads): got {tuple(shape)} for {n_layers} "
+            f"layers."
+        )
+
+
+def problem_type_of(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:
+    """What the labels of sequence classification mean; a given `problem_type` decides.
+
+    One label is regression, integers are classes, anything else is several labels at once.
+    """
+    if problem_type is not None:
+        return problem_type
+    if n_labels == 1:
+        return "regression"
+    return "single_label_classification" if are_classes else "multi_label_classification"
+
+
+def check_class_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any) -> None:
+    """Raise InputError unless labels of this shape hold one class number per row of the logits."""
+    n_labels = 1
+    for axis in labels:
+        n_labels *= axis
+    if n_labels != logits[0]:
+        raise _label_error(logits, labels, dtype, "one class number per row; for several, floats")
+
+
+def check_value_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any) -> None:
+    """Raise InputError unless the shapes are equal; others would broadcast to a wrong loss."""
+    if tuple(labels) != tuple(logits):
+        raise _label_error(logits, labels, dtype, "one value per logit")
+
+
+def _label_error(logits: Sequence[int], labels: Sequence[int], dtype: Any, need: str) -> InputError:
+    return InputError(
+        f"`labels` must hold {need}: got labels {tuple(labels)} of {dtype} for logits "
+        f"{tuple(logits)}."
+    )
+
+
+def check_batch(batch: Mapping[str, np.ndarray], config: DistilBertConfig, head: str) -> None:
+    """Check what a runner was given: names, types, shapes, ids and length.
+
+    Raises:
+        TokenIdError: an id or the length lies outside the model's tables.
+        InputError: other arrays, or arrays of other types and shapes.
+    """
+    unknown = [name for name in batch if name not in RUNNER_INPUTS]
+    if unknown or "input_ids" not in batch:
+        raise InputError(
+            f"A batch must hold `input_ids` and may hold `attention_mask`: got "
+            f"{', '.join(batch) or 'nothing'}."
+        )
+    ids = batch["input_ids"]
+    axes = 3 if head == "multiple_choice" else 2
+    for name, array in batch.items():
+        if array.dtype.kind not in "iu" or array.ndim != axes or array.shape != ids.shape:
+            raise InputError(
+                f"`{name}` must hold integers, with {axes} axes and one entry per token: got "
+                f"{array.dtype} {array.shape}; `input_ids` is {ids.shape}."
+            )
+    check_length(ids.shape[-1], config.max_position_embeddings)
+    if ids.size:
+        check_ids(int(ids.min()), int(ids.max()), config.vocab_size)
