@@ -19,7 +19,7 @@ INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_che
 INNER |= {"runner"}
 ROOMS = {"torch", "tensorflow", "flax"}
 # Finding a folder or a remote source, and writing whole files: for whoever has from_pretrained.
-SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.atomic"}
+SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
 ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
     "checkpoint": INNER,

@@ -36,3 +36,10 @@ def test_a_broken_installed_package_shows_its_own_error(tmp_path, monkeypatch):
         _lazy.require("half_installed", "x")
     assert not isinstance(caught.value, MissingDependencyError)
     sys.modules.pop("half_installed", None)
+
+
+def test_a_missing_framework_is_named_without_importing_anything(monkeypatch):
+    monkeypatch.setitem(_lazy.FRAMEWORKS, "lightning", ("json", "no_such_package"))
+    with pytest.raises(MissingDependencyError, match="`no_such_package` is needed to fly"):
+        _lazy.require_framework("lightning", "fly")
+    _lazy.require_framework("torch", "fly")

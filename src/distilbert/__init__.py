@@ -9,34 +9,60 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from distilbert._lazy import FRAMEWORKS, require_framework
+
 if TYPE_CHECKING:
-    from distilbert.auto import AutoConfig as AutoConfig
-    from distilbert.auto import AutoModel as AutoModel
-    from distilbert.auto import AutoModelForMaskedLM as AutoModelForMaskedLM
-    from distilbert.auto import AutoModelForMultipleChoice as AutoModelForMultipleChoice
-    from distilbert.auto import AutoModelForQuestionAnswering as AutoModelForQuestionAnswering
     from distilbert.auto import (
+        AutoConfig as AutoConfig,
+        AutoModel as AutoModel,
+        AutoModelForMaskedLM as AutoModelForMaskedLM,
+        AutoModelForMultipleChoice as AutoModelForMultipleChoice,
+        AutoModelForQuestionAnswering as AutoModelForQuestionAnswering,
         AutoModelForSequenceClassification as AutoModelForSequenceClassification,
+        AutoModelForTokenClassification as AutoModelForTokenClassification,
+        AutoTokenizer as AutoTokenizer,
+        FlaxAutoModel as FlaxAutoModel,
+        FlaxAutoModelForMaskedLM as FlaxAutoModelForMaskedLM,
+        FlaxAutoModelForMultipleChoice as FlaxAutoModelForMultipleChoice,
+        FlaxAutoModelForQuestionAnswering as FlaxAutoModelForQuestionAnswering,
+        FlaxAutoModelForSequenceClassification as FlaxAutoModelForSequenceClassification,
+        FlaxAutoModelForTokenClassification as FlaxAutoModelForTokenClassification,
+        TFAutoModel as TFAutoModel,
+        TFAutoModelForMaskedLM as TFAutoModelForMaskedLM,
+        TFAutoModelForMultipleChoice as TFAutoModelForMultipleChoice,
+        TFAutoModelForQuestionAnswering as TFAutoModelForQuestionAnswering,
+        TFAutoModelForSequenceClassification as TFAutoModelForSequenceClassification,
+        TFAutoModelForTokenClassification as TFAutoModelForTokenClassification,
     )
-    from distilbert.auto import AutoModelForTokenClassification as AutoModelForTokenClassification
-    from distilbert.auto import AutoTokenizer as AutoTokenizer
     from distilbert.checkpoint.convert import convert as convert
     from distilbert.config import DistilBertConfig as DistilBertConfig
     from distilbert.errors import DistilBertError as DistilBertError
+    from distilbert.flax.heads import (
+        FlaxDistilBertForMaskedLM as FlaxDistilBertForMaskedLM,
+        FlaxDistilBertForMultipleChoice as FlaxDistilBertForMultipleChoice,
+        FlaxDistilBertForQuestionAnswering as FlaxDistilBertForQuestionAnswering,
+        FlaxDistilBertForSequenceClassification as FlaxDistilBertForSequenceClassification,
+        FlaxDistilBertForTokenClassification as FlaxDistilBertForTokenClassification,
+    )
+    from distilbert.flax.model import FlaxDistilBertModel as FlaxDistilBertModel
     from distilbert.pipelines import pipeline as pipeline
+    from distilbert.tensorflow.heads import (
+        TFDistilBertForMaskedLM as TFDistilBertForMaskedLM,
+        TFDistilBertForMultipleChoice as TFDistilBertForMultipleChoice,
+        TFDistilBertForQuestionAnswering as TFDistilBertForQuestionAnswering,
+        TFDistilBertForSequenceClassification as TFDistilBertForSequenceClassification,
+        TFDistilBertForTokenClassification as TFDistilBertForTokenClassification,
+    )
+    from distilbert.tensorflow.model import TFDistilBertModel as TFDistilBertModel
     from distilbert.tokenization.batch_encoding import BatchEncoding as BatchEncoding
     from distilbert.tokenization.fast import DistilBertTokenizerFast as DistilBertTokenizerFast
     from distilbert.tokenization.slow import DistilBertTokenizer as DistilBertTokenizer
     from distilbert.tokenization.train import train_wordpiece as train_wordpiece
-    from distilbert.torch.heads import DistilBertForMaskedLM as DistilBertForMaskedLM
-    from distilbert.torch.heads import DistilBertForMultipleChoice as DistilBertForMultipleChoice
     from distilbert.torch.heads import (
+        DistilBertForMaskedLM as DistilBertForMaskedLM,
+        DistilBertForMultipleChoice as DistilBertForMultipleChoice,
         DistilBertForQuestionAnswering as DistilBertForQuestionAnswering,
-    )
-    from distilbert.torch.heads import (
         DistilBertForSequenceClassification as DistilBertForSequenceClassification,
-    )
-    from distilbert.torch.heads import (
         DistilBertForTokenClassification as DistilBertForTokenClassification,
     )
     from distilbert.torch.model import DistilBertModel as DistilBertModel
@@ -55,6 +81,18 @@ _HOMES = {
         "AutoModelForMultipleChoice",
         "AutoModelForTokenClassification",
         "AutoModelForQuestionAnswering",
+        "TFAutoModel",
+        "TFAutoModelForMaskedLM",
+        "TFAutoModelForSequenceClassification",
+        "TFAutoModelForMultipleChoice",
+        "TFAutoModelForTokenClassification",
+        "TFAutoModelForQuestionAnswering",
+        "FlaxAutoModel",
+        "FlaxAutoModelForMaskedLM",
+        "FlaxAutoModelForSequenceClassification",
+        "FlaxAutoModelForMultipleChoice",
+        "FlaxAutoModelForTokenClassification",
+        "FlaxAutoModelForQuestionAnswering",
     ),
     "distilbert.checkpoint.convert": ("convert",),
     "distilbert.config": ("DistilBertConfig",),
@@ -72,6 +110,22 @@ _HOMES = {
         "DistilBertForTokenClassification",
         "DistilBertForQuestionAnswering",
     ),
+    "distilbert.tensorflow.model": ("TFDistilBertModel",),
+    "distilbert.tensorflow.heads": (
+        "TFDistilBertForMaskedLM",
+        "TFDistilBertForSequenceClassification",
+        "TFDistilBertForMultipleChoice",
+        "TFDistilBertForTokenClassification",
+        "TFDistilBertForQuestionAnswering",
+    ),
+    "distilbert.flax.model": ("FlaxDistilBertModel",),
+    "distilbert.flax.heads": (
+        "FlaxDistilBertForMaskedLM",
+        "FlaxDistilBertForSequenceClassification",
+        "FlaxDistilBertForMultipleChoice",
+        "FlaxDistilBertForTokenClassification",
+        "FlaxDistilBertForQuestionAnswering",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -83,7 +137,11 @@ if not TYPE_CHECKING:  # a checker that saw it would accept any misspelt name
     def __getattr__(name: str) -> object:
         if name not in _HOME_OF:
             raise AttributeError(f"module 'distilbert' has no attribute {name!r}")
-        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        module = _HOME_OF[name]
+        part = module.split(".")[1]
+        if part in FRAMEWORKS:
+            require_framework(part, f"use `{name}`")
+        value = getattr(importlib.import_module(module), name)
         globals()[name] = value  # the next look-up does not come here
         return value
 

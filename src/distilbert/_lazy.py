@@ -17,10 +17,13 @@ INSTALL = {
     "h5py": "pip install 'distilbert[formats]'",
     "msgpack": "pip install 'distilbert[formats]'",
     "tensorflow": "pip install 'distilbert[tf]'",
+    "keras": "pip install 'distilbert[tf]'",
     "jax": "pip install 'distilbert[flax]'",
     "flax": "pip install 'distilbert[flax]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
+# Framework -> the packages its room imports.
+FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow", "keras"), "flax": ("jax", "flax")}
 
 
 def require(name: str, purpose: str) -> ModuleType:
@@ -35,9 +38,19 @@ def require(name: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != name.partition(".")[0]:
             raise
-        command = INSTALL.get(name.partition(".")[0], f"pip install {name}")
-        message = f"The package `{name}` is needed to {purpose}, but it is not installed: {command}"
-        raise MissingDependencyError(message) from None
+        raise MissingDependencyError(_sentence(name, purpose)) from None
+
+
+def require_framework(framework: str, purpose: str) -> None:
+    """Raise MissingDependencyError unless all packages of `framework` are there; imports none."""
+    for name in FRAMEWORKS[framework]:
+        if not is_available(name):
+            raise MissingDependencyError(_sentence(name, purpose))
+
+
+def _sentence(name: str, purpose: str) -> str:
+    command = INSTALL.get(name.partition(".")[0], f"pip install {name}")
+    return f"The package `{name}` is needed to {purpose}, but it is not installed: {command}"
 
 
 def is_available(name: str) -> bool:

@@ -120,10 +120,14 @@ class _AutoModel(_Auto):
         if kwargs.get("config") is None and pretrained_model_name_or_path is not None:
             hub = take_hub_options(dict(kwargs)).as_keywords()
             kwargs.pop("config", None)
+            # In PyTorch `dtype` is a newer name of the config's `torch_dtype`; elsewhere it is an
+            # argument of the model alone.
+            kept = ("dtype",) if cls.framework_prefix else ()
+            own = {name: kwargs.pop(name) for name in kept if name in kwargs}
             config, kwargs = AutoConfig.from_pretrained(
                 pretrained_model_name_or_path, return_unused_kwargs=True, **{**kwargs, **hub}
             )
-            kwargs = {**kwargs, **hub, "config": config}
+            kwargs = {**kwargs, **own, **hub, "config": config}
         return cls._model_class().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     @classmethod
@@ -169,5 +173,77 @@ class AutoModelForTokenClassification(_AutoModel):
 
 class AutoModelForQuestionAnswering(_AutoModel):
     """Extractive question answering, PyTorch."""
+
+    head = "question_answering"
+
+
+class TFAutoModel(_AutoModel):
+    """The base model, TensorFlow."""
+
+    framework_prefix = "TF"
+
+
+class TFAutoModelForMaskedLM(TFAutoModel):
+    """Masked language modelling, TensorFlow."""
+
+    head = "masked_lm"
+
+
+class TFAutoModelForSequenceClassification(TFAutoModel):
+    """Sequence classification, TensorFlow."""
+
+    head = "sequence_classification"
+
+
+class TFAutoModelForMultipleChoice(TFAutoModel):
+    """Multiple choice, TensorFlow."""
+
+    head = "multiple_choice"
+
+
+class TFAutoModelForTokenClassification(TFAutoModel):
+    """Token classification, TensorFlow."""
+
+    head = "token_classification"
+
+
+class TFAutoModelForQuestionAnswering(TFAutoModel):
+    """Extractive question answering, TensorFlow."""
+
+    head = "question_answering"
+
+
+class FlaxAutoModel(_AutoModel):
+    """The base model, Flax."""
+
+    framework_prefix = "Flax"
+
+
+class FlaxAutoModelForMaskedLM(FlaxAutoModel):
+    """Masked language modelling, Flax."""
+
+    head = "masked_lm"
+
+
+class FlaxAutoModelForSequenceClassification(FlaxAutoModel):
+    """Sequence classification, Flax."""
+
+    head = "sequence_classification"
+
+
+class FlaxAutoModelForMultipleChoice(FlaxAutoModel):
+    """Multiple choice, Flax."""
+
+    head = "multiple_choice"
+
+
+class FlaxAutoModelForTokenClassification(FlaxAutoModel):
+    """Token classification, Flax."""
+
+    head = "token_classification"
+
+
+class FlaxAutoModelForQuestionAnswering(FlaxAutoModel):
+    """Extractive question answering, Flax."""
 
     head = "question_answering"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from distilbert._lazy import FRAMEWORKS, is_available, require_framework
 from distilbert.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Runner(Protocol):
 
 
 def load_runner(
-    source: str | PathLike[str], head: str, *, framework: str = "torch", **options: Any
+    source: str | PathLike[str], head: str, *, framework: str | None = None, **options: Any
 ) -> Runner:
     """Load the checkpoint `source` with `head` into `framework` and return its runner.
 
@@ -63,9 +64,37 @@ def load_runner(
 
     Raises:
         InputError: unknown framework.
+        MissingDependencyError: the framework is not installed.
     """
+    return room_of(framework).load_runner(source, head, **options)
+
+
+def room_of(framework: str | None) -> Any:
+    """The module that holds a framework's runner; None chooses as `chosen_framework` does.
+
+    Raises:
+        InputError: unknown framework.
+        MissingDependencyError: the framework is not installed.
+    """
+    framework = chosen_framework(framework)
+    require_framework(framework, f"run a model with `framework={framework!r}`")
+    return importlib.import_module(ROOMS[framework])
+
+
+def chosen_framework(framework: str | None) -> str:
+    """`framework`; for None the first installed one of torch, tensorflow and flax.
+
+    All give the same answers, so the choice is one of speed and taste.
+
+    Raises:
+        InputError: unknown framework.
+    """
+    if framework is None:
+        for name in ROOMS:
+            if all(is_available(package) for package in FRAMEWORKS[name]):
+                return name
+        return next(iter(ROOMS))  # none is there: the error names how to get the first
     if framework not in ROOMS:
-        known = ", ".join(sorted(ROOMS))
+        known = ", ".join(ROOMS)
         raise InputError(f"`framework` must be one of {known}: got {framework!r}.")
-    room = importlib.import_module(ROOMS[framework])
-    return room.load_runner(source, head, **options)
+    return framework

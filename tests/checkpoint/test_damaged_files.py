@@ -12,8 +12,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.errors import CheckpointError

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from contract.legs import LEGS, Leg
-from contract.legs import leg as leg_named
+from contract.legs import LEGS, Leg, leg as leg_named
 
 
 @pytest.fixture(params=LEGS, scope="session")

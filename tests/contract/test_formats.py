@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract.legs import LEGS, Leg
-from contract.legs import leg as leg_named
+from contract.legs import LEGS, Leg, leg as leg_named
 from contract.samples import random_weights, some_inputs, tiny_config
 
 from distilbert.checkpoint.spec import HEADS

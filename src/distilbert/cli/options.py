@@ -34,7 +34,10 @@ OutputFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 Framework = Annotated[
-    str, typer.Option("--framework", help="Framework that runs the model: torch.")
+    str | None,
+    typer.Option(
+        "--framework", help="torch, tensorflow or flax; by default the first that is installed."
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if any.")

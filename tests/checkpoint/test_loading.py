@@ -1,0 +1,115 @@
+"""From a source to config and arrays, as every framework's `from_pretrained` does it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distilbert.checkpoint.folder import save_checkpoint
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.loading import (
+    LoadRequest,
+    completed,
+    read_source,
+    settle_report,
+)
+from distilbert.checkpoint.matching import LoadingReport
+from distilbert.checkpoint.spec import parameter_spec
+from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError, ConfigError, InputError, WeightMismatchError
+
+CONFIG = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+WEIGHTS = fresh_weights(CONFIG, "masked_lm", 0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path / "m", WEIGHTS, CONFIG, head="masked_lm")
+    return tmp_path / "m"
+
+
+def request(source: Any, **changes: Any) -> LoadRequest:
+    facts = {"class_name": "Model", "head": "masked_lm", "formats": ("safetensors",)}
+    return LoadRequest(source=source, **{**facts, **changes})
+
+
+def test_a_folder_gives_its_config_and_every_array(folder: Path) -> None:
+    config, arrays = read_source(request(folder), {"dropout": 0.5, "trust_remote_code": True})
+    assert (config.dim, config.dropout, config.name_or_path) == (8, 0.5, str(folder))
+    assert set(arrays) == set(WEIGHTS)
+    assert all(np.array_equal(arrays[name], value) for name, value in WEIGHTS.items())
+
+
+def test_a_given_config_is_copied_before_it_is_changed(folder: Path) -> None:
+    given = DistilBertConfig(**CONFIG.to_dict())
+    config, _ = read_source(request(folder, config=given), {"num_labels": 5})
+    assert (config.num_labels, given.num_labels) == (5, 2)
+
+
+def test_arrays_of_the_caller_need_no_checkpoint() -> None:
+    config, arrays = read_source(request(None, config=CONFIG, state=WEIGHTS), {})
+    assert arrays is WEIGHTS
+    assert config.to_dict() == CONFIG.to_dict()
+    with pytest.raises(InputError, match="`state_dict` must hold the weights"):
+        read_source(request(None, config=CONFIG), {})
+    with pytest.raises(InputError, match="`config` must be given"):
+        read_source(request(None, state=WEIGHTS), {})
+
+
+def test_wrong_requests_are_refused_by_name(folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"`Model.from_pretrained` got unknown keywords: colour"):
+        read_source(request(folder), {"colour": "red"})
+    with pytest.raises(CheckpointError, match=r"tf_model\.h5"):
+        read_source(request(folder, formats=("h5",)), {})
+    with pytest.raises(ConfigError, match="`n_heads` must divide `dim`"):
+        read_source(request(folder), {"n_heads": 3})
+
+
+def test_what_is_missing_gets_fresh_values_in_the_order_of_the_spec() -> None:
+    seeds = []
+
+    def seed() -> int:
+        seeds.append(7)
+        return 7
+
+    name = "vocab_transform.weight"
+    found = {key: value for key, value in WEIGHTS.items() if key != name}
+    arrays = completed(found, CONFIG, "masked_lm", seed=seed)
+    assert list(arrays) == [
+        row.name
+        for row in parameter_spec(CONFIG, "masked_lm")
+        if row.name != "vocab_projector.weight"
+    ]
+    assert np.array_equal(arrays[name], fresh_weights(CONFIG, "masked_lm", 7)[name])
+    assert not np.array_equal(arrays[name], WEIGHTS[name])
+    completed(WEIGHTS, CONFIG, "masked_lm", seed=seed)
+    assert seeds == [7]  # a whole checkpoint costs no random number
+
+
+def test_other_shapes_are_refused_or_ignored_on_request() -> None:
+    report = LoadingReport(mismatched_keys=[("a.weight", (2, 3), (2, 4))])
+    with pytest.raises(WeightMismatchError, match=r"`a.weight` is \(2, 3\).* needs \(2, 4\)"):
+        settle_report(report, "Model", ignore_mismatched=False)
+    settle_report(report, "Model", ignore_mismatched=True)
+
+
+def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    report = LoadingReport(
+        missing_keys=["classifier.bias"], n_encoder_loaded=1, fresh_head=["classifier.bias"]
+    )
+    with caplog.at_level(logging.INFO, logger="distilbert"):
+        settle_report(report, "Model", ignore_mismatched=False)
+        settle_report(LoadingReport(n_encoder_loaded=1), "Model", ignore_mismatched=False)
+        settle_report(
+            LoadingReport(n_encoder_loaded=1, unexpected_keys=["x"]),
+            "Model",
+            ignore_mismatched=False,
+        )
+    new_head, unused = caplog.records
+    assert new_head.levelname == "WARNING"
+    assert new_head.getMessage().startswith("Model: The head is new: classifier.bias")
+    assert unused.getMessage() == "Model does not use: x."
