@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,15 +193,45 @@ def test_no_framework_is_loaded_by(use: str, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_the_real_torch_is_what_the_room_imports() -> None:
-    import torch
-
-    import distilbert.torch.model as room
-
-    assert room.torch is torch
+@pytest.mark.parametrize(
+    ("room", "alias", "framework"),
+    [("torch", "torch", "torch"), ("tensorflow", "tf", "tensorflow"), ("flax", "nn", "flax.linen")],
+)
+def test_the_real_framework_is_what_the_room_imports(room: str, alias: str, framework: str) -> None:
+    """The rooms are named after their frameworks, so a relative import would find ourselves."""
+    real = importlib.import_module(framework)
+    model = importlib.import_module(f"distilbert.{room}.model")
+    assert getattr(model, alias) is real
     ours = (ROOT / "src", ROOT / "tests")  # an environment may well lie inside the checkout
-    assert not any(Path(torch.__file__).is_relative_to(folder) for folder in ours)
-    assert hasattr(torch, "nn")
+    assert not any(Path(str(real.__file__)).is_relative_to(folder) for folder in ours)
+
+
+# What only one framework has a use for: room -> file -> reason.
+EXTRA_FILES = {"torch": {}, "tensorflow": {}, "flax": {}}
+
+
+def public_names(path: Path) -> list[str]:
+    """Classes and functions of a file in order, without a framework's prefix and private ones."""
+    kinds = ast.ClassDef | ast.FunctionDef
+    names = [node.name for node in parse(path).body if isinstance(node, kinds)]
+    names = [re.sub(r"^(TF|Flax|Torch|TensorFlow)(?=[A-Z])", "", name) for name in names]
+    return [name for name in names if not name.startswith("_")]
+
+
+def test_the_rooms_have_the_same_files() -> None:
+    files = {
+        room: {path.name for path in (PACKAGE / room).glob("*.py")} - set(EXTRA_FILES[room])
+        for room in ROOMS
+    }
+    assert files["tensorflow"] == files["flax"] == files["torch"]
+
+
+@pytest.mark.parametrize("room", ["tensorflow", "flax"])
+@pytest.mark.parametrize("file", ["model.py", "heads.py", "losses.py", "activations.py"])
+def test_the_rooms_hold_the_same_names_in_the_same_order(room: str, file: str) -> None:
+    first = public_names(PACKAGE / "torch" / file)
+    other = public_names(PACKAGE / room / file)
+    assert [name for name in other if name in first] == first
 
 
 def test_nothing_but_the_rooms_is_named_after_a_dependency_or_the_standard_library() -> None:

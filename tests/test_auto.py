@@ -30,16 +30,18 @@ def save(folder, head="base", **files: bytes):
     return folder
 
 
+@pytest.mark.parametrize("prefix", ["", "TF", "Flax"])
 @pytest.mark.parametrize("head", CLASS_NAMES)
-def test_the_head_that_is_asked_for_decides_the_class_not_the_architecture(head, tmp_path):
-    auto = getattr(distilbert, AUTO_NAMES[head])
+def test_the_head_that_is_asked_for_decides_the_class_not_the_architecture(head, prefix, tmp_path):
+    auto = getattr(distilbert, prefix + AUTO_NAMES[head])
     save(tmp_path / "m", head)
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     config["architectures"] = ["DistilBertForSomethingElse"]
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     model = auto.from_pretrained(tmp_path / "m")
-    assert type(model).__name__ == CLASS_NAMES[head]
-    assert not model.training
+    assert type(model).__name__ == prefix + CLASS_NAMES[head]
+    if not prefix:
+        assert not model.training
     assert type(auto.from_config(CONFIG)) is type(model)
 
 
@@ -56,6 +58,15 @@ def test_keywords_pass_through_to_config_and_loader(tmp_path):
     assert model.config.num_labels == model.classifier.out_features == 7
     assert model.dtype is torch.float16
     assert info["missing_keys"] == ["classifier.bias", "classifier.weight"]
+
+
+def test_dtype_is_what_flax_computes_in_and_no_fact_about_the_weights(tmp_path):
+    import jax.numpy as jnp
+
+    model = distilbert.FlaxAutoModel.from_pretrained(save(tmp_path / "m"), dtype=jnp.bfloat16)
+    assert model.dtype == jnp.bfloat16
+    assert model.config.dtype_name == "float32"
+    assert model([[1, 2]]).last_hidden_state.dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize("name", [*AUTO_NAMES.values(), "AutoConfig", "AutoTokenizer"])

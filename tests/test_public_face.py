@@ -17,10 +17,16 @@ HEADS = (
     "QuestionAnswering",
 )
 MODELS = ["DistilBertModel", *(f"DistilBertFor{head}" for head in HEADS)]
-AUTO = ["AutoModel", *(f"AutoModelFor{head}" for head in HEADS)]
+PREFIXES = ("", "TF", "Flax")
+AUTO = [
+    prefix + name
+    for prefix in PREFIXES
+    for name in ("AutoModel", *(f"AutoModelFor{head}" for head in HEADS))
+]
 TOKENIZERS = ["DistilBertTokenizer", "DistilBertTokenizerFast"]
 NAMES = ["DistilBertConfig", "AutoConfig", "AutoTokenizer", "BatchEncoding", "pipeline"]
-NAMES += MODELS + AUTO + TOKENIZERS
+NAMES += [prefix + name for prefix in PREFIXES for name in MODELS]
+NAMES += AUTO + TOKENIZERS
 
 EMPTY = inspect.Parameter.empty
 REQUIRED = object()
@@ -165,14 +171,41 @@ def test_models_have_the_pages_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_say_what_they_are(name: str) -> None:
-    import torch
+def test_tensorflow_models_have_the_pages_parameters(name: str) -> None:
+    """Labels stand behind `return_dict` there."""
+    cls = getattr(distilbert, "TF" + name)
+    assert_signature(cls, {"config": REQUIRED, "inputs": REQUIRED, "kwargs": REQUIRED})
+    names = ["input_ids", "attention_mask", "head_mask", "inputs_embeds"]
+    names += ["output_attentions", "output_hidden_states", "return_dict"]
+    names += LABELS.get(name, {"labels": None})
+    assert_signature(cls.call, dict.fromkeys(names) | {"training": False})
 
-    cls = getattr(distilbert, name)
-    assert issubclass(cls, torch.nn.Module)
+
+@pytest.mark.parametrize("name", MODELS)
+def test_flax_models_have_the_pages_parameters(name: str) -> None:
+    import jax.numpy as jnp
+
+    cls = getattr(distilbert, "Flax" + name)
+    start = {"config": REQUIRED, "input_shape": (1, 1), "seed": 0, "dtype": jnp.float32}
+    assert_signature(cls, start | {"_do_init": True, "kwargs": REQUIRED})
+    names = ["attention_mask", "head_mask", "params", "dropout_rng"]
+    flags = ["output_attentions", "output_hidden_states", "return_dict"]
+    expected = {"input_ids": REQUIRED, **dict.fromkeys(names), "train": False}
+    assert_signature(cls.__call__, expected | dict.fromkeys(flags))
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", MODELS)
+def test_models_say_what_they_are(name: str, prefix: str) -> None:
+    cls = getattr(distilbert, prefix + name)
     assert cls.config_class is distilbert.DistilBertConfig
     assert cls.base_model_prefix == "distilbert"
-    assert cls.supports_gradient_checkpointing is True
+    if prefix != "Flax":
+        parent = {"": "torch.nn.modules.module.Module", "TF": "keras.src.models.model.Model"}
+        parents = {f"{kind.__module__}.{kind.__qualname__}" for kind in cls.__mro__}
+        assert parent[prefix] in parents
+    if prefix == "":
+        assert cls.supports_gradient_checkpointing is True
 
 
 @pytest.mark.parametrize("name", [*AUTO, "AutoConfig", "AutoTokenizer"])
