@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     )
     from distilbert.torch.model import DistilBertModel as DistilBertModel
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Module -> the public names it holds. The imports above say the same to type checkers; a test
 # compares the two.
