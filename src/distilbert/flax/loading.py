@@ -1,0 +1,48 @@
+"""From a checkpoint to a model and its parameters: what `from_pretrained` does, step by step.
+
+Which files hold the weights and how their names map is the business of `distilbert.checkpoint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
+from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.flax.pretrained import PreTrainedModel
+from distilbert.flax.weights import Tree, floating_dtype, to_tree
+
+Model = TypeVar("Model", bound=PreTrainedModel)
+
+
+def load(
+    model_class: type[Model],
+    model_args: Sequence[Any],
+    request: LoadRequest,
+    kwargs: dict[str, Any],
+    *,
+    dtype: Any,
+    torch_dtype: Any,
+    ignore_mismatched_sizes: bool,
+) -> tuple[Model, Tree, LoadingReport]:
+    """A model without parameters, those of the checkpoint, and what was missing.
+
+    Raises:
+        CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
+            `PreTrainedModel.from_pretrained`.
+    """
+    dtype = floating_dtype("dtype", dtype)  # both before any download
+    stored = None
+    if torch_dtype not in (None, "auto"):
+        stored = floating_dtype("torch_dtype", torch_dtype)
+    options = {name: kwargs.pop(name) for name in ("input_shape", "seed") if name in kwargs}
+    config, arrays = read_source(request, kwargs)
+    if stored is not None:
+        config.torch_dtype = stored.name
+    found, report = match_parameters(arrays, config, request.head)
+    model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
+    arrays = completed(found, config, request.head, seed=lambda: model.seed)
+    params = to_tree(arrays, config, request.head, dtype=stored)
+    settle_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
+    return model, params, report

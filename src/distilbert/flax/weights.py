@@ -1,0 +1,155 @@
+"""NumPy arrays to a tree of parameters and back.
+
+A tree is nested dicts, as linen names them: `{"embeddings": {"word_embeddings": {"embedding": ...`.
+The sinusoid table is no part of it, since the module computes it; a table that differs from the
+sinusoids is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from distilbert.checkpoint.init import fresh_weights, sinusoid_table
+from distilbert.checkpoint.layout import canonical_name, native_array, native_name
+from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ConfigError
+
+Tree = dict[str, Any]
+FLOATING = jnp.floating
+
+# Paths below the encoder.
+WORDS = "embeddings/word_embeddings/embedding"
+POSITIONS = "embeddings/position_embeddings/embedding"
+
+
+def to_tree(
+    arrays: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    head: str,
+    *,
+    dtype: Any = None,
+) -> Tree:
+    """A tree of arrays of its own, in the given dtype or in theirs.
+
+    Tied parameters and positions that are the sinusoid table are left out.
+    """
+    tied = tied_parameters(config, head)
+    flat = {}
+    for row in parameter_spec(config, head):
+        array = arrays.get(row.name)
+        if array is None or row.name in tied or (_is_computed(row, config) and _is_table(array)):
+            continue
+        native = native_array(array, row.kind, "flax")
+        # A copy, since JAX may otherwise go on reading the caller's memory, or the file behind it.
+        flat[native_name(row.name, row.kind, "flax")] = jnp.array(native, dtype)
+    return unflatten_dict(flat, sep="/")
+
+
+def to_arrays(params: Mapping[str, Any], config: DistilBertConfig, head: str) -> dict[str, Any]:
+    """The arrays of a tree by canonical name and orientation, in the order of the spec.
+
+    What the spec does not know comes last. Nothing is added: tied parameters and sinusoids are as
+    absent as they are in the tree.
+    """
+    flat = flatten(params)
+    rows = {native_name(row.name, row.kind, "flax"): row for row in parameter_spec(config, head)}
+    out = {
+        row.name: native_array(np.asarray(flat.pop(name)), row.kind, "flax")
+        for name, row in rows.items()
+        if name in flat
+    }
+    return out | {canonical_name(name, "flax"): np.asarray(leaf) for name, leaf in flat.items()}
+
+
+def shape_tree(config: DistilBertConfig, head: str) -> Tree:
+    """The shapes and dtypes of every parameter a model needs, as `jax.eval_shape` gives them."""
+    tied = tied_parameters(config, head)
+    flat = {
+        native_name(row.name, row.kind, "flax"): jax.ShapeDtypeStruct(
+            row.shape[::-1] if row.kind == "matrix" else row.shape, jnp.float32
+        )
+        for row in parameter_spec(config, head)
+        if row.name not in tied and not _is_computed(row, config)
+    }
+    return unflatten_dict(flat, sep="/")
+
+
+def fresh_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
+    """Fresh float32 parameters, the same as in the other frameworks for the same seed."""
+    return to_tree(fresh_weights(config, head, seed), config, head)
+
+
+def fresh_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
+    """Fresh float32 values of the parameter with this canonical name."""
+    return fresh_weights(config, head, seed, names=[name])[name]
+
+
+def seed_of(rng: jax.Array) -> int:
+    """The seed inside a key: that of `PRNGKey(seed)` and `key(seed)` is `seed` itself."""
+    if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key):
+        rng = jax.random.key_data(rng)
+    words = np.asarray(rng, np.uint32)
+    half = len(words) // 2
+    if half > 1 and np.array_equal(words[:half], words[half:]):
+        words = words[:half]  # the generator `rbg` holds the seed twice
+    return int.from_bytes(words.astype(">u4").tobytes(), "big")
+
+
+def plain(params: Mapping[str, Any]) -> Tree:
+    """The tree in dicts of its own, whatever kind of mapping it came in; leaves are shared."""
+    return {
+        name: plain(value) if isinstance(value, Mapping) else value
+        for name, value in params.items()
+    }
+
+
+def flatten(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"a/b": leaf}` for `{"a": {"b": leaf}}`."""
+    return flatten_dict(plain(params), sep="/")
+
+
+def merged(params: Mapping[str, Any], leaves: Mapping[str, Any]) -> Tree:
+    """A tree of its own: `params` with other or more leaves, given as `{"a/b": leaf}`."""
+    return unflatten_dict({**flatten(params), **leaves}, sep="/")
+
+
+def cast(params: Mapping[str, Any], dtype: Any, mask: Mapping[str, Any] | None = None) -> Tree:
+    """The tree with its floating arrays in `dtype`; a tree of bools as `mask` selects some."""
+
+    def in_dtype(leaf: Any, selected: Any = True) -> Any:
+        is_floating = jnp.issubdtype(jnp.result_type(leaf), FLOATING)
+        return jnp.asarray(leaf, dtype) if selected and is_floating else leaf
+
+    masks = [] if mask is None else [plain(mask)]
+    return jax.tree.map(in_dtype, plain(params), *masks)
+
+
+def floating_dtype(name: str, dtype: Any) -> np.dtype:
+    """`dtype`, which may be a plain name, as a dtype.
+
+    Raises:
+        ConfigError: it is no dtype, or one without fractions.
+    """
+    text = str(dtype).removeprefix("torch.")  # a name from a config, or PyTorch's own object
+    try:
+        found = jnp.dtype(text if text in ("float16", "bfloat16", "float32", "float64") else dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, FLOATING):
+        raise ConfigError(f"`{name}` must be a floating type such as 'bfloat16': got {dtype!r}.")
+    return found
+
+
+def _is_computed(row: Parameter, config: DistilBertConfig) -> bool:
+    return row.kind == "position" and config.sinusoidal_pos_embds
+
+
+def _is_table(array: np.ndarray) -> bool:
+    return np.array_equal(array, sinusoid_table(*array.shape).astype(array.dtype))
