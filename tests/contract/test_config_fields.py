@@ -249,12 +249,17 @@ def problem_type(leg: Leg, *_: object) -> None:
 
 @exercises("torch_dtype")
 def torch_dtype(leg: Leg, _: str, folder: Path) -> None:
-    """The type a checkpoint was saved in; loading follows it only when asked with "auto"."""
+    """The type a checkpoint was saved in; loading follows it when asked with "auto".
+
+    Unasked, PyTorch's and TensorFlow's classes load float32, and Flax's whatever is stored, as in
+    the reference.
+    """
     config = tiny_config()
     model = leg.in_half(leg.build(config, "base", random_weights(config, "base")), "float16")
     leg.save(model, folder, "safetensors")
     assert json.loads((folder / "config.json").read_text())["torch_dtype"] == "float16"
-    for asked, expected in ((None, np.float32), ("auto", np.float16)):
+    unasked = np.float16 if getattr(leg, "keeps_stored_dtype", False) else np.float32
+    for asked, expected in ((None, unasked), ("auto", np.float16)):
         options = {} if asked is None else {"torch_dtype": asked}
         loaded = leg.weights(leg.load("base", folder, "safetensors", **options))
         assert {value.dtype for value in loaded.values()} == {np.dtype(expected)}
