@@ -23,6 +23,10 @@ class InputError(DistilBertError, ValueError):
     """An argument of a call breaks a rule: text of the wrong type, ids and embeddings together."""
 
 
+class UnknownArgumentError(InputError, TypeError):
+    """A call names an argument that the model does not take."""
+
+
 class TokenIdError(InputError, IndexError):
     """A token id or a sequence length lies outside the model's tables."""
 

@@ -1,0 +1,78 @@
+"""Activation functions by the names a config uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.errors import ActivationError
+
+Activation = Callable[[Tensor], Tensor]
+
+# The sigmoid approximation of GELU (Hendrycks and Gimpel 2016, section 2).
+SIGMOID_GELU_SCALE = 1.702
+# What `gelu_10` clips GELU to (Wu et al. 2020, arXiv 2004.09602, on int8 quantisation).
+CLIP = 10.0
+# PyTorch's slope of `leaky_relu` below zero; TensorFlow's own default is another one.
+LEAKY_SLOPE = 0.01
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x * sigmoid(1.702 x)."""
+    return x * tf.sigmoid(SIGMOID_GELU_SCALE * x)
+
+
+def clipped_gelu(x: Tensor) -> Tensor:
+    """GELU, never above 10 or below -10."""
+    return tf.clip_by_value(_gelu(x), -CLIP, CLIP)
+
+
+def mish(x: Tensor) -> Tensor:
+    """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
+    return x * tf.tanh(tf.nn.softplus(x))
+
+
+def linear(x: Tensor) -> Tensor:
+    """x itself."""
+    return x
+
+
+_gelu = partial(tf.nn.gelu, approximate=False)
+# One formula (0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))) under the three names it has.
+_tanh_gelu = partial(tf.nn.gelu, approximate=True)
+
+_BY_NAME: dict[str, Activation] = {
+    "gelu": _gelu,
+    "gelu_10": clipped_gelu,
+    "gelu_fast": _tanh_gelu,
+    "gelu_new": _tanh_gelu,
+    "gelu_python": _gelu,
+    "gelu_pytorch_tanh": _tanh_gelu,
+    "leaky_relu": partial(tf.nn.leaky_relu, alpha=LEAKY_SLOPE),
+    "linear": linear,
+    "mish": mish,
+    "quick_gelu": quick_gelu,
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+    "sigmoid": tf.sigmoid,
+    "silu": tf.nn.silu,
+    "swish": tf.nn.silu,
+    "tanh": tf.tanh,
+}
+
+
+def activation_function(activation: str | Activation) -> Activation:
+    """The function behind a config's `activation`; a callable is its own.
+
+    Raises:
+        ActivationError: an unknown name.
+    """
+    if not isinstance(activation, str):
+        return activation
+    if activation not in _BY_NAME:
+        known = ", ".join(sorted(_BY_NAME))
+        raise ActivationError(f"`activation` must be one of {known}: got {activation!r}.")
+    return _BY_NAME[activation]

@@ -1,0 +1,30 @@
+"""Keras, once it is certain that TensorFlow computes for it; this room imports it from here.
+
+Keras chooses its backend when it is first imported, for the whole process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from distilbert.errors import ConfigError
+
+BACKEND = "tensorflow"
+
+# Without this, a `keras.json` in the user's home would choose for models that only one backend can
+# compute. Once Keras is imported the variable decides nothing, so it is left alone.
+if "keras" not in sys.modules:
+    os.environ.setdefault("KERAS_BACKEND", BACKEND)
+    active = os.environ["KERAS_BACKEND"]
+else:
+    active = sys.modules["keras"].config.backend()
+if active != BACKEND:
+    raise ConfigError(
+        f"TensorFlow models need Keras with the backend {BACKEND!r}: got {active!r}. Set the "
+        f"environment variable KERAS_BACKEND={BACKEND} before Keras is first imported."
+    )
+
+import keras  # noqa: E402
+
+__all__ = ["keras"]

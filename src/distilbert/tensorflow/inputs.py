@@ -1,0 +1,132 @@
+"""The forms in which a model can be called, brought to one: arguments by name, checked.
+
+Keras knows keywords and tensors in order. The reference also takes one mapping, list or tuple as the
+first argument; that is why this file exists in this room only.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError, UnknownArgumentError
+from distilbert.input_checks import (
+    check_head_mask,
+    check_ids,
+    check_ids_or_embeddings,
+    check_length,
+    check_mask,
+)
+
+logger = logging.getLogger(__name__)
+
+LABELS = ("labels", "start_positions", "end_positions")
+
+
+def named_arguments(call: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `call` by name, those that are None left out.
+
+    Args:
+        call: the function `call` of a class of models.
+        args: tensors in the order of the signature; or first a mapping, list or tuple of them.
+
+    Raises:
+        UnknownArgumentError: a name that `call` does not take, or too many arguments.
+        InputError: an argument given twice.
+    """
+    names = _parameters(call)
+    named = {}
+    for form in _spread(names, args, kwargs):
+        for name, value in form.items():
+            if name not in names:
+                raise UnknownArgumentError(
+                    f"A call takes {', '.join(names)}: got an unknown argument `{name}`."
+                )
+            if value is None:
+                continue
+            if name in named:
+                raise InputError(f"Pass `{name}` once: got it twice.")
+            named[name] = value
+    return named
+
+
+@functools.cache
+def _parameters(call: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(call).parameters)[1:]
+
+
+def _spread(
+    names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    first, *rest = args or (None,)
+    given = kwargs
+    if not args and isinstance(kwargs.get(names[0]), Mapping):
+        first = kwargs[names[0]]
+        given = {name: value for name, value in kwargs.items() if name != names[0]}
+    if isinstance(first, Mapping):
+        return [first, _in_order(names[1:], rest), given]
+    if isinstance(first, (list, tuple)) and any(hasattr(value, "shape") for value in first):
+        return [_in_order(names, first), _in_order(names[1:], rest), given]
+    return [_in_order(names, args), given]
+
+
+def _in_order(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    if len(values) > len(names):
+        raise UnknownArgumentError(
+            f"A call takes {len(names)} arguments ({', '.join(names)}): got {len(values)}."
+        )
+    return dict(zip(names, values, strict=False))
+
+
+def check_arguments(named: Mapping[str, Any], config: DistilBertConfig) -> None:
+    """Check what is known before anything is computed: shapes, and ids that are values on a CPU.
+
+    Raises:
+        InputError: ids and embeddings together, or neither; a mask of another size.
+        TokenIdError: the sequence is too long, or an id is outside the vocabulary.
+    """
+    ids, vectors = named.get("input_ids"), named.get("inputs_embeds")
+    check_ids_or_embeddings(has_ids=ids is not None, has_embeddings=vectors is not None)
+    shape = _shape(ids) if vectors is None else _shape(vectors)[:-1]
+    if shape and shape[-1] is not None:
+        check_length(shape[-1], config.max_position_embeddings)
+    mask = _shape(named.get("attention_mask"))
+    if mask and shape and None not in (*mask, *shape):
+        check_mask(mask, int(np.prod(shape[:-1])), int(shape[-1] or 0))
+    head_mask = named.get("head_mask")
+    if head_mask is not None:
+        check_head_mask(_shape(head_mask), config.n_layers)
+    values = _values(ids)
+    if values is not None and values.size:
+        check_ids(int(values.min()), int(values.max()), config.vocab_size)
+        if "attention_mask" not in named and (values == config.pad_token_id).any():
+            _warn_of_padding()
+
+
+def _shape(value: Any) -> tuple[Any, ...]:
+    shape = getattr(value, "shape", None)
+    return () if shape is None or getattr(shape, "rank", 0) is None else tuple(shape)
+
+
+def _values(ids: Any) -> np.ndarray | None:
+    """The ids as an array, if they are values that lie on the CPU."""
+    if isinstance(ids, np.ndarray):
+        return ids
+    is_value = tf.is_tensor(ids) and hasattr(ids, "numpy") and "CPU" in (ids.device or "CPU")
+    return np.asarray(ids) if is_value else None
+
+
+@functools.cache
+def _warn_of_padding() -> None:
+    """Warn once per process."""
+    logger.warning(
+        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
+        "in attention. Pass the mask the tokenizer returns."
+    )

@@ -1,0 +1,141 @@
+"""The leaves of the models: Keras layers whose variables exist, under the names of the checkpoint,
+as soon as the layer does.
+
+Keras' own layers cannot name a table `weight`, own no frozen table that survives
+`model.trainable = True`, and multiply more slowly. This file exists in this room only.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.tensorflow.backend import keras
+
+LAYER_NORM_EPS = 1e-12  # as in BERT's first release
+
+
+class Linear(keras.layers.Dense):
+    """A Keras `Dense` on any number of leading axes, computed as one matrix product."""
+
+    def __init__(self, n_in: int, n_out: int, **kwargs: Any) -> None:
+        # Keras refuses a width of 0, which an attention has whose heads are all pruned.
+        super().__init__(max(n_out, 1), kernel_initializer="zeros", **kwargs)
+        self.units = n_out
+        self.build((None, n_in))
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """From inputs (..., n_in) to (..., n_out)."""
+        return affine(inputs, self.kernel, self.bias)
+
+
+class TiedLinear(keras.layers.Layer):
+    """The bias of a projection whose matrix is a table (n_out, n_in) that belongs to another."""
+
+    def __init__(self, n_out: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        with keras.name_scope(self.name):
+            self.bias = self.add_weight(name="bias", shape=(n_out,), initializer="zeros")
+        self.units = n_out
+        self.built = True
+
+    def call(self, inputs: Tensor, table: Tensor) -> Tensor:
+        """From inputs (..., n_in) to (..., n_out)."""
+        return affine(inputs, table, self.bias, transpose_b=True)
+
+
+class Embedding(keras.layers.Layer):
+    """A table of rows, kept in the variable `leaf`."""
+
+    def __init__(
+        self,
+        n_rows: int,
+        dim: int,
+        *,
+        leaf: str,
+        padding_idx: int | None = None,
+        frozen: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """
+        Args:
+            padding_idx: a row that looking up gives no gradient.
+            frozen: the table is never trained, whatever `trainable` of the layer says.
+        """
+        super().__init__(**kwargs)
+        self.n_rows = n_rows
+        self.dim = dim
+        self.leaf = leaf
+        self.padding_idx = padding_idx
+        self.frozen = frozen
+        with keras.name_scope(self.name):
+            table = self.add_weight(
+                name=leaf,
+                shape=(n_rows, dim),
+                initializer="zeros",
+                trainable=not frozen,
+                autocast=False,  # the rows of a call are cast, not the whole table
+            )
+        setattr(self, leaf, table)
+        self.built = True
+
+    @property
+    def table(self) -> Any:
+        """The variable that holds the rows."""
+        return getattr(self, self.leaf)
+
+    def call(self, ids: Tensor) -> Tensor:
+        """The rows (..., D) of integers (...)."""
+        rows = tf.cast(tf.gather(tf.convert_to_tensor(self.table), ids), self.compute_dtype)
+        if self.padding_idx is None:
+            return rows
+        is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
+        return tf.where(is_padding[..., None], tf.stop_gradient(rows), rows)
+
+    def first(self, n_rows: Tensor) -> Tensor:
+        """The first rows (n_rows, D), in the dtype the layer computes in."""
+        return tf.cast(tf.convert_to_tensor(self.table)[:n_rows], self.compute_dtype)
+
+
+def layer_norm(dim: int, **kwargs: Any) -> keras.layers.LayerNormalization:
+    """A layer normalisation over the last axis of (..., D), with its variables."""
+    layer = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPS, **kwargs)
+    layer.build((None, dim))
+    return layer
+
+
+def affine(x: Tensor, matrix: Any, bias: Any, *, transpose_b: bool = False) -> Tensor:
+    """x (..., n_in) times a matrix plus a bias, (..., n_out)."""
+    matrix = tf.convert_to_tensor(matrix)
+    n_in = matrix.shape[1 if transpose_b else 0]
+    n_rows = -1 if n_in else tf.reduce_prod(tf.shape(x)[:-1])
+    flat = tf.matmul(tf.reshape(x, (n_rows, n_in)), matrix, transpose_b=transpose_b)
+    flat = tf.nn.bias_add(flat, tf.convert_to_tensor(bias))
+    n_out = matrix.shape[0 if transpose_b else 1]
+    return tf.reshape(flat, [*leading(x), n_out])
+
+
+def leading(x: Tensor) -> list[Any]:
+    """The sizes of all axes of x but the last; a number where it is known, else a tensor."""
+    sizes = tf.shape(x)
+    return [sizes[i] if size is None else size for i, size in enumerate(x.shape[:-1])]
+
+
+def path_scope(path: str) -> ExitStack:
+    """A context in which variables get names below `path`, as `a/b/c`."""
+    stack = ExitStack()
+    for part in filter(None, path.split("/")):
+        stack.enter_context(keras.name_scope(part))
+    return stack
+
+
+def replace_part(owner: keras.layers.Layer, name: str, part: keras.layers.Layer) -> None:
+    """Put another layer in the place of the one that `owner` has as `name`.
+
+    Keras has no public way: setting the attribute alone would keep the old variables too.
+    """
+    owner._tracker.replace_tracked_value("layers", getattr(owner, name), part)
+    setattr(owner, name, part)

@@ -1,0 +1,68 @@
+"""From a checkpoint to a model that has its weights: what `from_pretrained` does, step by step.
+
+Which files hold the weights and how their names map is the business of `distilbert.checkpoint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from distilbert.checkpoint.layout import to_canonical
+from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
+from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.errors import InputError
+from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.weights import assign, drawn_seed, floating_dtype
+
+Model = TypeVar("Model", bound=PreTrainedModel)
+
+
+def load(
+    model_class: type[Model],
+    model_args: Sequence[Any],
+    request: LoadRequest,
+    kwargs: dict[str, Any],
+    *,
+    dtype: Any,
+    name: str | None,
+    ignore_mismatched_sizes: bool,
+) -> tuple[Model, LoadingReport]:
+    """Build a model, give it the checkpoint's weights, and say what was missing.
+
+    Raises:
+        CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
+            `PreTrainedModel.from_pretrained`.
+    """
+    config, arrays = read_source(request, kwargs)
+    policy = floating_dtype(dtype, config=config, arrays=arrays)
+    if dtype is not None:
+        config.torch_dtype = policy.variable_dtype
+    found, report = match_parameters(arrays, config, model_class.head)
+    settle_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
+    options = {} if name is None else {"name": name}
+    with no_values():
+        model = model_class(config, *model_args, dtype=policy, **options)
+    assign(model, completed(found, config, model.head, seed=drawn_seed))
+    return model, report
+
+
+def canonical_state(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a state dict under today's canonical names."""
+    return to_canonical({name: np.asarray(value) for name, value in state_dict.items()}, "pt")
+
+
+def one_dtype(torch_dtype: Any, dtype: Any) -> Any:
+    """`torch_dtype`, or what its newer name `dtype` says.
+
+    Raises:
+        InputError: two different ones.
+    """
+    if torch_dtype is not None and dtype is not None and torch_dtype != dtype:
+        raise InputError(
+            f"`dtype` and `torch_dtype` are one argument: got {dtype!r} and {torch_dtype!r}. Pass "
+            f"one of them."
+        )
+    return dtype if torch_dtype is None else torch_dtype

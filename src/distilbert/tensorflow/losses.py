@@ -1,0 +1,124 @@
+"""The losses of the five heads: logits and labels in, one value per sample out.
+
+Labels of any integer type are accepted. Nothing here writes to the config. Half-precision logits are
+compared in float32.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
+
+IGNORED = -100  # the label of a token that has none
+
+
+def token_loss(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    ignores_negative: bool = False,
+    legacy: bool = False,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """Cross entropy over all tokens whose label is not -100; nan when every label is -100.
+
+    Args:
+        logits: (B, S, N), or (B, S, V) for masked language modelling.
+        labels: integers (B, S).
+        ignores_negative: every negative label is left out, not only -100.
+        legacy: return the values of the tokens with a label, one by one, instead of their mean.
+        weights: factors of the tokens' values, (B,) or (B, S).
+
+    Returns:
+        (1,), or (T,) for `legacy`.
+    """
+    labels = tf.reshape(labels, tf.shape(logits)[:-1])  # (B, S)
+    active = labels >= 0 if ignores_negative else tf.not_equal(labels, IGNORED)
+    values = _cross_entropy(logits, tf.where(active, labels, 0))  # (B, S)
+    if weights is not None:
+        weights = tf.cast(weights, values.dtype)
+        values *= weights[:, None] if weights.shape.rank == 1 else weights
+    if legacy:
+        return tf.boolean_mask(values, active)  # (T,)
+    total = tf.reduce_sum(tf.where(active, values, 0))
+    n_active = tf.reduce_sum(tf.cast(active, values.dtype))
+    return tf.reshape(total / n_active, (1,))
+
+
+def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over the choices, (B,).
+
+    Args:
+        logits: (B, C).
+        labels: integers (B,).
+    """
+    return _cross_entropy(logits, tf.reshape(labels, (-1,)))
+
+
+def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:
+    """The loss of sequence classification, (B,); for several values per row their mean.
+
+    Args:
+        logits: (B, N).
+        labels: (B,) or (B, 1) class numbers; (B, N) floats for several labels at once; (B,), (B, 1)
+            or (B, N) values for regression.
+        problem_type: one of `distilbert.config.PROBLEM_TYPES`. None decides from this call alone:
+            one label is regression, integers are classes, anything else several labels at once.
+
+    Raises:
+        InputError: logits and labels have shapes that do not belong together.
+    """
+    kind = problem_type_of(
+        problem_type, n_labels=logits.shape[-1], are_classes=labels.dtype.is_integer
+    )
+    is_known = logits.shape.is_fully_defined() and labels.shape.is_fully_defined()
+    if kind == "single_label_classification":
+        if is_known:
+            check_class_labels(logits.shape, labels.shape, labels.dtype.name)
+        return _cross_entropy(logits, tf.reshape(labels, (-1,)))
+    if kind == "regression" and logits.shape[-1] == 1:
+        if not is_known or labels.shape.num_elements() == logits.shape[0]:
+            labels = tf.reshape(labels, tf.shape(logits))
+    if is_known:
+        check_value_labels(logits.shape, labels.shape, labels.dtype.name)
+    logits = _wide(logits)
+    labels = tf.cast(labels, logits.dtype)
+    if kind == "regression":
+        return tf.reduce_mean(tf.math.squared_difference(logits, labels), -1)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), -1)
+
+
+def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """The mean of the losses of start and end positions, (B,).
+
+    A negative position counts as 0; one outside the sequence takes no part: its row has the value
+    0, and the others of its side weigh more, so that the mean over the batch is PyTorch's loss.
+
+    Args:
+        start_logits, end_logits: (B, S).
+        starts, ends: integers (B,) or (B, 1).
+    """
+    return (_position_loss(start_logits, starts) + _position_loss(end_logits, ends)) / 2
+
+
+def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
+    positions = tf.reshape(positions, (-1,))  # (B,)
+    length = tf.cast(tf.shape(logits)[1], positions.dtype)
+    inside = positions < length
+    values = _cross_entropy(logits, tf.where(inside, tf.maximum(positions, 0), 0))
+    weights = tf.cast(inside, values.dtype)
+    n_rows = tf.cast(tf.size(positions), values.dtype)
+    n_inside = tf.maximum(tf.reduce_sum(weights), 1)
+    return values * weights * n_rows / n_inside
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    if labels.dtype not in (tf.int32, tf.int64):
+        labels = tf.cast(labels, tf.int64)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, _wide(logits))
+
+
+def _wide(logits: Tensor) -> Tensor:
+    return tf.cast(logits, tf.float32) if logits.dtype.size < tf.float32.size else logits

@@ -1,0 +1,269 @@
+"""The DistilBERT encoder: embeddings, blocks of attention and feed-forward, and the base model.
+
+Attributes and variables go by the names of `distilbert.checkpoint.spec`. Loading, saving and
+resizing are in `pretrained.py`; how attention is computed is in `attention.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.checkpoint.spec import attention_width
+from distilbert.config import DistilBertConfig
+from distilbert.input_checks import check_mask
+from distilbert.outputs import TFBaseModelOutput
+from distilbert.tensorflow.activations import activation_function
+from distilbert.tensorflow.attention import attend
+from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.layers import Embedding, Linear, layer_norm, leading
+from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.trees import register_outputs
+
+register_outputs()
+
+
+class Embeddings(keras.layers.Layer):
+    """Word plus position embeddings, normalised. There are no token types."""
+
+    def __init__(self, config: DistilBertConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        pad = config.pad_token_id
+        with keras.name_scope(self.name):
+            self.word_embeddings = Embedding(
+                config.vocab_size,
+                config.dim,
+                leaf="weight",
+                padding_idx=pad if pad is not None and pad < config.vocab_size else None,
+                name="word_embeddings",
+                dtype=policy,
+            )
+            self.position_embeddings = Embedding(
+                config.max_position_embeddings,
+                config.dim,
+                leaf="embeddings",
+                frozen=config.sinusoidal_pos_embds,
+                name="position_embeddings",
+                dtype=policy,
+            )
+            self.LayerNorm = layer_norm(config.dim, name="LayerNorm", dtype=policy)
+        self.dropout = keras.layers.Dropout(config.dropout, name="dropout", dtype=policy)
+        self.built = True
+
+    def call(
+        self,
+        input_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D)."""
+        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        length = tf.shape(words)[1] if words.shape[1] is None else words.shape[1]
+        x = words + self.position_embeddings.first(length)  # (B, S, D)
+        return self.dropout(self.LayerNorm(x), training=training)
+
+
+class SelfAttention(keras.layers.Layer):
+    """Multi-head self-attention of one block; `config.pruned_heads` are left out."""
+
+    def __init__(self, config: DistilBertConfig, layer: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        width = attention_width(config, layer)
+        self.head_size = config.dim // config.n_heads
+        self.n_heads = width // self.head_size
+        self.dim = width
+        self.pruned_heads = frozenset(config.pruned_heads.get(layer, ()))
+        self.dropout = keras.layers.Dropout(config.attention_dropout, name="dropout", dtype=policy)
+        with keras.name_scope(self.name):
+            self.q_lin = Linear(config.dim, width, name="q_lin", dtype=policy)
+            self.k_lin = Linear(config.dim, width, name="k_lin", dtype=policy)
+            self.v_lin = Linear(config.dim, width, name="v_lin", dtype=policy)
+            self.out_lin = Linear(width, config.dim, name="out_lin", dtype=policy)
+        self.built = True
+
+    def call(
+        self,
+        x: Tensor,
+        visible: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Attend within x (B, S, D); returns (B, S, D) and the probabilities."""
+        context, probabilities = attend(
+            self._split(self.q_lin(x)),
+            self._split(self.k_lin(x)),
+            self._split(self.v_lin(x)),
+            visible=visible,
+            head_mask=head_mask,
+            dropout=lambda scores: self.dropout(scores, training=training),
+        )
+        context = tf.transpose(context, (0, 2, 1, 3))  # (B, S, H, K)
+        context = tf.reshape(context, [*leading(x), self.dim])
+        return self.out_lin(context), probabilities  # (B, S, D)
+
+    def _split(self, x: Tensor) -> Tensor:
+        x = tf.reshape(x, [*leading(x), self.n_heads, self.head_size])
+        return tf.transpose(x, (0, 2, 1, 3))  # (B, H, S, K)
+
+
+class FeedForward(keras.layers.Layer):
+    """Two linear layers with an activation between; `chunk_size` positions at a time."""
+
+    def __init__(self, config: DistilBertConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        self.chunk_size = config.chunk_size_feed_forward
+        self.dropout = keras.layers.Dropout(config.dropout, name="dropout", dtype=policy)
+        with keras.name_scope(self.name):
+            self.lin1 = Linear(config.dim, config.hidden_dim, name="lin1", dtype=policy)
+            self.lin2 = Linear(config.hidden_dim, config.dim, name="lin2", dtype=policy)
+        self.activation = activation_function(config.activation)
+        self.built = True
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Transform every position of x (B, S, D) on its own."""
+        length = x.shape[1]
+        # Chunks need a length known in advance; where it is not, all positions are one chunk.
+        if not self.chunk_size or length is None:
+            return self._transform(x, training)
+        starts = range(0, length, self.chunk_size)
+        parts = [self._transform(x[:, i : i + self.chunk_size], training) for i in starts]
+        return tf.concat(parts, 1)
+
+    def _transform(self, x: Tensor, training: bool) -> Tensor:
+        x = self.lin2(self.activation(self.lin1(x)))  # D -> F -> D
+        return self.dropout(x, training=training)
+
+
+class Block(keras.layers.Layer):
+    """Attention and feed-forward, each added to its input and then normalised."""
+
+    def __init__(self, config: DistilBertConfig, layer: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        with keras.name_scope(self.name):
+            self.attention = SelfAttention(config, layer, name="attention", dtype=policy)
+            self.sa_layer_norm = layer_norm(config.dim, name="sa_layer_norm", dtype=policy)
+            self.ffn = FeedForward(config, name="ffn", dtype=policy)
+            self.output_layer_norm = layer_norm(config.dim, name="output_layer_norm", dtype=policy)
+        self.built = True
+
+    def call(
+        self,
+        x: Tensor,
+        visible: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities."""
+        attended, probabilities = self.attention(x, visible, head_mask, training=training)
+        x = self.sa_layer_norm(attended + x)
+        return self.output_layer_norm(self.ffn(x, training=training) + x), probabilities
+
+
+class Transformer(keras.layers.Layer):
+    """The blocks, one after the other."""
+
+    def __init__(self, config: DistilBertConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        with keras.name_scope(self.name):
+            self.layer = [
+                Block(config, layer, name=f"layer_._{layer}", dtype=self.dtype_policy)
+                for layer in range(config.n_layers)
+            ]
+        self.built = True
+
+    def call(
+        self,
+        x: Tensor,
+        visible: Tensor | None,
+        head_mask: Sequence[Tensor | None],
+        output_attentions: bool,
+        output_hidden_states: bool,
+        training: bool = False,
+    ) -> TFBaseModelOutput:
+        """All blocks over x (B, S, D)."""
+        hidden_states = [x]
+        attentions = []
+        for index, block in enumerate(self.layer):
+            x, probabilities = block(x, visible, head_mask[index], training=training)
+            hidden_states.append(x)
+            attentions.append(probabilities)
+        return TFBaseModelOutput(
+            last_hidden_state=x,
+            hidden_states=tuple(hidden_states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+
+@keras.saving.register_keras_serializable("distilbert")
+class TFDistilBertModel(PreTrainedModel):
+    """The bare encoder: token ids in, one vector per token out."""
+
+    head = "base"
+
+    def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
+        super().__init__(config, *inputs, **kwargs)
+        with no_values(), self.variable_scope():
+            self.embeddings = Embeddings(config, name="embeddings", dtype=self.dtype_policy)
+            self.transformer = Transformer(config, name="transformer", dtype=self.dtype_policy)
+        self.give_values()
+
+    def call(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        training: bool = False,
+    ) -> TFBaseModelOutput | tuple[Any, ...]:
+        """Encode a batch.
+
+        Args:
+            input_ids: integers (B, S).
+            attention_mask: (B, S), any numeric type; 0 hides a token, any other value shows it.
+            head_mask: (H,) or (L, H) factors of the attention probabilities.
+            inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
+            output_attentions, output_hidden_states, return_dict: None follows the config.
+            training: apply dropout.
+
+        Raises:
+            InputError: ids and embeddings together, or neither; a mask of another size.
+            TokenIdError: the sequence is too long, or (with values at hand on a CPU) an id is
+                outside the vocabulary.
+        """
+        config = self.config
+        if output_attentions is None:
+            output_attentions = config.output_attentions
+        if output_hidden_states is None:
+            output_hidden_states = config.output_hidden_states
+        x = self.embeddings(input_ids, inputs_embeds, training=training)
+        output = self.transformer(
+            x,
+            _visible_keys(attention_mask, x),
+            self.get_head_mask(head_mask, config.n_layers),
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            training=training,
+        )
+        return self.returned(output, return_dict)
+
+
+def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
+    if attention_mask is None:
+        return None
+    attention_mask = tf.convert_to_tensor(attention_mask)
+    if x.shape.is_fully_defined() and attention_mask.shape.is_fully_defined():
+        check_mask(attention_mask.shape, *x.shape[:2])
+    if attention_mask.dtype != tf.bool:
+        attention_mask = tf.not_equal(attention_mask, 0)
+    rows, length = leading(x)
+    return tf.reshape(attention_mask, (rows, 1, 1, length))

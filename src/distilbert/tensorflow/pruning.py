@@ -1,0 +1,67 @@
+"""Removing attention heads from a model. Head numbers always mean the unpruned model's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+from distilbert.tensorflow.layers import Linear, path_scope, replace_part
+from distilbert.tensorflow.weights import to_array
+
+if TYPE_CHECKING:
+    from distilbert.tensorflow.model import SelfAttention, Transformer
+
+
+def prune_heads(
+    transformer: Transformer,
+    config: DistilBertConfig,
+    heads_to_prune: Mapping[int, Iterable[int]],
+) -> None:
+    """Remove heads from the layers and note them in `config.pruned_heads`.
+
+    Raises:
+        InputError: a layer or head that the model never had; nothing is pruned then.
+    """
+    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
+    for layer, heads in wanted.items():
+        if not 0 <= layer < config.n_layers or not heads <= set(range(config.n_heads)):
+            raise InputError(
+                f"`heads_to_prune` must name layers below {config.n_layers} and heads below "
+                f"{config.n_heads}: got layer {layer}, heads {sorted(heads)}."
+            )
+    for layer, heads in wanted.items():
+        attention = transformer.layer[layer].attention
+        _prune_layer(attention, heads, config.n_heads)
+        config.pruned_heads[layer] = sorted(attention.pruned_heads)
+
+
+def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> None:
+    present = [head for head in range(n_original) if head not in attention.pruned_heads]
+    keep = [place for place, head in enumerate(present) if head not in heads]
+    if len(keep) == len(present):
+        return
+    size = attention.head_size
+    rows = np.array([place * size + i for place in keep for i in range(size)], np.int64)
+    for name in ("q_lin", "k_lin", "v_lin"):
+        linear = getattr(attention, name)
+        kernel, bias = to_array(linear.kernel)[:, rows], to_array(linear.bias)[rows]
+        replace_part(attention, name, _rebuilt(linear, kernel, bias))
+    linear = attention.out_lin
+    kernel, bias = to_array(linear.kernel)[rows], to_array(linear.bias)
+    replace_part(attention, "out_lin", _rebuilt(linear, kernel, bias))
+    attention.n_heads = len(keep)
+    attention.dim = len(rows)
+    attention.pruned_heads |= heads
+
+
+def _rebuilt(old: Linear, kernel: np.ndarray, bias: np.ndarray) -> Linear:
+    """A layer of the same name, dtype and trainability with these values."""
+    with path_scope(old.path.rpartition("/")[0]):
+        new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
+    new.kernel.assign(kernel)
+    new.bias.assign(bias)
+    return new

@@ -1,0 +1,118 @@
+"""The TensorFlow runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
+
+The only place of this room where device and dtype of inference are decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from distilbert.checkpoint.spec import HEADS
+from distilbert.errors import ConfigError, InputError
+from distilbert.input_checks import RUNNER_INPUTS, check_batch
+from distilbert.tensorflow.heads import MODEL_CLASSES
+from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.weights import assign, canonical_arrays, floating_dtype
+
+
+def load_runner(
+    source: str | PathLike[str],
+    head: str,
+    *,
+    device: str | None = None,
+    dtype: Any = None,
+    **options: Any,
+) -> TensorFlowRunner:
+    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
+
+    Raises:
+        InputError: an unknown head.
+    """
+    if head not in MODEL_CLASSES:
+        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+
+
+def as_runner(
+    model: PreTrainedModel, device: str | None = None, dtype: Any = None
+) -> TensorFlowRunner:
+    """The runner of a model, which it takes over."""
+    return TensorFlowRunner(model, device, dtype)
+
+
+class TensorFlowRunner:
+    """A Keras model that answers with NumPy arrays."""
+
+    def __init__(
+        self, model: PreTrainedModel, device: str | None = None, dtype: Any = None
+    ) -> None:
+        """
+        Args:
+            device: "cpu", "gpu" (or "cuda"), or a name TensorFlow knows; None leaves the choice to
+                TensorFlow, which prefers a GPU.
+            dtype: what to compute in, as a dtype, a Keras policy or a name; None keeps the model's.
+
+        Raises:
+            InputError: `dtype` is not a floating type.
+        """
+        self.device = None if device is None else str(device).replace("cuda", "gpu")
+        self.model = model if dtype is None else _cast(model, dtype)
+        self.head = model.head
+        self.config = model.config
+        # Traced once: sizes are left open, so that no new length is a new graph.
+        axes = (None,) * (3 if self.head == "multiple_choice" else 2)
+        signature = {name: tf.TensorSpec(axes, tf.int32, name=name) for name in RUNNER_INPUTS}
+        self._compute = tf.function(self._answer, input_signature=[signature])
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch.
+
+        Args:
+            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
+                (B, C, S) for multiple choice.
+
+        Returns:
+            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
+            `logits`.
+
+        Raises:
+            TokenIdError: an id or the length lies outside the model's tables.
+            InputError: other arrays, or arrays of other types and shapes.
+        """
+        check_batch(batch, self.config, self.head)
+        ids = batch["input_ids"]
+        mask = batch.get("attention_mask", np.ones_like(ids))
+        arrays = {"input_ids": ids, "attention_mask": mask != 0}
+        with tf.device(self.device):
+            tensors = {name: tf.constant(value, tf.int32) for name, value in arrays.items()}
+            output = self._compute(tensors)
+        return {name: tensor.numpy() for name, tensor in output.items()}
+
+    def _answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        output = self.model(
+            inputs,
+            output_attentions=False,
+            output_hidden_states=False,
+            return_dict=True,
+            training=False,
+        )
+        return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
+
+
+def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
+    """A model with the same weights that computes in `dtype`."""
+    try:
+        policy = floating_dtype(dtype, config=model.config, arrays={})
+    except ConfigError:
+        raise InputError(
+            f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}."
+        ) from None
+    with no_values():
+        other = type(model)(model.config, name=model.name, dtype=policy)
+    assign(other, canonical_arrays(model))
+    return other

@@ -1,0 +1,114 @@
+"""What Keras' `fit`, `evaluate` and `predict` need to know of these models.
+
+Labels may come inside the inputs or beside them; without a loss of the user's the model's own counts;
+metrics and losses of the user see logits. Keras owns the loop, so this file exists in this room only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.errors import InputError
+from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.inputs import LABELS, named_arguments
+from distilbert.tensorflow.losses import token_loss
+
+if TYPE_CHECKING:
+    from distilbert.tensorflow.pretrained import PreTrainedModel
+
+# Ways to say "the model's own loss" in `compile`; the words are the reference's.
+OWN_LOSS = (None, "passthrough", "auto", "auto_with_warning")
+
+# The heads with a label for every token, of which some are to be ignored.
+TOKEN_HEADS = ("masked_lm", "token_classification")
+# Output -> label, for the head that has two of each.
+SPANS = {"start_logits": "start_positions", "end_logits": "end_positions"}
+
+
+def arranged(model: PreTrainedModel, data: Any, *, own_loss: bool) -> tuple[Any, Any, Any]:
+    """Inputs, labels and sample weights of one batch.
+
+    The labels also stand in the inputs if the model is to compute its own loss, and nowhere else if
+    not; either way they are the second of the three, for metrics.
+    """
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    inputs = named_arguments(type(model).call, (x,), {})
+    inside = {name: inputs.pop(name) for name in LABELS if name in inputs}
+    if y is None:
+        y = next(iter(inside.values())) if list(inside) == ["labels"] else inside or None
+        labels = inside
+    else:
+        labels = named_labels(model, y)
+    return ({**inputs, **labels} if own_loss else inputs), y, weights
+
+
+def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
+    """The labels under the names that `call` has for them.
+
+    Raises:
+        InputError: labels of other names or number.
+    """
+    names = tuple(SPANS.values()) if model.head == "question_answering" else ("labels",)
+    if isinstance(y, Mapping):
+        named = {"labels" if name == "label" else name: value for name, value in y.items()}
+    else:
+        values = tuple(y) if isinstance(y, (list, tuple)) else (y,)
+        named = dict(zip(names, values, strict=len(values) == len(names)))
+    if set(named) != set(names):
+        raise InputError(f"Labels must be {' and '.join(names)}: got {', '.join(named)}.")
+    return named
+
+
+def own_loss_of(
+    model: PreTrainedModel, x: Mapping[str, Any], output: Any, weights: Tensor | None
+) -> Tensor:
+    """The mean of the model's own loss over a batch, a scalar.
+
+    Raises:
+        InputError: the batch has no labels.
+    """
+    loss = output.get("loss") if isinstance(output, Mapping) else output[0]
+    if not any(name in x for name in LABELS) or loss is None:
+        raise InputError(
+            f"Training `{type(model).__name__}` needs labels, in the inputs or as the second part "
+            f"of the data, or a `loss` in `compile`."
+        )
+    if weights is None:
+        return tf.reduce_mean(loss)
+    if model.head in TOKEN_HEADS:
+        logits = predictions_of(model, output)
+        return token_loss(logits, x["labels"], ignores_negative=True, weights=weights)[0]
+    return tf.reduce_mean(loss * tf.cast(tf.reshape(weights, (-1,)), loss.dtype))
+
+
+def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
+    """The part of an output that losses and metrics compare with labels, in the structure of `y`."""
+    if not isinstance(output, Mapping):
+        values = [value for value in output if tf.is_tensor(value) and value.shape.rank != 1]
+        return tuple(values[:2]) if model.head == "question_answering" else values[0]
+    if model.head == "question_answering":
+        pairs = {label: output[name] for name, label in SPANS.items()}
+        if isinstance(y, Mapping):
+            return {name: pairs[name] for name in y}
+        return type(y)(pairs.values()) if isinstance(y, (list, tuple)) else tuple(pairs.values())
+    return output["last_hidden_state" if model.head == "base" else "logits"]
+
+
+def for_metrics(model: PreTrainedModel, y: Any, output: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Labels, predictions and weights without the tokens that have no label."""
+    predictions = predictions_of(model, output, y)
+    if isinstance(y, Mapping) and model.head != "question_answering":
+        (y,) = named_labels(model, y).values()
+    if model.head not in TOKEN_HEADS or y is None:
+        return y, predictions, weights
+    active = y >= 0  # (B, S)
+    if weights is not None:
+        weights = tf.broadcast_to(
+            weights[:, None] if weights.shape.rank == 1 else weights, tf.shape(y)
+        )
+        weights = tf.boolean_mask(weights, active)
+    return tf.boolean_mask(y, active), tf.boolean_mask(predictions, active), weights

@@ -1,0 +1,112 @@
+"""NumPy arrays to variables and back, by canonical name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.layout import LEAVES, native_array
+from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
+from distilbert.config import DistilBertConfig
+from distilbert.errors import ConfigError
+from distilbert.tensorflow.backend import keras
+
+if TYPE_CHECKING:
+    from distilbert.tensorflow.pretrained import PreTrainedModel
+
+KERAS_LEAF = 1  # the place of Keras' names in a row of LEAVES
+
+
+def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
+    """The variable of a parameter: `a.0.b.weight` is the attribute `kernel` of `model.a[0].b`."""
+    place: Any = model
+    for part in parameter.name.split(".")[:-1]:
+        place = place[int(part)] if part.isdigit() else getattr(place, part)
+    return getattr(place, LEAVES[parameter.kind][KERAS_LEAF])
+
+
+def own_parameters(model: PreTrainedModel) -> list[Parameter]:
+    """The parameters that have a variable of their own: all but the tied ones."""
+    tied = tied_parameters(model.config, model.head)
+    return [row for row in parameter_spec(model.config, model.head) if row.name not in tied]
+
+
+def to_array(variable: Any) -> np.ndarray:
+    """An array with the values of `variable`."""
+    return np.asarray(variable.numpy())
+
+
+def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
+    """Every parameter under its canonical name and in its orientation, tied ones left out."""
+    return {
+        row.name: native_array(to_array(variable_of(model, row)), row.kind, "tf")
+        for row in own_parameters(model)
+    }
+
+
+def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give the variables the values of the arrays, which go by canonical names."""
+    for row in own_parameters(model):
+        if row.name in arrays:
+            variable = variable_of(model, row)
+            array = native_array(arrays[row.name], row.kind, "tf")
+            variable.assign(np.ascontiguousarray(array.astype(variable.dtype, copy=False)))
+
+
+def fresh_arrays(
+    config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Fresh weights; without a seed, one is drawn from TensorFlow's default generator."""
+    seed = drawn_seed() if seed is None else seed
+    return fresh_weights(config, head, seed, names=None if names is None else set(names))
+
+
+def drawn_seed() -> int:
+    """A seed from TensorFlow's default generator, so that `tf.random.set_seed` decides."""
+    with tf.init_scope():
+        return int(tf.random.uniform((), maxval=2**31 - 1, dtype=tf.int32))
+
+
+def floating_dtype(
+    dtype: Any, *, config: DistilBertConfig, arrays: Mapping[str, np.ndarray]
+) -> keras.DTypePolicy:
+    """The dtype policy a model is loaded with.
+
+    Args:
+        dtype: a Keras policy, a dtype of any framework, or a name of either; None for Keras'
+            default; "auto" for the config's, or else that of the first floating array.
+
+    Raises:
+        ConfigError: anything else, or a dtype without fractions.
+    """
+    if dtype is None:
+        return keras.config.dtype_policy()
+    if isinstance(dtype, keras.DTypePolicy):
+        return dtype
+    if isinstance(dtype, str) and dtype == "auto":
+        names = (array.dtype.name for array in arrays.values())
+        found = next((name for name in names if "float" in name), "float32")
+        return keras.DTypePolicy(config.dtype_name or found)
+    name = dtype if isinstance(dtype, str) else _name(dtype)
+    if name is None or not name.removeprefix("mixed_").startswith(("float", "bfloat")):
+        raise ConfigError(
+            f"`torch_dtype` must be a floating dtype, a Keras policy or 'auto': got {dtype!r}."
+        )
+    try:
+        return keras.DTypePolicy(name)
+    except (ValueError, TypeError):
+        raise ConfigError(
+            f"`torch_dtype` must be a floating dtype, a Keras policy or 'auto': got {dtype!r}."
+        ) from None
+
+
+def _name(dtype: Any) -> str | None:
+    try:
+        return tf.as_dtype(dtype).name
+    except TypeError:
+        text = str(dtype)  # `torch.float16` goes by its name
+        return text.removeprefix("torch.") if text.startswith("torch.") else None
