@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import NamedSharding, PartitionSpec
 
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import attention_width
@@ -81,7 +82,7 @@ class Embeddings(nn.Module):
         return self.dropout(self.LayerNorm(x), deterministic=deterministic)
 
     def _words(self, input_ids: Any, deterministic: bool) -> Array:
-        words = self.word_embeddings(input_ids)
+        words = _rows(jnp.asarray(self.word_embeddings.embedding, self.dtype), input_ids)
         if deterministic or self.padding_idx is None:
             return words
         # In training the lookup leaves the padding row alone, as PyTorch's `padding_idx` does.
@@ -102,6 +103,17 @@ class Embeddings(nn.Module):
     def _fresh_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         rows = normal(self.config)(rng, shape, dtype)
         return rows if self.padding_idx is None else rows.at[self.padding_idx].set(0)
+
+
+def _rows(table: Array, index: Any) -> Array:
+    """Rows of a table; nan for an index outside it. Their sharding is that of the index."""
+    index = jnp.asarray(index)
+    sharding = jax.typeof(index).sharding
+    if not sharding.mesh.are_all_axes_explicit:
+        return table.at[index].get(mode="fill", fill_value=jnp.nan)
+    # On a mesh with explicit axes JAX wants to be told, as any axis could come from the table.
+    out = NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec, None))
+    return table.at[index].get(mode="fill", fill_value=jnp.nan, out_sharding=out)
 
 
 _sinusoids = functools.cache(sinusoid_table)
@@ -233,7 +245,7 @@ class Layers(nn.Module):
     def setup(self) -> None:
         block_class = Block
         if self.checkpoint_options is not None:
-            flags = (3, 4)  # output_attentions and deterministic are no arrays
+            flags = (4, 5)  # output_attentions and deterministic, counted from `self`
             block_class = nn.remat(Block, static_argnums=flags, **self.checkpoint_options)
         self.blocks = [
             block_class(self.config, layer, self.dtype, name=str(layer))

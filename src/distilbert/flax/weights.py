@@ -23,6 +23,7 @@ from distilbert.errors import ConfigError
 
 Tree = dict[str, Any]
 FLOATING = jnp.floating
+FLOATING_NAMES = ("float16", "bfloat16", "float32", "float64")
 
 # Paths below the encoder.
 WORDS = "embeddings/word_embeddings/embedding"
@@ -139,10 +140,10 @@ def floating_dtype(name: str, dtype: Any) -> np.dtype:
     """
     text = str(dtype).removeprefix("torch.")  # a name from a config, or PyTorch's own object
     try:
-        found = jnp.dtype(text if text in ("float16", "bfloat16", "float32", "float64") else dtype)
+        found = jnp.dtype(text if text in FLOATING_NAMES else dtype)
     except TypeError:
         found = None
-    if found is None or not jnp.issubdtype(found, FLOATING):
+    if dtype is None or found is None or not jnp.issubdtype(found, FLOATING):
         raise ConfigError(f"`{name}` must be a floating type such as 'bfloat16': got {dtype!r}.")
     return found
 
