@@ -9,6 +9,7 @@ from distilbert import errors
 PARENTS = {
     "ConfigError": (ValueError,),
     "InputError": (ValueError,),
+    "UnknownArgumentError": (ValueError, TypeError),
     "TokenIdError": (ValueError, IndexError),
     "ActivationError": (KeyError, ValueError),
     "CheckpointError": (OSError,),

@@ -11,6 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 
+def _holds_fields(value: Any) -> bool:
+    """Whether `value` is a mapping, or pairs of a name and a value."""
+    return isinstance(value, (Mapping, Iterator)) or (
+        isinstance(value, list)
+        and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+        and all(isinstance(name, str) for name, _ in value)
+    )
+
+
 @dataclass_transform(eq_default=False)
 class ModelOutput(dict[str, Any]):
     """A mapping of the fields that are not None, in their declared order.
@@ -32,8 +41,9 @@ class ModelOutput(dict[str, Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         names = type(self).field_names
-        if len(args) == 1 and not kwargs and isinstance(args[0], Mapping):
-            # `type(out)({...})` is how tree utilities of other libraries rebuild a mapping.
+        if len(args) == 1 and not kwargs and _holds_fields(args[0]):
+            # `type(out)({...})`, or pairs in place of the dict, is how tree utilities of other
+            # libraries rebuild a mapping.
             args, kwargs = (), dict(args[0])
         if len(args) > len(names):
             raise TypeError(

@@ -77,10 +77,8 @@ def test_every_gradient_has_the_values_recorded_in_pytorch(loaded: tuple[str, An
     with tf.GradientTape() as tape:
         inputs = named_arrays(file, recorded["inputs"])
         output = model(inputs, **recorded["flags"])
-        if head == "base":
-            loss = tf.reduce_sum(output[0] ** 2) / 10
-        else:
-            loss = tf.reduce_mean(output.loss)
+        squares = tf.reduce_sum(output[0] ** 2) / 10
+        loss = squares if head == "base" else tf.reduce_mean(output.loss)
     found = tape.gradient(loss, [variable_of(model, row).value for row in rows])
     expected = named_arrays(file, recorded["grads"])
     assert {row.name for row in rows} == set(expected)

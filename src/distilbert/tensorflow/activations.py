@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -16,8 +17,13 @@ Activation = Callable[[Tensor], Tensor]
 SIGMOID_GELU_SCALE = 1.702
 # What `gelu_10` clips GELU to (Wu et al. 2020, arXiv 2004.09602, on int8 quantisation).
 CLIP = 10.0
-# PyTorch's slope of `leaky_relu` below zero; TensorFlow's own default is another one.
+# PyTorch's slope of `leaky_relu` below zero; TensorFlow's default is another one.
 LEAKY_SLOPE = 0.01
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x times the normal distribution function of x; TensorFlow's own rounds a constant."""
+    return 0.5 * x * (1 + tf.math.erf(math.sqrt(0.5) * x))
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -27,7 +33,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 def clipped_gelu(x: Tensor) -> Tensor:
     """GELU, never above 10 or below -10."""
-    return tf.clip_by_value(_gelu(x), -CLIP, CLIP)
+    return tf.clip_by_value(gelu(x), -CLIP, CLIP)
 
 
 def mish(x: Tensor) -> Tensor:
@@ -35,23 +41,27 @@ def mish(x: Tensor) -> Tensor:
     return x * tf.tanh(tf.nn.softplus(x))
 
 
+def leaky_relu(x: Tensor) -> Tensor:
+    """x, a hundredth of it below zero."""
+    return tf.maximum(x, LEAKY_SLOPE * x)
+
+
 def linear(x: Tensor) -> Tensor:
     """x itself."""
     return x
 
 
-_gelu = partial(tf.nn.gelu, approximate=False)
 # One formula (0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))) under the three names it has.
 _tanh_gelu = partial(tf.nn.gelu, approximate=True)
 
 _BY_NAME: dict[str, Activation] = {
-    "gelu": _gelu,
+    "gelu": gelu,
     "gelu_10": clipped_gelu,
     "gelu_fast": _tanh_gelu,
     "gelu_new": _tanh_gelu,
-    "gelu_python": _gelu,
+    "gelu_python": gelu,
     "gelu_pytorch_tanh": _tanh_gelu,
-    "leaky_relu": partial(tf.nn.leaky_relu, alpha=LEAKY_SLOPE),
+    "leaky_relu": leaky_relu,
     "linear": linear,
     "mish": mish,
     "quick_gelu": quick_gelu,

@@ -110,27 +110,38 @@ def _fetched(
 
 
 def _padded(rows: Sequence[Row], *, pad: int, left: bool) -> Batch:
-    columns = {name: [np.asarray(row[name]) for row in rows] for name in rows[0]}
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
     ids = columns.get("input_ids")
     if ids is not None and "attention_mask" not in columns:
-        columns["attention_mask"] = [np.ones_like(value) for value in ids]
+        columns["attention_mask"] = _ones(ids)
     fillers = {"input_ids": pad, "labels": IGNORED}
     return {
-        name: _stacked(values, filler=fillers.get(name, 0), left=left)
+        name: _rectangular(values, filler=fillers.get(name, 0), left=left)
         for name, values in columns.items()
     }
 
 
-def _stacked(values: Sequence[np.ndarray], *, filler: int, left: bool) -> np.ndarray:
-    """The values as one array, their sizes made equal by `filler`."""
-    sizes = np.max([value.shape for value in values], axis=0).astype(int)
-    out = np.full((len(values), *sizes), filler, values[0].dtype)
-    for row, value in enumerate(values):
-        sides = [
-            slice(size - n if left else 0, size if left else n)
-            for size, n in zip(sizes, value.shape, strict=True)
-        ]
-        out[(row, *sides)] = value
+def _is_nested(value: Any) -> bool:
+    """Whether `value` is a list of lists or arrays, which may differ in length."""
+    first = value[0] if isinstance(value, (list, tuple)) and value else None
+    return isinstance(first, (list, tuple)) or getattr(first, "ndim", 0) > 0
+
+
+def _ones(value: Any) -> Any:
+    return [_ones(part) for part in value] if _is_nested(value) else np.ones(len(value), np.int64)
+
+
+def _rectangular(value: Any, *, filler: int, left: bool) -> np.ndarray:
+    """Lists of lists of any lengths as one array, filled up to the longest on every axis."""
+    if not _is_nested(value):
+        return np.asarray(value)
+    parts = [_rectangular(part, filler=filler, left=left) for part in value]
+    sizes = np.max([part.shape for part in parts], axis=0)
+    out = np.full((len(parts), *sizes), filler, np.result_type(*parts))
+    for row, part in enumerate(parts):
+        ends = zip(sizes, part.shape, strict=True)
+        sides = [slice(size - n, size) if left else slice(n) for size, n in ends]
+        out[(row, *sides)] = part
     return out
 
 

@@ -149,7 +149,6 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
         logits = self.classifier(self.dropout(x, training=training))  # (B, N)
         loss = None
         if labels is not None:
-            labels = tf.convert_to_tensor(labels)
             loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
         output = TFSequenceClassifierOutput(
             loss=loss,
@@ -195,7 +194,8 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
         `labels` (B,) are the numbers of the right choices. Hidden states and attentions keep the
         flattened batch B * C.
         """
-        given = tf.convert_to_tensor(inputs_embeds if input_ids is None else input_ids)
+        given: Any = inputs_embeds if input_ids is None else input_ids
+        given = tf.convert_to_tensor(given)
         n_choices = tf.shape(given)[1] if given.shape[1] is None else given.shape[1]
         encoded = self.distilbert(
             _flat(input_ids, n_axes=2),  # (B * C, S)

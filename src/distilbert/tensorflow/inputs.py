@@ -1,7 +1,7 @@
 """The forms in which a model can be called, brought to one: arguments by name, checked.
 
-Keras knows keywords and tensors in order. The reference also takes one mapping, list or tuple as the
-first argument; that is why this file exists in this room only.
+Keras knows keywords and tensors in order. The reference also takes one mapping, list or tuple as
+the first argument; that is why this file exists in this room only.
 """
 
 from __future__ import annotations

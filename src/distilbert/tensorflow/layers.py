@@ -37,8 +37,7 @@ class TiedLinear(keras.layers.Layer):
 
     def __init__(self, n_out: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        with keras.name_scope(self.name):
-            self.bias = self.add_weight(name="bias", shape=(n_out,), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(n_out,), initializer="zeros")
         self.units = n_out
         self.built = True
 
@@ -69,16 +68,15 @@ class Embedding(keras.layers.Layer):
         self.n_rows = n_rows
         self.dim = dim
         self.leaf = leaf
-        self.padding_idx = padding_idx
+        self.padding_idx: Any = padding_idx
         self.frozen = frozen
-        with keras.name_scope(self.name):
-            table = self.add_weight(
-                name=leaf,
-                shape=(n_rows, dim),
-                initializer="zeros",
-                trainable=not frozen,
-                autocast=False,  # the rows of a call are cast, not the whole table
-            )
+        table = self.add_weight(
+            name=leaf,
+            shape=(n_rows, dim),
+            initializer="zeros",
+            trainable=not frozen,
+            autocast=False,  # the rows of a call are cast, not the whole table
+        )
         setattr(self, leaf, table)
         self.built = True
 
@@ -90,12 +88,22 @@ class Embedding(keras.layers.Layer):
     def call(self, ids: Tensor) -> Tensor:
         """The rows (..., D) of integers (...)."""
         rows = tf.cast(tf.gather(tf.convert_to_tensor(self.table), ids), self.compute_dtype)
-        if self.padding_idx is None:
-            return rows
-        is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
-        return tf.where(is_padding[..., None], tf.stop_gradient(rows), rows)
+        return rows if self.padding_idx is None else self._without_padding(rows, ids)
 
-    def first(self, n_rows: Tensor) -> Tensor:
+    def _without_padding(self, rows: Tensor, ids: Tensor) -> Tensor:
+        """The same rows; what flows back to those of the padding is dropped on the way."""
+
+        @tf.custom_gradient
+        def passed_on(rows: Tensor) -> Any:
+            def gradient(upstream: Tensor) -> Tensor:
+                is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
+                return tf.where(tf.expand_dims(is_padding, -1), tf.zeros_like(upstream), upstream)
+
+            return tf.identity(rows), gradient
+
+        return passed_on(rows)
+
+    def first(self, n_rows: Any) -> Tensor:
         """The first rows (n_rows, D), in the dtype the layer computes in."""
         return tf.cast(tf.convert_to_tensor(self.table)[:n_rows], self.compute_dtype)
 
@@ -109,19 +117,24 @@ def layer_norm(dim: int, **kwargs: Any) -> keras.layers.LayerNormalization:
 
 def affine(x: Tensor, matrix: Any, bias: Any, *, transpose_b: bool = False) -> Tensor:
     """x (..., n_in) times a matrix plus a bias, (..., n_out)."""
-    matrix = tf.convert_to_tensor(matrix)
-    n_in = matrix.shape[1 if transpose_b else 0]
-    n_rows = -1 if n_in else tf.reduce_prod(tf.shape(x)[:-1])
-    flat = tf.matmul(tf.reshape(x, (n_rows, n_in)), matrix, transpose_b=transpose_b)
-    flat = tf.nn.bias_add(flat, tf.convert_to_tensor(bias))
-    n_out = matrix.shape[0 if transpose_b else 1]
-    return tf.reshape(flat, [*leading(x), n_out])
+    matrix, bias = tf.convert_to_tensor(matrix), tf.convert_to_tensor(bias)
+    n_in, n_out = matrix.shape[::-1] if transpose_b else matrix.shape
+    if not n_in or not n_out:  # oneDNN's kernels end the process over an empty matrix
+        return tf.broadcast_to(bias, [*leading(x), n_out])
+    flat = tf.matmul(tf.reshape(x, (-1, n_in)), matrix, transpose_b=transpose_b)
+    return tf.reshape(tf.nn.bias_add(flat, bias), [*leading(x), n_out])
 
 
 def leading(x: Tensor) -> list[Any]:
     """The sizes of all axes of x but the last; a number where it is known, else a tensor."""
     sizes = tf.shape(x)
     return [sizes[i] if size is None else size for i, size in enumerate(x.shape[:-1])]
+
+
+def known_shape(x: Tensor) -> tuple[int, ...] | None:
+    """The sizes of x, if all are known before anything is computed."""
+    sizes = tuple(size for size in x.shape.as_list() if size is not None) if x.shape.rank else ()
+    return sizes if len(sizes) == x.shape.rank else None
 
 
 def path_scope(path: str) -> ExitStack:

@@ -1,15 +1,18 @@
 """The losses of the five heads: logits and labels in, one value per sample out.
 
-Labels of any integer type are accepted. Nothing here writes to the config. Half-precision logits are
-compared in float32.
+Labels of any integer type are accepted. Nothing here writes to the config. Logits of half precision
+are compared in float32.
 """
 
 from __future__ import annotations
+
+import math
 
 import tensorflow as tf
 from tensorflow import Tensor
 
 from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
+from distilbert.tensorflow.layers import known_shape
 
 IGNORED = -100  # the label of a token that has none
 
@@ -34,7 +37,7 @@ def token_loss(
     Returns:
         (1,), or (T,) for `legacy`.
     """
-    labels = tf.reshape(labels, tf.shape(logits)[:-1])  # (B, S)
+    labels = tf.reshape(_signed(labels), tf.shape(logits)[:-1])  # (B, S)
     active = labels >= 0 if ignores_negative else tf.not_equal(labels, IGNORED)
     values = _cross_entropy(logits, tf.where(active, labels, 0))  # (B, S)
     if weights is not None:
@@ -70,19 +73,20 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
     Raises:
         InputError: logits and labels have shapes that do not belong together.
     """
-    kind = problem_type_of(
-        problem_type, n_labels=logits.shape[-1], are_classes=labels.dtype.is_integer
-    )
-    is_known = logits.shape.is_fully_defined() and labels.shape.is_fully_defined()
+    logits, labels = tf.convert_to_tensor(logits), tf.convert_to_tensor(labels)
+    n_labels = int(logits.shape[-1] or 0)
+    are_classes = labels.dtype.is_integer
+    kind = problem_type_of(problem_type, n_labels=n_labels, are_classes=are_classes)
+    shape, given = known_shape(logits), known_shape(labels)
     if kind == "single_label_classification":
-        if is_known:
-            check_class_labels(logits.shape, labels.shape, labels.dtype.name)
+        if shape is not None and given is not None:
+            check_class_labels(shape, given, labels.dtype.name)
         return _cross_entropy(logits, tf.reshape(labels, (-1,)))
-    if kind == "regression" and logits.shape[-1] == 1:
-        if not is_known or labels.shape.num_elements() == logits.shape[0]:
-            labels = tf.reshape(labels, tf.shape(logits))
-    if is_known:
-        check_value_labels(logits.shape, labels.shape, labels.dtype.name)
+    fits = shape is None or given is None or math.prod(given) == shape[0]
+    if kind == "regression" and n_labels == 1 and fits:
+        labels = tf.reshape(labels, tf.shape(logits))
+    elif shape is not None and given is not None:
+        check_value_labels(shape, given, labels.dtype.name)
     logits = _wide(logits)
     labels = tf.cast(labels, logits.dtype)
     if kind == "regression":
@@ -104,7 +108,7 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Te
 
 
 def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
-    positions = tf.reshape(positions, (-1,))  # (B,)
+    positions = tf.reshape(_signed(positions), (-1,))  # (B,)
     length = tf.cast(tf.shape(logits)[1], positions.dtype)
     inside = positions < length
     values = _cross_entropy(logits, tf.where(inside, tf.maximum(positions, 0), 0))
@@ -115,9 +119,13 @@ def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    if labels.dtype not in (tf.int32, tf.int64):
-        labels = tf.cast(labels, tf.int64)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, _wide(logits))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(_signed(labels), _wide(logits))
+
+
+def _signed(labels: Tensor) -> Tensor:
+    """The labels in a type that TensorFlow's kernels take and that can hold -100."""
+    labels = tf.convert_to_tensor(labels)
+    return labels if labels.dtype in (tf.int32, tf.int64) else tf.cast(labels, tf.int64)
 
 
 def _wide(logits: Tensor) -> Tensor:

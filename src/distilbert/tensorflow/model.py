@@ -19,7 +19,7 @@ from distilbert.outputs import TFBaseModelOutput
 from distilbert.tensorflow.activations import activation_function
 from distilbert.tensorflow.attention import attend
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.layers import Embedding, Linear, layer_norm, leading
+from distilbert.tensorflow.layers import Embedding, Linear, known_shape, layer_norm, leading
 from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
 from distilbert.tensorflow.trees import register_outputs
 
@@ -61,9 +61,8 @@ class Embeddings(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D)."""
-        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        length = tf.shape(words)[1] if words.shape[1] is None else words.shape[1]
-        x = words + self.position_embeddings.first(length)  # (B, S, D)
+        words: Any = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        x = words + self.position_embeddings.first(leading(words)[1])  # (B, S, D)
         return self.dropout(self.LayerNorm(x), training=training)
 
 
@@ -261,8 +260,9 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
     if attention_mask is None:
         return None
     attention_mask = tf.convert_to_tensor(attention_mask)
-    if x.shape.is_fully_defined() and attention_mask.shape.is_fully_defined():
-        check_mask(attention_mask.shape, *x.shape[:2])
+    shape, given = known_shape(x), known_shape(attention_mask)
+    if shape is not None and given is not None:
+        check_mask(given, *shape[:2])
     if attention_mask.dtype != tf.bool:
         attention_mask = tf.not_equal(attention_mask, 0)
     rows, length = leading(x)

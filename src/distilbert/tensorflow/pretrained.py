@@ -1,7 +1,7 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
-Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`, what Keras' loop needs
-in `training.py`; the methods here are their public names.
+Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`, what Keras' loop
+needs in `training.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PreTrainedModel(keras.Model):
         """
         Args:
             inputs: must be empty; it is in the signature because the reference has it.
-            kwargs: `name`, `dtype` (a dtype or Keras policy) and `trainable`, as of any Keras layer.
+            kwargs: `name`, `dtype` (or a Keras policy) and `trainable`, as of any Keras layer.
         """
         if not isinstance(config, DistilBertConfig):
             raise ConfigError(
@@ -101,6 +101,10 @@ class PreTrainedModel(keras.Model):
         check_arguments(named, self.config)
         return super().__call__(**named)
 
+    def __dir__(self) -> Iterable[str]:
+        # Keras saves and loads what `dir` lists, and would meet the encoder a second time.
+        return [name for name in super().__dir__() if name != "base_model"]
+
     # --- weights ------------------------------------------------------------------------------
 
     def variable_scope(self) -> ExitStack:
@@ -117,7 +121,7 @@ class PreTrainedModel(keras.Model):
             self.init_weights()
 
     def init_weights(self, seed: int | None = None) -> None:
-        """Overwrite every parameter with fresh values; without a seed TensorFlow's generator decides."""
+        """Overwrite every parameter with fresh values; without a seed TensorFlow draws one."""
         assign(self, fresh_arrays(self.config, self.head, seed=seed))
 
     def tie_weights(self) -> None:
@@ -347,7 +351,8 @@ class PreTrainedModel(keras.Model):
         if head_mask is None:
             return [None] * num_hidden_layers
         head_mask = tf.cast(head_mask, self.compute_dtype)
-        check_head_mask(head_mask.shape, num_hidden_layers)
+        shape: Any = head_mask.shape.as_list()
+        check_head_mask(shape, num_hidden_layers)
         if head_mask.shape.rank == 1:
             head_mask = tf.tile(head_mask[None], (num_hidden_layers, 1))
         return head_mask[:, None, :, None, None]
@@ -378,6 +383,12 @@ class PreTrainedModel(keras.Model):
         """As in Keras; without a `loss`, or with "passthrough", the model's own is used."""
         self._uses_own_loss = isinstance(loss, (str, type(None))) and loss in training.OWN_LOSS
         super().compile(optimizer=optimizer, loss=None if self._uses_own_loss else loss, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was; Keras asks for this where `compile` is another."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def train_step(self, data: Any) -> Any:
         """One step of `fit`."""
@@ -417,8 +428,18 @@ class PreTrainedModel(keras.Model):
         """Batches for `fit`; see `distilbert.tensorflow.dataset.prepare_tf_dataset`."""
         return prepare_tf_dataset(self, dataset, **options)
 
-    def export(self, filepath: Any, format: str = "tf_saved_model", **options: Any) -> Any:
-        """As in Keras, with `input_ids` and `attention_mask` of any size unless told otherwise."""
-        if options.get("input_signature") is None:
-            options["input_signature"] = input_signature_of(self)
-        return super().export(filepath, format=format, **options)
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As in Keras, with `input_ids` and `attention_mask` of any size unless told otherwise.
+
+        Args:
+            input_signature: `distilbert.tensorflow.exporting.input_signature_of(...)` fixes sizes.
+        """
+        signature = input_signature_of(self) if input_signature is None else input_signature
+        return super().export(filepath, format, verbose, signature, **kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,10 +58,9 @@ def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> 
     attention.pruned_heads |= heads
 
 
-def _rebuilt(old: Linear, kernel: np.ndarray, bias: np.ndarray) -> Linear:
+def _rebuilt(old: Any, kernel: np.ndarray, bias: np.ndarray) -> Linear:
     """A layer of the same name, dtype and trainability with these values."""
     with path_scope(old.path.rpartition("/")[0]):
         new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-    new.kernel.assign(kernel)
-    new.bias.assign(bias)
+    new.set_weights([kernel, bias])
     return new

@@ -111,8 +111,7 @@ def _resize_projector(model: PreTrainedModel, size: int, config: DistilBertConfi
     kernel = _resized_rows(to_array(old.kernel).T, size, config, name=TIED_PROJECTOR).T
     with path_scope(old.path.rpartition("/")[0]):
         new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-    new.kernel.assign(kernel)
-    new.bias.assign(_fitted(old.bias, size))
+    new.set_weights([kernel, _fitted(old.bias, size)])
     model.set_output_embeddings(new)
 
 

@@ -35,7 +35,8 @@ def load_runner(
     """
     if head not in MODEL_CLASSES:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+    model: Any = MODEL_CLASSES[head].from_pretrained(source, **options)
+    return as_runner(model, device, dtype)
 
 
 def as_runner(

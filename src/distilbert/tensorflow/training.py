@@ -1,7 +1,8 @@
 """What Keras' `fit`, `evaluate` and `predict` need to know of these models.
 
-Labels may come inside the inputs or beside them; without a loss of the user's the model's own counts;
-metrics and losses of the user see logits. Keras owns the loop, so this file exists in this room only.
+Labels may come inside the inputs or beside them; without a loss of the user's the model's own
+counts; metrics and losses of the user see logits. Keras owns the loop, so this file exists in this
+room only.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def own_loss_of(
 
 
 def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
-    """The part of an output that losses and metrics compare with labels, in the structure of `y`."""
+    """The part of an output that is compared with labels, in the structure of `y`."""
     if not isinstance(output, Mapping):
         values = [value for value in output if tf.is_tensor(value) and value.shape.rank != 1]
         return tuple(values[:2]) if model.head == "question_answering" else values[0]
@@ -101,8 +102,8 @@ def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
 def for_metrics(model: PreTrainedModel, y: Any, output: Any, weights: Any) -> tuple[Any, Any, Any]:
     """Labels, predictions and weights without the tokens that have no label."""
     predictions = predictions_of(model, output, y)
-    if isinstance(y, Mapping) and model.head != "question_answering":
-        (y,) = named_labels(model, y).values()
+    if model.head != "question_answering" and isinstance(y, Mapping):
+        y = named_labels(model, y)["labels"]
     if model.head not in TOKEN_HEADS or y is None:
         return y, predictions, weights
     active = y >= 0  # (B, S)

@@ -39,7 +39,8 @@ def _register(output_class: type[ModelOutput]) -> None:
     def unflatten(names: Any, values: Any) -> ModelOutput:
         return output_class(**dict(zip(names, values, strict=True)))
 
-    optree.register_pytree_node(output_class, _flatten, unflatten, namespace=NAMESPACE)
+    flatten: Any = _flatten
+    optree.register_pytree_node(output_class, flatten, unflatten, namespace=NAMESPACE)
 
 
 def _flatten(output: Any) -> tuple[list[Any], list[str], list[str]]:
