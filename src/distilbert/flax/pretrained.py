@@ -177,8 +177,7 @@ class PreTrainedModel:
     def params(self, params: Mapping[str, Any]) -> None:
         if self._params is None:
             raise InputError(
-                "A model built with `_do_init=False` holds no `params`: keep them yourself and "
-                "pass them to every call."
+                "A model built with `_do_init=False` holds no `params`: pass them to every call."
             )
         missing = sorted(flatten(self.params_shape_tree).keys() - flatten(params).keys())
         if missing:
@@ -257,17 +256,12 @@ class PreTrainedModel:
         """
         from distilbert.flax.loading import load
 
+        origin = {"from_pt": from_pt, "from_tf": from_tf, "from_flax": from_flax}
         request = LoadRequest(
             class_name=cls.__name__,
             head=cls.head,
             source=pretrained_model_name_or_path,
-            formats=wanted_formats(
-                "flax",
-                from_pt=from_pt,
-                from_tf=from_tf,
-                from_flax=from_flax,
-                use_safetensors=use_safetensors,
-            ),
+            formats=wanted_formats("flax", **origin, use_safetensors=use_safetensors),
             config=config,
             variant=variant,
         )
@@ -308,9 +302,8 @@ class PreTrainedModel:
         """
         from distilbert.checkpoint.folder import save_checkpoint
 
-        arrays = weights.to_arrays(
-            self.params if params is None else params, self.config, self.head
-        )
+        params = self.params if params is None else params
+        arrays = weights.to_arrays(params, self.config, self.head)
         config = copy.deepcopy(self.config)
         stored = next((array.dtype.name for array in arrays.values()), "float32")
         if stored != "float32":  # what readers assume of a Flax file that does not say
