@@ -42,9 +42,11 @@ def load(
         config.torch_dtype = policy.variable_dtype
     found, report = match_parameters(arrays, config, model_class.head)
     settle_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
-    options = {} if name is None else {"name": name}
+    options: dict[str, Any] = {} if name is None else {"name": name}
+    if dtype is not None:  # a user's child class need not take keywords that nobody asked for
+        options["dtype"] = policy
     with no_values():
-        model = model_class(config, *model_args, dtype=policy, **options)
+        model = model_class(config, *model_args, **options)
     assign(model, completed(found, config, model.head, seed=drawn_seed))
     return model, report
 

@@ -39,6 +39,7 @@ from distilbert.tensorflow.resizing import (
 from distilbert.tensorflow.weights import (
     assign,
     canonical_arrays,
+    check_nothing_added,
     fresh_arrays,
     own_parameters,
     variable_of,
@@ -240,10 +241,11 @@ class PreTrainedModel(keras.Model):
             variant: goes into the file name, `tf_model.<variant>.h5`.
 
         Raises:
-            CheckpointError: the folder cannot be written.
+            CheckpointError: the folder cannot be written, or a child class has more variables.
         """
         from distilbert.checkpoint.folder import save_checkpoint
 
+        check_nothing_added(self)
         config = copy.deepcopy(self.config)
         if self.variable_dtype != "float32" or config.dtype_name is not None:
             config.torch_dtype = self.variable_dtype

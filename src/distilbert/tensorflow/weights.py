@@ -12,7 +12,7 @@ from distilbert.checkpoint.init import fresh_weights
 from distilbert.checkpoint.layout import LEAVES, native_array
 from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError
+from distilbert.errors import CheckpointError, ConfigError
 from distilbert.tensorflow.backend import keras
 
 if TYPE_CHECKING:
@@ -41,11 +41,30 @@ def to_array(variable: Any) -> np.ndarray:
 
 
 def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
-    """Every parameter under its canonical name and in its orientation, tied ones left out."""
+    """Every parameter under its canonical name and in its orientation, tied ones left out.
+
+    What Keras' LoRA adds to a matrix is in the array of the matrix.
+    """
     return {
         row.name: native_array(to_array(variable_of(model, row)), row.kind, "tf")
         for row in own_parameters(model)
     }
+
+
+def check_nothing_added(model: PreTrainedModel) -> None:
+    """Raise CheckpointError if a child class has variables that no checkpoint has a name for."""
+    known = {id(variable_of(model, row)) for row in own_parameters(model)}
+    added = [
+        variable.path
+        for layer in model._flatten_layers()
+        for variable in layer._trainable_variables + layer._non_trainable_variables
+        if id(variable) not in known and not getattr(layer, "lora_enabled", False)
+    ]
+    if added:
+        raise CheckpointError(
+            f"A checkpoint holds the parameters of `{type(model).__name__}`'s head only: the model "
+            f"also has {', '.join(added)}. Save the whole model with `model.save('x.keras')`."
+        )
 
 
 def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,160 @@
+"""What every model of the room can do besides computing."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from distilbert import (
+    TFDistilBertForMaskedLM,
+    TFDistilBertForSequenceClassification,
+    TFDistilBertModel,
+)
+from distilbert.errors import CheckpointError, ConfigError, InputError
+from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.heads import MODEL_CLASSES
+from distilbert.tensorflow.layers import Embedding
+
+
+def assert_same_weights(one, other) -> None:
+    for a, b in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_models_are_keras_models_with_the_references_names(config) -> None:
+    keras.backend.clear_session()
+    model = TFDistilBertForMaskedLM(config)
+    assert isinstance(model, keras.Model)
+    assert model.name == "tf_distil_bert_for_masked_lm"
+    assert TFDistilBertModel(config, name="mine").name == "mine"
+    assert model.built
+    with pytest.raises(TypeError, match="one positional argument"):
+        TFDistilBertModel(config, 1)
+    with pytest.raises(ConfigError, match="`config` must be a DistilBertConfig"):
+        TFDistilBertModel({"dim": 1})
+
+
+@pytest.mark.parametrize("head", MODEL_CLASSES)
+@pytest.mark.parametrize("changes", [{}, {"tie_word_embeddings": False, "pruned_heads": {0: [1]}}])
+def test_a_keras_file_brings_the_model_back_without_being_told_classes(
+    head, changes, config, tmp_path
+) -> None:
+    config.update(changes)
+    model = MODEL_CLASSES[head](config, name="mine", dtype="mixed_bfloat16")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again) is type(model)
+    assert (again.name, again.dtype_policy.name) == ("mine", "mixed_bfloat16")
+    assert again.config.to_dict() == config.to_dict()
+    assert_same_weights(again, model)
+    other = MODEL_CLASSES[head](config)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert_same_weights(other, model)
+
+
+def test_a_resized_and_pruned_model_survives_a_keras_file(config, ids, tmp_path) -> None:
+    model = TFDistilBertForMaskedLM(config)
+    model.resize_token_embeddings(120)
+    model.prune_heads({0: [1, 2]})
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again(ids).logits, model(ids).logits, atol=1e-6)
+
+
+def test_a_model_can_be_copied_pickled_and_cloned(config, ids) -> None:
+    model = TFDistilBertForSequenceClassification(config)
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert_same_weights(again, model)
+        np.testing.assert_allclose(again(ids).logits, model(ids).logits, atol=1e-6)
+    clone = keras.models.clone_model(model)
+    assert type(clone) is type(model)
+    assert clone.config == config
+    assert TFDistilBertModel.from_config(config).config is config
+
+
+def test_saving_twice_leaves_one_checkpoint(config, tmp_path) -> None:
+    model = TFDistilBertModel(config)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    assert len(list(tmp_path.glob("tf_model-*.h5"))) > 1
+    model.save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "tf_model.h5"}
+
+
+def test_variables_a_checkpoint_has_no_name_for_are_not_dropped_silently(config, tmp_path) -> None:
+    class WithMore(TFDistilBertModel):
+        def __init__(self, config) -> None:
+            super().__init__(config)
+            self.more = keras.layers.Dense(2, name="more")
+            self.more.build((None, 32))
+
+    with pytest.raises(CheckpointError, match=r"more/kernel.*`model.save\('x.keras'\)`"):
+        WithMore(config).save_pretrained(tmp_path)
+    TFDistilBertModel(config).save_pretrained(tmp_path)
+    assert len(WithMore.from_pretrained(tmp_path).weights) == 4 + 2 * 16 + 2
+
+
+def test_a_low_rank_adapter_of_keras_is_saved_in_its_matrix(config, ids, tmp_path) -> None:
+    model = TFDistilBertModel(config)
+    linear = model.transformer.layer[0].attention.q_lin
+    linear.enable_lora(2)
+    linear.lora_kernel_b.assign(np.ones(linear.lora_kernel_b.shape))
+    model.save_pretrained(tmp_path)
+    again = TFDistilBertModel.from_pretrained(tmp_path)
+    np.testing.assert_allclose(again(ids)[0], model(ids)[0], atol=1e-5)
+
+
+def test_parts_are_found_under_every_head(config) -> None:
+    base, head = TFDistilBertModel(config), TFDistilBertForSequenceClassification(config)
+    assert base.base_model is base
+    assert head.base_model is head.distilbert
+    assert head.get_output_embeddings() is None
+    assert head.get_position_embeddings() is head.distilbert.embeddings.position_embeddings
+    new = Embedding(99, 32, leaf="weight")
+    head.set_input_embeddings(new)
+    assert head.get_input_embeddings() is new
+
+
+def test_a_new_embedding_is_tied_again_when_asked(config) -> None:
+    model = TFDistilBertForMaskedLM(config)
+    model.set_input_embeddings(Embedding(50, 32, leaf="weight"))
+    model.tie_weights()
+    assert model(np.array([[1, 2]])).logits.shape == (1, 2, 50)
+
+
+def test_parameters_are_counted_once(config) -> None:
+    model = TFDistilBertForMaskedLM(config)
+    assert model.num_parameters() == model.count_params()
+    model.get_input_embeddings().trainable = False
+    assert model.num_parameters(only_trainable=True) == model.num_parameters() - 99 * 32
+    assert model.num_parameters(exclude_embeddings=True) == model.num_parameters() - (99 + 40) * 32
+
+
+def test_fresh_weights_follow_the_seed(config) -> None:
+    first, second = TFDistilBertModel(config), TFDistilBertModel(config)
+    first.init_weights(seed=7)
+    second.init_weights(seed=7)
+    assert_same_weights(first, second)
+    tf.random.set_seed(1)
+    third = TFDistilBertModel(config)
+    tf.random.set_seed(1)
+    assert_same_weights(TFDistilBertModel(config), third)
+
+
+def test_head_masks_get_one_form(config) -> None:
+    model = TFDistilBertModel(config, dtype="float16")
+    assert model.get_head_mask(None, 2) == [None, None]
+    mask = model.get_head_mask(np.ones(4), 2)
+    assert (mask.shape, mask.dtype) == ((2, 1, 4, 1, 1), tf.float16)
+    with pytest.raises(InputError, match="`head_mask` must be"):
+        model.get_head_mask(np.ones((3, 4)), 2)
+
+
+@pytest.mark.parametrize("head", MODEL_CLASSES)
+def test_dummy_inputs_run(head, config) -> None:
+    model = MODEL_CLASSES[head](config)
+    assert np.isfinite(model(**model.dummy_inputs)[0]).all()
