@@ -70,15 +70,16 @@ def test_without_init_the_parameters_come_beside_the_model(saved):
     assert not any(info.values())
 
 
-def test_dtype_computes_and_torch_dtype_stores(saved, ids, tmp_path):
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_dtype_computes_and_torch_dtype_stores(saved, ids, kind, tmp_path):
     model, folder = saved
     half = FlaxDistilBertForMaskedLM.from_pretrained(folder, dtype=jnp.bfloat16)
     assert half.dtype == jnp.bfloat16
     assert_equal(model.params, half.params)
     assert half(ids).logits.dtype == jnp.bfloat16
-    stored = FlaxDistilBertForMaskedLM.from_pretrained(folder, torch_dtype="float16")
-    assert {leaf.dtype.name for leaf in jax.tree.leaves(stored.params)} == {"float16"}
-    assert stored.config.dtype_name == "float16"
+    stored = FlaxDistilBertForMaskedLM.from_pretrained(folder, torch_dtype=kind)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(stored.params)} == {kind}
+    assert stored.config.dtype_name == kind
     assert stored(ids).logits.dtype == jnp.float32
     stored.save_pretrained(tmp_path / "half")
     for asked in ({}, {"torch_dtype": "auto"}):

@@ -12,7 +12,7 @@ from distilbert import (
     FlaxDistilBertForQuestionAnswering,
     FlaxDistilBertModel,
 )
-from distilbert.errors import ConfigError, InputError, TokenIdError
+from distilbert.errors import InputError, TokenIdError
 from distilbert.flax.runner import FlaxRunner, as_runner, load_runner, padded_length, padded_rows
 from distilbert.runner import Runner
 
@@ -79,7 +79,7 @@ def test_half_precision_is_chosen_here_and_answers_stay_float32(config, ids):
     assert {leaf.dtype for leaf in jax.tree.leaves(runner.model.params)} == {jnp.dtype("bfloat16")}
     assert runner({"input_ids": ids})["last_hidden_state"].dtype == np.float32
     for dtype in ("int8", "float31"):
-        with pytest.raises(ConfigError, match="`dtype` must be a floating type"):
+        with pytest.raises(InputError, match="`dtype` must be a floating type"):
             FlaxRunner(FlaxDistilBertModel(config), dtype=dtype)
 
 
@@ -106,5 +106,11 @@ def test_a_checkpoint_becomes_a_runner_on_the_device_named(config, ids, tmp_path
     np.testing.assert_allclose(
         runner({"input_ids": ids})["last_hidden_state"], model(ids)[0], atol=2e-6
     )
+    assert FlaxRunner(model, device="cpu:0").model is model
+    for device in ("cpu:7", "abacus", "cpu:x"):
+        with pytest.raises(
+            InputError, match=rf"must be one that JAX sees: got '{device}', not cpu"
+        ):
+            FlaxRunner(model, device=device)
     with pytest.raises(InputError, match="`head` must be one of base"):
         load_runner("nowhere", "lm")

@@ -97,7 +97,7 @@ class Embeddings(nn.Module):
             table = self.get_variable("params", "position_embeddings")["embedding"]
             table = jax.lax.stop_gradient(table)
         else:
-            table = _sinusoids(length, self.config.dim)
+            table = _sinusoids(self.config.max_position_embeddings, self.config.dim)
         return jnp.asarray(table[:length], self.dtype)
 
     def _fresh_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
@@ -116,7 +116,7 @@ def _rows(table: Array, index: Any) -> Array:
     return table.at[index].get(mode="fill", fill_value=jnp.nan, out_sharding=out)
 
 
-_sinusoids = functools.cache(sinusoid_table)
+_sinusoids = functools.lru_cache(maxsize=2)(sinusoid_table)
 
 
 def normal(config: StaticConfig) -> jax.nn.initializers.Initializer:

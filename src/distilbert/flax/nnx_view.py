@@ -37,5 +37,8 @@ class NnxModel(nnx.Module):
 
     def tree(self) -> Any:
         """The parameters as plain arrays in nested dicts."""
-        is_parameter = lambda leaf: isinstance(leaf, nnx.Param)  # noqa: E731
-        return jax.tree.map(lambda leaf: leaf[...], self.params, is_leaf=is_parameter)
+        return jax.tree.map(
+            lambda parameter: parameter[...],
+            self.params,
+            is_leaf=lambda leaf: isinstance(leaf, nnx.Param),
+        )

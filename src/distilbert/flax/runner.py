@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from distilbert.checkpoint.spec import HEADS
-from distilbert.errors import InputError
+from distilbert.errors import ConfigError, InputError
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.weights import cast, floating_dtype
@@ -54,20 +54,18 @@ class FlaxRunner:
     def __init__(self, model: PreTrainedModel, device: Any = None, dtype: Any = None) -> None:
         """
         Args:
-            device: a JAX device or the name of a platform; None takes JAX's default device.
+            device: a JAX device or a name such as "cpu" or "cuda:1"; None takes JAX's default.
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
 
         Raises:
-            ConfigError: `dtype` is not a floating type.
+            InputError: `dtype` is not a floating type; JAX has no such device.
         """
-        if isinstance(device, str):
-            device = jax.devices(device)[0]
         params = model.params
         if dtype is not None:
-            model.dtype = floating_dtype("dtype", dtype)
+            model.dtype = _floating(dtype)
             model.build_module()
             params = cast(params, model.dtype)
-        model.params = jax.device_put(params, device)
+        model.params = jax.device_put(params, _device(device))
         self.model = model
         self.head = model.head
         self.config = model.config
@@ -102,6 +100,26 @@ class FlaxRunner:
         per_token = self.head not in ("sequence_classification", "multiple_choice")
         kept = (slice(rows), slice(length)) if per_token else (slice(rows),)
         return {name: np.asarray(array)[kept] for name, array in outputs.items()}
+
+
+def _device(device: Any) -> Any:
+    if not isinstance(device, str):
+        return device
+    platform, _, number = device.partition(":")
+    try:
+        return jax.devices(platform)[int(number or 0)]
+    except (RuntimeError, ValueError, IndexError):
+        known = ", ".join(f"{found.platform}:{found.id}" for found in jax.devices())
+        raise InputError(
+            f"`device` must be one that JAX sees: got {device!r}, not {known}."
+        ) from None
+
+
+def _floating(dtype: Any) -> Any:
+    try:
+        return floating_dtype("dtype", dtype)
+    except ConfigError as error:  # a wrong argument here, as in the other rooms
+        raise InputError(str(error)) from None
 
 
 def _evaluation(module: Any) -> Any:
