@@ -6,6 +6,7 @@ quick.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -66,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    # TensorFlow would report every processor feature and missing GPU driver on standard error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
