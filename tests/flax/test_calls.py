@@ -48,9 +48,10 @@ def test_ids_outside_the_vocabulary_are_refused_where_they_have_values(
         FlaxDistilBertModel(config)(kind(ids))
 
 
-def test_inside_a_trace_such_an_id_gives_nan_for_its_sequence_alone(config, ids) -> None:
+@pytest.mark.parametrize("bad", [99, -1])
+def test_inside_a_trace_such_an_id_gives_nan_for_its_sequence_alone(config, ids, bad) -> None:
     model = FlaxDistilBertModel(config)
-    ids[0, 3] = 99
+    ids[0, 3] = bad
     hidden = jax.jit(lambda ids: model(ids)[0])(ids)
     assert jnp.isnan(hidden[0]).any()
     assert jnp.isfinite(hidden[1:]).all()

@@ -82,7 +82,7 @@ class Embeddings(nn.Module):
         return self.dropout(self.LayerNorm(x), deterministic=deterministic)
 
     def _words(self, input_ids: Any, deterministic: bool) -> Array:
-        words = _rows(jnp.asarray(self.word_embeddings.embedding, self.dtype), input_ids)
+        words = _rows(self.word_embeddings.embedding, input_ids).astype(self.dtype)
         if deterministic or self.padding_idx is None:
             return words
         # In training the lookup leaves the padding row alone, as PyTorch's `padding_idx` does.
@@ -108,6 +108,7 @@ class Embeddings(nn.Module):
 def _rows(table: Array, index: Any) -> Array:
     """Rows of a table; nan for an index outside it. Their sharding is that of the index."""
     index = jnp.asarray(index)
+    index = jnp.where(index < 0, len(table), index)  # -1 is no name of the last row here
     sharding = jax.typeof(index).sharding
     if not sharding.mesh.are_all_axes_explicit:
         return table.at[index].get(mode="fill", fill_value=jnp.nan)
@@ -116,7 +117,7 @@ def _rows(table: Array, index: Any) -> Array:
     return table.at[index].get(mode="fill", fill_value=jnp.nan, out_sharding=out)
 
 
-_sinusoids = functools.lru_cache(maxsize=2)(sinusoid_table)
+_sinusoids = functools.lru_cache(maxsize=2)(sinusoid_table)  # drawn up once per size
 
 
 def normal(config: StaticConfig) -> jax.nn.initializers.Initializer:

@@ -23,7 +23,6 @@ class NnxModel(nnx.Module):
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.module = nnx.static(model.module)
-        self.head = nnx.static(model.head)
         self.params = nnx.data(jax.tree.map(nnx.Param, model.params))
 
     def __call__(
