@@ -45,6 +45,12 @@ def test_one_tensor_is_the_ids(model, ids) -> None:
     np.testing.assert_array_equal(model(ids).logits, model(input_ids=ids).logits)
 
 
+def test_plain_lists_are_arrays(model, ids) -> None:
+    expected = model(ids).logits
+    for answer in (model(ids.tolist()), model({"input_ids": ids.tolist()})):
+        np.testing.assert_allclose(answer.logits, expected, atol=1e-6)
+
+
 def test_labels_in_a_mapping_count(model, ids) -> None:
     assert model({"input_ids": ids, "labels": np.array([0, 1, 0])}).loss.shape == (3,)
 

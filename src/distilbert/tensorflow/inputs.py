@@ -53,7 +53,8 @@ def named_arguments(call: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
                 continue
             if name in named:
                 raise InputError(f"Pass `{name}` once: got it twice.")
-            named[name] = value
+            # Plain lists, as a tokenizer gives them unasked, are numbers to Keras, one by one.
+            named[name] = np.asarray(value) if isinstance(value, (list, tuple)) else value
     return named
 
 

@@ -24,7 +24,6 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
-from distilbert.tensorflow import training
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
@@ -35,6 +34,13 @@ from distilbert.tensorflow.resizing import (
     fit_bias,
     resize_position_embeddings,
     resize_token_embeddings,
+)
+from distilbert.tensorflow.training import (
+    OWN_LOSS,
+    arranged,
+    for_metrics,
+    own_loss_of,
+    predictions_of,
 )
 from distilbert.tensorflow.weights import (
     assign,
@@ -383,7 +389,7 @@ class PreTrainedModel(keras.Model):
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """As in Keras; without a `loss`, or with "passthrough", the model's own is used."""
-        self._uses_own_loss = isinstance(loss, (str, type(None))) and loss in training.OWN_LOSS
+        self._uses_own_loss = isinstance(loss, (str, type(None))) and loss in OWN_LOSS
         super().compile(optimizer=optimizer, loss=None if self._uses_own_loss else loss, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -394,15 +400,15 @@ class PreTrainedModel(keras.Model):
 
     def train_step(self, data: Any) -> Any:
         """One step of `fit`."""
-        return super().train_step(training.arranged(self, data, own_loss=self._uses_own_loss))
+        return super().train_step(arranged(self, data, own_loss=self._uses_own_loss))
 
     def test_step(self, data: Any) -> Any:
         """One step of `evaluate`."""
-        return super().test_step(training.arranged(self, data, own_loss=self._uses_own_loss))
+        return super().test_step(arranged(self, data, own_loss=self._uses_own_loss))
 
     def predict_step(self, data: Any) -> Any:
         """One step of `predict`; labels among the inputs are ignored."""
-        return super().predict_step((training.arranged(self, data, own_loss=False)[0],))
+        return super().predict_step((arranged(self, data, own_loss=False)[0],))
 
     def compute_loss(
         self,
@@ -413,8 +419,6 @@ class PreTrainedModel(keras.Model):
         training: bool = True,
     ) -> Any:
         """The scalar that `fit` minimises: the model's own loss or the one given to `compile`."""
-        from distilbert.tensorflow.training import own_loss_of, predictions_of
-
         if not self._uses_own_loss:
             predictions = predictions_of(self, y_pred, y)
             return super().compute_loss(x, y, predictions, sample_weight, training)
@@ -423,12 +427,11 @@ class PreTrainedModel(keras.Model):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics given to `compile`; tokens without a label do not count."""
-        labels, predictions, weights = training.for_metrics(self, y, y_pred, sample_weight)
+        labels, predictions, weights = for_metrics(self, y, y_pred, sample_weight)
         return super().compute_metrics(x, labels, predictions, weights)
 
-    def prepare_tf_dataset(self, dataset: Any, **options: Any) -> tf.data.Dataset:
-        """Batches for `fit`; see `distilbert.tensorflow.dataset.prepare_tf_dataset`."""
-        return prepare_tf_dataset(self, dataset, **options)
+    # The model is the function's first argument, so it is a method as it stands.
+    prepare_tf_dataset = prepare_tf_dataset
 
     def export(
         self,

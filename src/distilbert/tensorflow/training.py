@@ -39,12 +39,11 @@ def arranged(model: PreTrainedModel, data: Any, *, own_loss: bool) -> tuple[Any,
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     inputs = named_arguments(type(model).call, (x,), {})
     inside = {name: inputs.pop(name) for name in LABELS if name in inputs}
+    if own_loss:
+        inputs.update(inside if y is None else named_labels(model, y))
     if y is None:
-        y = next(iter(inside.values())) if list(inside) == ["labels"] else inside or None
-        labels = inside
-    else:
-        labels = named_labels(model, y)
-    return ({**inputs, **labels} if own_loss else inputs), y, weights
+        y = inside["labels"] if list(inside) == ["labels"] else inside or None
+    return inputs, y, weights
 
 
 def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
@@ -58,9 +57,10 @@ def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
         named = {"labels" if name == "label" else name: value for name, value in y.items()}
     else:
         values = tuple(y) if isinstance(y, (list, tuple)) else (y,)
-        named = dict(zip(names, values, strict=len(values) == len(names)))
+        named = dict(zip(names, values, strict=False)) if len(values) == len(names) else {}
     if set(named) != set(names):
-        raise InputError(f"Labels must be {' and '.join(names)}: got {', '.join(named)}.")
+        got = ", ".join(named) or f"{type(y).__name__} of another number"
+        raise InputError(f"Labels must be {' and '.join(names)}: got {got}.")
     return named
 
 
