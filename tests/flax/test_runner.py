@@ -64,6 +64,13 @@ def test_every_shape_of_batch_needs_few_compilations(config):
     np.testing.assert_allclose(alone, model(np.full((1, 39), 5))[0], atol=2e-6)
 
 
+def test_a_row_of_nothing_but_padding_answers_as_in_the_model(config, ids, mask):
+    mask[1] = 0
+    model = FlaxDistilBertModel(config)
+    got = FlaxRunner(model)({"input_ids": ids, "attention_mask": mask})["last_hidden_state"]
+    np.testing.assert_allclose(got, model(ids, mask)[0], atol=2e-6)
+
+
 def test_lengths_and_rows_are_padded_by_a_third_and_by_two_at_most():
     lengths = [padded_length(n, 512) for n in range(1, 513)]
     assert sorted(set(lengths)) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
