@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from distilbert import DistilBertConfig
 from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import InputError
 from distilbert.tensorflow.backend import keras
@@ -17,6 +18,13 @@ from distilbert.tensorflow.training import named_labels
 
 WITH_LOSS = [head for head in HEADS if head != "base"]
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.fixture
+def config(config: DistilBertConfig) -> DistilBertConfig:
+    """One layer: every test here waits for a graph to be traced."""
+    config.n_layers = 1
+    return config
 
 
 def some_data(head: str) -> tuple[dict[str, np.ndarray], Any]:
@@ -172,7 +180,6 @@ def test_callbacks_stop_and_write_models_that_go_on(config, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("head", WITH_LOSS)
 def test_xla_trains_and_predicts_the_same(head: str, config) -> None:
-    config.n_layers = 1
     x, y = some_data(head)
     plain, jitted = compiled(head, config), compiled(head, config, jit_compile=True)
     for model in (plain, jitted):

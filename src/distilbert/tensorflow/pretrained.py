@@ -423,7 +423,8 @@ class PreTrainedModel(keras.Model):
             predictions = predictions_of(self, y_pred, y)
             return super().compute_loss(x, y, predictions, sample_weight, training)
         loss = own_loss_of(self, x, y_pred, sample_weight)
-        return tf.add_n([loss, *(tf.reduce_sum(extra) for extra in self.losses)])
+        extra = [tf.cast(tf.reduce_sum(penalty), loss.dtype) for penalty in self.losses]
+        return tf.add_n([loss, *extra])
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics given to `compile`; tokens without a label do not count."""
