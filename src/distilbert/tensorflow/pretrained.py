@@ -297,8 +297,6 @@ class PreTrainedModel(keras.Model):
     ) -> Embedding:
         """Set the number of words and return the word embedding; old rows are kept.
 
-        Compile the model again before training it: the optimizer knows the old variables.
-
         Raises:
             InputError: a size that is not a positive whole number.
         """
@@ -306,8 +304,6 @@ class PreTrainedModel(keras.Model):
 
     def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
         """Set the greatest length; learned rows are kept, sinusoidal ones computed.
-
-        Compile the model again before training it.
 
         Raises:
             InputError: a size that is not a positive whole number.
@@ -317,8 +313,6 @@ class PreTrainedModel(keras.Model):
     def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
         """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
 
-        Compile the model again before training it.
-
         Raises:
             InputError: a layer or head the model never had.
         """
@@ -326,10 +320,11 @@ class PreTrainedModel(keras.Model):
         self.forget_functions()
 
     def forget_functions(self) -> None:
-        """Drop the compiled steps of Keras' loop, which hold variables that were replaced."""
-        self.train_function = None
-        self.test_function = None
-        self.predict_function = None
+        """Drop the compiled steps of Keras' loop, which hold variables that were replaced.
+
+        An optimizer holds them too: call `compile` again before training on.
+        """
+        self.train_function = self.test_function = self.predict_function = None
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -410,14 +405,7 @@ class PreTrainedModel(keras.Model):
         """One step of `predict`; labels among the inputs are ignored."""
         return super().predict_step((arranged(self, data, own_loss=False)[0],))
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
         """The scalar that `fit` minimises: the model's own loss or the one given to `compile`."""
         if not self._uses_own_loss:
             predictions = predictions_of(self, y_pred, y)
@@ -447,5 +435,6 @@ class PreTrainedModel(keras.Model):
         Args:
             input_signature: `distilbert.tensorflow.exporting.input_signature_of(...)` fixes sizes.
         """
-        signature = input_signature_of(self) if input_signature is None else input_signature
-        return super().export(filepath, format, verbose, signature, **kwargs)
+        if input_signature is None:
+            input_signature = input_signature_of(self)
+        return super().export(filepath, format, verbose, input_signature, **kwargs)

@@ -64,9 +64,7 @@ def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
     return named
 
 
-def own_loss_of(
-    model: PreTrainedModel, x: Mapping[str, Any], output: Any, weights: Tensor | None
-) -> Tensor:
+def own_loss_of(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | None) -> Tensor:
     """The mean of the model's own loss over a batch, a scalar.
 
     Raises:
