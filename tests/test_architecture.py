@@ -217,7 +217,11 @@ EXTRA_FILES = {
         "layers.py": "Keras' own layers name and freeze variables in another way",
         "training.py": "Keras owns the training loop",
     },
-    "flax": {},
+    "flax": {
+        "calls.py": "the page's signature is shorter, and values exist only outside a trace",
+        "nnx_view.py": "no other framework has two module systems",
+        "static_config.py": "JAX decides by hash and equality what is compiled already",
+    },
 }
 
 
