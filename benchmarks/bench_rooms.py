@@ -187,7 +187,7 @@ class KerasHub:
         return np.asarray(self.model.predict_on_batch(self.inputs))
 
     def step(self) -> float:
-        return float(self.model.train_on_batch(self.inputs, self.labels))
+        return float(np.mean(self.model.train_on_batch(self.inputs, self.labels)))
 
 
 def agree(what: str, one: Any, other: Any) -> None:
