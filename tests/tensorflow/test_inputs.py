@@ -12,7 +12,7 @@ from distilbert import TFDistilBertForSequenceClassification
 from distilbert.errors import InputError
 from distilbert.tensorflow import inputs as inputs_module
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.inputs import check_arguments, named_arguments
+from distilbert.tensorflow.inputs import argument_names, check_arguments, named_arguments
 from distilbert.tokenization.batch_encoding import BatchEncoding
 
 
@@ -39,6 +39,24 @@ FORMS = {
 def test_every_form_means_the_same(model, ids, mask, form) -> None:
     expected = model(input_ids=ids, attention_mask=mask).logits
     np.testing.assert_allclose(FORMS[form](model, ids, mask).logits, expected, atol=1e-6)
+
+
+def test_the_keywords_of_a_child_class_are_those_of_its_parent_too(config, ids, mask) -> None:
+    class Child(TFDistilBertForSequenceClassification):
+        def call(self, input_ids=None, temperature=1.0, **others):
+            output = super().call(input_ids, **others)
+            output["logits"] = output.logits / temperature
+            return output
+
+    assert argument_names(Child)[:3] == ("input_ids", "temperature", "attention_mask")
+    model = Child(config)
+    expected = model(ids, attention_mask=mask).logits / 2
+    answer = model({"input_ids": ids, "attention_mask": mask, "temperature": np.float32(2)})
+    np.testing.assert_allclose(answer.logits, expected, atol=1e-6)
+    model.compile("sgd")
+    model.fit({"input_ids": ids, "attention_mask": mask}, np.array([0, 1, 0]), verbose=0)
+    with pytest.raises(TypeError, match="unknown argument `cold`"):
+        model(ids, cold=True)
 
 
 def test_one_tensor_is_the_ids(model, ids) -> None:
@@ -77,11 +95,11 @@ def test_an_unknown_name_is_both_errors_of_the_reference(model, ids, name) -> No
 
 
 def test_too_many_arguments_and_one_given_twice_are_named() -> None:
-    call = TFDistilBertForSequenceClassification.call
+    model_class = TFDistilBertForSequenceClassification
     with pytest.raises(TypeError, match="A call takes 9 arguments"):
-        named_arguments(call, list(range(10)), {})
+        named_arguments(model_class, list(range(10)), {})
     with pytest.raises(InputError, match="Pass `input_ids` once"):
-        named_arguments(call, (np.ones(1),), {"input_ids": np.ones(1)})
+        named_arguments(model_class, (np.ones(1),), {"input_ids": np.ones(1)})
 
 
 def test_rules_are_checked_before_anything_is_computed(config) -> None:

@@ -6,7 +6,6 @@ dicts, as `datasets.Dataset`. The reference has this as a method of its TensorFl
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from distilbert.errors import InputError
-from distilbert.tensorflow.inputs import LABELS
+from distilbert.tensorflow.inputs import LABELS, argument_names
 from distilbert.tensorflow.losses import IGNORED
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def prepare_tf_dataset(
     rows = _Rows(dataset)
     if not len(rows):
         raise InputError("`dataset` must have at least one row: got none.")
-    names = [name for name in inspect.signature(type(model).call).parameters if name != "self"]
+    names = argument_names(type(model))
     if collate_fn is None:
         pad = model.config.pad_token_id if tokenizer is None else tokenizer.pad_token_id
         left = getattr(tokenizer, "padding_side", "right") == "left"

@@ -28,20 +28,23 @@ from distilbert.input_checks import (
 logger = logging.getLogger(__name__)
 
 LABELS = ("labels", "start_positions", "end_positions")
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def named_arguments(call: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `call` by name, those that are None left out.
+def named_arguments(
+    model_class: type, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a call by name, those that are None left out.
 
     Args:
-        call: the function `call` of a class of models.
+        model_class: the class whose `call` is meant.
         args: tensors in the order of the signature; or first a mapping, list or tuple of them.
 
     Raises:
         UnknownArgumentError: a name that `call` does not take, or too many arguments.
         InputError: an argument given twice.
     """
-    names = _parameters(call)
+    names = argument_names(model_class)
     named = {}
     for form in _spread(names, args, kwargs):
         for name, value in form.items():
@@ -59,8 +62,18 @@ def named_arguments(call: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 
 @functools.cache
-def _parameters(call: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(call).parameters)[1:]
+def argument_names(model_class: Any) -> tuple[str, ...]:
+    """What `call` takes, in order. A child's `**kwargs` stand for what its parent takes."""
+    names: dict[str, None] = {}
+    for parent in model_class.__mro__:
+        if "call" not in vars(parent):
+            continue
+        parameters = list(inspect.signature(parent.call).parameters.values())[1:]
+        own = [each.name for each in parameters if each.kind not in VARIADIC]
+        names.update(dict.fromkeys(own))
+        if len(own) == len(parameters):
+            break
+    return tuple(names)
 
 
 def _spread(

@@ -104,7 +104,7 @@ class PreTrainedModel(keras.Model):
             TypeError: an unknown argument.
             InputError, TokenIdError: as described at `TFDistilBertModel.call`.
         """
-        named = named_arguments(type(self).call, args, kwargs)
+        named = named_arguments(type(self), args, kwargs)
         check_arguments(named, self.config)
         return super().__call__(**named)
 

@@ -37,7 +37,7 @@ def arranged(model: PreTrainedModel, data: Any, *, own_loss: bool) -> tuple[Any,
     not; either way they are the second of the three, for metrics.
     """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-    inputs = named_arguments(type(model).call, (x,), {})
+    inputs = named_arguments(type(model), (x,), {})
     inside = {name: inputs.pop(name) for name in LABELS if name in inputs}
     if own_loss:
         inputs.update(inside if y is None else named_labels(model, y))
