@@ -62,6 +62,35 @@ def test_half_precision_is_chosen_here_and_answers_stay_float32(config, ids) -> 
             TensorFlowRunner(model, dtype=dtype)
 
 
+class Rescaled(TFDistilBertModel):
+    """A user's child class with a variable of its own."""
+
+    def __init__(self, config, **kwargs) -> None:
+        super().__init__(config, **kwargs)
+        self.factor = self.add_weight(shape=(), initializer="ones", name="factor")
+
+    def call(self, input_ids, attention_mask=None, training=False, return_dict=True, **_):
+        output = super().call(input_ids, attention_mask, training=training)
+        output["last_hidden_state"] = output.last_hidden_state * self.factor
+        return output
+
+
+def test_another_dtype_keeps_what_a_child_class_added(config, ids) -> None:
+    model = Rescaled(config)
+    model.factor.assign(3.0)
+    answer = TensorFlowRunner(model, dtype="float32")({"input_ids": ids})["last_hidden_state"]
+    np.testing.assert_allclose(answer, model(ids)[0], atol=1e-5)
+
+
+def test_a_device_that_is_not_there_is_refused(config) -> None:
+    model = TFDistilBertModel(config)
+    for device in ("cpu", "CPU:0", "/cpu:0", "/device:CPU:0"):
+        assert TensorFlowRunner(model, device).device == "/device:CPU:0"
+    for device in ("cuda:7", "gpu:7", "abacus", "cpu:x"):
+        with pytest.raises(InputError, match=rf"one that TensorFlow sees: got '{device}', not /de"):
+            TensorFlowRunner(model, device)
+
+
 @pytest.mark.parametrize(
     ("batch", "error", "text"),
     [

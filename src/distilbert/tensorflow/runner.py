@@ -17,7 +17,12 @@ from distilbert.errors import ConfigError, InputError
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
-from distilbert.tensorflow.weights import assign, canonical_arrays, floating_dtype
+from distilbert.tensorflow.weights import (
+    added_variables,
+    assign,
+    canonical_arrays,
+    floating_dtype,
+)
 
 
 def load_runner(
@@ -59,9 +64,9 @@ class TensorFlowRunner:
             dtype: what to compute in, as a dtype, a Keras policy or a name; None keeps the model's.
 
         Raises:
-            InputError: `dtype` is not a floating type.
+            InputError: `dtype` is not a floating type; TensorFlow has no such device.
         """
-        self.device = None if device is None else str(device).replace("cuda", "gpu")
+        self.device = None if device is None else _device(device)
         self.model = model if dtype is None else _cast(model, dtype)
         self.head = model.head
         self.config = model.config
@@ -105,6 +110,18 @@ class TensorFlowRunner:
         return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
 
 
+def _device(device: str) -> str:
+    """TensorFlow's name of a device. One it lacks is refused: it would take the CPU instead."""
+    kind, _, number = str(device).lower().rpartition("/")[2].removeprefix("device:").partition(":")
+    name = f"/device:{kind.replace('cuda', 'gpu').upper()}:{number or 0}"
+    known = [found.name for found in tf.config.list_logical_devices()]
+    if name not in known:
+        raise InputError(
+            f"`device` must be one that TensorFlow sees: got {device!r}, not {', '.join(known)}."
+        )
+    return name
+
+
 def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
     """A model with the same weights that computes in `dtype`."""
     try:
@@ -116,4 +133,6 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
     with no_values():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))
+    for new, old in zip(added_variables(other), added_variables(model), strict=True):
+        new.assign(old)
     return other

@@ -51,19 +51,25 @@ def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
     }
 
 
-def check_nothing_added(model: PreTrainedModel) -> None:
-    """Raise CheckpointError if a child class has variables that no checkpoint has a name for."""
+def added_variables(model: PreTrainedModel) -> list[Any]:
+    """What a child class has beyond the parameters of its head; Keras' LoRA does not count."""
     known = {id(variable_of(model, row)) for row in own_parameters(model)}
-    added = [
-        variable.path
+    return [
+        variable
         for layer in model._flatten_layers()
         for variable in layer._trainable_variables + layer._non_trainable_variables
         if id(variable) not in known and not getattr(layer, "lora_enabled", False)
     ]
+
+
+def check_nothing_added(model: PreTrainedModel) -> None:
+    """Raise CheckpointError if a child class has variables that no checkpoint has a name for."""
+    added = added_variables(model)
     if added:
         raise CheckpointError(
             f"A checkpoint holds the parameters of `{type(model).__name__}`'s head only: the model "
-            f"also has {', '.join(added)}. Save the whole model with `model.save('x.keras')`."
+            f"also has {', '.join(variable.path for variable in added)}. Save the whole model with "
+            f"`model.save('x.keras')`."
         )
 
 
