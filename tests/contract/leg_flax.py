@@ -35,6 +35,9 @@ class FlaxLeg:
             model.params = to_tree(weights, model.config, head)
         return model
 
+    def seeded(self, config: DistilBertConfig, head: str, seed: int) -> Any:
+        return self.class_of(head)(copy.deepcopy(config), seed=seed)
+
     def outputs(
         self, model: Any, inputs: Arrays, *, train: bool = False, seed: int = 0, **flags: Any
     ) -> Any:

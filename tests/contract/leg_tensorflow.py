@@ -36,6 +36,11 @@ class TensorFlowLeg:
             assign(model, {name: np.asarray(value) for name, value in weights.items()})
         return model
 
+    def seeded(self, config: DistilBertConfig, head: str, seed: int) -> Any:
+        model = self.build(config, head)
+        model.init_weights(seed=seed)
+        return model
+
     def outputs(
         self, model: Any, inputs: Arrays, *, train: bool = False, seed: int = 0, **flags: Any
     ) -> Any:

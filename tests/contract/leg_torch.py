@@ -30,6 +30,11 @@ class TorchLeg:
             model.load_state_dict(state)
         return model
 
+    def seeded(self, config: DistilBertConfig, head: str, seed: int) -> Any:
+        model = self.build(config, head)
+        model.init_weights(seed=seed)
+        return model
+
     def outputs(
         self, model: Any, inputs: Arrays, *, train: bool = False, seed: int = 0, **flags: Any
     ) -> Any:

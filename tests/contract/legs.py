@@ -36,6 +36,10 @@ class Leg(Protocol):
         """A model in evaluation mode, fresh or with `weights` under their canonical names."""
         ...
 
+    def seeded(self, config: DistilBertConfig, head: str, seed: int) -> Any:
+        """A fresh model whose weights follow `seed`, by the framework's own way to say so."""
+        ...
+
     def outputs(
         self, model: Any, inputs: Arrays, *, train: bool = False, seed: int = 0, **flags: Any
     ) -> Any:

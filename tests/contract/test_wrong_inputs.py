@@ -9,7 +9,7 @@ import pytest
 from contract.legs import Leg
 from contract.samples import some_inputs, tiny_config
 
-from distilbert.errors import ActivationError, ConfigError, InputError
+from distilbert.errors import ActivationError, ConfigError, InputError, TokenIdError
 
 CONFIG_MISTAKES = {
     "heads-do-not-divide": ("base", {"n_heads": 5}, ConfigError, "`n_heads` must divide `dim`"),
@@ -61,18 +61,46 @@ def test_ids_and_embeddings_exclude_each_other(leg: Leg) -> None:
 
 
 @pytest.mark.parametrize("word_id", [99, 1000])
-def test_an_id_outside_the_vocabulary_is_an_index_error(leg: Leg, word_id: int) -> None:
+def test_an_id_outside_the_vocabulary_is_named(leg: Leg, word_id: int) -> None:
     config = tiny_config()
     inputs = some_inputs(config, "base")
     inputs["input_ids"][0, 0] = word_id
-    with pytest.raises(IndexError):
+    with pytest.raises(TokenIdError, match=rf"between 0 and 98: got \d+ to {word_id}\. Use the"):
+        leg.outputs(leg.build(config, "base"), inputs)
+
+
+def test_a_negative_id_is_no_id_from_the_end(leg: Leg) -> None:
+    config = tiny_config()
+    inputs = some_inputs(config, "base")
+    inputs["input_ids"][0, 0] = -1
+    with pytest.raises(TokenIdError, match="between 0 and 98: got -1 to"):
         leg.outputs(leg.build(config, "base"), inputs)
 
 
 def test_a_too_long_input_is_refused(leg: Leg) -> None:
     config = tiny_config(max_position_embeddings=8)
-    with pytest.raises((RuntimeError, IndexError, ValueError), match="max_position_embeddings"):
+    words = "`max_position_embeddings`: got 9 tokens, at most 8"
+    with pytest.raises(TokenIdError, match=words):
         leg.outputs(leg.build(config, "base"), some_inputs(config, "base", length=9))
+
+
+def test_masks_of_other_sizes_are_refused(leg: Leg) -> None:
+    config = tiny_config()
+    model, inputs = leg.build(config, "base"), some_inputs(config, "base")
+    with pytest.raises(InputError, match=r"one value per token: got \(3, 8\) for 3 sequences of 9"):
+        leg.outputs(model, inputs | {"attention_mask": np.ones((3, 8), np.int64)})
+    with pytest.raises(InputError, match=r"`head_mask` must be .*got \(3, 4\) for 2 layers"):
+        leg.outputs(model, inputs | {"head_mask": np.ones((3, 4), np.float32)})
+
+
+def test_labels_of_other_shapes_are_refused(leg: Leg) -> None:
+    head = "sequence_classification"
+    config = tiny_config(head)
+    model, inputs = leg.build(config, head), some_inputs(config, head)
+    with pytest.raises(InputError, match="`labels` must hold one class number per row"):
+        leg.outputs(model, inputs | {"labels": np.ones((3, 5), np.int64)})
+    with pytest.raises(InputError, match="`labels` must hold one value per logit"):
+        leg.outputs(model, inputs | {"labels": np.ones((3, 4), np.float32)})
 
 
 @pytest.mark.parametrize(
