@@ -12,9 +12,11 @@ from distilbert.tensorflow.layers import (
     Embedding,
     Linear,
     TiedLinear,
+    get_values,
     known_shape,
     layer_norm,
     leading,
+    no_values,
     path_scope,
     replace_part,
 )
@@ -24,6 +26,16 @@ GENERATOR = np.random.default_rng(0)
 
 def numbers(*shape: int) -> np.ndarray:
     return GENERATOR.standard_normal(shape).astype(np.float32)
+
+
+def test_layers_hold_zeros_unless_others_bring_the_values() -> None:
+    for layer in (Linear(4, 5), Embedding(4, 5, leaf="weight")):
+        assert not np.any(layer.get_weights()[0])
+    with no_values():
+        assert not get_values()
+        assert Linear(4, 5).kernel.shape == (4, 5)
+        assert Embedding(4, 5, leaf="weight", dtype="bfloat16").weight.dtype == "bfloat16"
+    assert get_values()
 
 
 @pytest.mark.parametrize("axes", [(), (3,), (2, 3), (2, 0, 3)])

@@ -108,6 +108,19 @@ def test_shapes_that_do_not_fit_are_refused_or_started_afresh(saved) -> None:
     assert model.get_input_embeddings().weight.shape == (50, 32)
 
 
+def test_what_a_child_class_adds_has_fresh_values(saved, config) -> None:
+    class Twins(TFDistilBertModel):
+        def __init__(self, config, **kwargs) -> None:
+            super().__init__(config, **kwargs)
+            self.other = TFDistilBertModel(config)
+
+    model, folder = saved
+    twins = Twins.from_pretrained(folder)
+    assert_equal(model.distilbert, twins)
+    spread = np.std(twins.other.get_input_embeddings().weight)
+    assert spread == pytest.approx(config.initializer_range, rel=0.1)
+
+
 def test_dtype_by_either_name_is_a_policy(saved) -> None:
     _, folder = saved
     for keywords in ({"torch_dtype": tf.float16}, {"dtype": "float16"}):

@@ -55,7 +55,8 @@ def prepare_tf_dataset(
     rows = _Rows(dataset)
     if not len(rows):
         raise InputError("`dataset` must have at least one row: got none.")
-    names = argument_names(type(model))
+    model_class: Any = type(model)
+    names = argument_names(model_class)
     if collate_fn is None:
         pad = model.config.pad_token_id if tokenizer is None else tokenizer.pad_token_id
         left = getattr(tokenizer, "padding_side", "right") == "left"

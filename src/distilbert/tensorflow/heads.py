@@ -18,10 +18,10 @@ from distilbert.outputs import (
 )
 from distilbert.tensorflow.activations import activation_function
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.layers import Linear, TiedLinear, layer_norm, replace_part
+from distilbert.tensorflow.layers import Linear, TiedLinear, layer_norm, no_values, replace_part
 from distilbert.tensorflow.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.tensorflow.model import TFDistilBertModel
-from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.pretrained import PreTrainedModel
 
 
 @keras.saving.register_keras_serializable("distilbert")

@@ -7,7 +7,9 @@ Keras' own layers cannot name a table `weight`, own no frozen table that survive
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
@@ -17,13 +19,41 @@ from distilbert.tensorflow.backend import keras
 
 LAYER_NORM_EPS = 1e-12  # as in BERT's first release
 
+_get_values: ContextVar[bool] = ContextVar("_get_values", default=True)
+
+
+@contextmanager
+def no_values() -> Iterator[None]:
+    """A context in which models get shapes but no values; `give_values` brings them."""
+    token = _get_values.set(False)
+    try:
+        yield
+    finally:
+        _get_values.reset(token)
+
+
+def get_values() -> bool:
+    """Whether what is built now is to have values: always, but under `no_values`."""
+    return _get_values.get()
+
+
+def first_values(shape: Any, dtype: Any = None) -> Tensor:
+    """What a matrix or table holds until it is given values: zeros, or whatever the memory held.
+
+    Zeros that are overwritten at once would take as long as the values themselves.
+    """
+    if get_values():
+        return tf.zeros(shape, dtype)
+    return tf.raw_ops.Empty(shape=shape, dtype=dtype)
+
 
 class Linear(keras.layers.Dense):
     """A Keras `Dense` on any number of leading axes, computed as one matrix product."""
 
     def __init__(self, n_in: int, n_out: int, **kwargs: Any) -> None:
         # Keras refuses a width of 0, which an attention has whose heads are all pruned.
-        super().__init__(max(n_out, 1), kernel_initializer="zeros", **kwargs)
+        values: Any = first_values
+        super().__init__(max(n_out, 1), kernel_initializer=values, **kwargs)
         self.units = n_out
         self.build((None, n_in))
 
@@ -73,7 +103,7 @@ class Embedding(keras.layers.Layer):
         table = self.add_weight(
             name=leaf,
             shape=(n_rows, dim),
-            initializer="zeros",
+            initializer=first_values,
             trainable=not frozen,
             autocast=False,  # the rows of a call are cast, not the whole table
         )

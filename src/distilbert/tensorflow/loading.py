@@ -6,6 +6,7 @@ Which files hold the weights and how their names map is the business of `distilb
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +15,9 @@ from distilbert.checkpoint.layout import to_canonical
 from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.errors import InputError
-from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.heads import MODEL_CLASSES
+from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import assign, drawn_seed, floating_dtype
 
 Model = TypeVar("Model", bound=PreTrainedModel)
@@ -45,7 +48,8 @@ def load(
     options: dict[str, Any] = {} if name is None else {"name": name}
     if dtype is not None:  # a user's child class need not take keywords that nobody asked for
         options["dtype"] = policy
-    with no_values():
+    # A user's child class may hold values of its own, so it is built with them.
+    with no_values() if model_class in MODEL_CLASSES.values() else nullcontext():
         model = model_class(config, *model_args, **options)
     assign(model, completed(found, config, model.head, seed=drawn_seed))
     return model, report

@@ -19,8 +19,15 @@ from distilbert.outputs import TFBaseModelOutput
 from distilbert.tensorflow.activations import activation_function
 from distilbert.tensorflow.attention import attend
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.layers import Embedding, Linear, known_shape, layer_norm, leading
-from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.layers import (
+    Embedding,
+    Linear,
+    known_shape,
+    layer_norm,
+    leading,
+    no_values,
+)
+from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.trees import register_outputs
 
 register_outputs()

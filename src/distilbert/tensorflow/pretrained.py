@@ -7,9 +7,8 @@ needs in `training.py`; the methods here are their public names.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
@@ -28,7 +27,7 @@ from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.inputs import check_arguments, named_arguments
-from distilbert.tensorflow.layers import Embedding, path_scope, replace_part
+from distilbert.tensorflow.layers import Embedding, get_values, path_scope, replace_part
 from distilbert.tensorflow.pruning import prune_heads
 from distilbert.tensorflow.resizing import (
     fit_bias,
@@ -53,18 +52,6 @@ from distilbert.tensorflow.weights import (
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.model import TFDistilBertModel
-
-_stays_empty: ContextVar[bool] = ContextVar("_stays_empty", default=False)
-
-
-@contextmanager
-def no_values() -> Iterator[None]:
-    """A context in which models get shapes but no values; `give_values` brings them."""
-    token = _stays_empty.set(True)
-    try:
-        yield
-    finally:
-        _stays_empty.reset(token)
 
 
 class PreTrainedModel(keras.Model):
@@ -124,7 +111,7 @@ class PreTrainedModel(keras.Model):
 
         The seed is drawn from TensorFlow's default generator, so `tf.random.set_seed` decides.
         """
-        if not _stays_empty.get():
+        if get_values():
             self.init_weights()
 
     def init_weights(self, seed: int | None = None) -> None:

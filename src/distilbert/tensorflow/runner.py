@@ -6,6 +6,7 @@ The only place of this room where device and dtype of inference are decided.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from os import PathLike
 from typing import Any
 
@@ -16,7 +17,8 @@ from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import ConfigError, InputError
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
 from distilbert.tensorflow.heads import MODEL_CLASSES
-from distilbert.tensorflow.pretrained import PreTrainedModel, no_values
+from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import (
     added_variables,
     assign,
@@ -130,7 +132,8 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
         raise InputError(
             f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}."
         ) from None
-    with no_values():
+    is_ours = type(model) in MODEL_CLASSES.values()
+    with no_values() if is_ours else nullcontext():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))
     for new, old in zip(added_variables(other), added_variables(model), strict=True):
