@@ -3,9 +3,9 @@
 import sys
 
 import jax.numpy as jnp
-from distilbert.flax.losses import span_loss
 
 from distilbert import AutoTokenizer, FlaxDistilBertForQuestionAnswering
+from distilbert.flax.losses import span_loss
 
 source = sys.argv[1] if len(sys.argv) > 1 else "distilbert-base-cased-distilled-squad"
 tokenizer = AutoTokenizer.from_pretrained(source)

@@ -3,10 +3,10 @@
 import sys
 
 import jax.numpy as jnp
-from distilbert.flax.losses import sequence_loss
 from jax import nn
 
 from distilbert import AutoTokenizer, FlaxDistilBertForSequenceClassification
+from distilbert.flax.losses import sequence_loss
 
 source = sys.argv[1] if len(sys.argv) > 1 else "distilbert-base-uncased-finetuned-sst-2-english"
 tokenizer = AutoTokenizer.from_pretrained(source)

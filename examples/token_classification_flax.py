@@ -3,9 +3,9 @@
 import sys
 
 import jax.numpy as jnp
-from distilbert.flax.losses import token_loss
 
 from distilbert import AutoTokenizer, FlaxDistilBertForTokenClassification
+from distilbert.flax.losses import token_loss
 
 source = sys.argv[1] if len(sys.argv) > 1 else "distilbert-base-uncased"
 tokenizer = AutoTokenizer.from_pretrained(source)
