@@ -108,6 +108,12 @@ def test_a_low_rank_adapter_of_keras_is_saved_in_its_matrix(config, ids, tmp_pat
     np.testing.assert_allclose(again(ids)[0], model(ids)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_keras_quantization_is_refused_instead_of_doing_nothing(config, mode) -> None:
+    with pytest.raises(InputError, match=r"no layer that Keras can quantize.*Optimize\.DEFAULT"):
+        TFDistilBertForMaskedLM(config).quantize(mode)
+
+
 def test_parts_are_found_under_every_head(config) -> None:
     base, head = TFDistilBertModel(config), TFDistilBertForSequenceClassification(config)
     assert base.base_model is base

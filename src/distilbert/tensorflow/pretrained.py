@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, cast, overload
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError
+from distilbert.errors import ConfigError, InputError
 from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
 from distilbert.tensorflow.backend import keras
@@ -405,6 +405,17 @@ class PreTrainedModel(keras.Model):
         """Update the metrics given to `compile`; tokens without a label do not count."""
         labels, predictions, weights = for_metrics(self, y, y_pred, sample_weight)
         return super().compute_metrics(x, labels, predictions, weights)
+
+    def quantize(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: Keras passes over every layer that is not its own, and leaves all as it was.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"`{type(self).__name__}` has no layer that Keras can quantize: `export` it, and let "
+            f"the TF-Lite converter's `tf.lite.Optimize.DEFAULT` store the weights in 8 bits."
+        )
 
     # The model is the function's first argument, so it is a method as it stands.
     prepare_tf_dataset = prepare_tf_dataset
