@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 
 import jax
@@ -138,6 +139,15 @@ def test_saving_another_tree_writes_that_tree_in_one_file_or_several(config, tmp
     assert not any(leaf.any() for leaf in jax.tree.leaves(again.params))
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "flax_model.msgpack"}
+
+
+def test_the_config_names_the_type_that_was_saved_whatever_it_named_before(
+    config, tmp_path
+) -> None:
+    config.torch_dtype = "float16"  # as of a checkpoint in half precision, cast up since
+    FlaxDistilBertModel(config).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["torch_dtype"] == "float32"
+    assert config.dtype_name == "float16"
 
 
 def test_leaves_the_layout_does_not_know_are_refused_not_dropped(config, tmp_path) -> None:

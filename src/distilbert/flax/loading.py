@@ -41,8 +41,8 @@ def load(
     if stored is not None:
         config.torch_dtype = stored.name
     found, report = match_parameters(arrays, config, request.head)
+    settle_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
     arrays = completed(found, config, request.head, seed=lambda: model.seed)
     params = to_tree(arrays, config, request.head, dtype=stored)
-    settle_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
     return model, params, report

@@ -306,7 +306,8 @@ class PreTrainedModel:
         arrays = weights.to_arrays(params, self.config, self.head)
         config = copy.deepcopy(self.config)
         stored = next((array.dtype.name for array in arrays.values()), "float32")
-        if stored != "float32":  # what readers assume of a Flax file that does not say
+        # Without a word readers assume float32, but the config may name what was cast since.
+        if stored != "float32" or config.dtype_name is not None:
             config.torch_dtype = stored
         save_checkpoint(
             save_directory,
