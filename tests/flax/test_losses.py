@@ -107,3 +107,15 @@ def test_every_loss_is_the_same_when_compiled() -> None:
         assert jax.jit(loss)(LOGITS, target) == pytest.approx(float(loss(LOGITS, target)))
     compiled = jax.jit(span_loss)(LOGITS, LOGITS, labels, labels)
     assert compiled == pytest.approx(float(span_loss(LOGITS, LOGITS, labels, labels)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_sums_over_many_tokens_without_overflow(dtype: str) -> None:
+    logits = jnp.full((16, 512, 2), 20, dtype).at[..., 1].set(0)
+    loss = token_loss(logits, jnp.ones((16, 512), int))  # 8192 * 20 is above float16's 65504
+    assert loss == pytest.approx(20)
+    assert loss.dtype == jnp.float32
+    starts = jnp.zeros(16, int)
+    assert span_loss(logits[..., 0], logits[..., 0], starts, starts) == pytest.approx(np.log(512))
+    one, zero = jnp.full((2, 1), 300, dtype), jnp.zeros((2, 1))  # 300 squared is above it too
+    assert sequence_loss(one, zero, problem_type=None) == pytest.approx(90000)

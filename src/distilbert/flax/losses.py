@@ -1,6 +1,7 @@
 """The losses of the five heads: logits and labels in, one scalar out.
 
-Labels of any integer type are accepted. Pure functions: they work under `jit`, `grad` and `vmap`.
+Labels of any integer type are accepted. Logits of half precision are compared in float32. Pure
+functions: they work under `jit`, `grad` and `vmap`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def token_loss(logits: Array, labels: ArrayLike) -> Array:
     """
     labels = jnp.asarray(labels, jnp.int32)
     counts = labels != IGNORED
-    return _cross_entropy(logits, labels, counts).sum() / counts.sum().astype(logits.dtype)
+    return _cross_entropy(logits, labels, counts).sum() / counts.sum()
 
 
 def choice_loss(logits: Array, labels: ArrayLike) -> Array:
@@ -59,6 +60,7 @@ def sequence_loss(logits: Array, labels: ArrayLike, *, problem_type: str | None)
     if kind == "regression" and logits.shape[-1] == 1 and labels.size == len(logits):
         labels = labels.reshape(logits.shape)
     check_value_labels(logits.shape, labels.shape, labels.dtype)
+    logits = _wide(logits)
     labels = labels.astype(logits.dtype)
     if kind == "regression":
         return ((logits - labels) ** 2).mean()
@@ -83,11 +85,16 @@ def _position_loss(logits: Array, positions: ArrayLike) -> Array:
     positions = jnp.maximum(jnp.asarray(positions, jnp.int32).reshape(-1), 0)  # (B,)
     counts = positions < logits.shape[1]
     total = _cross_entropy(logits, positions, counts).sum()
-    return total / jnp.maximum(counts.sum(), 1).astype(logits.dtype)
+    return total / jnp.maximum(counts.sum(), 1)
 
 
 def _cross_entropy(logits: Array, labels: Array, counts: Array) -> Array:
     """One value per label; 0, and without a gradient, where it does not count."""
     labels = jnp.where(counts, labels, 0)
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[..., None], -1)
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(_wide(logits)), labels[..., None], -1)
     return jnp.where(counts, -chosen[..., 0], 0)
+
+
+def _wide(logits: Array) -> Array:
+    """In float32 at least: the sum over a batch of tokens is more than float16 can hold."""
+    return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
