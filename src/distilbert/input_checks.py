@@ -6,7 +6,9 @@ value inside a compiled graph cannot be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilbert.errors import InputError, TokenIdError
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from distilbert.config import DistilBertConfig
+
+logger = logging.getLogger(__name__)
 
 RUNNER_INPUTS = ("input_ids", "attention_mask")
 
@@ -63,6 +67,62 @@ def check_head_mask(shape: Sequence[int], n_layers: int) -> None:
             f"`head_mask` must be (heads,) or (layers, heads): got {tuple(shape)} for {n_layers} "
             f"layers."
         )
+
+
+@functools.cache
+def warn_of_unmasked_padding() -> None:
+    """Say once per process that padding takes part in attention."""
+    logger.warning(
+        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
+        "in attention. Pass the mask the tokenizer returns."
+    )
+
+
+def is_warned_of_padding() -> bool:
+    """Whether that was said, so that nobody need look for padding again."""
+    return warn_of_unmasked_padding.cache_info().currsize > 0
+
+
+def check_size(name: str, value: int) -> None:
+    """Raise InputError unless a new size of a table is a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
+
+
+def wanted_words(
+    old_size: int, *, new_num_tokens: int | None, pad_to_multiple_of: int | None
+) -> int:
+    """The number of words `resize_token_embeddings` is to make, rounded up; None keeps it.
+
+    Raises:
+        InputError: a size that is not a positive whole number.
+    """
+    size = old_size
+    if new_num_tokens is not None:
+        check_size("new_num_tokens", new_num_tokens)
+        size = new_num_tokens
+    if pad_to_multiple_of is not None:
+        check_size("pad_to_multiple_of", pad_to_multiple_of)
+        size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
+    return size
+
+
+def wanted_pruning(
+    heads_to_prune: Mapping[int, Iterable[int]], *, n_layers: int, n_heads: int
+) -> dict[int, set[int]]:
+    """The heads that `prune_heads` is to remove, by layer.
+
+    Raises:
+        InputError: a layer or head that the model never had.
+    """
+    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
+    for layer, heads in wanted.items():
+        if not 0 <= layer < n_layers or not heads <= set(range(n_heads)):
+            raise InputError(
+                f"`heads_to_prune` must name layers below {n_layers} and heads below {n_heads}: "
+                f"got layer {layer}, heads {sorted(heads)}."
+            )
+    return wanted
 
 
 def problem_type_of(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:

@@ -14,6 +14,7 @@ from distilbert.checkpoint.init import fresh_weights
 from distilbert.checkpoint.loading import (
     LoadRequest,
     completed,
+    one_dtype,
     read_source,
     settle_report,
 )
@@ -113,3 +114,11 @@ def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
     assert new_head.levelname == "WARNING"
     assert new_head.getMessage().startswith("Model: The head is new: classifier.bias")
     assert unused.getMessage() == "Model does not use: x."
+
+
+def test_dtype_has_two_names_and_one_value() -> None:
+    assert one_dtype(None, "float16") == one_dtype("float16", None) == "float16"
+    assert one_dtype("float16", "float16") == "float16"
+    assert one_dtype(None, None) is None
+    with pytest.raises(InputError, match="are one argument: got 'float32' and 'float16'"):
+        one_dtype("float16", "float32")

@@ -12,8 +12,8 @@ import pytest
 
 from distilbert import FlaxDistilBertModel
 from distilbert.errors import TokenIdError
-from distilbert.flax import calls
 from distilbert.flax.heads import MODEL_CLASSES
+from distilbert.input_checks import warn_of_unmasked_padding
 
 EMPTY = inspect.Parameter.empty
 PAGE = {
@@ -58,7 +58,7 @@ def test_inside_a_trace_such_an_id_gives_nan_for_its_sequence_alone(config, ids,
 
 
 def test_padding_without_a_mask_is_warned_of_once(config, ids, caplog) -> None:
-    calls._warn_of_padding.cache_clear()
+    warn_of_unmasked_padding.cache_clear()
     model = FlaxDistilBertModel(config)
     with caplog.at_level(logging.WARNING, logger="distilbert"):
         model(ids)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from distilbert import TFDistilBertForSequenceClassification
 from distilbert.errors import InputError
-from distilbert.tensorflow import inputs as inputs_module
+from distilbert.input_checks import warn_of_unmasked_padding
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.inputs import argument_names, check_arguments, named_arguments
 from distilbert.tokenization.batch_encoding import BatchEncoding
@@ -122,7 +122,7 @@ def test_symbolic_inputs_are_checked_as_far_as_they_are_known(config) -> None:
 
 
 def test_padding_without_a_mask_is_warned_of_once(model, ids, caplog) -> None:
-    inputs_module._warn_of_padding.cache_clear()
+    warn_of_unmasked_padding.cache_clear()
     with caplog.at_level(logging.WARNING, logger="distilbert"):
         model(ids)
         ids[0, -1] = 0

@@ -14,8 +14,8 @@ import torch
 from distilbert import DistilBertConfig, DistilBertModel
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.errors import InputError, TokenIdError
+from distilbert.input_checks import warn_of_unmasked_padding
 from distilbert.outputs import BaseModelOutput
-from distilbert.torch import model as model_module
 
 PARAMETERS = [
     "input_ids",
@@ -178,7 +178,7 @@ def test_the_padding_row_gets_no_gradient_from_the_lookup(model, ids) -> None:
 
 
 def test_padding_without_a_mask_is_warned_of_once(model, ids, caplog) -> None:
-    model_module._warn_of_padding.cache_clear()
+    warn_of_unmasked_padding.cache_clear()
     with caplog.at_level(logging.WARNING, logger="distilbert"):
         model(ids)
         assert not caplog.records

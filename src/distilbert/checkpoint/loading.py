@@ -127,6 +127,20 @@ def _read_config(
     )
 
 
+def one_dtype(torch_dtype: Any, dtype: Any) -> Any:
+    """`torch_dtype`, or what its newer name `dtype` says.
+
+    Raises:
+        InputError: two different ones.
+    """
+    if torch_dtype is not None and dtype is not None and torch_dtype != dtype:
+        raise InputError(
+            f"`dtype` and `torch_dtype` are one argument: got {dtype!r} and {torch_dtype!r}. Pass "
+            f"one of them."
+        )
+    return dtype if torch_dtype is None else torch_dtype
+
+
 def completed(
     found: Mapping[str, np.ndarray],
     config: DistilBertConfig,

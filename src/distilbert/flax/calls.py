@@ -6,9 +6,7 @@ inside a trace of JAX has no values, so they are checked before the module is ap
 
 from __future__ import annotations
 
-import functools
 import inspect
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +14,7 @@ import numpy as np
 from jax.core import Tracer
 
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import check_ids
-
-logger = logging.getLogger(__name__)
+from distilbert.input_checks import check_ids, is_warned_of_padding, warn_of_unmasked_padding
 
 
 def page_signature(call: Callable[..., Any]) -> inspect.Signature:
@@ -41,15 +37,7 @@ def check_values(input_ids: Any, config: DistilBertConfig, *, is_masked: bool) -
     if not ids.size:
         return
     check_ids(int(ids.min()), int(ids.max()), config.vocab_size)
-    if is_masked or config.pad_token_id is None or _warn_of_padding.cache_info().currsize:
+    if is_masked or config.pad_token_id is None or is_warned_of_padding():
         return
     if (ids == config.pad_token_id).any():
-        _warn_of_padding()
-
-
-@functools.cache
-def _warn_of_padding() -> None:
-    logger.warning(
-        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
-        "in attention. Pass the mask the tokenizer returns."
-    )
+        warn_of_unmasked_padding()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 
-from distilbert.errors import InputError
 from distilbert.flax.weights import Tree, flatten
+from distilbert.input_checks import wanted_pruning
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -21,13 +21,7 @@ def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[in
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
     config = model.config
-    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
-    for layer, heads in wanted.items():
-        if not 0 <= layer < config.n_layers or not heads <= set(range(config.n_heads)):
-            raise InputError(
-                f"`heads_to_prune` must name layers below {config.n_layers} and heads below "
-                f"{config.n_heads}: got layer {layer}, heads {sorted(heads)}."
-            )
+    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         gone = set(config.pruned_heads.get(layer, ()))
         model.replace_leaves(_pruned(model, layer, heads, gone=gone))

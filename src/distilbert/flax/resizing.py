@@ -11,8 +11,8 @@ from jax import Array
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
 from distilbert.flax.weights import POSITIONS, flatten, fresh_array
+from distilbert.input_checks import check_size, wanted_words
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -27,10 +27,9 @@ def resize_token_embeddings(
         InputError: a size that is not a positive whole number.
     """
     old = model.get_input_embeddings()
-    size = len(old) if new_num_tokens is None else _positive("new_num_tokens", new_num_tokens)
-    if pad_to_multiple_of is not None:
-        multiple = _positive("pad_to_multiple_of", pad_to_multiple_of)
-        size = -(-size // multiple) * multiple
+    size = wanted_words(
+        len(old), new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
+    )
     if size == len(old):
         return old
     config = copy.deepcopy(model.config)
@@ -50,7 +49,8 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     Raises:
         InputError: a size that is not a positive whole number.
     """
-    size = _positive("new_num_position_embeddings", new_num_position_embeddings)
+    size = new_num_position_embeddings
+    check_size("new_num_position_embeddings", size)
     if size == model.config.max_position_embeddings:
         return
     config = copy.deepcopy(model.config)
@@ -65,12 +65,6 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
         model.replace_leaves({path: rows})
     model.config.max_position_embeddings = size
     model.build_module()
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
-    return value
 
 
 def _resized_rows(

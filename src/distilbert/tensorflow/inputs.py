@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,9 +22,9 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
+    is_warned_of_padding,
+    warn_of_unmasked_padding,
 )
-
-logger = logging.getLogger(__name__)
 
 LABELS = ("labels", "start_positions", "end_positions")
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -120,8 +119,10 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig) -> None:
     values = _values(ids)
     if values is not None and values.size:
         check_ids(int(values.min()), int(values.max()), config.vocab_size)
-        if "attention_mask" not in named and (values == config.pad_token_id).any():
-            _warn_of_padding()
+        if "attention_mask" in named or config.pad_token_id is None or is_warned_of_padding():
+            return
+        if (values == config.pad_token_id).any():
+            warn_of_unmasked_padding()
 
 
 def _shape(value: Any) -> tuple[Any, ...]:
@@ -135,12 +136,3 @@ def _values(ids: Any) -> np.ndarray | None:
         return ids
     is_value = tf.is_tensor(ids) and hasattr(ids, "numpy") and "CPU" in (ids.device or "CPU")
     return np.asarray(ids) if is_value else None
-
-
-@functools.cache
-def _warn_of_padding() -> None:
-    """Warn once per process."""
-    logger.warning(
-        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
-        "in attention. Pass the mask the tokenizer returns."
-    )

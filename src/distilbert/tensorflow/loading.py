@@ -14,7 +14,6 @@ import numpy as np
 from distilbert.checkpoint.layout import to_canonical
 from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
-from distilbert.errors import InputError
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import no_values
 from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -58,17 +57,3 @@ def load(
 def canonical_state(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The arrays of a state dict under today's canonical names."""
     return to_canonical({name: np.asarray(value) for name, value in state_dict.items()}, "pt")
-
-
-def one_dtype(torch_dtype: Any, dtype: Any) -> Any:
-    """`torch_dtype`, or what its newer name `dtype` says.
-
-    Raises:
-        InputError: two different ones.
-    """
-    if torch_dtype is not None and dtype is not None and torch_dtype != dtype:
-        raise InputError(
-            f"`dtype` and `torch_dtype` are one argument: got {dtype!r} and {torch_dtype!r}. Pass "
-            f"one of them."
-        )
-    return dtype if torch_dtype is None else torch_dtype

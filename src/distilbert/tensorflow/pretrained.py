@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.loading import LoadRequest, one_dtype
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
@@ -187,7 +187,7 @@ class PreTrainedModel(keras.Model):
             ConfigError: `torch_dtype` is unknown.
             TypeError: a keyword that names nothing.
         """
-        from distilbert.tensorflow.loading import canonical_state, load, one_dtype
+        from distilbert.tensorflow.loading import canonical_state, load
 
         request = LoadRequest(
             class_name=cls.__name__,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
+from distilbert.input_checks import wanted_pruning
 from distilbert.tensorflow.layers import Linear, path_scope, replace_part
 from distilbert.tensorflow.weights import to_array
 
@@ -26,13 +26,7 @@ def prune_heads(
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
-    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
-    for layer, heads in wanted.items():
-        if not 0 <= layer < config.n_layers or not heads <= set(range(config.n_heads)):
-            raise InputError(
-                f"`heads_to_prune` must name layers below {config.n_layers} and heads below "
-                f"{config.n_heads}: got layer {layer}, heads {sorted(heads)}."
-            )
+    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         attention = transformer.layer[layer].attention
         _prune_layer(attention, heads, config.n_heads)

@@ -10,7 +10,7 @@ import numpy as np
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
+from distilbert.input_checks import check_size, wanted_words
 from distilbert.tensorflow.layers import (
     Embedding,
     Linear,
@@ -34,10 +34,9 @@ def resize_token_embeddings(
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.n_rows
-    size = old_size if new_num_tokens is None else _positive("new_num_tokens", new_num_tokens)
-    if pad_to_multiple_of is not None:
-        multiple = _positive("pad_to_multiple_of", pad_to_multiple_of)
-        size = -(-size // multiple) * multiple
+    size = wanted_words(
+        old_size, new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
+    )
     if size == old_size:
         return embedding
     config = copy.deepcopy(model.config)
@@ -59,7 +58,8 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     Raises:
         InputError: a size that is not a positive whole number.
     """
-    size = _positive("new_num_position_embeddings", new_num_position_embeddings)
+    size = new_num_position_embeddings
+    check_size("new_num_position_embeddings", size)
     embedding = model.get_position_embeddings()
     if size == embedding.n_rows:
         return
@@ -72,12 +72,6 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     replace_part(model.base_model.embeddings, "position_embeddings", _rebuilt(embedding, rows))
     model.config.max_position_embeddings = size
     model.forget_functions()
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
-    return value
 
 
 def _resized_rows(old: np.ndarray, size: int, config: DistilBertConfig, *, name: str) -> np.ndarray:

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from distilbert.checkpoint.layout import to_canonical
-from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
+from distilbert.checkpoint.loading import (
+    LoadRequest,
+    completed,
+    one_dtype,
+    read_source,
+    settle_report,
+)
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import InputError
@@ -75,12 +81,7 @@ def _wanted_dtype(
     newer = kwargs.pop("dtype", None)
     if isinstance(newer, str) and newer != "auto":
         newer = getattr(torch, newer, newer)
-    if torch_dtype is not None and newer is not None and torch_dtype != newer:
-        raise InputError(
-            f"`dtype` and `torch_dtype` are one argument: got {newer!r} and {torch_dtype!r}. Pass "
-            f"one of them."
-        )
-    return newer if torch_dtype is None else torch_dtype
+    return one_dtype(torch_dtype, newer)
 
 
 def _single_device(device_map: str | torch.device | Mapping[str, Any] | None) -> torch.device:

@@ -6,8 +6,6 @@ Parameter names are those of `distilbert.checkpoint.spec`. Loading, saving and r
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,14 +20,14 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
+    is_warned_of_padding,
+    warn_of_unmasked_padding,
 )
 from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
 from distilbert.torch.pretrained import PreTrainedModel, no_values
 from distilbert.torch.trees import register_outputs
-
-logger = logging.getLogger(__name__)
 
 register_outputs()
 
@@ -275,23 +273,15 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
-    """Warn once per process; silent where looking at the values would break a graph."""
+    """Warn of padding; silent where looking at the values would break a graph."""
     if torch.compiler.is_compiling() or _is_traced() or input_ids.is_meta:
         return
-    if pad_token_id is None or _warn_of_padding.cache_info().currsize:
+    if pad_token_id is None or is_warned_of_padding():
         return
     if bool((input_ids == pad_token_id).any()):
-        _warn_of_padding()
+        warn_of_unmasked_padding()
 
 
 def _is_traced() -> bool:
     """Whether `torch.jit.trace` is recording, which turns sizes into tensors."""
     return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-
-
-@functools.cache
-def _warn_of_padding() -> None:
-    logger.warning(
-        "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
-        "in attention. Pass the mask the tokenizer returns."
-    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
+from distilbert.input_checks import wanted_pruning
 
 if TYPE_CHECKING:
     from distilbert.torch.model import Block, SelfAttention, Transformer
@@ -25,13 +25,7 @@ def prune_heads(
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
-    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
-    for layer, heads in wanted.items():
-        if not 0 <= layer < config.n_layers or not heads <= set(range(config.n_heads)):
-            raise InputError(
-                f"`heads_to_prune` must name layers below {config.n_layers} and heads below "
-                f"{config.n_heads}: got layer {layer}, heads {sorted(heads)}."
-            )
+    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         attention = cast("Block", transformer.layer[layer]).attention
         _prune_layer(attention, heads, config.n_heads)

@@ -11,7 +11,7 @@ from torch import nn
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
+from distilbert.input_checks import check_size, wanted_words
 from distilbert.torch.weights import fresh_arrays, to_tensor
 
 if TYPE_CHECKING:
@@ -28,10 +28,9 @@ def resize_token_embeddings(
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.num_embeddings
-    size = old_size if new_num_tokens is None else _positive("new_num_tokens", new_num_tokens)
-    if pad_to_multiple_of is not None:
-        multiple = _positive("pad_to_multiple_of", pad_to_multiple_of)
-        size = -(-size // multiple) * multiple
+    size = wanted_words(
+        old_size, new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
+    )
     if size == old_size:
         return embedding
     config = copy.deepcopy(model.config)
@@ -54,7 +53,8 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     Raises:
         InputError: a size that is not a positive whole number.
     """
-    size = _positive("new_num_position_embeddings", new_num_position_embeddings)
+    size = new_num_position_embeddings
+    check_size("new_num_position_embeddings", size)
     embedding = model.get_position_embeddings()
     if size == embedding.num_embeddings:
         return
@@ -67,12 +67,6 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
         _resize_rows(embedding, size, config, name=POSITION_EMBEDDINGS)
     embedding.num_embeddings = size
     model.config.max_position_embeddings = size
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
-    return value
 
 
 def _resize_rows(
