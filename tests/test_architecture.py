@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
 }
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
 UNWANTED = (*FRAMEWORKS, "transformers", "h5py")
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 450, 80
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 430, 80
 
 
 def parse(path: Path) -> ast.Module:

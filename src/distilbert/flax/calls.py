@@ -1,4 +1,5 @@
-"""What surrounds a call of a model: the signature it shows, and a look at the values it was given.
+"""What surrounds a call of a model: the signature it shows, a look at the values it was given, and
+how the module is applied to them.
 
 Only this room needs the file. The page's Flax classes take fewer arguments than ours; and an array
 inside a trace of JAX has no values, so they are checked before the module is applied or not at all.
@@ -7,14 +8,21 @@ inside a trace of JAX has no values, so they are checked before the module is ap
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
+from flax.errors import InvalidRngError
+from jax import Array
 from jax.core import Tracer
 
 from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
 from distilbert.input_checks import check_ids, is_warned_of_padding, warn_of_unmasked_padding
+
+if TYPE_CHECKING:
+    from distilbert.flax.pretrained import PreTrainedModel
 
 
 def page_signature(call: Callable[..., Any]) -> inspect.Signature:
@@ -41,3 +49,48 @@ def check_values(input_ids: Any, config: DistilBertConfig, *, is_masked: bool) -
         return
     if (ids == config.pad_token_id).any():
         warn_of_unmasked_padding()
+
+
+def apply(
+    model: PreTrainedModel,
+    params: Mapping[str, Any],
+    input_ids: Any,
+    attention_mask: Any,
+    head_mask: Any,
+    inputs_embeds: Any,
+    *,
+    dropout_rng: Array | None,
+    train: bool,
+    output_attentions: bool | None,
+    output_hidden_states: bool | None,
+) -> Any:
+    """What the model's module makes of a batch; the arguments are those of the model.
+
+    Raises:
+        InputError, TokenIdError: as described at the model's `__call__`.
+    """
+    config = model.config
+    if output_attentions is None:
+        output_attentions = config.output_attentions
+    if output_hidden_states is None:
+        output_hidden_states = config.output_hidden_states
+    if input_ids is not None:
+        check_values(input_ids, config, is_masked=attention_mask is not None)
+        input_ids = jnp.asarray(input_ids, jnp.int32)
+    try:
+        return model.module.apply(
+            {"params": params},
+            input_ids,
+            None if attention_mask is None else jnp.asarray(attention_mask),
+            head_mask,
+            inputs_embeds,
+            not train,
+            output_attentions,
+            output_hidden_states,
+            rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+        )
+    except InvalidRngError:
+        raise InputError(
+            "`train=True` with dropout needs `dropout_rng`: got none. Pass a new key at every "
+            "step, `jax.random.fold_in(key, step)`, or set the config's dropout rates to 0."
+        ) from None

@@ -1,19 +1,18 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
-A model is a linen module, which computes, and a tree of parameters. Loading is in `loading.py`,
-changes of size in `resizing.py` and `pruning.py`; the methods here are their public names.
+A model is a linen module, which computes, and a tree of parameters. What surrounds a call is in
+`calls.py`, loading and saving in `loading.py` and `saving.py`, changes of size in `resizing.py` and
+`pruning.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
-from flax.errors import InvalidRngError
 from jax import Array
 from jax.core import Tracer
 
@@ -24,7 +23,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax import weights
 from distilbert.flax.attention import layer_head_masks
-from distilbert.flax.calls import check_values, page_signature
+from distilbert.flax.calls import apply, page_signature
 from distilbert.flax.pruning import prune_heads
 from distilbert.flax.resizing import resize_position_embeddings, resize_token_embeddings
 from distilbert.flax.static_config import StaticConfig
@@ -127,31 +126,18 @@ class PreTrainedModel:
             TokenIdError: the sequence is too long, or an id is outside the vocabulary. Inside a
                 trace ids have no values to look at: there such an id gives nan.
         """
-        config = self.config
-        if output_attentions is None:
-            output_attentions = config.output_attentions
-        if output_hidden_states is None:
-            output_hidden_states = config.output_hidden_states
-        if input_ids is not None:
-            check_values(input_ids, config, is_masked=attention_mask is not None)
-            input_ids = jnp.asarray(input_ids, jnp.int32)
-        try:
-            output = self.module.apply(
-                {"params": self.params if params is None else params},
-                input_ids,
-                None if attention_mask is None else jnp.asarray(attention_mask),
-                head_mask,
-                inputs_embeds,
-                not train,
-                output_attentions,
-                output_hidden_states,
-                rngs=None if dropout_rng is None else {"dropout": dropout_rng},
-            )
-        except InvalidRngError:
-            raise InputError(
-                "`train=True` with dropout needs `dropout_rng`: got none. Pass a new key at every "
-                "step, `jax.random.fold_in(key, step)`, or set the config's dropout rates to 0."
-            ) from None
+        output = apply(
+            self,
+            self.params if params is None else params,
+            input_ids,
+            attention_mask,
+            head_mask,
+            inputs_embeds,
+            dropout_rng=dropout_rng,
+            train=train,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
         return self.returned(output, return_dict)
 
     # Tools and tests read the page's list; what the call takes is that and `inputs_embeds`.
@@ -300,23 +286,14 @@ class PreTrainedModel:
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        from distilbert.checkpoint.folder import save_checkpoint
+        from distilbert.flax.saving import save
 
-        params = self.params if params is None else params
-        arrays = weights.to_arrays(params, self.config, self.head)
-        config = copy.deepcopy(self.config)
-        stored = next((array.dtype.name for array in arrays.values()), "float32")
-        # Without a word readers assume float32, but the config may name what was cast since.
-        if stored != "float32" or config.dtype_name is not None:
-            config.torch_dtype = stored
-        save_checkpoint(
+        save(
+            self,
             save_directory,
-            arrays,
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "msgpack",
-            flavour="flax",
+            params=params,
             max_shard_size=max_shard_size,
+            safe_serialization=safe_serialization,
             variant=variant,
         )
 

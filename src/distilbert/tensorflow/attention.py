@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow import Tensor
+
+from distilbert.input_checks import check_head_mask
 
 
 def attend(
@@ -42,3 +45,19 @@ def attend(
     if head_mask is not None:
         probabilities = probabilities * head_mask
     return tf.matmul(probabilities, value), probabilities  # (B, H, S, K)
+
+
+def layer_head_masks(head_mask: Tensor | None, n_layers: int, dtype: str) -> Tensor | list[None]:
+    """Factors per layer: (L, 1, H, 1, 1), or a None for every layer.
+
+    Raises:
+        InputError: `head_mask` is neither (H,) nor (L, H).
+    """
+    if head_mask is None:
+        return [None] * n_layers
+    head_mask = tf.cast(head_mask, dtype)
+    shape: Any = head_mask.shape.as_list()
+    check_head_mask(shape, n_layers)
+    if head_mask.shape.rank == 1:
+        head_mask = tf.tile(head_mask[None], (n_layers, 1))
+    return head_mask[:, None, :, None, None]

@@ -1,12 +1,11 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
-Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`, what Keras' loop
-needs in `training.py`; the methods here are their public names.
+Loading and saving are in `loading.py` and `saving.py`, changes of size in `resizing.py` and
+`pruning.py`, what Keras' loop needs in `training.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
@@ -21,8 +20,8 @@ from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
-from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
+from distilbert.tensorflow.attention import layer_head_masks
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
@@ -43,8 +42,6 @@ from distilbert.tensorflow.training import (
 )
 from distilbert.tensorflow.weights import (
     assign,
-    canonical_arrays,
-    check_nothing_added,
     fresh_arrays,
     own_parameters,
     variable_of,
@@ -236,20 +233,13 @@ class PreTrainedModel(keras.Model):
         Raises:
             CheckpointError: the folder cannot be written, or a child class has more variables.
         """
-        from distilbert.checkpoint.folder import save_checkpoint
+        from distilbert.tensorflow.saving import save
 
-        check_nothing_added(self)
-        config = copy.deepcopy(self.config)
-        if self.variable_dtype != "float32" or config.dtype_name is not None:
-            config.torch_dtype = self.variable_dtype
-        save_checkpoint(
+        save(
+            self,
             save_directory,
-            canonical_arrays(self),
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "h5",
-            flavour="tf",
             max_shard_size=max_shard_size,
+            safe_serialization=safe_serialization,
             variant=variant,
         )
         if saved_model:
@@ -338,14 +328,7 @@ class PreTrainedModel(keras.Model):
         Raises:
             InputError: `head_mask` is neither (H,) nor (L, H).
         """
-        if head_mask is None:
-            return [None] * num_hidden_layers
-        head_mask = tf.cast(head_mask, self.compute_dtype)
-        shape: Any = head_mask.shape.as_list()
-        check_head_mask(shape, num_hidden_layers)
-        if head_mask.shape.rank == 1:
-            head_mask = tf.tile(head_mask[None], (num_hidden_layers, 1))
-        return head_mask[:, None, :, None, None]
+        return layer_head_masks(head_mask, num_hidden_layers, self.compute_dtype)
 
     def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The form the caller wants: the output itself, or a tuple of its fields."""

@@ -1,12 +1,11 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
-Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`; the methods here are
-their public names.
+Loading and saving are in `loading.py` and `saving.py`, changes of size in `resizing.py` and
+`pruning.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
@@ -28,7 +27,7 @@ from distilbert.torch.resizing import (
     resize_position_embeddings,
     resize_token_embeddings,
 )
-from distilbert.torch.weights import assign, fresh_arrays, to_array, to_tensor
+from distilbert.torch.weights import assign, fresh_arrays, to_tensor
 
 if TYPE_CHECKING:
     from distilbert.torch.model import DistilBertModel
@@ -209,20 +208,16 @@ class PreTrainedModel(nn.Module):
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        from distilbert.checkpoint.folder import save_checkpoint
+        from distilbert.torch.saving import save
 
         if not is_main_process:
             return
-        tensors = self.state_dict() if state_dict is None else state_dict
-        config = copy.deepcopy(self.config)
-        config.torch_dtype = self.dtype
-        save_checkpoint(
+        save(
+            self,
             save_directory,
-            {name: to_array(tensor) for name, tensor in tensors.items()},
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "bin",
+            state_dict=state_dict,
             max_shard_size=max_shard_size,
+            safe_serialization=safe_serialization,
             variant=variant,
         )
 
