@@ -119,3 +119,11 @@ def test_half_precision_sums_over_many_tokens_without_overflow(dtype: str) -> No
     assert span_loss(logits[..., 0], logits[..., 0], starts, starts) == pytest.approx(np.log(512))
     one, zero = jnp.full((2, 1), 300, dtype), jnp.zeros((2, 1))  # 300 squared is above it too
     assert sequence_loss(one, zero, problem_type=None) == pytest.approx(90000)
+
+
+@pytest.mark.parametrize("label", [-1, -99, 3])
+def test_a_label_that_names_no_class_gives_nan_and_not_another_class(label: int) -> None:
+    labels = np.array([0, label])
+    for loss in (token_loss, choice_loss):
+        assert jnp.isnan(loss(LOGITS, labels))
+    assert jnp.isnan(sequence_loss(LOGITS, labels, problem_type=None))

@@ -89,8 +89,12 @@ def _position_loss(logits: Array, positions: ArrayLike) -> Array:
 
 
 def _cross_entropy(logits: Array, labels: Array, counts: Array) -> Array:
-    """One value per label; 0, and without a gradient, where it does not count."""
+    """One value per label; 0, and without a gradient, where it does not count.
+
+    A label that names no class, which nothing can refuse inside a trace, gives nan.
+    """
     labels = jnp.where(counts, labels, 0)
+    labels = jnp.where(labels < 0, logits.shape[-1], labels)  # -1 is no name of the last class here
     chosen = jnp.take_along_axis(jax.nn.log_softmax(_wide(logits)), labels[..., None], -1)
     return jnp.where(counts, -chosen[..., 0], 0)
 
