@@ -88,6 +88,15 @@ def test_trees_are_flattened_merged_and_cast_without_touching_the_callers():
     assert tree["a"]["b"].dtype == jnp.float32
 
 
+def test_a_cast_tree_is_the_kind_of_mapping_it_came_in():
+    """Otherwise its structure would no longer match the state of the caller's optimizer."""
+    tree = {"a": {"b": jnp.ones(2), "n": jnp.arange(2)}}
+    for one in (tree, freeze(tree)):
+        assert jax.tree.structure(cast(one, jnp.bfloat16)) == jax.tree.structure(one)
+    masked = cast(freeze(tree), jnp.bfloat16, {"a": {"b": False, "n": False}})
+    assert jax.tree.structure(masked) == jax.tree.structure(tree)
+
+
 def test_a_dtype_may_be_named_by_anyone():
     import torch
 

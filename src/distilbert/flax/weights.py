@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.core import FrozenDict, freeze
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from distilbert.checkpoint.init import fresh_weights, sinusoid_table
@@ -121,15 +122,21 @@ def merged(params: Mapping[str, Any], leaves: Mapping[str, Any]) -> Tree:
     return unflatten_dict({**flatten(params), **leaves}, sep="/")
 
 
-def cast(params: Mapping[str, Any], dtype: Any, mask: Mapping[str, Any] | None = None) -> Tree:
-    """The tree with its floating arrays in `dtype`; a tree of bools as `mask` selects some."""
+def cast(params: Mapping[str, Any], dtype: Any, mask: Mapping[str, Any] | None = None) -> Any:
+    """The tree with its floating arrays in `dtype`; a tree of bools as `mask` selects some.
+
+    A FrozenDict stays one, so that it goes on matching the optimizer's state; with a mask, as in
+    the reference, the tree is made of plain dicts.
+    """
 
     def in_dtype(leaf: Any, selected: Any = True) -> Any:
         is_floating = jnp.issubdtype(jnp.result_type(leaf), FLOATING)
         return jnp.asarray(leaf, dtype) if selected and is_floating else leaf
 
-    masks = [] if mask is None else [plain(mask)]
-    return jax.tree.map(in_dtype, plain(params), *masks)
+    if mask is not None:
+        return jax.tree.map(in_dtype, plain(params), plain(mask))
+    tree = jax.tree.map(in_dtype, plain(params))
+    return freeze(tree) if isinstance(params, FrozenDict) else tree
 
 
 def floating_dtype(name: str, dtype: Any) -> np.dtype:
