@@ -70,10 +70,17 @@ def test_a_resized_model_is_saved_and_loaded(masked_lm, tmp_path) -> None:
 
 
 def test_removing_the_padding_word_drops_its_special_role(config) -> None:
-    config.pad_token_id = 90
+    config.pad_token_id, config.n_layers = 90, 1
     model = FlaxDistilBertModel(config)
     model.resize_token_embeddings(50)
-    model(np.array([[1, 49]]), train=True)
+    ids = np.array([[1, 49]])
+
+    @jax.jit
+    def objective(params):
+        return (model(ids, params=params, train=True)[0] ** 3).sum()
+
+    slope = jax.grad(objective)(model.params)["embeddings"]["word_embeddings"]["embedding"]
+    assert np.flatnonzero(np.any(slope, axis=1)).tolist() == [1, 49]
 
 
 def test_longer_inputs_work_after_positions_were_added(config) -> None:
