@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
@@ -182,3 +183,11 @@ def replace_part(owner: keras.layers.Layer, name: str, part: keras.layers.Layer)
     """
     owner._tracker.replace_tracked_value("layers", getattr(owner, name), part)
     setattr(owner, name, part)
+
+
+def rebuilt_linear(old: Any, kernel: np.ndarray, bias: np.ndarray) -> Linear:
+    """A layer of the same name, dtype and trainability as `old` with these values."""
+    with path_scope(old.path.rpartition("/")[0]):
+        new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
+    new.set_weights([kernel, bias])
+    return new

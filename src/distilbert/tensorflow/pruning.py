@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from distilbert.config import DistilBertConfig
 from distilbert.input_checks import wanted_pruning
-from distilbert.tensorflow.layers import Linear, path_scope, replace_part
+from distilbert.tensorflow.layers import rebuilt_linear, replace_part
 from distilbert.tensorflow.weights import to_array
 
 if TYPE_CHECKING:
@@ -43,18 +43,10 @@ def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> 
     for name in ("q_lin", "k_lin", "v_lin"):
         linear = getattr(attention, name)
         kernel, bias = to_array(linear.kernel)[:, rows], to_array(linear.bias)[rows]
-        replace_part(attention, name, _rebuilt(linear, kernel, bias))
+        replace_part(attention, name, rebuilt_linear(linear, kernel, bias))
     linear = attention.out_lin
     kernel, bias = to_array(linear.kernel)[rows], to_array(linear.bias)
-    replace_part(attention, "out_lin", _rebuilt(linear, kernel, bias))
+    replace_part(attention, "out_lin", rebuilt_linear(linear, kernel, bias))
     attention.n_heads = len(keep)
     attention.dim = len(rows)
     attention.pruned_heads |= heads
-
-
-def _rebuilt(old: Any, kernel: np.ndarray, bias: np.ndarray) -> Linear:
-    """A layer of the same name, dtype and trainability with these values."""
-    with path_scope(old.path.rpartition("/")[0]):
-        new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-    new.set_weights([kernel, bias])
-    return new

@@ -16,6 +16,7 @@ from distilbert.tensorflow.layers import (
     Linear,
     TiedLinear,
     path_scope,
+    rebuilt_linear,
     replace_part,
 )
 from distilbert.tensorflow.weights import fresh_arrays, to_array
@@ -103,10 +104,7 @@ def _rebuilt(old: Embedding, rows: np.ndarray) -> Embedding:
 def _resize_projector(model: PreTrainedModel, size: int, config: DistilBertConfig) -> None:
     old = model.get_output_embeddings()
     kernel = _resized_rows(to_array(old.kernel).T, size, config, name=TIED_PROJECTOR).T
-    with path_scope(old.path.rpartition("/")[0]):
-        new = Linear(*kernel.shape, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-    new.set_weights([kernel, _fitted(old.bias, size)])
-    model.set_output_embeddings(new)
+    model.set_output_embeddings(rebuilt_linear(old, kernel, _fitted(old.bias, size)))
 
 
 def fit_bias(model: PreTrainedModel, size: int) -> None:

@@ -6,6 +6,7 @@ any mapping.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import optree
@@ -24,15 +25,12 @@ CLASSES: tuple[type[ModelOutput], ...] = (
 
 NAMESPACE = "keras"  # what Keras registers its own containers under
 
-_registered: set[type[ModelOutput]] = set()
 
-
+@functools.cache
 def register_outputs() -> None:
     """Register every output class, once per process."""
     for output_class in CLASSES:
-        if output_class not in _registered:
-            _register(output_class)
-            _registered.add(output_class)
+        _register(output_class)
 
 
 def _register(output_class: type[ModelOutput]) -> None:
