@@ -102,6 +102,12 @@ def test_too_many_arguments_and_one_given_twice_are_named() -> None:
         named_arguments(model_class, (np.ones(1),), {"input_ids": np.ones(1)})
 
 
+@pytest.mark.parametrize("form", [[], (), [None], {}])
+def test_a_form_without_ids_is_the_error_of_the_reference(model, form) -> None:
+    with pytest.raises(ValueError, match="got neither"):
+        model(form)
+
+
 def test_rules_are_checked_before_anything_is_computed(config) -> None:
     ids = np.ones((2, 5), int)
     for given, text in (

@@ -85,9 +85,14 @@ def _spread(
         given = {name: value for name, value in kwargs.items() if name != names[0]}
     if isinstance(first, Mapping):
         return [first, _in_order(names[1:], rest), given]
-    if isinstance(first, (list, tuple)) and any(hasattr(value, "shape") for value in first):
+    if isinstance(first, (list, tuple)) and _are_arguments(first):
         return [_in_order(names, first), _in_order(names[1:], rest), given]
     return [_in_order(names, args), given]
+
+
+def _are_arguments(values: Sequence[Any]) -> bool:
+    """Whether a list holds arguments in order, or none at all, rather than the ids themselves."""
+    return any(hasattr(value, "shape") for value in values) or all(v is None for v in values)
 
 
 def _in_order(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
