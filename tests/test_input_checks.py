@@ -28,6 +28,15 @@ def test_ids_and_embeddings_exclude_each_other(both: bool, word: str) -> None:
     checks.check_ids_or_embeddings(has_ids=False, has_embeddings=True)
 
 
+def test_a_single_sequence_is_a_batch_of_one() -> None:
+    checks.check_axes((1, 4), 2, is_ids=True)
+    checks.check_axes((1, 2, 4, 8), 3, is_ids=False)
+    with pytest.raises(InputError, match=r"`input_ids` must have 2 axes: got shape \(4,\)"):
+        checks.check_axes((4,), 2, is_ids=True)
+    with pytest.raises(InputError, match=r"`inputs_embeds` must have 4 axes"):
+        checks.check_axes((1, 4, 8), 3, is_ids=False)
+
+
 def test_a_sequence_may_be_as_long_as_the_position_table() -> None:
     checks.check_length(4, 4)
     with pytest.raises(TokenIdError, match=r"`max_position_embeddings`: got 5 tokens, at most 4"):

@@ -30,6 +30,16 @@ def check_ids_or_embeddings(*, has_ids: bool, has_embeddings: bool) -> None:
         raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
 
 
+def check_axes(shape: Sequence[int | None], n_axes: int, *, is_ids: bool) -> None:
+    """Raise InputError unless ids, or embeddings with one axis more, have this many axes."""
+    name, needed = ("input_ids", n_axes) if is_ids else ("inputs_embeds", n_axes + 1)
+    if len(shape) != needed:
+        raise InputError(
+            f"`{name}` must have {needed} axes: got shape {tuple(shape)}. A single sequence is a "
+            f"batch of one."
+        )
+
+
 def check_length(length: int, longest: int) -> None:
     """Raise TokenIdError for a sequence of more tokens than the model has positions."""
     if length > longest:

@@ -60,6 +60,17 @@ def test_ids_and_embeddings_exclude_each_other(leg: Leg) -> None:
         leg.outputs(model, {"attention_mask": inputs["attention_mask"]})
 
 
+@pytest.mark.parametrize(("head", "axes"), [("base", 2), ("multiple_choice", 3)])
+def test_a_sequence_must_stand_in_a_batch(leg: Leg, head: str, axes: int) -> None:
+    config = tiny_config(head)
+    model, ids = leg.build(config, head), some_inputs(config, head)["input_ids"]
+    with pytest.raises(InputError, match=rf"`input_ids` must have {axes} axes: got shape"):
+        leg.outputs(model, {"input_ids": ids[0]})
+    vectors = np.zeros((*ids.shape[1:], config.dim), np.float32)
+    with pytest.raises(InputError, match=rf"`inputs_embeds` must have {axes + 1} axes"):
+        leg.outputs(model, {"inputs_embeds": vectors})
+
+
 @pytest.mark.parametrize("word_id", [99, 1000])
 def test_an_id_outside_the_vocabulary_is_named(leg: Leg, word_id: int) -> None:
     config = tiny_config()

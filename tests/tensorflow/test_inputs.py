@@ -118,13 +118,13 @@ def test_rules_are_checked_before_anything_is_computed(config) -> None:
         ({"input_ids": ids + 98}, "between 0 and 98: got 99 to 99"),
     ):
         with pytest.raises(InputError, match=text):
-            check_arguments(given, config)
+            check_arguments(given, config, "base")
 
 
 def test_symbolic_inputs_are_checked_as_far_as_they_are_known(config) -> None:
-    check_arguments({"input_ids": keras.Input((None,), dtype="int32")}, config)
+    check_arguments({"input_ids": keras.Input((None,), dtype="int32")}, config, "base")
     with pytest.raises(IndexError, match="got 41 tokens"):
-        check_arguments({"input_ids": keras.Input((41,), dtype="int32")}, config)
+        check_arguments({"input_ids": keras.Input((41,), dtype="int32")}, config, "base")
 
 
 def test_padding_without_a_mask_is_warned_of_once(model, ids, caplog) -> None:

@@ -23,6 +23,7 @@ from distilbert.flax.model import (
 )
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.static_config import StaticConfig
+from distilbert.input_checks import check_axes
 from distilbert.outputs import (
     FlaxMaskedLMOutput,
     FlaxMultipleChoiceModelOutput,
@@ -183,6 +184,8 @@ class MultipleChoiceModule(nn.Module):
         Hidden states and attentions keep the flattened batch B * C.
         """
         given = input_ids if input_ids is not None else inputs_embeds
+        if given is not None:
+            check_axes(given.shape, 3, is_ids=input_ids is not None)
         shape = (0, 1) if given is None else given.shape[:2]
         encoded = self.distilbert(
             _flattened(input_ids),  # (B * C, S)

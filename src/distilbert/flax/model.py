@@ -23,7 +23,12 @@ from distilbert.flax.attention import attend, layer_head_masks
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.trees import register_outputs
-from distilbert.input_checks import check_ids_or_embeddings, check_length, check_mask
+from distilbert.input_checks import (
+    check_axes,
+    check_ids_or_embeddings,
+    check_length,
+    check_mask,
+)
 from distilbert.outputs import FlaxBaseModelOutput
 
 register_outputs()
@@ -66,12 +71,14 @@ class Embeddings(nn.Module):
         An id outside the vocabulary, which nothing can refuse inside a trace, gives nan.
 
         Raises:
-            InputError: both or neither are given.
+            InputError: both or neither are given, or not in a batch.
             TokenIdError: the sequence is longer than the position table.
         """
         check_ids_or_embeddings(
             has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
         )
+        given: Any = input_ids if inputs_embeds is None else inputs_embeds
+        check_axes(jnp.shape(given), 2, is_ids=inputs_embeds is None)
         if inputs_embeds is None:
             words = self._words(input_ids, deterministic)
         else:

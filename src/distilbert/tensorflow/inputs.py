@@ -17,6 +17,7 @@ import tensorflow as tf
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.input_checks import (
+    check_axes,
     check_head_mask,
     check_ids,
     check_ids_or_embeddings,
@@ -103,16 +104,20 @@ def _in_order(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, values, strict=False))
 
 
-def check_arguments(named: Mapping[str, Any], config: DistilBertConfig) -> None:
+def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: str) -> None:
     """Check what is known before anything is computed: shapes, and ids that are values on a CPU.
 
     Raises:
-        InputError: ids and embeddings together, or neither; a mask of another size.
+        InputError: ids and embeddings together, or neither, or not in a batch; a mask of another
+            size.
         TokenIdError: the sequence is too long, or an id is outside the vocabulary.
     """
     ids, vectors = named.get("input_ids"), named.get("inputs_embeds")
     check_ids_or_embeddings(has_ids=ids is not None, has_embeddings=vectors is not None)
-    shape = _shape(ids) if vectors is None else _shape(vectors)[:-1]
+    given = _shape(ids if vectors is None else vectors)
+    if given:
+        check_axes(given, 3 if head == "multiple_choice" else 2, is_ids=vectors is None)
+    shape = given if vectors is None else given[:-1]
     if shape and shape[-1] is not None:
         check_length(shape[-1], config.max_position_embeddings)
     mask = _shape(named.get("attention_mask"))

@@ -89,7 +89,7 @@ class PreTrainedModel(keras.Model):
             InputError, TokenIdError: as described at `TFDistilBertModel.call`.
         """
         named = named_arguments(type(self), args, kwargs)
-        check_arguments(named, self.config)
+        check_arguments(named, self.config, self.head)
         return super().__call__(**named)
 
     def __dir__(self) -> Iterable[str]:

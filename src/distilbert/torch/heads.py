@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.config import DistilBertConfig
+from distilbert.input_checks import check_axes
 from distilbert.outputs import (
     MaskedLMOutput,
     MultipleChoiceModelOutput,
@@ -158,6 +159,8 @@ class DistilBertForMultipleChoice(PreTrainedModel):
         flattened batch B * C.
         """
         given = input_ids if input_ids is not None else inputs_embeds
+        if given is not None:
+            check_axes(given.shape, 3, is_ids=input_ids is not None)
         n_choices = 1 if given is None else given.shape[1]
         encoded = self.distilbert(
             None if input_ids is None else input_ids.flatten(0, 1),  # (B * C, S)

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from distilbert.checkpoint.spec import attention_width
 from distilbert.config import DistilBertConfig
 from distilbert.input_checks import (
+    check_axes,
     check_ids,
     check_ids_or_embeddings,
     check_length,
@@ -55,13 +56,15 @@ class Embeddings(nn.Module):
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
 
         Raises:
-            InputError: both or neither are given.
+            InputError: both or neither are given, or not in a batch.
             TokenIdError: the sequence is longer than the position table, or (on a CPU, where the
                 kernel looks) an id is outside the vocabulary.
         """
         check_ids_or_embeddings(
             has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
         )
+        given: Any = input_ids if inputs_embeds is None else inputs_embeds
+        check_axes(given.shape, 2, is_ids=inputs_embeds is None)
         words = self._words(input_ids) if inputs_embeds is None else inputs_embeds
         length = words.shape[1]
         if not _is_traced():
