@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from contract.samples import random_weights, some_inputs, tiny_config
+from recorded import GOLDEN, named_arrays, read_arrays, read_json
+from tolerances import OUTPUT, assert_close
 
+import distilbert
 from distilbert.checkpoint.spec import HEADS
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.heads import MODEL_CLASSES
@@ -66,6 +69,24 @@ def test_a_tf_lite_model_answers_as_the_eager_one(head: str, fixed: bool, tmp_pa
         unmasked = run(**{**given, "attention_mask": np.ones_like(given["attention_mask"])})
         name = next(iter(unmasked))
         assert not np.allclose(unmasked[name], run(**given)[name], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [c for c in read_json("loading.json")["cases"] if c["fw"] == "tf" and "tf_h5" in c["path"]],
+    ids=lambda case: case["id"],
+)
+def test_a_converted_checkpoint_gives_the_recorded_answers(case: dict, tmp_path: Path) -> None:
+    """From the reference's own file to TF-Lite, against what the reference answered."""
+    model = getattr(distilbert, case["cls"]).from_pretrained(GOLDEN / case["path"])
+    model.export(tmp_path / "served", verbose=False)
+    converted = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "served")).convert()
+    run = tf.lite.Interpreter(model_content=converted).get_signature_runner()
+    arrays = named_arrays("loading.npz", case["inputs"])
+    given = {name: arrays[name].astype(np.int32) for name in ("input_ids", "attention_mask")}
+    got = run(**given)
+    for name, reference in case["expect"]["arrays"].items():
+        assert_close(got[name], read_arrays("loading.npz")[reference], OUTPUT, name)
 
 
 def test_the_signature_holds_whole_numbers_of_the_sizes_asked_for() -> None:
