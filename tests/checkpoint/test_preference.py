@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from distilbert.checkpoint.folder import READERS
-from distilbert.checkpoint.preference import wanted_formats
+from distilbert.checkpoint.preference import every_format, origin_keyword, wanted_formats
 from distilbert.errors import InputError
 
 FRAMEWORKS = ("torch", "tensorflow", "flax")
@@ -51,3 +53,28 @@ def test_safetensors_alone_or_anything_else(framework: str, rest: tuple[str, ...
 def test_two_origins_contradict_each_other() -> None:
     with pytest.raises(InputError, match="one origin: got `from_pt` and `from_flax`"):
         wanted_formats("torch", from_pt=True, from_flax=True)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_format_is_tried_with_the_preferred_ones_first(framework: str) -> None:
+    formats = every_format(framework)
+    assert sorted(formats) == sorted(READERS)
+    assert formats[: len(wanted_formats(framework))] == wanted_formats(framework)
+
+
+@pytest.mark.parametrize(
+    ("files", "keyword"),
+    [
+        (["tf_model.h5"], {"from_tf": True}),
+        (["pytorch_model-00001-of-00002.bin", "flax_model.msgpack"], {"from_pt": True}),
+        (["model.safetensors", "tf_model.h5"], {}),
+        (["config.json"], {}),
+    ],
+)
+def test_what_a_folder_holds_says_the_keyword(
+    files: list[str], keyword: dict[str, bool], tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    assert origin_keyword(tmp_path, every_format("torch")) == keyword
+    assert origin_keyword(tmp_path / "nowhere", every_format("torch")) == {}

@@ -50,13 +50,14 @@ def test_a_source_and_a_model_give_the_same_in_every_framework(
 
 @pytest.mark.parametrize("framework", ROOMS)
 def test_each_frameworks_own_file_is_enough(folder: Path, framework: str, tmp_path: Path) -> None:
-    """A folder with nothing but the native format, read by the two other frameworks as well."""
+    """A folder with nothing but the native format, read by every framework, asked to or not."""
     form = {"torch": "bin", "tensorflow": "h5", "flax": "msgpack"}[framework]
     asked = {"bin": "from_pt", "h5": "from_tf", "msgpack": "from_flax"}[form]
     distilbert.convert(folder, tmp_path / "m", format=form)
     expected = scores(pipeline("text-classification", folder, framework="torch")(TEXTS))
     for reader in ROOMS:
-        pipe = pipeline(
-            "text-classification", tmp_path / "m", str(folder), framework=reader, **{asked: True}
-        )
-        np.testing.assert_allclose(scores(pipe(TEXTS)), expected, atol=1e-5)
+        for options in ({asked: True}, {}):
+            pipe = pipeline(
+                "text-classification", tmp_path / "m", str(folder), framework=reader, **options
+            )
+            np.testing.assert_allclose(scores(pipe(TEXTS)), expected, atol=1e-5)

@@ -6,6 +6,9 @@ Flax could not read there stands behind what they could.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import InputError
 
 UNASKED = {
@@ -25,6 +28,8 @@ ASKED = {
     ("flax", "from_tf"): ("h5", "safetensors"),
     ("flax", "from_flax"): ("msgpack", "safetensors"),
 }
+# Format -> the keyword of `from_pretrained` that asks for it; safetensors say whose they are.
+ORIGINS = {"bin": "from_pt", "h5": "from_tf", "msgpack": "from_flax"}
 # What `use_safetensors=False` leaves.
 NATIVE = {"torch": "bin", "tensorflow": "h5", "flax": "msgpack"}
 
@@ -60,3 +65,23 @@ def wanted_formats(
     if use_safetensors:
         return ("safetensors",)
     return tuple(name for name in formats if name != "safetensors") or (NATIVE[framework],)
+
+
+def every_format(framework: str) -> tuple[str, ...]:
+    """All formats, those a class of the framework prefers first."""
+    first = UNASKED[framework]
+    return (*first, *(name for name in WEIGHT_FILES if name not in first))
+
+
+def origin_keyword(
+    folder: Path, formats: tuple[str, ...], *, variant: str | None = None
+) -> dict[str, bool]:
+    """The keyword that makes `from_pretrained` read the first of `formats` that is in the folder.
+
+    For whoever takes any checkpoint, as a pipeline does; empty when no keyword is needed.
+    """
+    if folder.is_dir():
+        for name in formats:
+            if WEIGHT_FILES[name].present(folder, variant):
+                return {ORIGINS[name]: True} if name in ORIGINS else {}
+    return {}

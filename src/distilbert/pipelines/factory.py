@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.checkpoint.preference import wanted_formats
+from distilbert.checkpoint.preference import every_format, origin_keyword, wanted_formats
 from distilbert.errors import InputError
 from distilbert.pipelines.feature_extraction import FeatureExtraction
 from distilbert.pipelines.fill_mask import FillMask
@@ -62,7 +62,7 @@ def pipeline(
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
             (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
-            `attn_implementation`).
+            `attn_implementation`). Unasked, weights of any of the four formats are read.
 
     Raises:
         InputError: an argument breaks a rule.
@@ -79,8 +79,11 @@ def pipeline(
     if isinstance(model, (str, PathLike)):
         framework = chosen_framework(framework)
         asked = {key: loading[key] for key in _FORMAT if key in loading}
-        formats = wanted_formats(framework, **asked)
-        folder = resolve(model, formats=formats, variant=loading.get("variant"), **hub)
+        variant = loading.get("variant")
+        formats = wanted_formats(framework, **asked) if asked else every_format(framework)
+        folder = resolve(model, formats=formats, variant=variant, **hub)
+        if not asked:
+            loading |= origin_keyword(folder, formats, variant=variant)
         runner = load_runner(
             folder, job.head, framework=framework, device=device, dtype=dtype, **loading
         )
