@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ def test_a_leg_without_its_framework_fails_and_is_not_skipped(framework: str) ->
         capture_output=True,
         text=True,
         timeout=300,
+        # The options of the run around it (workers, coverage) are none of this one's.
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
     )
     closing = ran.stdout.splitlines()[-1]
     assert ran.returncode == 1, ran.stdout + ran.stderr
