@@ -33,7 +33,7 @@ HEADS = {
 }
 PREFIX = {"torch": "", "tensorflow": "TF", "flax": "Flax"}
 OWN = {"torch": "bin", "tensorflow": "h5", "flax": "msgpack"}
-# (reader, format, writer) -> keywords; what the reference cannot load is absent.
+# (reader, format) -> keywords; what the reference cannot load is absent.
 KEYWORDS: dict[tuple[str, str], dict[str, bool]] = {
     ("torch", "bin"): {},
     ("torch", "h5"): {"from_tf": True},

@@ -117,11 +117,9 @@ def floating_dtype(
         found = next((name for name in names if "float" in name), "float32")
         return keras.DTypePolicy(config.dtype_name or found)
     name = dtype if isinstance(dtype, str) else _name(dtype)
-    if name is None or not name.removeprefix("mixed_").startswith(("float", "bfloat")):
-        raise ConfigError(
-            f"`torch_dtype` must be a floating dtype, a Keras policy or 'auto': got {dtype!r}."
-        )
     try:
+        if name is None or not name.removeprefix("mixed_").startswith(("float", "bfloat")):
+            raise ValueError(name)
         return keras.DTypePolicy(name)
     except (ValueError, TypeError):
         raise ConfigError(
