@@ -25,10 +25,14 @@ SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic
 ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
     "checkpoint": INNER,
-    "tasks": INNER | {"tokenization"},
-    "training": INNER,
+    "data": INNER | SOURCE_AND_SINK,
+    "tasks": INNER | {"tokenization", "data"},
+    "training": INNER | SOURCE_AND_SINK,
     # `auto` chooses a class by name and loads no room until it has chosen.
     "pipelines": INNER | SOURCE_AND_SINK | {"tasks", "tokenization", "auto"},
+    # Puts data, task, training and a room together; the room is chosen by name.
+    "finetuning": INNER
+    | {"auto", "checkpoint", "data", "pipelines", "tasks", "tokenization", "training"},
     "export": INNER | {"checkpoint", "torch"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{room: INNER | {"checkpoint", "training"} for room in ROOMS},

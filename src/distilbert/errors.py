@@ -49,3 +49,15 @@ class WeightMismatchError(DistilBertError, RuntimeError, ValueError):
 
 class MissingDependencyError(DistilBertError, ImportError):
     """A feature needs a package that is not installed; the message holds the install command."""
+
+
+class DataError(DistilBertError, ValueError):
+    """Rows of a data set break rules; the message lists every rule, with counts and examples."""
+
+
+class RunCardError(ConfigError):
+    """A run card holds unknown keys or bad values; the message lists all of them."""
+
+
+class TrainingError(DistilBertError, RuntimeError):
+    """Training cannot go on: the loss is no number, the disk is full, a checkpoint is foreign."""
