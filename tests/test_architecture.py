@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "checkpoint": INNER,
     "data": INNER | SOURCE_AND_SINK,
     "tasks": INNER | {"tokenization", "data"},
-    "training": INNER | SOURCE_AND_SINK,
+    "training": INNER | SOURCE_AND_SINK | {"checkpoint.format_safetensors"},
     # `auto` chooses a class by name and loads no room until it has chosen.
     "pipelines": INNER | SOURCE_AND_SINK | {"tasks", "tokenization", "auto"},
     # Puts data, task, training and a room together; the room is chosen by name.

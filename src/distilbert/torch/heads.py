@@ -45,6 +45,11 @@ class DistilBertForMaskedLM(PreTrainedModel):
         """Replace the projection onto the vocabulary."""
         self.vocab_projector = new_embeddings
 
+    def rate(self, states: Tensor) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(states))
+        return self.vocab_projector(self.vocab_layer_norm(x))
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -66,8 +71,7 @@ class DistilBertForMaskedLM(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        x = self.activation(self.vocab_transform(encoded.last_hidden_state))  # (B, S, D)
-        logits = self.vocab_projector(self.vocab_layer_norm(x))  # (B, S, V)
+        logits = self.rate(encoded.last_hidden_state)  # (B, S, V)
         output = MaskedLMOutput(
             loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
@@ -92,6 +96,11 @@ class DistilBertForSequenceClassification(PreTrainedModel):
         self.dropout = nn.Dropout(config.seq_classif_dropout)
         self.give_values()
 
+    def rate(self, states: Tensor) -> Tensor:
+        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        return self.classifier(self.dropout(F.relu(self.pre_classifier(states[:, 0]))))
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -113,9 +122,7 @@ class DistilBertForSequenceClassification(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B, D)
-        # ReLU by definition of the head, whatever `config.activation` says.
-        logits = self.classifier(self.dropout(F.relu(self.pre_classifier(first))))  # (B, N)
+        logits = self.rate(encoded.last_hidden_state)  # (B, N)
         loss = None
         if labels is not None:
             loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
@@ -141,6 +148,11 @@ class DistilBertForMultipleChoice(PreTrainedModel):
             self.classifier = nn.Linear(config.dim, 1)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
         self.give_values()
+
+    def rate(self, states: Tensor) -> Tensor:
+        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        return self.classifier(self.dropout(F.relu(self.pre_classifier(states[:, 0]))))
 
     def forward(
         self,
@@ -171,9 +183,7 @@ class DistilBertForMultipleChoice(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B * C, D)
-        scores = self.classifier(self.dropout(F.relu(self.pre_classifier(first))))  # (B * C, 1)
-        logits = scores.view(-1, n_choices)  # (B, C)
+        logits = self.rate(encoded.last_hidden_state).view(-1, n_choices)  # (B, C)
         output = MultipleChoiceModelOutput(
             loss=None if labels is None else choice_loss(logits, labels),
             logits=logits,
@@ -197,6 +207,10 @@ class DistilBertForTokenClassification(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         self.give_values()
 
+    def rate(self, states: Tensor) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(states))
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -218,7 +232,7 @@ class DistilBertForTokenClassification(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.classifier(self.dropout(encoded.last_hidden_state))  # (B, S, N)
+        logits = self.rate(encoded.last_hidden_state)  # (B, S, N)
         output = TokenClassifierOutput(
             loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
@@ -240,6 +254,10 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
             self.qa_outputs = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.qa_dropout)
         self.give_values()
+
+    def rate(self, states: Tensor) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(states))
 
     def forward(
         self,
@@ -263,7 +281,7 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.qa_outputs(self.dropout(encoded.last_hidden_state))  # (B, S, 2)
+        logits = self.rate(encoded.last_hidden_state)  # (B, S, 2)
         start_logits, end_logits = (side.contiguous() for side in logits.unbind(-1))  # (B, S)
         loss = None
         if start_positions is not None and end_positions is not None:

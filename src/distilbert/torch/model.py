@@ -27,6 +27,7 @@ from distilbert.input_checks import (
 from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
+from distilbert.torch.packing import Packing
 from distilbert.torch.pretrained import PreTrainedModel, no_values
 from distilbert.torch.trees import register_outputs
 
@@ -52,8 +53,15 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, input_ids: Tensor | None, inputs_embeds: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        input_ids: Tensor | None,
+        inputs_embeds: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
+
+        `positions` (B, S) are those of packed tokens; otherwise tokens are counted from 0.
 
         Raises:
             InputError: both or neither are given, or not in a batch.
@@ -66,10 +74,11 @@ class Embeddings(nn.Module):
         given: Any = input_ids if inputs_embeds is None else inputs_embeds
         check_axes(given.shape, 2, is_ids=inputs_embeds is None)
         words = self._words(input_ids) if inputs_embeds is None else inputs_embeds
-        length = words.shape[1]
-        if not _is_traced():
-            check_length(length, self.position_embeddings.num_embeddings)
-        positions = torch.arange(length, device=words.device)
+        if positions is None:
+            length = words.shape[1]
+            if not _is_traced():
+                check_length(length, self.position_embeddings.num_embeddings)
+            positions = torch.arange(length, device=words.device)
         x = words + self.position_embeddings(positions)  # (B, S, D)
         return self.dropout(self.LayerNorm(x))
 
@@ -112,22 +121,30 @@ class SelfAttention(nn.Module):
     def forward(
         self,
         x: Tensor,
-        visible: Tensor | None = None,
+        visible: Tensor | Packing | None = None,
         head_mask: Tensor | None = None,
         output_attentions: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend within x (B, S, D); returns (B, S, D) and the probabilities or None."""
+        """Attend within x (B, S, D), or within each sequence of a packed x (1, T, D).
+
+        Returns the same shape, and the probabilities (B, H, S, S) or None.
+        """
+        packing = visible if isinstance(visible, Packing) else None
+        heads = [lin(x) for lin in (self.q_lin, self.k_lin, self.v_lin)]
+        if packing is not None:
+            heads = [packing.spread(one) for one in heads]
         context, probabilities = attend(
-            self._split(self.q_lin(x)),
-            self._split(self.k_lin(x)),
-            self._split(self.v_lin(x)),
-            visible=visible,
+            *(self._split(one) for one in heads),
+            visible=visible.visible if isinstance(visible, Packing) else visible,
             head_mask=head_mask,
             dropout=self.dropout.p if self.training else 0.0,
             implementation=self.implementation,
             return_probabilities=output_attentions,
         )
-        return self.out_lin(context.transpose(1, 2).flatten(2)), probabilities  # (B, S, D)
+        context = context.transpose(1, 2).flatten(2)  # (B, S, D)
+        if packing is not None:
+            context = packing.pack(context)  # (1, T, D)
+        return self.out_lin(context), probabilities
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.n_heads, self.head_size)).transpose(1, 2)  # (B, H, S, K)
@@ -168,7 +185,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        visible: Tensor | None = None,
+        visible: Tensor | Packing | None = None,
         head_mask: Tensor | None = None,
         output_attentions: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
@@ -190,7 +207,7 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        visible: Tensor | None,
+        visible: Tensor | Packing | None,
         head_mask: Sequence[Tensor | None] | Tensor,
         output_attentions: bool,
         output_hidden_states: bool,
@@ -264,6 +281,18 @@ class DistilBertModel(PreTrainedModel):
             output_hidden_states,
         )
         return self.returned(output, return_dict)
+
+    def encode_packed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden states (B, S, D) of a batch whose padding was never computed.
+
+        Equal to those of `forward` at every token; zeros where `attention_mask` is 0.
+        """
+        check_length(input_ids.shape[1], self.config.max_position_embeddings)
+        packing = Packing.of(attention_mask)
+        x = self.embeddings(packing.pack(input_ids), positions=packing.positions)  # (1, T, D)
+        no_heads = [None] * self.config.n_layers
+        output = self.transformer(x, packing, no_heads, False, False)
+        return packing.spread(output.last_hidden_state)
 
 
 def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:

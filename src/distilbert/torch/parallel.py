@@ -1,0 +1,105 @@
+"""Several processes that train one model, as `torchrun` starts them; one process is the plain case.
+
+The engines are PyTorch's own, DistributedDataParallel and FSDP2. Both average gradients over the
+processes, each of which computes its share of every batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+class Processes:
+    """This process among its peers: `rank` of `size`; the one of rank 0 leads."""
+
+    def __init__(self) -> None:
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.starts = self.size > 1 and not distributed.is_initialized()
+        if self.starts:
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process logs, evaluates and writes."""
+        return self.rank == 0
+
+    def device(self, chosen: str | None) -> torch.device:
+        """The device of this process; None takes its GPU if there is one."""
+        if chosen is not None:
+            return torch.device(chosen)
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of a scalar over all processes."""
+        if self.size > 1:
+            distributed.all_reduce(value)
+        return value
+
+    def shared(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def close(self) -> None:
+        """Part from the peers, if this object met them."""
+        if self.starts:
+            distributed.destroy_process_group()
+
+
+def spread_out(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn.Module:
+    """The module as every process computes it: a copy each (ddp), or a piece each (fsdp).
+
+    Args:
+        blocks: parts that FSDP2 gathers one at a time.
+    """
+    if engine == "fsdp":
+        from torch.distributed.fsdp import fully_shard
+
+        for block in blocks:
+            fully_shard(block)
+        fully_shard(module)
+        return module
+    return DistributedDataParallel(module)
+
+
+@contextlib.contextmanager
+def local_gradients(module: nn.Module, *, is_last: bool) -> Iterator[None]:
+    """Hold gradients back from the peers until the last batch of an update."""
+    if isinstance(module, DistributedDataParallel):
+        with contextlib.nullcontext() if is_last else module.no_sync():
+            yield
+        return
+    if hasattr(module, "set_requires_gradient_sync"):  # FSDP2
+        module.set_requires_gradient_sync(is_last)  # pyright: ignore[reportCallIssue]
+    yield
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor of which FSDP2 may have left every process only a piece."""
+    gather = getattr(tensor, "full_tensor", None)
+    return tensor if gather is None else gather()
+
+
+def put(target: Tensor, value: Tensor) -> None:
+    """Copy a whole tensor into one that may be in pieces."""
+    mesh = getattr(target, "device_mesh", None)
+    if mesh is None:
+        target.copy_(value)
+        return
+    from torch.distributed.tensor import distribute_tensor
+
+    pieces: Any = target
+    target.copy_(distribute_tensor(value.to(target.device), mesh, pieces.placements))

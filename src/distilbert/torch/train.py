@@ -1,0 +1,295 @@
+"""Training in PyTorch: updates of one model under all options of a run card.
+
+What happens between updates is the session's business. Dropout is drawn from the seed and the
+number of the update, so a resumed run draws what an uninterrupted one would have drawn.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distilbert.checkpoint.init import fresh_weights
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+from distilbert.runner import Runner
+from distilbert.torch.adapters import add_adapters, without_adapters
+from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.objective import LossOptions, Objective
+from distilbert.torch.parallel import Processes, local_gradients, put, spread_out, whole
+from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.runner import as_runner
+from distilbert.torch.weights import assign, to_array, to_tensor
+from distilbert.training.feed import Update
+from distilbert.training.parameters import treatments
+from distilbert.training.run_card import RunCard
+from distilbert.training.session import Outcome, Session
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def starting_model(
+    source: str | PathLike[str], head: str, *, changes: Mapping[str, Any], seed: int, **options: Any
+) -> PreTrainedModel:
+    """The checkpoint `source` with `head`, whose new weights are those of `seed` in any framework.
+
+    Args:
+        changes: fields of the config that the task decides.
+        options: keywords of `from_pretrained`.
+    """
+    model, report = MODEL_CLASSES[head].from_pretrained(
+        source, output_loading_info=True, ignore_mismatched_sizes=True, **changes, **options
+    )
+    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    arrays = fresh_weights(model.config, head, seed, names=new)
+    assign(model, arrays, dtype=torch.float32, device=model.device)
+    model.tie_weights()
+    return model.float()
+
+
+class Trainer:
+    """A model in training; see `distilbert.training.session.Trainee`."""
+
+    def __init__(
+        self, model: PreTrainedModel, card: RunCard, *, class_weights: np.ndarray | None = None
+    ) -> None:
+        """
+        Args:
+            model: float32; the trainer takes it over.
+            card: `optimization`, `lora`, `distillation`, `seed`, and of `run` the device and the
+                engine are used.
+            class_weights: float32 (N,), how much each label counts.
+
+        Raises:
+            InputError: the teacher has another head or other labels.
+            RunCardError: `freeze` names no part of the model.
+        """
+        self.card, self.options = card, card.optimization
+        self.processes = Processes()
+        self.device = self.processes.device(card.run.device)
+        self.dtype = torch.bfloat16 if self.options.precision == "bfloat16" else None
+        _set_dropout(model, self.options.dropout)
+        self.config = copy.deepcopy(model.config)
+        self.model = model.to(self.device)
+        if self.options.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        if card.lora.lora_rank:
+            add_adapters(self.model, card.lora)
+        self.objective = Objective(
+            self.model, self._loss_options(class_weights), self._loaded_teacher()
+        ).to(self.device)
+        groups = self._groups()
+        self.module: nn.Module = self.objective
+        if self.processes.size > 1:
+            blocks = list(self.model.base_model.transformer.layer)
+            self.module = spread_out(self.objective, card.run.parallel, blocks)
+            groups = self._groups()
+        self.optimizer = torch.optim.AdamW(
+            groups,
+            betas=(self.options.beta1, self.options.beta2),
+            eps=self.options.epsilon,
+            fused=True,
+        )
+        self.means = self._first_means()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process logs, evaluates and writes."""
+        return self.processes.leads
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which part of each batch this process computes: (number, of how many)."""
+        return self.processes.rank, self.processes.size
+
+    def shared(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        return self.processes.shared(value)
+
+    def run(self, session: Session) -> None:
+        """Go through the session's updates; the caller's random numbers stay as they are."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            for update in session.updates():
+                if not session.done(self, update, self.update(update)):
+                    break
+
+    def update(self, update: Update) -> Outcome:
+        """One step of the optimizer; none where loss or gradients are no finite numbers."""
+        self.model.train()
+        torch.manual_seed(_seed_of(self.card.seed, update.number, self.processes.rank))
+        total = torch.zeros((), device=self.device)
+        for number, batch in enumerate(update.batches, 1):
+            arrays = {name: torch.from_numpy(array) for name, array in batch.items()}
+            tensors = {name: array.to(self.device) for name, array in arrays.items()}
+            is_last = number == len(update.batches)
+            with local_gradients(self.module, is_last=is_last):
+                with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+                    loss = self.module(tensors) / max(1, update.n_items)
+                # The engines average over processes, but each holds a part of the sum.
+                (loss * self.processes.size).backward()
+            total += loss.detach()
+        loss_value = float(self.processes.total(total))
+        limit = self.options.max_grad_norm or float("inf")
+        norm = float(whole(nn.utils.clip_grad_norm_(self._trained().values(), limit)))
+        if np.isfinite(loss_value) and np.isfinite(norm):
+            for group in self.optimizer.param_groups:
+                group["lr"] = update.rate * group["scale"]
+            self.optimizer.step()
+            self._follow()
+        self.optimizer.zero_grad()
+        return Outcome(loss_value, norm)
+
+    def runner(self) -> Runner:
+        """The present model, to evaluate in the precision of training."""
+        model = self._present()
+        return as_runner(model, self.device, self.dtype)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Trained weights, moments and running means, by name."""
+        arrays = {}
+        for name, parameter in self._trained().items():
+            arrays[f"weights.{name}"] = to_array(whole(parameter))
+            for moment, value in self.optimizer.state.get(parameter, {}).items():
+                arrays[f"{moment}.{name}"] = to_array(whole(value))
+        for name, mean in self.means.items():
+            arrays[f"mean.{name}"] = to_array(whole(mean))
+        return arrays
+
+    @torch.no_grad()
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` gave."""
+        for name, parameter in self._trained().items():
+            put(parameter, to_tensor(arrays[f"weights.{name}"]))
+            if f"exp_avg.{name}" not in arrays:
+                continue
+            state = self.optimizer.state[parameter]
+            state["step"] = to_tensor(arrays[f"step.{name}"]).clone()
+            for moment in MOMENTS:
+                state[moment] = torch.zeros_like(parameter)
+                put(state[moment], to_tensor(arrays[f"{moment}.{name}"]))
+        for name, mean in self.means.items():
+            put(mean, to_tensor(arrays[f"mean.{name}"]))
+
+    def save(self, folder: Path) -> None:
+        """Write the model, adapters merged, as a checkpoint folder."""
+        model = self._present()
+        if self.leads:
+            model.save_pretrained(folder)
+
+    def close(self) -> None:
+        """Part from the other processes."""
+        self.processes.close()
+
+    def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
+        weights = None if class_weights is None else torch.from_numpy(class_weights)
+        return LossOptions(
+            packing=self.options.packing,
+            label_smoothing=self.options.label_smoothing,
+            r_drop=self.options.r_drop,
+            teacher_weight=self.card.distillation.teacher_weight,
+            temperature=self.card.distillation.temperature,
+            class_weights=None if weights is None else weights.to(self.device),
+        )
+
+    def _loaded_teacher(self) -> PreTrainedModel | None:
+        source = self.card.distillation.teacher
+        if source is None:
+            return None
+        teacher = MODEL_CLASSES[self.model.head].from_pretrained(source)
+        _check_teacher(teacher.config, self.config, self.model.head)
+        return teacher.to(self.device)
+
+    def _trained(self) -> dict[str, nn.Parameter]:
+        """Parameters that change, by the names they have in the model."""
+        named = self.model.named_parameters()
+        return {name: parameter for name, parameter in named if parameter.requires_grad}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters of the same treatment together; frozen ones need no gradient from here on."""
+        chosen = treatments(
+            self._trained(),
+            n_layers=self.config.n_layers,
+            freeze=self.options.freeze,
+            layer_decay=self.options.layer_decay,
+        )
+        groups: dict[Any, list[nn.Parameter]] = {}
+        for name, parameter in self._trained().items():
+            treatment = chosen[name]
+            if treatment.rate == 0:
+                parameter.requires_grad_(False)
+            else:
+                groups.setdefault(treatment, []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "scale": treatment.rate,
+                "lr": 0.0,
+                "weight_decay": self.options.weight_decay if treatment.decays else 0.0,
+            }
+            for treatment, parameters in groups.items()
+        ]
+
+    def _first_means(self) -> dict[str, Tensor]:
+        if self.options.ema is None:
+            return {}
+        return {name: p.detach().clone() for name, p in self._trained().items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        if self.options.ema is not None:
+            for name, parameter in self._trained().items():
+                self.means[name].lerp_(parameter, 1 - self.options.ema)
+
+    def _present(self) -> PreTrainedModel:
+        """The model as it would be saved now; where it costs nothing, the one in training."""
+        is_alone = self.processes.size == 1
+        if is_alone and not self.means and not self.card.lora.lora_rank and self.dtype is None:
+            return self.model
+        arrays = {name: whole(p.detach()) for name, p in self.model.named_parameters()}
+        arrays.update({name: whole(mean) for name, mean in self.means.items()})
+        model = copy.deepcopy(self.model) if is_alone else self._rebuilt()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(arrays[name])
+        if self.card.lora.lora_rank:
+            model = without_adapters(model)
+        model.gradient_checkpointing_disable()
+        return model
+
+    def _rebuilt(self) -> PreTrainedModel:
+        """A model of the same parameters in one piece."""
+        model = type(self.model)(copy.deepcopy(self.config)).to(self.device)
+        if self.card.lora.lora_rank:
+            add_adapters(model, self.card.lora)
+        return model
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _set_dropout(model: PreTrainedModel, probability: float | None) -> None:
+    if probability is not None:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = probability
+
+
+def _check_teacher(teacher: DistilBertConfig, student: DistilBertConfig, head: str) -> None:
+    """Both must speak of the same tokens and the same labels."""
+    rules: dict[str, tuple[Any, Any]] = {"vocab_size": (teacher.vocab_size, student.vocab_size)}
+    if head in ("sequence_classification", "token_classification"):
+        rules["id2label"] = (teacher.id2label, student.id2label)
+    for name, (theirs, ours) in rules.items():
+        if theirs != ours:
+            raise InputError(
+                f"A teacher must have the `{name}` of its student: got {theirs}, not {ours}."
+            )

@@ -1,0 +1,110 @@
+"""What a run leaves on the disk to go on from: whole, or not at all.
+
+A checkpoint holds arrays by name (weights, moments of the optimizer) and the progress of the run.
+The newest few are kept. Knows nothing of frameworks.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.format_safetensors import read, write
+from distilbert.errors import TrainingError
+
+FOLDER, ARRAYS, PROGRESS = "checkpoints", "state.safetensors", "progress.json"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    `step` counts finished updates; `best_score` and `best_step` speak of dev; `stale` counts
+    evaluations since without a better score; `fingerprint` tells runs apart, so that no run goes on
+    from another's checkpoint.
+    """
+
+    fingerprint: str
+    step: int = 0
+    best_score: float | None = None
+    best_step: int | None = None
+    stale: int = 0
+    seconds: float = 0.0
+    examples: int = 0
+    tokens: int = 0
+    # Sums since the last line of the log, so that its numbers do not change by resuming.
+    pending: dict[str, float] = field(default_factory=dict)
+
+    def after(self, **changes: Any) -> Progress:
+        """The same with some values changed."""
+        return replace(self, **changes)
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `<output>/checkpoints/step-00000123`."""
+
+    def __init__(self, output: Path, *, keep: int) -> None:
+        self.folder = output / FOLDER
+        self.keep = keep
+
+    def save(self, arrays: Mapping[str, np.ndarray], progress: Progress) -> Path:
+        """Write a checkpoint and remove the oldest beyond `keep`.
+
+        Raises:
+            TrainingError: the disk is full; earlier checkpoints are as they were.
+        """
+        target = self.folder / f"step-{progress.step:08d}"
+        try:
+            with atomic_folder(target) as staging:
+                write(staging / ARRAYS, arrays, {"format": "np"})
+                text = json.dumps(asdict(progress), indent=1)
+                (staging / PROGRESS).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise self.out_of_space(error) from error
+        for old in self.all()[: -self.keep]:
+            shutil.rmtree(old)
+        return target
+
+    def all(self) -> list[Path]:
+        """Complete checkpoints, the oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.glob("step-*") if (path / PROGRESS).is_file())
+
+    def newest(self) -> Path | None:
+        """The checkpoint to go on from."""
+        return (self.all() or [None])[-1]
+
+    def load(self, path: Path, fingerprint: str) -> tuple[dict[str, np.ndarray], Progress]:
+        """Arrays and progress of a checkpoint.
+
+        Raises:
+            TrainingError: it belongs to another run.
+            CheckpointError: its file of arrays is broken.
+        """
+        progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+        if progress.fingerprint != fingerprint:
+            raise TrainingError(
+                f"`--resume` goes on with the same run card and data: {path} was written by "
+                f"others. Give the card and data of that run, or another `output`."
+            )
+        return read(path / ARRAYS)[0], progress
+
+    def out_of_space(self, error: OSError) -> Exception:
+        """A sentence for a full disk, with where to go on; any other error as it is."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        newest = self.newest()
+        kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."
+        return TrainingError(
+            f"The disk must hold a checkpoint: {self.folder} is full. {kept} "
+            f"Make room, then go on with `--resume`."
+        )

@@ -1,0 +1,162 @@
+"""The order in which features are learned: which ones share a batch, which batches an update.
+
+Everything follows from the seed and the number of the epoch, so a run that was cut off goes on with
+the very batches it would have had, in any framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+Batch = dict[str, np.ndarray]
+Make = Callable[[Sequence[int], np.random.Generator], Batch]
+
+# Sorted batches are formed inside pools of so many batches, so that their company still changes.
+POOL = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step of the optimizer: its number from 0, its epoch, its learning rate, its batches.
+
+    `n_items` counts what the loss is the mean of, `n_examples` features, `n_tokens` tokens without
+    padding: all of the whole update, whatever part of `batches` this process computes.
+    """
+
+    number: int
+    epoch: int
+    rate: float
+    batches: list[Batch]
+    n_items: int
+    n_examples: int
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Batches of features.
+
+    Args:
+        lengths: tokens of each feature (F,).
+        make: builds the arrays of a batch from numbers of features and a random generator.
+        count: what the loss of a batch is the mean of: labels, or examples.
+        batch_size: features per batch, unless `batch_tokens` is given.
+        batch_tokens: most padded tokens per batch; a longer feature stands alone.
+        accumulation: batches per update.
+        length_sorted: features of about the same length share a batch.
+        groups: features of different groups (F,) never share a batch.
+        share: (number, of how many): the part of each batch that this process computes.
+    """
+
+    lengths: np.ndarray
+    make: Make
+    count: Callable[[Batch], int]
+    seed: int
+    batch_size: int
+    batch_tokens: int | None = None
+    accumulation: int = 1
+    length_sorted: bool = False
+    groups: np.ndarray | None = None
+    share: tuple[int, int] = (0, 1)
+    _plan: Callable[[int], list[list[np.ndarray]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_plan", lru_cache(maxsize=2)(self._planned))
+
+    def updates_in(self, epoch: int) -> int:
+        """How many updates an epoch has; with `batch_tokens` epochs may differ by a few."""
+        return len(self._plan(epoch))
+
+    def total(self, epochs: float) -> int:
+        """Updates in so many epochs; a broken one counts by its share, at least one in all."""
+        whole = int(epochs)
+        n = sum(self.updates_in(epoch) for epoch in range(whole))
+        if epochs > whole:
+            n += round((epochs - whole) * self.updates_in(whole))
+        return max(1, n)
+
+    def updates(self, first: int, total: int, rate: Callable[[int], float]) -> Iterator[Update]:
+        """Updates `first` to `total`, built one by one."""
+        number, epoch = 0, 0
+        while number < total:
+            plan = self._plan(epoch)
+            for place, batches in enumerate(plan[: total - number]):
+                if number + place >= first:
+                    yield self._update(number + place, epoch, place, batches, rate)
+            number += len(plan)
+            epoch += 1
+
+    def _update(
+        self,
+        number: int,
+        epoch: int,
+        place: int,
+        batches: Sequence[np.ndarray],
+        rate: Callable[[int], float],
+    ) -> Update:
+        whole = [  # every process builds all of it, so that all draw alike
+            self.make(indices.tolist(), np.random.default_rng([self.seed, epoch, place, order]))
+            for order, indices in enumerate(batches)
+        ]
+        mine, of = self.share
+        return Update(
+            number=number,
+            epoch=epoch,
+            rate=rate(number),
+            batches=[{name: a[mine::of] for name, a in batch.items()} for batch in whole],
+            n_items=sum(self.count(batch) for batch in whole),
+            n_examples=sum(len(indices) for indices in batches),
+            n_tokens=sum(int(batch["attention_mask"].sum()) for batch in whole),
+        )
+
+    def _planned(self, epoch: int) -> list[list[np.ndarray]]:
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.lengths))
+        if self.groups is not None:
+            order = order[np.argsort(self.groups[order], kind="stable")]
+        batches = [batch for part in self._parts(order) for batch in self._cut(part)]
+        if self.length_sorted or self.batch_tokens or self.groups is not None:
+            batches = [batches[i] for i in rng.permutation(len(batches))]
+        step = self.accumulation
+        return [batches[i : i + step] for i in range(0, len(batches), step)]
+
+    def _parts(self, order: np.ndarray) -> Iterator[np.ndarray]:
+        """Stretches inside which batches are formed."""
+        if self.groups is None:
+            parts = [order]
+        else:
+            changes = np.flatnonzero(np.diff(self.groups[order])) + 1
+            parts = np.split(order, changes)
+        if not (self.length_sorted or self.batch_tokens):
+            yield from parts
+            return
+        size = POOL * self._typical_size()
+        for part in parts:
+            for start in range(0, len(part), size):
+                pool = part[start : start + size]
+                yield pool[np.argsort(self.lengths[pool], kind="stable")]
+
+    def _typical_size(self) -> int:
+        if self.batch_tokens is None:
+            return self.batch_size
+        return max(1, int(self.batch_tokens // self.lengths.mean()))
+
+    def _cut(self, part: np.ndarray) -> Iterator[np.ndarray]:
+        if self.batch_tokens is None:
+            for start in range(0, len(part), self.batch_size):
+                yield part[start : start + self.batch_size]
+            return
+        start = 0
+        while start < len(part):  # lengths rise, so the last one decides how much is padded
+            stop = start + 1
+            while (
+                stop < len(part)
+                and (stop + 1 - start) * self.lengths[part[stop]] <= self.batch_tokens
+            ):
+                stop += 1
+            yield part[start:stop]
+            start = stop

@@ -1,0 +1,207 @@
+"""The course of a run: which update is next, and what happens between updates.
+
+Every framework's loop is a few lines around a session. It hands out updates; after each it logs,
+evaluates, keeps the best model, writes checkpoints, and says when to stop. So these policies exist
+once, and a run that was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from distilbert.errors import TrainingError
+from distilbert.runner import Runner
+from distilbert.training.checkpoints import Checkpoints, Progress
+from distilbert.training.feed import Feed, Update
+from distilbert.training.schedule import Schedule
+
+BEST = "best"
+
+
+class Trainee(Protocol):
+    """A model in training, whichever the framework.
+
+    Of several processes one leads: it alone logs, evaluates and writes. All take part in `runner`,
+    `state`, `restore` and `shared`, in the same order.
+    """
+
+    @property
+    def leads(self) -> bool: ...
+
+    def runner(self) -> Runner:
+        """The model as it would be saved now, ready to evaluate; training goes on unchanged."""
+        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that training has changed: weights, moments, means."""
+        ...
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` gave."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a checkpoint folder; every process calls it, the leader writes."""
+        ...
+
+    def shared(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        ...
+
+
+class RunLog(Protocol):
+    """What a session tells; see `distilbert.training.log`."""
+
+    def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None: ...
+    def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None: ...
+    def advance(self, step: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an update did: the mean loss of its items, the global norm of the gradients."""
+
+    loss: float
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Policies:
+    """When to do what, in updates; `metric` is a key of the scores on dev."""
+
+    total: int
+    log_every: int
+    evaluate_at: frozenset[int]
+    checkpoint_at: frozenset[int]
+    patience: int | None
+    metric: str
+    higher_is_better: bool
+
+
+class Session:
+    """A run from its first update, or from its newest checkpoint, to its last."""
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        schedule: Schedule,
+        policies: Policies,
+        checkpoints: Checkpoints,
+        progress: Progress,
+        log: RunLog,
+        evaluate: Callable[[Runner], dict[str, float]] | None,
+        output: Path,
+    ) -> None:
+        self.feed = feed
+        self.schedule = schedule
+        self.policies = policies
+        self.checkpoints = checkpoints
+        self.progress = progress
+        self.log = log
+        self.evaluate = evaluate
+        self.best_folder = output / BEST
+        self.begin = time.perf_counter() - progress.seconds
+        self.stopped = policies.patience is not None and progress.stale >= policies.patience
+
+    def updates(self) -> Iterator[Update]:
+        """The updates that are still to do."""
+        if not self.stopped:
+            yield from self.feed.updates(self.progress.step, self.policies.total, self.schedule)
+
+    def done(self, trainee: Trainee, update: Update, outcome: Outcome) -> bool:
+        """Take note of a finished update; False says that the run is to stop here.
+
+        Raises:
+            TrainingError: the loss or the gradients are no finite number; nothing was written. Or
+                the disk is full.
+        """
+        self._check_finite(update, outcome)
+        self._count(update, outcome)
+        step = self.progress.step
+        if step in self.policies.evaluate_at and self.evaluate is not None:
+            self._evaluated(trainee, update)
+        ends = self.stopped or step >= self.policies.total
+        if step in self.policies.checkpoint_at or ends:
+            self._checkpoint(trainee)
+        return not ends
+
+    def _check_finite(self, update: Update, outcome: Outcome) -> None:
+        if math.isfinite(outcome.loss) and math.isfinite(outcome.grad_norm):
+            return
+        newest = self.checkpoints.newest()
+        kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."
+        raise TrainingError(
+            f"Loss and gradients must be finite numbers: got loss {outcome.loss:g}, gradient norm "
+            f"{outcome.grad_norm:g} in update {update.number + 1}. {kept} Use a lower "
+            f"`learning_rate`, a longer `warmup`, or `precision = 'float32'`."
+        )
+
+    def _count(self, update: Update, outcome: Outcome) -> None:
+        pending = dict(self.progress.pending)
+        for name, value in (
+            ("loss", outcome.loss),
+            ("grad_norm", outcome.grad_norm),
+            ("updates", 1.0),
+        ):
+            pending[name] = pending.get(name, 0.0) + value
+        step = update.number + 1
+        self.progress = self.progress.after(
+            step=step,
+            seconds=time.perf_counter() - self.begin,
+            examples=self.progress.examples + update.n_examples,
+            tokens=self.progress.tokens + update.n_tokens,
+            pending=pending,
+        )
+        self.log.advance(step)
+        if step % self.policies.log_every == 0 or step == self.policies.total:
+            n = pending["updates"]
+            values = {
+                "loss": pending["loss"] / n,
+                "grad_norm": pending["grad_norm"] / n,
+                "learning_rate": update.rate,
+                "examples": self.progress.examples,
+                "tokens": self.progress.tokens,
+                "seconds": self.progress.seconds,
+            }
+            self.log.train(step, self._epoch(update), values)
+            self.progress = self.progress.after(pending={})
+
+    def _epoch(self, update: Update) -> float:
+        before = sum(self.feed.updates_in(epoch) for epoch in range(update.epoch))
+        return update.epoch + (update.number + 1 - before) / self.feed.updates_in(update.epoch)
+
+    def _evaluated(self, trainee: Trainee, update: Update) -> None:
+        assert self.evaluate is not None
+        runner = trainee.runner()
+        scores = trainee.shared(self.evaluate(runner) if trainee.leads else None)
+        del runner
+        policies, step = self.policies, self.progress.step
+        score, best = scores[policies.metric], self.progress.best_score
+        self.log.scores(step, self._epoch(update), "dev", scores)
+        is_better = best is None or (score > best if policies.higher_is_better else score < best)
+        if is_better or best != best:  # anything is better than nan
+            self._write(trainee)
+            self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
+        else:
+            self.progress = self.progress.after(stale=self.progress.stale + 1)
+        if policies.patience is not None and self.progress.stale >= policies.patience:
+            self.stopped = True
+
+    def _write(self, trainee: Trainee) -> None:
+        try:
+            trainee.save(self.best_folder)
+        except OSError as error:
+            raise self.checkpoints.out_of_space(error) from error
+
+    def _checkpoint(self, trainee: Trainee) -> None:
+        arrays = trainee.state()
+        if trainee.leads:
+            self.checkpoints.save(arrays, self.progress)
