@@ -1,0 +1,295 @@
+"""`finetune`: a run card in, a checkpoint folder with its scores and report out."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert._lazy import require_framework
+from distilbert.auto import AutoTokenizer
+from distilbert.checkpoint.bert import is_bert
+from distilbert.checkpoint.convert import convert
+from distilbert.checkpoint.hub import resolve
+from distilbert.checkpoint.preference import every_format, origin_keyword
+from distilbert.errors import InputError
+from distilbert.finetuning.datasets import Examples, read_examples
+from distilbert.finetuning.result import Finished, finish
+from distilbert.finetuning.scoring import Split, evaluated, split_of
+from distilbert.finetuning.tasks import class_weights_of, task_of, tuned
+from distilbert.runner import Runner, chosen_framework
+from distilbert.tasks.labelled.task import Task
+from distilbert.training.card_file import card_from, read_card, with_changes
+from distilbert.training.checkpoints import Checkpoints, Progress
+from distilbert.training.feed import Feed
+from distilbert.training.log import open_log
+from distilbert.training.run_card import RunCard
+from distilbert.training.schedule import Schedule
+from distilbert.training.session import BEST, Policies, Session
+
+Trainers = {
+    "torch": "distilbert.torch.train",
+    "tensorflow": "distilbert.tensorflow.train",
+    "flax": "distilbert.flax.train",
+}
+TOKEN_HEADS = ("masked_lm", "token_classification")
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class FineTuneResult:
+    """What a run came to.
+
+    `output` is a checkpoint folder; `scores` maps dev and test to their scores; `best_score` is that
+    of `metric` on dev, None without dev; `steps` counts updates, `seconds` the training with its
+    evaluations.
+    """
+
+    output: Path
+    card: RunCard
+    metric: str
+    best_score: float | None
+    scores: dict[str, dict[str, float]]
+    steps: int
+    seconds: float
+    report: Path
+
+
+def finetune(
+    card: RunCard | Mapping[str, Any] | str | PathLike[str],
+    *,
+    resume: bool = False,
+    command: str | None = None,
+    show_progress: bool = False,
+    **changes: Any,
+) -> FineTuneResult:
+    """Train a model as a run card says, and write it with its scores, report and model card.
+
+    Args:
+        card: a run card, its values, or the path of its TOML file.
+        resume: go on from the newest checkpoint in `output`, if there is one.
+        command: what the report names as the way to repeat the run.
+        show_progress: a progress bar on standard error.
+        changes: fields of the card to replace, `learning_rate=3e-5`.
+
+    Raises:
+        RunCardError: the card has unknown keys or bad values; all are named.
+        DataError: rows break rules; all are named.
+        TrainingError: the loss is no finite number, or the disk is full.
+        InputError: `output` holds something already, and `resume` is not asked for.
+    """
+    card = _resolved(card, changes)
+    output = Path(card.output)
+    _check_output(output, resume=resume)
+    examples = read_examples(card, task_of(card))
+    with ExitStack() as stack:
+        source, loading = _source(card, stack)
+        run = _Run(card, examples, source, loading, stack)
+        if not run.trainer.leads:
+            show_progress = False
+        finished = run.train(output, resume=resume, show_progress=show_progress)
+        result = run.trainer.shared(
+            finish(finished, command=command) if run.trainer.leads else None
+        )
+    return FineTuneResult(card=card, output=output, **result)
+
+
+class _Run:
+    """Everything of one run, from rows to the best model."""
+
+    def __init__(
+        self,
+        card: RunCard,
+        examples: Examples,
+        source: Path,
+        loading: Mapping[str, Any],
+        stack: ExitStack,
+    ) -> None:
+        self.card = card
+        self.examples = examples
+        self.task: Task = examples.task
+        self.tokenizer = AutoTokenizer.from_pretrained(source)
+        self.pad_id = self.tokenizer.pad_token_id or 0
+        self.framework = chosen_framework(card.framework)
+        room = importlib.import_module(Trainers[self.framework])
+        model = room.starting_model(
+            source,
+            self.task.head,
+            changes=self.task.config_changes(),
+            seed=card.seed,
+            **loading,
+        )
+        self.base_config = model.config
+        weights = class_weights_of(self.task, examples.train)
+        self.trainer = room.Trainer(model, card, class_weights=weights)
+        stack.callback(self.trainer.close)
+        self.features = self.task.features(self.tokenizer, examples.train, training=True)
+        self.feed = self._feed()
+        self.splits = {
+            name: split_of(self.task, self.tokenizer, name, rows)
+            for name, rows in (("dev", examples.dev), ("test", examples.test))
+            if rows
+        }
+
+    def _feed(self) -> Feed:
+        options, features = self.card.optimization, self.features
+        n_sequences = np.array([len(feature.sequences) for feature in features])
+        return Feed(
+            lengths=np.array([feature.n_tokens for feature in features]),
+            make=self._batch,
+            count=self._count,
+            seed=self.card.seed,
+            batch_size=options.batch_size,
+            batch_tokens=options.batch_tokens,
+            accumulation=options.accumulation,
+            length_sorted=options.length_sorted,
+            groups=n_sequences if len(set(n_sequences.tolist())) > 1 else None,
+            share=self.trainer.share,
+        )
+
+    def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rng)
+
+    def _count(self, batch: Mapping[str, np.ndarray]) -> int:
+        if self.task.head in TOKEN_HEADS:
+            return int((batch["labels"] != IGNORED).sum())
+        return len(batch["input_ids"])
+
+    def _policies(self) -> tuple[Policies, Schedule]:
+        options, run = self.card.optimization, self.card.run
+        total = self.feed.total(options.epochs)
+        if options.max_steps is not None:
+            total = min(total, options.max_steps)
+        every = max(1, round(run.evaluate_every * self.feed.updates_in(0)))
+        evaluate_at = frozenset([*range(every, total, every), total])
+        checkpoint_at = evaluate_at
+        if run.checkpoint_every is not None:
+            checkpoint_at = frozenset(range(run.checkpoint_every, total, run.checkpoint_every))
+        policies = Policies(
+            total=total,
+            log_every=run.log_every,
+            evaluate_at=evaluate_at,
+            checkpoint_at=checkpoint_at,
+            patience=run.patience,
+            metric=self.task.metric,
+            higher_is_better=self.task.higher_is_better,
+        )
+        schedule = Schedule(
+            peak=options.learning_rate,
+            kind=options.schedule,
+            total=total,
+            warmup=round(options.warmup * total),
+            decay=round(options.decay * total),
+        )
+        return policies, schedule
+
+    def train(self, output: Path, *, resume: bool, show_progress: bool) -> Finished:
+        """Go through the updates and leave the best model in `<output>/best`."""
+        policies, schedule = self._policies()
+        checkpoints = Checkpoints(output, keep=self.card.run.keep_checkpoints)
+        progress = Progress(fingerprint=self._fingerprint())
+        newest = checkpoints.newest() if resume else None
+        if newest is not None:
+            arrays, progress = checkpoints.load(newest, progress.fingerprint)
+            self.trainer.restore(arrays)
+        with open_log(
+            output if self.trainer.leads else None,
+            tensorboard=self.card.run.tensorboard,
+            trackers=self.card.run.trackers,
+            card=asdict(self.card),
+            total_steps=policies.total,
+            resume_step=None if newest is None else progress.step,
+            show_progress=show_progress,
+        ) as log:
+            session = Session(
+                feed=self.feed,
+                schedule=schedule,
+                policies=policies,
+                checkpoints=checkpoints,
+                progress=progress,
+                log=log,
+                evaluate=self._evaluate if "dev" in self.splits else None,
+                output=output,
+            )
+            self.trainer.run(session)
+            if session.evaluate is None:
+                self.trainer.save(session.best_folder)
+            history = log.history()
+        return Finished(
+            card=self.card,
+            framework=self.framework,
+            task=self.task,
+            tokenizer=self.tokenizer,
+            splits=self.splits,
+            progress=session.progress,
+            history=history,
+            best=output / BEST,
+            output=output,
+            n_train=len(self.examples.train),
+            skipped=self.examples.skipped,
+            pad_id=self.pad_id,
+        )
+
+    def _evaluate(self, runner: Runner) -> dict[str, float]:
+        dev: Split = self.splits["dev"]
+        tokens = self.card.run.eval_batch_tokens
+        found = evaluated(self.task, runner, dev, batch_tokens=tokens, pad_id=self.pad_id)
+        task = tuned(self.task, dev.examples, found.answers)
+        if task is self.task:
+            return found.scores
+        return {**found.scores, **task.scorer(dev.examples, found.answers)()}
+
+    def _fingerprint(self) -> str:
+        """Tells runs apart that may not go on from each other's checkpoints."""
+        card = asdict(self.card)
+        decisive = {
+            name: card[name]
+            for name in ("task", "model", "seed", "windows", "optimization", "lora", "distillation")
+        }
+        text = json.dumps([self.framework, decisive], sort_keys=True)
+        digest = hashlib.sha256(text.encode())
+        digest.update(self.feed.lengths.tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _resolved(
+    card: RunCard | Mapping[str, Any] | str | PathLike[str], changes: Mapping[str, Any]
+) -> RunCard:
+    if isinstance(card, (str, PathLike)):
+        card = read_card(card)
+    elif not isinstance(card, RunCard):
+        card = card_from(card, base=None)
+    card = with_changes(card, changes)
+    framework = chosen_framework(card.framework)
+    require_framework(framework, f"fine-tune with `framework={framework!r}`")
+    return card
+
+
+def _check_output(output: Path, *, resume: bool) -> None:
+    if output.is_dir() and any(output.iterdir()) and not resume:
+        raise InputError(
+            f"`output` must be a new or empty folder: {output} holds files. Go on with what is "
+            f"there by `--resume`, or name another folder."
+        )
+
+
+def _source(card: RunCard, stack: ExitStack) -> tuple[Path, dict[str, Any]]:
+    """The folder to start from, and the keywords that read its format; a BERT is folded first."""
+    framework = chosen_framework(card.framework)
+    folder = resolve(card.model, formats=every_format(framework))
+    if is_bert(folder):
+        folded = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        convert(folder, folded / "model")
+        return folded / "model", {}
+    return folder, origin_keyword(folder, every_format(framework), variant=None)
+
+
