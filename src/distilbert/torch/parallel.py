@@ -56,6 +56,7 @@ class Processes:
     def close(self) -> None:
         """Part from the peers, if this object met them."""
         if self.starts:
+            distributed.barrier()  # a peer that is gone early looks like a broken connection
             distributed.destroy_process_group()
 
 

@@ -1,0 +1,82 @@
+"""Train a tiny model for a few updates, alone or started by torchrun; the leader writes the losses.
+
+Usage: train_in_processes.py OUTPUT ENGINE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distilbert import DistilBertConfig, DistilBertForTokenClassification
+from distilbert.torch.train import Trainer
+from distilbert.training.feed import Feed
+from distilbert.training.run_card import OptimizationSection, RunCard, RunSection
+
+LENGTHS = np.array([3, 9, 4, 4, 12, 7, 5, 3, 8, 6, 11, 5, 4])
+
+
+def make(numbers: list[int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    mask = (np.arange(12) < LENGTHS[numbers][:, None]).astype(np.int64)
+    ids = np.stack([np.random.default_rng(n).integers(5, 99, 12) for n in numbers])
+    return {
+        "input_ids": ids * mask,
+        "attention_mask": mask,
+        "labels": np.where(mask == 1, ids % 3, -100),
+    }
+
+
+def main(output: Path, engine: str) -> None:
+    config = DistilBertConfig(
+        vocab_size=99,
+        dim=32,
+        n_heads=4,
+        n_layers=2,
+        hidden_dim=64,
+        max_position_embeddings=16,
+        num_labels=3,
+        dropout=0.0,
+        attention_dropout=0.0,
+    )
+    torch.manual_seed(0)
+    card = RunCard(
+        optimization=OptimizationSection(ema=0.5, freeze=("word_embeddings",)),
+        run=RunSection(parallel=engine, device="cpu"),
+    )
+    trainer = Trainer(DistilBertForTokenClassification(config), card)
+    feed = Feed(
+        lengths=LENGTHS,
+        make=make,  # pyright: ignore[reportArgumentType]
+        count=lambda batch: int((batch["labels"] != -100).sum()),
+        seed=0,
+        batch_size=3,  # 13 rows: some process has no row of the last batch
+        accumulation=2,
+        share=trainer.share,
+    )
+    outcomes = [trainer.update(update) for update in feed.updates(0, 6, lambda step: 1e-2)]
+    state = trainer.state()
+    trainer.restore(state)
+    again = trainer.state()
+    scores = trainer.runner()({"input_ids": np.arange(5, 10)[None]})["logits"]
+    trainer.save(output / "model")
+    if trainer.leads:
+        found = {
+            "losses": [outcome.loss for outcome in outcomes],
+            "norms": [outcome.grad_norm for outcome in outcomes],
+            "scores": scores.tolist(),
+            "same": all(np.array_equal(state[name], again[name]) for name in state),
+            "size": trainer.processes.size,
+            "shared": trainer.shared("told"),
+        }
+        (output / "found.json").write_text(json.dumps(found))
+    else:
+        assert trainer.shared(None) == "told"
+    trainer.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,179 @@
+"""The course of a run with a stand-in for the model: a counter that remembers its updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distilbert.errors import TrainingError
+from distilbert.training.checkpoints import Checkpoints, Progress
+from distilbert.training.feed import Feed, Update
+from distilbert.training.schedule import Schedule
+from distilbert.training.session import Outcome, Policies, Session
+
+
+class Counter:
+    """A trainee whose only weight counts its updates."""
+
+    leads = True
+
+    def __init__(self, scores: Sequence[float] = ()) -> None:
+        self.weight = 0
+        self.scores = iter(scores)
+        self.saved: list[int] = []
+
+    def runner(self) -> Any:
+        return self
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"weights.n": np.array([self.weight], dtype=np.int64)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.weight = int(arrays["weights.n"][0])
+
+    def save(self, folder: Path) -> None:
+        self.saved.append(self.weight)
+
+    def shared(self, value: Any) -> Any:
+        return value
+
+
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[Any, ...]] = []
+
+    def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
+        self.lines.append(("train", step, round(epoch, 6), round(values["loss"], 6)))
+
+    def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None:
+        self.lines.append((split, step, round(epoch, 6), scores["f1"]))
+
+    def advance(self, step: int) -> None:
+        pass
+
+
+POLICIES = Policies(
+    total=8,
+    log_every=3,
+    evaluate_at=frozenset({2, 4, 6, 8}),
+    checkpoint_at=frozenset({3, 6}),
+    patience=None,
+    metric="f1",
+    higher_is_better=True,
+)
+
+
+def session(
+    folder: Path, log: Log, policies: Policies = POLICIES, progress: Progress | None = None
+) -> Session:
+    feed = Feed(
+        lengths=np.full(16, 2),
+        make=lambda numbers, _: {"attention_mask": np.ones((len(numbers), 2), np.int64)},
+        count=lambda batch: len(batch["attention_mask"]),
+        seed=0,
+        batch_size=4,
+    )
+    return Session(
+        feed=feed,
+        schedule=Schedule(peak=1.0, kind="constant", total=8, warmup=0),
+        policies=policies,
+        checkpoints=Checkpoints(folder, keep=2),
+        progress=progress or Progress("run"),
+        log=log,
+        evaluate=lambda runner: {"f1": next(runner.scores)},  # pyright: ignore
+        output=folder,
+    )
+
+
+def run(course: Session, trainee: Counter, *, die_at: int | None = None) -> None:
+    updates: Iterator[Update] = course.updates()
+    for update in updates:
+        trainee.weight += 1
+        if die_at == trainee.weight:
+            return
+        if not course.done(trainee, update, Outcome(float(update.number), 1.0)):
+            return
+
+
+def test_a_run_logs_evaluates_and_keeps_the_best(tmp_path: Path) -> None:
+    log, trainee = Log(), Counter([0.5, 0.7, 0.6, 0.7])
+    course = session(tmp_path, log)
+    run(course, trainee)
+    assert log.lines == [
+        ("dev", 2, 0.5, 0.5),
+        ("train", 3, 0.75, 1.0),
+        ("dev", 4, 1.0, 0.7),
+        ("train", 6, 1.5, 4.0),
+        ("dev", 6, 1.5, 0.6),
+        ("train", 8, 2.0, 6.5),
+        ("dev", 8, 2.0, 0.7),
+    ]
+    assert trainee.saved == [2, 4]
+    assert (course.progress.best_score, course.progress.best_step) == (0.7, 4)
+    assert (course.progress.examples, course.progress.tokens) == (32, 64)
+
+
+def test_lower_can_be_better(tmp_path: Path) -> None:
+    trainee = Counter([3.0, 2.0, 2.5, 1.0])
+    run(session(tmp_path, Log(), replace(POLICIES, higher_is_better=False)), trainee)
+    assert trainee.saved == [2, 4, 8]
+
+
+def test_nan_is_never_the_best_for_long(tmp_path: Path) -> None:
+    trainee = Counter([float("nan"), 0.1, 0.0, 0.0])
+    run(session(tmp_path, Log()), trainee)
+    assert trainee.saved == [2, 4]
+
+
+@pytest.mark.parametrize("die_at", range(1, 9))
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, die_at: int) -> None:
+    scores = [0.5, 0.7, 0.6, 0.9]
+    whole_log, whole = Log(), Counter(scores)
+    uninterrupted = session(tmp_path / "whole", whole_log)
+    run(uninterrupted, whole)
+
+    store = Checkpoints(tmp_path / "cut", keep=2)
+    run(session(tmp_path / "cut", Log()), Counter(scores), die_at=die_at)
+    progress, trainee, newest = Progress("run"), Counter(scores), store.newest()
+    if newest is not None:
+        arrays, progress = store.load(newest, "run")
+        trainee = Counter(scores[progress.step // 2 :])
+        trainee.restore(arrays)
+    log = Log()
+    resumed = session(tmp_path / "cut", log, progress=progress)
+    run(resumed, trainee)
+    assert trainee.weight == whole.weight
+    assert log.lines == [line for line in whole_log.lines if line[1] > progress.step]
+    assert replace(resumed.progress, seconds=0) == replace(uninterrupted.progress, seconds=0)
+
+
+def test_patience_ends_a_run_and_a_resumed_one_stays_ended(tmp_path: Path) -> None:
+    policies = replace(POLICIES, patience=2)
+    trainee = Counter([0.9, 0.8, 0.9])
+    course = session(tmp_path, Log(), policies)
+    run(course, trainee)
+    assert course.progress.step == trainee.weight == 6
+    _, progress = Checkpoints(tmp_path, keep=2).load(
+        tmp_path / "checkpoints" / "step-00000006", "run"
+    )
+    assert list(session(tmp_path, Log(), policies, progress).updates()) == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome(float("nan"), 1.0), Outcome(1.0, float("inf"))])
+def test_numbers_that_are_not_finite_end_a_run_with_its_last_checkpoint(
+    tmp_path: Path, outcome: Outcome
+) -> None:
+    course = session(tmp_path, Log())
+    trainee = Counter([0.5, 0.6])
+    updates = course.updates()
+    for _ in range(4):
+        course.done(trainee, next(updates), Outcome(1.0, 1.0))
+    with pytest.raises(TrainingError, match=r"update 5\. .*step-00000003 is kept"):
+        course.done(trainee, next(updates), outcome)
