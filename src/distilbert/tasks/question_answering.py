@@ -77,9 +77,11 @@ def encode(
     cls, sep = template_ids(tokenizer)
     room = max_length - N_SPECIAL_PAIR
     questions = tokenize(tokenizer, [example.question for example in examples])
-    contexts = tokenize(tokenizer, [example.context for example in examples], located=True)
+    texts = list(dict.fromkeys(example.context for example in examples))  # many share one
+    contexts = dict(zip(texts, tokenize(tokenizer, texts, located=True), strict=True))
     encoded = []
-    for example, question, context in zip(examples, questions, contexts, strict=True):
+    for example, question in zip(examples, questions, strict=True):
+        context = contexts[example.context]
         head = np.concatenate((cls, question.ids[: min(max_question_len, room // 2)], sep))
         spans = cut(len(context.ids), max_length - len(head) - 1, doc_stride)
         windows = [
