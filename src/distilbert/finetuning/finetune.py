@@ -49,9 +49,9 @@ IGNORED = -100
 class FineTuneResult:
     """What a run came to.
 
-    `output` is a checkpoint folder; `scores` maps dev and test to their scores; `best_score` is that
-    of `metric` on dev, None without dev; `steps` counts updates, `seconds` the training with its
-    evaluations.
+    `output` is a checkpoint folder; `scores` maps dev and test to their scores; `best_score` is
+    that of `metric` on dev, None without dev; `steps` counts updates, `seconds` the training with
+    its evaluations.
     """
 
     output: Path
@@ -93,13 +93,14 @@ def finetune(
     examples = read_examples(card, task_of(card))
     with ExitStack() as stack:
         source, loading = _source(card, stack)
-        run = _Run(card, examples, source, loading, stack)
+        run = _Run(card, examples, source, loading)
         if not run.trainer.leads:
             show_progress = False
         finished = run.train(output, resume=resume, show_progress=show_progress)
         result = run.trainer.shared(
             finish(finished, command=command) if run.trainer.leads else None
         )
+        run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
 
 
@@ -112,7 +113,6 @@ class _Run:
         examples: Examples,
         source: Path,
         loading: Mapping[str, Any],
-        stack: ExitStack,
     ) -> None:
         self.card = card
         self.examples = examples
@@ -129,9 +129,8 @@ class _Run:
             **loading,
         )
         self.base_config = model.config
-        weights = class_weights_of(self.task, examples.train)
+        weights = class_weights_of(self.task, card, examples.train)
         self.trainer = room.Trainer(model, card, class_weights=weights)
-        stack.callback(self.trainer.close)
         self.features = self.task.features(self.tokenizer, examples.train, training=True)
         self.feed = self._feed()
         self.splits = {
@@ -291,5 +290,3 @@ def _source(card: RunCard, stack: ExitStack) -> tuple[Path, dict[str, Any]]:
         convert(folder, folded / "model")
         return folded / "model", {}
     return folder, origin_keyword(folder, every_format(framework), variant=None)
-
-

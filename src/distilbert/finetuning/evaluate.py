@@ -1,0 +1,268 @@
+"""`evaluate`: a model and labelled data in, scores with intervals out, alone or compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from distilbert.auto import AutoTokenizer
+from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.checkpoint.preference import every_format, origin_keyword
+from distilbert.checkpoint.spec import CLASS_NAMES
+from distilbert.config import DistilBertConfig
+from distilbert.data.problems import Problems
+from distilbert.errors import InputError
+from distilbert.finetuning.datasets import check_some, examples_of
+from distilbert.finetuning.result import split_report, write_answers
+from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
+from distilbert.finetuning.tasks import HEADS, as_trained, task_of
+from distilbert.pipelines.factory import as_runner
+from distilbert.runner import Runner, chosen_framework, load_runner
+from distilbert.tasks.labelled.task import Answer, Task
+from distilbert.training.card_file import card_from, with_changes
+from distilbert.training.environment import environment
+from distilbert.training.intervals import paired_bootstrap
+from distilbert.training.report import write_report
+from distilbert.training.run_card import RunCard
+
+# Examples that go through the model together; only their answers stay in memory.
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """How good a model is.
+
+    `scores` holds the mean `loss` and the task's scores; `intervals` the 95 % bootstrap interval of
+    each; `answers` one per example; `seconds` the time of reading features and of the model;
+    `comparison` is what a second model's scores differ by; `skipped` counts bad rows left out.
+    """
+
+    task: str
+    metric: str
+    n_examples: int
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    answers: list[Answer]
+    seconds: float
+    skipped: int
+    comparison: dict[str, Any] | None
+    output: Path | None
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model that can be asked, and where it came from."""
+
+    name: str
+    runner: Runner
+    tokenizer: Any
+    folder: Path | None
+    head: str
+    config: DistilBertConfig
+
+
+def evaluate(
+    model: Any,
+    data: str,
+    *,
+    task: str | None = None,
+    tokenizer: Any = None,
+    against: Any = None,
+    output: str | PathLike[str] | None = None,
+    framework: str | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    batch_tokens: int | None = None,
+    command: str | None = None,
+    card: RunCard | Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> EvaluationResult:
+    """Score a model on labelled data.
+
+    Args:
+        model: a source (folder, hub name, `pypi:`), a model of this package, or a runner.
+        data: a file or hub data set, as `dev` of a run card.
+        task: as in a run card; by default what the model was made for.
+        tokenizer: a tokenizer or its source; by default the model's own.
+        against: a second model of the same labels, compared by a paired bootstrap.
+        output: a new folder for scores, raw answers and a report.
+        framework, device, dtype: of models that come from a source.
+        batch_tokens: padded tokens per batch.
+        command: what the report names as the way to repeat this.
+        card: a run card, or its values, for columns and options of the task.
+        changes: fields of the card to replace, and options of the hub (`revision`, `token`, ...).
+
+    Raises:
+        DataError: rows break rules; all are named.
+        InputError: the models do not do the same task; `output` exists already.
+    """
+    if output is not None and Path(output).exists():
+        raise InputError(f"`output` must be a new folder: {output} exists.")
+    hub = take_hub_options(changes).as_keywords()
+    options = {"framework": framework, "device": device, "dtype": dtype, "hub": hub}
+    first = _opened(model, tokenizer, task, **options)
+    second = None if against is None else _opened(against, tokenizer, task, **options)
+    card = card if isinstance(card, RunCard) else card_from(card or {}, base=None)
+    card = with_changes(card, changes)
+    card = replace(card, task=_name_of(first.head))
+    problems = Problems()
+    subject = as_trained(task_of(card), first.folder or Path(), first.config)
+    if not _has_labels(subject):
+        raise InputError(f"{first.name} must know its labels: its config has none.")
+    examples = examples_of(subject, card.data, data, problems)
+    skipped = problems.settle(skip_bad_rows=card.data.skip_bad_rows)
+    check_some(examples, data)
+
+    found = _evaluated(subject, first, examples, batch_tokens)
+    comparison = None
+    if second is not None:
+        comparison = _compared(subject, first, second, found, card, batch_tokens)
+    report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
+    if output is not None:
+        whole = {
+            "task": card.task,
+            "model": first.name,
+            "data": data,
+            "metric": subject.metric,
+            "higher_is_better": subject.higher_is_better,
+            "command": command,
+            "skipped_rows": skipped,
+            "splits": {"test": report},
+            "comparison": comparison,
+            "environment": environment(),
+        }
+        with atomic_folder(output) as staging:
+            write_answers(staging / "answers.jsonl", found.answers)
+            write_report(staging, whole, pages=card.run.report)
+    return EvaluationResult(
+        task=card.task,
+        metric=subject.metric,
+        n_examples=len(examples),
+        scores=found.scores,
+        intervals=report["intervals"],
+        answers=found.answers,
+        seconds=found.seconds,
+        skipped=skipped,
+        comparison=comparison,
+        output=None if output is None else Path(output),
+    )
+
+
+def _opened(
+    model: Any,
+    tokenizer: Any,
+    task: str | None,
+    *,
+    framework: str | None,
+    device: Any,
+    dtype: Any,
+    hub: Mapping[str, Any],
+) -> _Model:
+    if not isinstance(model, (str, PathLike)):
+        runner = as_runner(model, device=device, dtype=dtype)
+        if tokenizer is None:
+            raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
+        chosen = _as_tokenizer(tokenizer)
+        return _Model(type(model).__name__, runner, chosen, None, runner.head, runner.config)
+    framework = chosen_framework(framework)
+    formats = every_format(framework)
+    folder = resolve(model, formats=formats, **hub)
+    head = _head_of(folder, task)
+    runner = load_runner(
+        folder,
+        head,
+        framework=framework,
+        device=device,
+        dtype=dtype,
+        **origin_keyword(folder, formats),
+    )
+    chosen = _as_tokenizer(folder if tokenizer is None else tokenizer)
+    return _Model(str(model), runner, chosen, folder, head, runner.config)
+
+
+def _as_tokenizer(tokenizer: Any) -> Any:
+    if isinstance(tokenizer, (str, PathLike)):
+        return AutoTokenizer.from_pretrained(tokenizer)
+    return tokenizer
+
+
+def _head_of(folder: Path, task: str | None) -> str:
+    """The head that `task` needs, or the one the config says the weights were saved with."""
+    if task is not None:
+        if task not in HEADS:
+            raise InputError(f"`task` must be one of {', '.join(HEADS)}: got {task!r}.")
+        return HEADS[task]
+    heads = {name: head for head, name in CLASS_NAMES.items() if head != "base"}
+    written = DistilBertConfig.from_pretrained(folder).architectures or []
+    for name in written:
+        plain = name.removeprefix("TF").removeprefix("Flax")
+        if plain in heads:
+            return heads[plain]
+    raise InputError(
+        f"`task` must be given, since the config does not say what {folder} was trained for: "
+        f"one of {', '.join(HEADS)}."
+    )
+
+
+def _name_of(head: str) -> str:
+    return next(name for name, own in HEADS.items() if own == head)
+
+
+def _has_labels(task: Task) -> bool:
+    return getattr(task, "labels", ("any",)) != () or task.metric in ("pearson_spearman",)
+
+
+def _evaluated(
+    task: Task, model: _Model, examples: Sequence[Any], batch_tokens: int | None
+) -> Evaluated:
+    """Answers to all examples, a chunk at a time."""
+    answers: list[Answer] = []
+    begin = time.perf_counter()
+    pad_id = model.tokenizer.pad_token_id or 0
+    for start in range(0, len(examples), CHUNK):
+        part = examples[start : start + CHUNK]
+        features = task.features(model.tokenizer, part, training=False)
+        split = Split("test", part, features)
+        answers += answered(task, model.runner, split, batch_tokens=batch_tokens, pad_id=pad_id)
+    seconds = time.perf_counter() - begin
+    whole = Split("test", examples, [])
+    return Evaluated(whole, answers, scores_of(task, whole, answers), seconds)
+
+
+def _compared(
+    task: Task,
+    first: _Model,
+    second: _Model,
+    found: Evaluated,
+    card: RunCard,
+    batch_tokens: int | None,
+) -> dict[str, Any]:
+    """How the second model's scores differ from the first's on the same examples."""
+    if second.head != first.head or second.config.id2label != first.config.id2label:
+        raise InputError(
+            f"Models that are compared must have the same head and labels: {first.name} and "
+            f"{second.name} have not."
+        )
+    examples = found.split.examples
+    theirs = as_trained(task, second.folder or Path(), second.config)
+    other = _evaluated(theirs, second, examples, batch_tokens)
+    difference = paired_bootstrap(
+        task.scorer(examples, found.answers),
+        theirs.scorer(examples, other.answers),
+        len(examples),
+        resamples=card.run.bootstrap,
+        seed=card.seed,
+    )
+    return {
+        "model": first.name,
+        "against": second.name,
+        "scores": found.scores,
+        "scores_against": other.scores,
+        "differences": difference,
+    }

@@ -1,0 +1,210 @@
+"""From the best weights of a run to its result folder: thresholds, scores, report, model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.finetuning.model_card import model_card
+from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
+from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
+from distilbert.runner import Runner, load_runner
+from distilbert.tasks.labelled.task import Answer, Task
+from distilbert.tasks.windows import Tokenizer
+from distilbert.training.card_file import card_text
+from distilbert.training.checkpoints import FOLDER, Progress
+from distilbert.training.environment import environment
+from distilbert.training.intervals import bootstrap
+from distilbert.training.report import write_report
+from distilbert.training.run_card import RunCard
+
+CARD_FILE = "card.toml"
+# Examples shown in a report.
+WRONGEST, SLOWEST = 20, 5
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run whose updates are done; `best` holds the weights to keep."""
+
+    card: RunCard
+    framework: str
+    task: Task
+    tokenizer: Any
+    splits: Mapping[str, Split]
+    progress: Progress
+    history: list[dict[str, Any]]
+    best: Path
+    output: Path
+    n_train: int
+    skipped: int
+    pad_id: int
+
+
+def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
+    """Score the best model in float32 and put everything that belongs to it into the output folder.
+
+    Returns:
+        The fields of a `FineTuneResult` besides card and output.
+    """
+    runner = load_runner(
+        run.best, run.task.head, framework=run.framework, **_device(run.card, run.framework)
+    )
+    task, found = _scored(run, runner)
+    scores = {name: split.scores for name, split in found.items()}
+    report = _report(run, task, runner, found, command)
+    with atomic_folder(run.output, last=("config.json",)) as staging:
+        for path in run.best.iterdir():
+            shutil.copy2(path, staging / path.name)
+        run.tokenizer.save_pretrained(staging)
+        (staging / CARD_FILE).write_text(card_text(run.card), encoding="utf-8")
+        (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
+        for name, split in found.items():
+            write_answers(staging / f"answers.{name}.jsonl", split.answers)
+        write_report(staging, report, pages=run.card.run.report)
+        (staging / "README.md").write_text(model_card(report), encoding="utf-8")
+    shutil.rmtree(run.best)
+    shutil.rmtree(run.output / FOLDER, ignore_errors=True)
+    metric = task.metric
+    return {
+        "metric": metric,
+        "best_score": scores["dev"][metric] if "dev" in scores else None,
+        "scores": scores,
+        "steps": run.progress.step,
+        "seconds": run.progress.seconds,
+        "report": run.output / ("report.html" if run.card.run.report else "report.json"),
+    }
+
+
+def write_answers(path: Path, answers: Sequence[Answer]) -> None:
+    """One JSON object per line."""
+    with path.open("w", encoding="utf-8") as file:
+        for answer in answers:
+            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def _device(card: RunCard, framework: str) -> dict[str, Any]:
+    return {} if card.run.device is None else {"device": card.run.device}
+
+
+def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:
+    """Dev first, since it decides thresholds, which then hold for all."""
+    task, found = run.task, {}
+    for name, split in run.splits.items():
+        begun = evaluated(
+            task,
+            runner,
+            split,
+            batch_tokens=run.card.run.eval_batch_tokens,
+            pad_id=run.pad_id,
+        )
+        if name == "dev":
+            task = tuned(task, split.examples, begun.answers)
+        found[name] = begun
+    return task, {
+        name: replace(one, scores=scores_of(task, one.split, one.answers))
+        for name, one in found.items()
+    }
+
+
+def _report(
+    run: Finished,
+    task: Task,
+    runner: Runner,
+    found: Mapping[str, Evaluated],
+    command: str | None,
+) -> dict[str, Any]:
+    return {
+        "task": run.card.task,
+        "framework": run.framework,
+        "metric": task.metric,
+        "higher_is_better": task.higher_is_better,
+        "command": command,
+        "card": asdict(run.card),
+        "n_train": run.n_train,
+        "skipped_rows": run.skipped,
+        "steps": run.progress.step,
+        "seconds": run.progress.seconds,
+        "examples_per_second": run.progress.examples / max(run.progress.seconds, 1e-9),
+        "tokens_per_second": run.progress.tokens / max(run.progress.seconds, 1e-9),
+        "best_step": run.progress.best_step,
+        "n_parameters": _n_parameters(run.best),
+        "history": run.history,
+        "splits": {
+            name: split_report(
+                task,
+                one,
+                resamples=run.card.run.bootstrap,
+                seed=run.card.seed,
+                slowest=slowest(task, runner, one.split, run.tokenizer, run.pad_id),
+            )
+            for name, one in found.items()
+        },
+        "environment": environment(),
+    }
+
+
+def split_report(
+    task: Task,
+    found: Evaluated,
+    *,
+    resamples: int,
+    seed: int,
+    slowest: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What is to be told of one split: scores with intervals, tables, and examples to look at."""
+    examples, answers = found.split.examples, found.answers
+    losses = task.losses(examples, answers)
+    scorer = task.scorer(examples, answers)
+    worst = np.argsort(-losses, kind="stable")[:WRONGEST]
+    return {
+        "n": len(examples),
+        "seconds": found.seconds,
+        "examples_per_second": len(examples) / max(found.seconds, 1e-9),
+        "scores": found.scores,
+        "intervals": bootstrap(scorer, len(examples), resamples=resamples, seed=seed),
+        "tables": task.tables(examples, answers),
+        "wrongest": [
+            {"example": task.shown(examples[i]), "answer": answers[i], "loss": float(losses[i])}
+            for i in worst.tolist()
+        ],
+        "slowest": list(slowest),
+    }
+
+
+def slowest(
+    task: Task, runner: Runner, split: Split, tokenizer: Tokenizer, pad_id: int
+) -> list[dict[str, Any]]:
+    """The examples of most tokens, each timed alone: what a single request costs at worst."""
+    tokens = np.zeros(len(split.examples), dtype=np.int64)
+    for feature in split.features:
+        tokens[feature.example] += feature.n_tokens
+    found = []
+    for number in np.argsort(-tokens, kind="stable")[:SLOWEST].tolist():
+        example = split.examples[number]
+        features = task.features(tokenizer, [example], training=False)
+        alone = Split(split.name, [example], features)
+        answered(task, runner, alone, pad_id=pad_id)  # compiles, where a framework does
+        begin = time.perf_counter()
+        answered(task, runner, alone, pad_id=pad_id)
+        seconds = time.perf_counter() - begin
+        found.append(
+            {"example": task.shown(example), "tokens": int(tokens[number]), "seconds": seconds}
+        )
+    return sorted(found, key=lambda one: -one["seconds"])
+
+
+def _n_parameters(folder: Path) -> int:
+    from distilbert.checkpoint.folder import open_checkpoint
+    from distilbert.checkpoint.sharding import WEIGHT_FILES
+
+    arrays = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
+    return sum(int(array.size) for array in arrays.values())

@@ -1,0 +1,166 @@
+"""From the words of a run card to a task, and from a result folder back to the task it was for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.config import DistilBertConfig
+from distilbert.data.glue import glue_task
+from distilbert.errors import CheckpointError, RunCardError
+from distilbert.tasks.labelled.columns import Columns
+from distilbert.tasks.labelled.masked_lm import MaskedLM
+from distilbert.tasks.labelled.multiple_choice import MultipleChoice
+from distilbert.tasks.labelled.question_answering import QuestionAnswering
+from distilbert.tasks.labelled.sequence_classification import MULTI, SequenceClassification
+from distilbert.tasks.labelled.task import Answer, Task
+from distilbert.tasks.labelled.token_classification import TokenClassification
+from distilbert.training.run_card import RunCard
+
+# What a card says -> head.
+HEADS = {
+    "text-classification": "sequence_classification",
+    "token-classification": "token_classification",
+    "masked-lm": "masked_lm",
+    "question-answering": "question_answering",
+    "multiple-choice": "multiple_choice",
+}
+# What a result folder remembers of its task besides the config.
+TASK_FILE = "task.json"
+REMEMBERED = ("max_length", "overlap", "thresholds", "unanswerable", "null_threshold")
+REMEMBERED += ("scheme", "usual_tag")
+
+
+def task_of(card: RunCard) -> Task:
+    """The task of a card, its labels still to be learned where the card names none.
+
+    Raises:
+        RunCardError: unknown task, or `glue` with another task than text-classification.
+    """
+    data, windows = card.data, card.windows
+    sizes: dict[str, Any] = {"max_length": windows.max_length, "overlap": windows.overlap}
+    if card.task not in HEADS:
+        raise RunCardError(f"`task` must be one of {', '.join(HEADS)}: got {card.task!r}.")
+    match HEADS[card.task]:
+        case "sequence_classification":
+            return _classification(card, sizes)
+        case "token_classification":
+            return TokenClassification(
+                labels=data.labels,
+                label_all_tokens=windows.label_all_tokens,
+                tokens=data.tokens,
+                tags=data.tags,
+                chosen_metric=windows.metric,
+                **sizes,
+            )
+        case "masked_lm":
+            return MaskedLM(
+                text=data.text or "text",
+                mask_probability=windows.mask_probability,
+                whole_words=windows.whole_words,
+                seed=card.seed,
+                **sizes,
+            )
+        case "question_answering":
+            return QuestionAnswering(
+                question=data.question,
+                context=data.context,
+                answers_column=data.answers,
+                max_question_length=windows.max_question_length,
+                max_answer_length=windows.max_answer_length,
+                n_best=windows.n_best,
+                null_threshold=windows.null_threshold,
+                chosen_metric=windows.metric,
+                **sizes,
+            )
+    return MultipleChoice(
+        prompt=data.prompt,
+        choices=data.choices,
+        label=data.label,
+        max_length=windows.max_length,
+    )
+
+
+def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassification:
+    data, windows = card.data, card.windows
+    separator = data.label_separator if windows.problem_type == MULTI else None
+    task = SequenceClassification(
+        columns=Columns(data.text, data.text_pair, data.label, separator),
+        labels=data.labels,
+        problem_type=windows.problem_type,
+        long_texts=windows.long_texts,
+        chosen_metric=windows.metric,
+        **sizes,
+    )
+    if data.glue is None:
+        return task
+    glue = glue_task(data.glue)
+    return replace(
+        task,
+        labels=data.labels or glue.labels,
+        problem_type=windows.problem_type or glue.problem_type,
+        chosen_metric=windows.metric or glue.metric,
+    )
+
+
+def tuned(task: Task, examples: Sequence[Any], answers: Sequence[Answer]) -> Task:
+    """The task with the thresholds that are best on these examples; itself where it has none."""
+    if isinstance(task, SequenceClassification) and task.problem_type == MULTI:
+        return task.with_thresholds(examples, answers)
+    if isinstance(task, QuestionAnswering):
+        return task.with_null_threshold(examples, answers)
+    return task
+
+
+def class_weights_of(task: Task, card: RunCard, examples: Sequence[Any]) -> np.ndarray | None:
+    """How much each label counts in the loss (N,); None where all count alike.
+
+    Raises:
+        RunCardError: weights are asked for, but the task has no classes.
+    """
+    if card.windows.class_weights is None:
+        return None
+    if not isinstance(task, SequenceClassification) or task.problem_type == "regression":
+        raise RunCardError(
+            f"`class_weights` are for text-classification with labels: got {card.task!r}."
+        )
+    return task.weights_of(examples)
+
+
+def settings_text(task: Task) -> str:
+    """What a result folder remembers of its task, as JSON."""
+    settings = asdict(task)  # pyright: ignore[reportArgumentType]
+    kept = {name: settings[name] for name in REMEMBERED if name in settings}
+    return json.dumps({"head": task.head, **kept}, indent=1)
+
+
+def as_trained(task: Task, folder: Path, config: DistilBertConfig) -> Task:
+    """The task with the labels of a model's config and what its result folder remembers.
+
+    Raises:
+        CheckpointError: the folder remembers another task.
+    """
+    changes: dict[str, Any] = {}
+    fields = asdict(task)  # pyright: ignore[reportArgumentType]
+    if "labels" in fields:
+        names = config.id2label
+        changes["labels"] = tuple(names[i] for i in range(config.num_labels))
+    if "problem_type" in fields:
+        changes["problem_type"] = config.problem_type or fields["problem_type"]
+        if config.num_labels == 1 and changes["problem_type"] is None:
+            changes["problem_type"] = "regression"
+    path = folder / TASK_FILE
+    if path.is_file():
+        remembered = json.loads(path.read_text(encoding="utf-8"))
+        if remembered.pop("head", task.head) != task.head:
+            raise CheckpointError(f"{folder} was trained for another task than {task.head}.")
+        changes |= {name: value for name, value in remembered.items() if name in fields}
+    for name, value in changes.items():
+        if isinstance(value, list):
+            changes[name] = tuple(value)
+    return replace(task, **changes)  # pyright: ignore[reportArgumentType]
