@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from distilbert import DistilBertTokenizerFast
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
+from distilbert.data.squad import read_squad
 from distilbert.tasks.labelled.question_answering import (
     Question,
     QuestionAnswering,
     predictions_json,
 )
+from distilbert.tasks.labelled.span_metrics import normalize
 from distilbert.tasks.labelled.task import Feature, Task
 
 # pieces: the cat sat in berlin . wolf ##gang lives in paris .
@@ -185,6 +191,18 @@ def test_the_threshold_is_learned_on_dev_and_counts_for_stored_answers(tokenizer
     assert tuned.with_null_threshold(examples, answers) is tuned
 
 
+def test_the_search_counts_any_text_wrong_where_there_is_no_answer(tokenizer: Any) -> None:
+    """The official script does, though "." scores as the empty answer it is normalized to."""
+    examples = [question(None)]
+    task = QuestionAnswering(unanswerable=True)
+    answers = answered(task, tokenizer, examples, ({5: 9.0}, {5: 9.0}, 0.0))
+    assert answers[0]["text"] == "."
+    assert task.scorer(examples, answers)()["NoAns_f1"] == 100.0
+    tables = task.tables(examples, answers)
+    assert tables["best_f1"] == 100.0
+    assert tables["best_f1_threshold"] < -18.0  # by refusing
+
+
 def test_data_say_whether_there_may_be_no_answer() -> None:
     rows = [
         Row({"id": "a", "question": "q", "context": "A b", "answers": answers}, "x")
@@ -208,6 +226,28 @@ def test_version_1_scores_have_no_kinds(tokenizer: Any) -> None:
     scores = task.scorer(examples, answers)()
     assert scores == {"exact": 0.0, "f1": pytest.approx(200 / 3)}
     assert task.tables(examples, answers) == {}
+
+
+def test_windows_of_real_questions_hold_their_answers(shared: Path, tmp_path: Path) -> None:
+    vocab = (shared / "data" / "vocab" / "bert-base-uncased-vocab.txt").read_bytes()
+    (tmp_path / "vocab.txt").write_bytes(vocab)
+    tokenizer: Any = DistilBertTokenizerFast.from_pretrained(tmp_path)
+    with gzip.open(shared / "data/xquad/xquad.en.dev.json.gz", "rt", encoding="utf-8") as stream:
+        rows = list(read_squad(json.load(stream), "x", Problems()))
+    task = QuestionAnswering(max_length=200, overlap=64)
+    problems = Problems()
+    examples = task.examples(rows, problems)
+    assert not len(problems)
+    learned = set()
+    for feature in task.features(tokenizer, examples, training=True):
+        start, end = feature.labels["start_positions"], feature.labels["end_positions"]
+        if start:
+            window, example = feature.detail.window, examples[feature.example]
+            offsets = feature.detail.encoded.context.offsets[window.start : window.stop]
+            text = example.context[offsets[start - window.at, 0] : offsets[end - window.at, 1]]
+            assert normalize(text) == normalize(example.answers[0][0])
+            learned.add(feature.example)
+    assert learned == set(range(451))
 
 
 def test_an_example_is_shown_in_one_line() -> None:

@@ -296,7 +296,14 @@ def _pairs(examples: Sequence[Question], texts: Sequence[str]) -> np.ndarray:
 def _measured(
     examples: Sequence[Question], answers: Sequence[Answer]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Exact match and F1 of the best stretches, the doubt in them, and what refusing scores."""
-    exact, f1 = _pairs(examples, [_best_text(answer) for answer in answers]).T
+    """Exact match and F1 of the best stretches, the doubt in them, and what refusing scores.
+
+    As in the official search for thresholds, any text is wrong where there is no answer, even one
+    of which nothing is left when it is normalized.
+    """
+    texts = [_best_text(answer) for answer in answers]
+    exact, f1 = _pairs(examples, texts).T
+    refused = np.array([float(not example.answers) for example in examples])
+    wrong = (refused > 0) & np.array([bool(text) for text in texts])
     doubt = np.array([answer["null_score"] - answer["score"] for answer in answers])
-    return exact, f1, doubt, np.array([float(not example.answers) for example in examples])
+    return np.where(wrong, 0.0, exact), np.where(wrong, 0.0, f1), doubt, refused
