@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ def test_long_rows_are_cut_and_lose_nothing(tokenizer: Any) -> None:
     ids = np.concatenate([f.sequences[0][1:-1] for f in features if f.example == 2])
     whole = MaskedLM(max_length=99).features(tokenizer, EXAMPLES, training=True)[2]
     assert ids.tolist() == whole.sequences[0][1:-1].tolist()
+    shared = MaskedLM(max_length=12, overlap=4).features(tokenizer, EXAMPLES, training=True)
+    assert shared[0].sequences[0][-5:-1].tolist() == shared[1].sequences[0][1:5].tolist()
 
 
 def test_joined_rows_fill_their_windows(tokenizer: Any) -> None:
@@ -94,6 +97,8 @@ def test_evaluation_hides_the_same_tokens_in_every_run(tokenizer: Any, *, join: 
         assert restored.tolist() == true.sequences[0].tolist()
     same_text = [f.detail.positions.tolist() for f in first if f.example == 2]
     assert len({tuple(positions) for positions in same_text}) > 1  # windows differ
+    other = replace(task, seed=1).features(tokenizer, EXAMPLES, training=False)
+    assert [f.detail.positions.tolist() for f in other if f.example == 2] != same_text
 
 
 def outputs(feature: Feature, lead: float, n_words: int, *, right: int) -> dict[str, np.ndarray]:

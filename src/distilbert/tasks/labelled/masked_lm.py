@@ -28,7 +28,7 @@ from distilbert.tasks.windows import (
 )
 
 PADDING = 0  # is masked, so which id it is does not matter
-SEED = 20190901  # of evaluation; any number would do
+SEED = 20190901  # any number would do
 LARGEST_LOSS = 700.0  # whose exponential is still a number
 NOT_A_TEXT = "A text must be a text that is not empty."
 
@@ -61,14 +61,18 @@ class Guessed:
 class MaskedLM:
     """Guessing `mask_probability` of the tokens, by `whole_words` or piece by piece.
 
-    Each row is an example, cut into windows if it is long. With `join` consecutive rows follow each
-    other without a break, and windows are filled: for texts with one paragraph or sentence a line.
+    Each row is an example, cut into windows that share `overlap` tokens if it is long. With `join`
+    consecutive rows follow each other without a break, and windows are filled and share nothing:
+    for texts with one paragraph or sentence a line. `seed` draws the fixed masks of evaluation, so
+    only losses with the same one compare.
     """
 
     mask_probability: float = 0.15
     whole_words: bool = True
     join: bool = False
     max_length: int = 128
+    overlap: int | None = None
+    seed: int = SEED
     text: str = "text"
     chosen_metric: str | None = None
 
@@ -110,7 +114,7 @@ class MaskedLM:
 
         For training, its `detail` says which tokens are hidden together; masks come with the batch.
         For evaluation tokens are hidden already, the same in every run and framework: the masks
-        depend on the numbers of the example and of its window alone.
+        depend on `seed` and the numbers of the example and its window alone.
         """
         texts = [example.text for example in examples]
         tokens = tokenize(tokenizer, texts, located=self.whole_words)
@@ -122,7 +126,7 @@ class MaskedLM:
         for example, ids, own in windows:
             number = number + 1 if example == before else 0
             before = example
-            rng = np.random.default_rng((SEED, example, number))
+            rng = np.random.default_rng((self.seed, example, number))
             seen, labels = mask(
                 [ids], [own], probability=self.mask_probability, vocabulary=vocabulary, rng=rng
             )
@@ -139,7 +143,9 @@ class MaskedLM:
         """Example number, ids (S,) and units (S,) of the windows of each text."""
         for i, tokens in enumerate(tokenized):
             own = self._units(tokens)
-            cut = single_windows(tokenizer, tokens.ids, max_length=self.max_length, overlap=0)
+            cut = single_windows(
+                tokenizer, tokens.ids, max_length=self.max_length, overlap=self.overlap or 0
+            )
             for window in cut:
                 yield i, window.ids, _framed(own[window.start : window.stop])
 
