@@ -65,7 +65,7 @@ class FineTuneResult:
 
 
 def finetune(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str],
+    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None = None,
     *,
     resume: bool = False,
     command: str | None = None,
@@ -75,7 +75,7 @@ def finetune(
     """Train a model as a run card says, and write it with its scores, report and model card.
 
     Args:
-        card: a run card, its values, or the path of its TOML file.
+        card: a run card, its values, or the path of its TOML file; None leaves all to `changes`.
         resume: go on from the newest checkpoint in `output`, if there is one.
         command: what the report names as the way to repeat the run.
         show_progress: a progress bar on standard error.
@@ -261,12 +261,12 @@ class _Run:
 
 
 def _resolved(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str], changes: Mapping[str, Any]
+    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None, changes: Mapping[str, Any]
 ) -> RunCard:
     if isinstance(card, (str, PathLike)):
         card = read_card(card)
     elif not isinstance(card, RunCard):
-        card = card_from(card, base=None)
+        card = card_from(card or {}, base=None)
     card = with_changes(card, changes)
     framework = chosen_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")

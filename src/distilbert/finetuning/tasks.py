@@ -63,7 +63,7 @@ def task_of(card: RunCard) -> Task:
                 text=data.text or "text",
                 mask_probability=windows.mask_probability,
                 whole_words=windows.whole_words,
-                seed=card.seed,
+                join=windows.join_texts,
                 **sizes,
             )
         case "question_answering":

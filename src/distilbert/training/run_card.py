@@ -84,6 +84,8 @@ class TaskSection:
     """Share of tokens to predict (masked language modelling)."""
     whole_words: bool = True
     """Mask all pieces of a word together (masked language modelling)."""
+    join_texts: bool = False
+    """Rows follow each other without a break, and windows are filled (masked language modelling)."""
     max_question_length: int = 64
     """Longest question in tokens (question answering)."""
     max_answer_length: int = 30
@@ -138,7 +140,7 @@ class OptimizationSection:
     layer_decay: float = 1.0
     """Factor of the learning rate from each layer to the one below."""
     freeze: tuple[str, ...] = ()
-    """Parts that stay as they are: embeddings, word_embeddings, encoder, or layer.0, layer.1, ..."""
+    """Parts that stay as they are: embeddings, word_embeddings, encoder, layer.0, layer.1, ..."""
     ema: float | None = None
     """Decay per update of a running mean of the weights, which is then what is evaluated and
     saved."""
