@@ -71,6 +71,15 @@ def test_bare_tags_are_scored_by_accuracy_and_have_a_usual_one() -> None:
     assert (task.scheme, task.metric, task.usual_tag) == (None, "accuracy", "NOUN")
 
 
+def test_labels_that_are_given_keep_their_order() -> None:
+    rows = [row(["the", "cat", "sat"], ["DET", "NOUN", "NOUN"])]
+    task = TokenClassification(labels=("VERB", "NOUN", "DET")).with_labels_of(rows)
+    assert (task.labels, task.usual_tag) == (("VERB", "NOUN", "DET"), "NOUN")
+    given = TokenClassification(labels=("B-A", "O"))
+    assert given.with_labels_of(rows) is given
+    assert TokenClassification().with_labels_of([]).labels == ()
+
+
 def test_the_metric_can_be_chosen() -> None:
     assert TokenClassification(("O",), chosen_metric="strict_f1").metric == "strict_f1"
 

@@ -102,15 +102,20 @@ class TokenClassification:
         return self.chosen_metric or ("accuracy" if self.bare else "f1")
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
-        """Labels sorted, "O" first; the scheme; and the tag most frequent among bare ones."""
-        if self.labels:
+        """Labels sorted, "O" first; the scheme; and the tag most frequent among bare ones.
+
+        Labels that are given stay as they are.
+        """
+        if self.usual_tag in self.labels:
             return self
         sentences = [tags for row in rows if (tags := _texts(row.values.get(self.tags)))]
         if self.convert_to_bio and not is_bare({tag for tags in sentences for tag in tags}):
             sentences = [to_bio(tags) for tags in sentences]
         counts = Counter(tag for tags in sentences for tag in tags)
-        labels = tuple(sorted(counts, key=lambda tag: (tag != OUTSIDE, tag)))
-        usual = OUTSIDE if OUTSIDE in counts or not counts else max(labels, key=counts.__getitem__)
+        labels = self.labels or tuple(sorted(counts, key=lambda tag: (tag != OUTSIDE, tag)))
+        usual = OUTSIDE
+        if labels and OUTSIDE not in labels:
+            usual = max(labels, key=lambda label: counts[label])
         return replace(self, labels=labels, scheme=detect_scheme(sentences), usual_tag=usual)
 
     def config_changes(self) -> dict[str, Any]:
