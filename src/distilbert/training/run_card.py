@@ -25,6 +25,8 @@ class DataSection:
     """csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default the file name says."""
     encoding: str = "utf-8"
     """Character encoding of text files."""
+    column_names: tuple[str, ...] = ()
+    """Columns of a csv or tsv file whose first line does not name them."""
     glue: str | None = None
     """cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte or wnli: columns, labels and metric of that
     GLUE task."""
@@ -85,7 +87,7 @@ class TaskSection:
     whole_words: bool = True
     """Mask all pieces of a word together (masked language modelling)."""
     join_texts: bool = False
-    """Rows follow each other without a break, and windows are filled (masked language modelling)."""
+    """Rows follow each other without a break and fill windows (masked language modelling)."""
     max_question_length: int = 64
     """Longest question in tokens (question answering)."""
     max_answer_length: int = 30

@@ -1,0 +1,183 @@
+"""The nine tasks of GLUE (Wang et al. 2018): columns, label names and official metrics.
+
+Columns are those of the official downloads and of the hub's copies; both kinds of labels, names and
+numbers, become names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilbert.data.lines import open_bytes
+from distilbert.errors import DataError
+
+SINGLE, REGRESSION = "single_label_classification", "regression"
+NLI = ("entailment", "neutral", "contradiction")
+RTE = ("entailment", "not_entailment")
+
+
+@dataclass(frozen=True)
+class GlueTask:
+    """One task.
+
+    `text`, `text_pair` and `label` are the names a column may have, in order of preference, with no
+    `text_pair` for single sentences; `labels` in the order of their numbers; `metrics` are the
+    official ones, `metric` the one that chooses the best model; `column_names` those of files
+    without a header; `dev_sets` the official names of what is scored.
+    """
+
+    name: str
+    text: tuple[str, ...]
+    text_pair: tuple[str, ...]
+    label: tuple[str, ...]
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...]
+    problem_type: str = SINGLE
+    column_names: tuple[str, ...] = ()
+    dev_sets: tuple[str, ...] = ("dev",)
+
+    @property
+    def metric(self) -> str:
+        """The first of the official metrics; for STS-B the mean of its two."""
+        return "pearson_spearman" if self.problem_type == REGRESSION else self.metrics[0]
+
+    def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a row and `text`, `text_pair` and `label` by these names.
+
+        A column that is not there is left out.
+        """
+        named = dict(values)
+        for name, candidates in (
+            ("text", self.text),
+            ("text_pair", self.text_pair),
+            ("label", self.label),
+        ):
+            found = next((column for column in candidates if column in values), None)
+            if found is not None:
+                named[name] = values[found]
+        if self.labels and "label" in named:
+            named["label"] = self._label(named["label"])
+        return named
+
+    def _label(self, value: Any) -> Any:
+        """The name of a label that is given by its number; anything else as it is."""
+        text = str(value)
+        number = int(text) if text.isascii() and text.isdecimal() else len(self.labels)
+        return self.labels[number] if number < len(self.labels) else value
+
+    def headless(self, path: Path) -> tuple[str, ...]:
+        """The names of the columns of a TSV file, if it is one of those without a header."""
+        if not self.column_names or not path.is_file():
+            return ()
+        with open_bytes(path, str(path)) as stream:
+            cells = stream.readline().rstrip(b"\r\n").split(b"\t")
+        return self.column_names if len(cells) == len(self.column_names) else ()
+
+
+GLUE = {
+    task.name: task
+    for task in (
+        GlueTask(
+            "cola",
+            text=("sentence",),
+            text_pair=(),
+            label=("label",),
+            labels=("unacceptable", "acceptable"),
+            metrics=("matthews",),
+            column_names=("source", "label", "star", "sentence"),
+        ),
+        GlueTask(
+            "sst2",
+            text=("sentence",),
+            text_pair=(),
+            label=("label",),
+            labels=("negative", "positive"),
+            metrics=("accuracy",),
+        ),
+        GlueTask(
+            "mrpc",
+            text=(
+                "#1 String",
+                "sentence1",
+            ),
+            text_pair=(
+                "#2 String",
+                "sentence2",
+            ),
+            label=("Quality", "label"),
+            labels=("not_equivalent", "equivalent"),
+            metrics=("f1", "accuracy"),
+        ),
+        GlueTask(
+            "stsb",
+            text=("sentence1",),
+            text_pair=("sentence2",),
+            label=("score", "label"),
+            labels=(),
+            metrics=("pearson", "spearman"),
+            problem_type=REGRESSION,
+        ),
+        GlueTask(
+            "qqp",
+            text=("question1",),
+            text_pair=("question2",),
+            label=("is_duplicate", "label"),
+            labels=("not_duplicate", "duplicate"),
+            metrics=("f1", "accuracy"),
+        ),
+        GlueTask(
+            "mnli",
+            text=(
+                "sentence1",
+                "premise",
+            ),
+            text_pair=(
+                "sentence2",
+                "hypothesis",
+            ),
+            label=("gold_label", "label"),
+            labels=NLI,
+            metrics=("accuracy",),
+            dev_sets=("dev_matched", "dev_mismatched"),
+        ),
+        GlueTask(
+            "qnli",
+            text=("question",),
+            text_pair=("sentence",),
+            label=("label",),
+            labels=RTE,
+            metrics=("accuracy",),
+        ),
+        GlueTask(
+            "rte",
+            text=("sentence1",),
+            text_pair=("sentence2",),
+            label=("label",),
+            labels=RTE,
+            metrics=("accuracy",),
+        ),
+        GlueTask(
+            "wnli",
+            text=("sentence1",),
+            text_pair=("sentence2",),
+            label=("label",),
+            labels=("not_entailment", "entailment"),
+            metrics=("accuracy",),
+        ),
+    )
+}
+
+
+def glue_task(name: str) -> GlueTask:
+    """The task of that name, written in any case, with or without its hyphen.
+
+    Raises:
+        DataError: GLUE has no such task.
+    """
+    task = GLUE.get(name.casefold().replace("-", "").replace("_", ""))
+    if task is None:
+        raise DataError(f"`glue` must be one of {', '.join(GLUE)}: got {name!r}.")
+    return task

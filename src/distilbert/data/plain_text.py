@@ -1,0 +1,29 @@
+"""Rows of files without columns: a text per line, or TREC's questions with their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from distilbert.data.lines import Lines
+from distilbert.data.rows import Row
+
+NOT_TREC = "A line must look like `COARSE:fine question`."
+
+
+def read_text(lines: Lines) -> Iterator[Row]:
+    """A row with the column `text` per line that is not blank."""
+    for number, line in enumerate(lines, 1):
+        text = line.removesuffix("\n").removesuffix("\r")
+        if text.strip() and number not in lines.broken:
+            yield Row({"text": text}, f"{lines.name} line {number}")
+
+
+def read_trec(lines: Lines) -> Iterator[Row]:
+    """Columns `coarse` ("ENTY"), `fine` ("ENTY:animal", as names repeat among coarse ones), `text`."""
+    for row in read_text(lines):
+        label, _, question = row.values["text"].partition(" ")
+        coarse, colon, fine = label.partition(":")
+        if coarse and colon and fine and question.strip():
+            yield Row({"coarse": coarse, "fine": label, "text": question.strip()}, row.place)
+        else:
+            lines.problems.add(NOT_TREC, row.place, row.values["text"])
