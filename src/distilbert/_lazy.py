@@ -20,6 +20,8 @@ INSTALL = {
     "keras": "pip install 'distilbert[tf]'",
     "jax": "pip install 'distilbert[flax]'",
     "flax": "pip install 'distilbert[flax]'",
+    "tensorboardX": "pip install 'distilbert[train]'",
+    "matplotlib": "pip install 'distilbert[train]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
 # Framework -> the packages its room imports.
