@@ -99,14 +99,8 @@ GLUE = {
         ),
         GlueTask(
             "mrpc",
-            text=(
-                "#1 String",
-                "sentence1",
-            ),
-            text_pair=(
-                "#2 String",
-                "sentence2",
-            ),
+            text=("#1 String", "sentence1"),
+            text_pair=("#2 String", "sentence2"),
             label=("Quality", "label"),
             labels=("not_equivalent", "equivalent"),
             metrics=("f1", "accuracy"),
@@ -130,14 +124,8 @@ GLUE = {
         ),
         GlueTask(
             "mnli",
-            text=(
-                "sentence1",
-                "premise",
-            ),
-            text_pair=(
-                "sentence2",
-                "hypothesis",
-            ),
+            text=("sentence1", "premise"),
+            text_pair=("sentence2", "hypothesis"),
             label=("gold_label", "label"),
             labels=NLI,
             metrics=("accuracy",),

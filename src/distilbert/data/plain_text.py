@@ -19,7 +19,7 @@ def read_text(lines: Lines) -> Iterator[Row]:
 
 
 def read_trec(lines: Lines) -> Iterator[Row]:
-    """Columns `coarse` ("ENTY"), `fine` ("ENTY:animal", as names repeat among coarse ones), `text`."""
+    """Columns `coarse` ("ENTY"), `fine` ("ENTY:animal", as names repeat), and `text`."""
     for row in read_text(lines):
         label, _, question = row.values["text"].partition(" ")
         coarse, colon, fine = label.partition(":")

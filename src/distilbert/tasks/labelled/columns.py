@@ -46,7 +46,7 @@ class Columns:
             wanted["text_pair"] = pair
         for option, name in wanted.items():
             if name not in there and problems is not None:
-                problems.add(_missing(option, name, there), rows[0].place, name)
+                problems.add(missing_column(option, name, there), rows[0].place, name)
         missing = {option for option, name in wanted.items() if name not in there}
         if "text_pair" in missing:
             missing.add("text")
@@ -65,7 +65,8 @@ def _first(names: Sequence[str], there: Sequence[str]) -> str | None:
     return next((folded[name] for name in names if name in folded), None)
 
 
-def _missing(option: str, name: str | None, there: Sequence[str]) -> str:
+def missing_column(option: str, name: str | None, there: Sequence[str]) -> str:
+    """The rule that an option must name one of the columns that are there."""
     flag = option.replace("_", "-")
     near = difflib.get_close_matches(name or option, there, 1)
     guess = f" Nearest: {near[0]}." if near else ""
