@@ -23,7 +23,7 @@ from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.preference import every_format, origin_keyword
 from distilbert.errors import InputError
 from distilbert.finetuning.datasets import Examples, read_examples
-from distilbert.finetuning.result import Finished, finish
+from distilbert.finetuning.result import CARD_FILE, Finished, finish
 from distilbert.finetuning.scoring import Split, evaluated, split_of
 from distilbert.finetuning.tasks import class_weights_of, task_of, tuned
 from distilbert.runner import Runner, chosen_framework
@@ -274,6 +274,11 @@ def _resolved(
 
 
 def _check_output(output: Path, *, resume: bool) -> None:
+    if resume and (output / CARD_FILE).is_file():
+        raise InputError(
+            f"`--resume` goes on with a run that was cut off: {output} holds a finished run. "
+            f"Train on from it as `model`, with another `output`."
+        )
     if output.is_dir() and any(output.iterdir()) and not resume:
         raise InputError(
             f"`output` must be a new or empty folder: {output} holds files. Go on with what is "

@@ -61,7 +61,7 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
     task, found = _scored(run, runner)
     scores = {name: split.scores for name, split in found.items()}
     report = _report(run, task, runner, found, command)
-    with atomic_folder(run.output, last=("config.json",)) as staging:
+    with atomic_folder(run.output, last=("config.json", CARD_FILE)) as staging:
         for path in run.best.iterdir():
             shutil.copy2(path, staging / path.name)
         run.tokenizer.save_pretrained(staging)

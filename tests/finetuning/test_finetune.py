@@ -1,0 +1,209 @@
+"""Whole runs, from rows to a result folder, of every task; then killed, resumed, refused ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distilbert import pipeline
+from distilbert.checkpoint.format_safetensors import read
+from distilbert.errors import DataError, InputError, RunCardError, TrainingError
+from distilbert.finetuning.finetune import FineTuneResult, finetune
+from distilbert.training.card_file import read_card
+
+# Name of the files -> task, options, the score on dev that a run of some seconds must reach.
+RUNS: dict[str, tuple[str, str, dict[str, Any], float]] = {
+    "sentiment": ("text-classification", "jsonl", {}, 0.95),
+    "several": ("text-classification", "jsonl", {"epochs": 14}, 0.9),
+    "rating": ("text-classification", "jsonl", {}, 0.8),
+    "names": ("token-classification", "conll", {}, 0.95),
+    "texts": ("masked-lm", "jsonl", {"learning_rate": 3e-3}, 3.0),
+    "questions": ("question-answering", "json", {"epochs": 12, "overlap": 8}, 90.0),
+    "endings": ("multiple-choice", "jsonl", {}, 0.95),
+}
+FAST: dict[str, Any] = {
+    "epochs": 8,
+    "batch_size": 16,
+    "learning_rate": 2e-3,
+    "max_length": 32,
+    "bootstrap": 20,
+    "tensorboard": False,
+    "report": False,
+    "device": "cpu",
+    "framework": "torch",
+}
+
+
+def run(name: str, encoder: Path, data: Path, output: Path, **changes: Any) -> FineTuneResult:
+    task, suffix, options, _ = RUNS[name]
+    files = {split: str(data / f"{name}.{split}.{suffix}") for split in ("train", "dev")}
+    given = {"task": task, "model": str(encoder), "output": str(output), **files}
+    return finetune(**{**given, **FAST, **options, **changes})
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_task_learns_and_leaves_a_whole_result(
+    name: str, encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    result = run(name, encoder, data, tmp_path / "out", report=name == "sentiment")
+    wanted = RUNS[name][3]
+    assert result.best_score is not None
+    if result.metric == "loss":
+        assert result.best_score < wanted
+    else:
+        assert result.best_score >= wanted
+    there = {path.name for path in result.output.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "vocab.txt"} <= there
+    assert {"card.toml", "task.json", "report.json", "README.md", "log.jsonl"} <= there
+    assert "answers.dev.jsonl" in there
+    assert {"best", "checkpoints"} & there == set()
+    report = json.loads((result.output / "report.json").read_text(encoding="utf-8"))
+    assert report["splits"]["dev"]["scores"][result.metric] == result.best_score
+    low, high = report["splits"]["dev"]["intervals"][result.metric]
+    assert low <= result.best_score <= high
+    assert read_card(result.output / "card.toml").task == RUNS[name][0]
+
+
+def test_the_result_predicts_what_it_learned(encoder: Path, data: Path, tmp_path: Path) -> None:
+    result = run("sentiment", encoder, data, tmp_path / "out")
+    classify = pipeline("text-classification", str(result.output))
+    labels = [answer["label"] for answer in classify(["good film great day", "bad cold dark road"])]
+    assert labels == ["up", "down"]
+
+
+def test_the_same_card_ends_in_the_same_bits(encoder: Path, data: Path, tmp_path: Path) -> None:
+    ends = [
+        read(
+            run("sentiment", encoder, data, tmp_path / name, epochs=1).output / "model.safetensors"
+        )
+        for name in ("one", "other")
+    ]
+    for name, array in ends[0][0].items():
+        np.testing.assert_array_equal(array, ends[1][0][name])
+
+
+SCRIPT = """
+import sys
+from distilbert import errors
+from distilbert.finetuning.finetune import finetune
+finetune(
+    task="text-classification", model=sys.argv[1], train=sys.argv[2], dev=sys.argv[3],
+    output=sys.argv[4], epochs=3, batch_size=16, learning_rate=2e-3, max_length=32, bootstrap=10,
+    tensorboard=False, report=False, device="cpu", framework="torch", checkpoint_every=2,
+    resume=True,
+)
+"""
+
+
+def start(encoder: Path, data: Path, output: Path) -> subprocess.Popen[bytes]:
+    files = [str(data / f"sentiment.{split}.jsonl") for split in ("train", "dev")]
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(encoder), *files, str(output)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_a_run_killed_at_any_moment_ends_bit_identical(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    whole = start(encoder, data, tmp_path / "whole")
+    begin = time.monotonic()
+    assert whole.wait(120) == 0, whole.stderr and whole.stderr.read()
+    seconds = time.monotonic() - begin
+    rng = random.Random(0)
+    kills = 0
+    while True:
+        process = start(encoder, data, tmp_path / "cut")
+        try:
+            # Most of a start is imports, so kills fall into the second half.
+            process.wait(timeout=seconds * (0.5 + 0.5 * rng.random()) if kills < 4 else 120)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            continue
+        assert process.returncode == 0, process.stderr and process.stderr.read()
+        break
+    assert kills > 0
+    names = ["model.safetensors", "config.json", "task.json", "answers.dev.jsonl", "vocab.txt"]
+    for name in names:
+        one, other = (tmp_path / folder / name for folder in ("whole", "cut"))
+        assert one.read_bytes() == other.read_bytes(), name
+    logs = []
+    for folder in ("whole", "cut"):
+        lines = (tmp_path / folder / "log.jsonl").read_text().splitlines()
+        logs.append([_without_times(json.loads(line)) for line in lines])
+    assert [line for line in logs[0] if line["kind"] != "note"] == [
+        line for line in logs[1] if line["kind"] != "note"
+    ]
+
+
+def _without_times(line: dict[str, Any]) -> dict[str, Any]:
+    values = {k: v for k, v in line.get("values", {}).items() if k != "seconds"}
+    return {k: v for k, v in line.items() if k not in ("time", "values")} | {"values": values}
+
+
+def test_a_finished_run_has_nothing_to_resume(encoder: Path, data: Path, tmp_path: Path) -> None:
+    run("sentiment", encoder, data, tmp_path / "out", epochs=1)
+    with pytest.raises(InputError, match="holds a finished run"):
+        run("sentiment", encoder, data, tmp_path / "out", epochs=1, resume=True)
+
+
+def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="`output` must be a new or empty folder"):
+        run("sentiment", encoder, data, tmp_path)
+
+
+def test_all_bad_rows_are_told_before_training_or_left_out(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = (data / "sentiment.train.jsonl").read_text().splitlines()
+    broken = [*rows, "{not json", '{"text": "", "label": "up"}', '{"text": "good", "label": null}']
+    (tmp_path / "train.jsonl").write_text("\n".join(broken))
+    options = {"train": str(tmp_path / "train.jsonl"), "epochs": 1}
+    with pytest.raises(DataError) as told:
+        run("sentiment", encoder, data, tmp_path / "out", **options)
+    assert str(told.value).count("Broken 1 time:") == 3
+    assert "line 97" in str(told.value)
+    assert not (tmp_path / "out").exists()
+    run("sentiment", encoder, data, tmp_path / "out", skip_bad_rows=True, **options)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["skipped_rows"] == 3
+
+
+def test_a_loss_that_is_no_number_ends_the_run(encoder: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="must be finite numbers"):
+        run("sentiment", encoder, data, tmp_path / "out", learning_rate=1e30, max_grad_norm=0.0)
+
+
+def test_without_dev_the_last_weights_are_the_result(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    result = run("sentiment", encoder, data, tmp_path / "out", dev=None, epochs=1)
+    assert (result.best_score, result.scores) == (None, {})
+    assert (result.output / "model.safetensors").is_file()
+
+
+def test_a_test_set_is_scored_once_at_the_end(encoder: Path, data: Path, tmp_path: Path) -> None:
+    path = str(data / "sentiment.dev.jsonl")
+    result = run("sentiment", encoder, data, tmp_path / "out", test=path)
+    assert set(result.scores) == {"dev", "test"}
+    assert result.scores["test"] == pytest.approx(result.scores["dev"])
+
+
+def test_unknown_fields_are_told(encoder: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunCardError, match="learning_rat"):
+        run("sentiment", encoder, data, tmp_path / "out", learning_rat=1)
