@@ -1,107 +1,81 @@
-"""How sure a score is: bootstrap intervals of one model's scores and of two models' differences.
+"""How sure scores are: percentile bootstrap intervals, and of differences between two models.
 
-Examples are drawn with replacement, and scores computed anew (Efron and Tibshirani, "An
-Introduction to the Bootstrap", 1993, chapters 13 and 16). Knows nothing of tasks.
+Resamples examples, never tokens or windows (Efron & Tibshirani 1993, chapters 13 and 16).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypedDict
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-# Scores of all examples, or of those with the numbers (R,), which may repeat.
-Scorer = Callable[[np.ndarray | None], dict[str, float]]
-CONFIDENCE = 0.95
-
-
-class Difference(TypedDict):
-    """A score of one model minus that of another; `p_value` is two-sided."""
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
+# Maps numbers of examples (R,), which may repeat, or None for all, to scores.
+Scorer = Callable[[np.ndarray | None], Mapping[str, float]]
 
 
 def bootstrap(
-    scorer: Scorer, n: int, *, resamples: int, seed: int, confidence: float = CONFIDENCE
+    scorer: Scorer, n_examples: int, *, resamples: int, seed: int, confidence: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """The percentile interval of each score.
-
-    Resamples that leave a score undefined (NaN) do not count for it. Without resamples, or where
-    none defines a score, it has no interval.
-
-    Args:
-        n: number of examples.
-        resamples: how often to draw n examples.
-    """
-    drawn = _drawn([scorer], n, resamples=resamples, seed=seed)
-    found = {}
-    for name, values in drawn[0].items():
-        defined = values[~np.isnan(values)]
-        if len(defined):
-            found[name] = _interval(defined, confidence)
-    return found
+    """The interval of each score; resamples in which a score is no number do not count for it."""
+    drawn = _resampled([scorer], n_examples, resamples, seed)[0]
+    return {name: _interval(values, confidence) for name, values in drawn.items()}
 
 
 def paired_bootstrap(
-    scorer: Scorer,
-    other: Scorer,
-    n: int,
+    scorer_a: Scorer,
+    scorer_b: Scorer,
+    n_examples: int,
     *,
     resamples: int,
     seed: int,
-    confidence: float = CONFIDENCE,
-) -> dict[str, Difference]:
-    """Each common score of `scorer` minus that of `other`, on the same draws of examples.
+    confidence: float = 0.95,
+) -> dict[str, dict[str, Any]]:
+    """How the second model's scores differ from the first's, on the same resampled examples.
 
-    The p-value is twice the share of draws on the rarer side of zero, each side counted with one
-    draw more than was seen, so that it is never zero, and at most 1.
+    Returns:
+        For every score both have: `difference` (second minus first), its `interval`, and the
+        two-sided `p_value`: twice the smaller share of resamples on one side of zero, counting one
+        resample more, so that it is never 0.
     """
-    first, second = _drawn([scorer, other], n, resamples=resamples, seed=seed)
-    whole, whole_other = scorer(None), other(None)
-    found: dict[str, Difference] = {}
-    for name, values in first.items():
-        if name not in second:
+    first, second = scorer_a(None), scorer_b(None)
+    drawn_a, drawn_b = _resampled([scorer_a, scorer_b], n_examples, resamples, seed)
+    found = {}
+    for name in first:
+        if name not in second or name not in drawn_a or name not in drawn_b:
             continue
-        differences = values - second[name]
-        differences = differences[~np.isnan(differences)]
-        if not len(differences):
-            continue
-        low, high = _interval(differences, confidence)
-        rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+        differences = drawn_b[name] - drawn_a[name]
+        differences = differences[np.isfinite(differences)]
+        side = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
         found[name] = {
-            "difference": whole[name] - whole_other[name],
-            "low": low,
-            "high": high,
-            "p_value": min(1.0, 2 * (rarer + 1) / (len(differences) + 1)),
+            "difference": float(second[name] - first[name]),
+            "interval": _interval(differences, confidence),
+            "p_value": min(1.0, 2 * (side + 1) / (len(differences) + 1)),
         }
     return found
 
 
-def _drawn(
-    scorers: list[Scorer], n: int, *, resamples: int, seed: int
+def _resampled(
+    scorers: list[Scorer], n_examples: int, resamples: int, seed: int
 ) -> list[dict[str, np.ndarray]]:
-    """Per scorer each score of every draw, float64 (resamples,)."""
+    """Scores by name, (R,), of each scorer; all see the same resamples."""
     rng = np.random.default_rng(seed)
-    rows: list[list[dict[str, float]]] = [[] for _ in scorers]
-    for _ in range(resamples if n else 0):
-        indices = rng.integers(n, size=n)
-        for row, scorer in zip(rows, scorers, strict=True):
-            row.append(scorer(indices))
+    rows: list[list[Mapping[str, float]]] = [[] for _ in scorers]
+    for _ in range(resamples if n_examples else 0):
+        indices = rng.integers(n_examples, size=n_examples)
+        for scorer, scores in zip(scorers, rows, strict=True):
+            scores.append(scorer(indices))
+    names = [dict.fromkeys(name for row in scores for name in row) for scores in rows]
     return [
-        {name: np.array([one.get(name, np.nan) for one in row]) for name in _names(row)}
-        for row in rows
+        {name: np.array([row.get(name, math.nan) for row in scores], float) for name in known}
+        for known, scores in zip(names, rows, strict=True)
     ]
 
 
-def _names(rows: list[dict[str, float]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
 def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    outside = (1 - confidence) / 2
-    low, high = np.quantile(values, [outside, 1 - outside])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return math.nan, math.nan
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
