@@ -43,14 +43,16 @@ class Lines:
 
     def __post_init__(self) -> None:
         try:
-            b"".decode(self.encoding)
+            "\n".encode(self.encoding)
         except LookupError:
             raise DataError(
                 f"`encoding` must name a character encoding: got {self.encoding!r}. "
                 f"Usual ones: utf-8, latin-1, cp1252, utf-16."
             ) from None
         if not self.path.is_file():
-            raise DataError(f"Data must be an existing file or hub:...: got {self.name}.")
+            raise DataError(
+                f"Data must be a file that exists, or hub:owner/name:split: got {self.name}."
+            )
 
     def __iter__(self) -> Iterator[str]:
         with open_bytes(self.path, self.name) as stream:

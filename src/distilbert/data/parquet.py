@@ -20,7 +20,7 @@ def read_parquet(path: Path, name: str) -> Iterator[Row]:
         MissingDependencyError: pyarrow is not installed.
     """
     if not path.is_file():
-        raise DataError(f"Data must be an existing file or hub:...: got {name}.")
+        raise DataError(f"Data must be a file that exists, or hub:owner/name:split: got {name}.")
     parquet = require("pyarrow.parquet", "read Parquet files")
     try:
         file = parquet.ParquetFile(path)

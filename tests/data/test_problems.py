@@ -1,0 +1,45 @@
+"""All that is wrong is told at once, by rule, with counts and the first places."""
+
+from __future__ import annotations
+
+import pytest
+
+from distilbert.data.problems import Problems
+from distilbert.errors import DataError
+
+
+def with_found() -> Problems:
+    problems = Problems()
+    for line in range(2, 7):
+        problems.add("A text must not be empty.", f"a.csv line {line}", "")
+    problems.add("A label must be known.", "a.csv line 9", "x" * 300)
+    return problems
+
+
+def test_the_report_counts_each_rule_and_shows_three_places() -> None:
+    problems = with_found()
+    assert len(problems) == 6
+    assert problems.report().splitlines() == [
+        "A text must not be empty. Broken 5 times:",
+        "  a.csv line 2: got ''",
+        "  a.csv line 3: got ''",
+        "  a.csv line 4: got ''",
+        "  and 2 more",
+        "A label must be known. Broken 1 time:",
+        f"  a.csv line 9: got '{'x' * 116}...",
+    ]
+
+
+def test_problems_stop_a_run_unless_bad_rows_may_be_skipped() -> None:
+    problems = with_found()
+    with pytest.raises(DataError) as caught:
+        problems.settle(skip_bad_rows=False)
+    assert str(caught.value) == (
+        f"{problems.report()}\nMend the data, or leave such rows out with `--skip-bad-rows`."
+    )
+    assert problems.settle(skip_bad_rows=True) == 6
+
+
+def test_nothing_wrong_stops_nothing() -> None:
+    assert Problems().settle(skip_bad_rows=False) == 0
+    assert Problems().report() == ""

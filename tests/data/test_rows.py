@@ -1,0 +1,16 @@
+"""A row is what was read, and where."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from distilbert.data.rows import Row
+
+
+def test_a_row_holds_values_and_their_place_and_stays_as_it_is() -> None:
+    row = Row({"text": "a"}, "train.csv line 2")
+    assert (row.values["text"], row.place) == ("a", "train.csv line 2")
+    with pytest.raises(FrozenInstanceError):
+        row.place = "elsewhere"  # type: ignore[misc]

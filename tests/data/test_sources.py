@@ -1,0 +1,142 @@
+"""The name of a source chooses its reader, and real files have the rows they should have."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilbert.data import sources
+from distilbert.data.problems import Problems
+from distilbert.data.rows import Row
+from distilbert.data.sources import format_of, iter_rows, read_rows
+from distilbert.errors import DataError
+from distilbert.training.run_card import DataSection
+
+ARC = ("question", "A", "B", "C", "D", "key")
+CODAH = ("category", "prompt", "ending0", "ending1", "ending2", "ending3", "label")
+EMOTIONS = ("text", "labels", "id")
+# File -> rows as the data's README counts them, and how to read it.
+FILES: dict[str, tuple[int, dict[str, Any]]] = {
+    "snli/train.tsv.gz": (8858, {}),
+    "sick/train.tsv.gz": (4500, {}),
+    "sick/dev.tsv.gz": (500, {}),
+    "subj/dev.tsv.gz": (974, {}),
+    "cr/dev.tsv.gz": (365, {}),
+    "agnews/train.tsv.gz": (9000, {}),
+    "agnews/dev.tsv.gz": (1001, {}),
+    "movie_reviews/train.jsonl.gz": (1211, {}),
+    "movie_reviews/dev.jsonl.gz": (189, {}),
+    "emotion/dev.csv.gz": (2000, {}),
+    "banking77/train.csv.gz": (10003, {}),
+    "trec/train.txt.gz": (4912, {"data_format": "trec"}),
+    "trec/dev.txt.gz": (540, {"data_format": "trec"}),
+    "goemotions/train.tsv.gz": (43410, {"column_names": EMOTIONS}),
+    "goemotions/dev.tsv.gz": (5426, {"column_names": EMOTIONS}),
+    "query_wellformedness/dev.tsv.gz": (3750, {"column_names": ("text", "score")}),
+    "hellaswag/dev.jsonl.gz": (983, {}),
+    "codah/train.tsv.gz": (1665, {"column_names": CODAH}),
+    "codah/dev.tsv.gz": (556, {"column_names": CODAH}),
+    "arc/arc_easy_train.csv.gz": (2142, {"column_names": ARC}),
+    "arc/arc_challenge_train.csv.gz": (1095, {"column_names": ARC}),
+    "commonsenseqa/dev_part1.jsonl.gz": (800, {}),
+    "swag_sample/sample.jsonl": (10, {}),
+    "squad2/half_dev.json.gz": (6078, {}),
+    "xquad/xquad.en.dev.json.gz": (451, {}),
+    "covid_qa/train.json.gz": (1128, {}),
+    "wnut17/dev.conll.gz": (1009, {}),
+    "wikisplit/sentences.txt.gz": (10000, {}),
+    "udhr/udhr.jsonl.gz": (170, {}),
+}
+
+
+def read(source: Any, **options: Any) -> list[Row]:
+    problems = Problems()
+    limit = options.pop("limit", None)
+    rows = read_rows(str(source), data=DataSection(**options), limit=limit, problems=problems)
+    assert not len(problems), problems.report()
+    return rows
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_real_files_have_as_many_rows_as_their_readme_says(shared: Path, file: str) -> None:
+    n_rows, options = FILES[file]
+    assert len(read(shared / "data" / file, **options)) == n_rows
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.csv", "csv"),
+        ("a.b.TSV.gz", "tsv"),
+        ("a.ndjson", "jsonl"),
+        ("a.json.gz", "json"),
+        ("a.parquet", "parquet"),
+        ("a.iob2", "conll"),
+        ("a.txt", "text"),
+    ],
+)
+def test_the_file_name_says_the_format(name: str, kind: str) -> None:
+    assert format_of(Path(name)) == kind
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz", "a.xlsx"])
+def test_another_file_name_needs_the_format(name: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"got {name}\. Name the format with `--data-format`: csv,"
+    ):
+        format_of(Path(name))
+
+
+def test_the_format_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a,b\n1,2\n")
+    (row,) = read(tmp_path / "a.txt", data_format="csv")
+    assert row == Row({"a": "1", "b": "2"}, f"{tmp_path / 'a.txt'} line 2")
+    with pytest.raises(DataError, match=r"`data_format` must be one of csv, .*: got 'xml'"):
+        read(tmp_path / "a.txt", data_format="xml")
+
+
+def test_a_missing_file_is_told_at_once_whatever_its_format(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet", "a.conll", "a.txt"):
+        with pytest.raises(DataError, match="Data must be a file that exists"):
+            read(tmp_path / name)
+
+
+def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 2}\nbroken\n')
+    assert [row.values["a"] for row in read(tmp_path / "a.jsonl", limit=2)] == [1, 2]
+
+
+def test_rows_come_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\nbroken\n')
+    problems = Problems()
+    rows = iter_rows(str(tmp_path / "a.jsonl"), data=DataSection(), problems=problems)
+    assert next(rows).values == {"a": 1}
+    assert not len(problems)
+    assert list(rows) == []
+    assert len(problems) == 1
+
+
+def test_sentences_have_the_columns_that_were_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("1\tA\tX\n2\tb\tY\n\n3\tc\tZ\n")
+    (first, second) = read(tmp_path / "a.conll", tokens="1", tags="-1")
+    assert first.values == {"1": ["A", "b"], "-1": ["X", "Y"]}
+    assert second.place.endswith("a.conll line 4")
+    first, _ = read(tmp_path / "a.conll")
+    assert first.values == {"tokens": ["1", "2"], "tags": ["X", "Y"]}
+
+
+def test_the_task_of_glue_names_columns(tmp_path: Path) -> None:
+    path = tmp_path / "train.tsv.gz"
+    path.write_bytes(gzip.compress(b'gj04\t0\t*\t"In that sea.\n'))
+    (row,) = read(path, glue="cola")
+    assert (row.values["text"], row.values["label"]) == ('"In that sea.', "unacceptable")
+
+
+def test_hub_sets_are_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Row({"premise": "a", "hypothesis": "b", "label": "neutral"}, "x")]
+    monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))
+    (row,) = read("hub:nyu-mll/glue/mnli:train", glue="mnli")
+    assert (row.values["text"], row.values["text_pair"]) == ("a", "b")

@@ -1,0 +1,115 @@
+"""CSV has quotes, TSV has none; a bad row is told by its line and the others are read."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilbert.data.lines import Lines
+from distilbert.data.problems import Problems
+from distilbert.data.rows import Row
+from distilbert.data.tables import NOT_CSV, read_table
+from distilbert.errors import DataError
+
+
+def read(
+    folder: Path, content: str | bytes, *, quoted: bool, **options: Any
+) -> tuple[list[Row], Problems]:
+    path = folder / "x"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    problems = Problems()
+    lines = Lines(path, "x", "utf-8", problems)
+    return list(read_table(lines, quoted=quoted, **options)), problems
+
+
+def values(rows: list[Row]) -> list[list[Any]]:
+    return [list(row.values.values()) for row in rows]
+
+
+def test_quotes_are_characters_in_tsv(tmp_path: Path) -> None:
+    content = 'text\tlabel\n"An open quote\t1\r\nsays "no"\t0\n\n\t1\n'
+    rows, problems = read(tmp_path, content, quoted=False)
+    assert not len(problems)
+    assert values(rows) == [['"An open quote', "1"], ['says "no"', "0"], ["", "1"]]
+    assert list(rows[0].values) == ["text", "label"]
+    assert [row.place for row in rows] == ["x line 2", "x line 3", "x line 5"]
+
+
+def test_quoted_cells_of_csv_hold_commas_quotes_and_newlines(tmp_path: Path) -> None:
+    content = 'text,label\r\n"a, ""b""\nc",1\r\nd\u2028e,0\r\n\r\n'
+    rows, problems = read(tmp_path, content, quoted=True)
+    assert not len(problems)
+    assert values(rows) == [['a, "b"\nc', "1"], ["d\u2028e", "0"]]
+    assert [row.place for row in rows] == ["x line 2", "x line 4"]
+
+
+def test_csv_may_be_separated_by_semicolons(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "text;label\na, b;1\n", quoted=True)
+    assert rows[0].values == {"text": "a, b", "label": "1"}
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_rows_of_another_width_are_told_and_left_out(tmp_path: Path, quoted: bool) -> None:
+    tab = "," if quoted else "\t"
+    content = "a|b\n1|2\n3\n4|5|6\n7|8\n".replace("|", tab)
+    rows, problems = read(tmp_path, content, quoted=quoted)
+    assert values(rows) == [["1", "2"], ["7", "8"]]
+    assert problems.found == {
+        "A row must have as many cells as there are columns, 2.": [
+            ("x line 3", "['3']"),
+            ("x line 4", "['4', '5', '6']"),
+        ]
+    }
+
+
+def test_a_broken_quote_is_told_by_the_line_its_row_begins_in(tmp_path: Path) -> None:
+    rows, problems = read(tmp_path, 'a,b\n"x"y,1\nz,2\n"open,3\nw,4\n', quoted=True)
+    assert values(rows) == [["z", "2"]]
+    assert [place for place, _ in problems.found[NOT_CSV]] == ["x line 2", "x line 4"]
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_row_with_an_unreadable_line_is_left_out(tmp_path: Path, quoted: bool) -> None:
+    tab = b"," if quoted else b"\t"
+    content = b"a|b\n1|2\n\xff|4\n5|6\n".replace(b"|", tab)
+    rows, problems = read(tmp_path, content, quoted=quoted)
+    assert values(rows) == [["1", "2"], ["5", "6"]]
+    assert len(problems) == 1
+
+
+def test_a_quoted_row_with_an_unreadable_line_inside_is_left_out(tmp_path: Path) -> None:
+    rows, problems = read(tmp_path, b'a,b\n"1\n\xff\n",2\n3,4\n', quoted=True)
+    # The quote that closes the cell is on a line of its own, so the row ends where it should.
+    assert values(rows) == [["3", "4"]]
+    assert len(problems) == 1
+
+
+def test_columns_can_be_named_where_the_file_does_not(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "a\t1\nb\t0\n", quoted=False, column_names=("text", "label"))
+    assert [dict(row.values) for row in rows] == [
+        {"text": "a", "label": "1"},
+        {"text": "b", "label": "0"},
+    ]
+    assert rows[0].place == "x line 1"
+
+
+@pytest.mark.parametrize("header", ["gj04\t1\t\tBill broke it.", "a\tb\ta"])
+def test_a_first_line_that_cannot_be_a_header_is_told(tmp_path: Path, header: str) -> None:
+    with pytest.raises(DataError, match=r"x must name each column once: .*`--column-names`"):
+        read(tmp_path, f"{header}\n", quoted=False)
+
+
+def test_a_cell_may_be_longer_than_python_usually_lets_it(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    rows, problems = read(tmp_path, f"a,b\n{'x' * 200_000},1\n", quoted=True)
+    assert not len(problems)
+    assert len(rows[0].values["a"]) == 200_000
+    assert csv.field_size_limit() == before
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    for quoted in (True, False):
+        assert read(tmp_path, "", quoted=quoted)[0] == []
