@@ -17,6 +17,8 @@ import typer
 import distilbert
 from distilbert.cli.convert import convert
 from distilbert.cli.embed import embed
+from distilbert.cli.evaluate import evaluate
+from distilbert.cli.finetune import finetune
 from distilbert.cli.info import info
 from distilbert.cli.predict import predict
 from distilbert.cli.quickstart import quickstart
@@ -38,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, predict, embed, tokenize, convert, info):
+for verb in (quickstart, predict, finetune, evaluate, embed, tokenize, convert, info):
     app.command()(verb)
 
 
