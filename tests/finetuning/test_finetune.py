@@ -98,8 +98,8 @@ from distilbert import errors
 from distilbert.finetuning.finetune import finetune
 finetune(
     task="text-classification", model=sys.argv[1], train=sys.argv[2], dev=sys.argv[3],
-    output=sys.argv[4], epochs=3, batch_size=16, learning_rate=2e-3, max_length=32, bootstrap=10,
-    tensorboard=False, report=False, device="cpu", framework="torch", checkpoint_every=2,
+    output=sys.argv[4], epochs=6, batch_size=4, learning_rate=1e-3, max_length=32, bootstrap=10,
+    tensorboard=False, report=False, device="cpu", framework="torch", checkpoint_every=5,
     resume=True,
 )
 """
@@ -119,24 +119,24 @@ def test_a_run_killed_at_any_moment_ends_bit_identical(
     encoder: Path, data: Path, tmp_path: Path
 ) -> None:
     whole = start(encoder, data, tmp_path / "whole")
-    begin = time.monotonic()
     assert whole.wait(120) == 0, whole.stderr and whole.stderr.read()
-    seconds = time.monotonic() - begin
-    rng = random.Random(0)
-    kills = 0
-    while True:
+    rng = random.Random()  # other moments in every run, on purpose
+    log, kills = tmp_path / "cut" / "log.jsonl", 0
+    for _ in range(4):
+        seen = log.stat().st_size if log.is_file() else 0
         process = start(encoder, data, tmp_path / "cut")
-        try:
-            # Most of a start is imports, so kills fall into the second half.
-            process.wait(timeout=seconds * (0.5 + 0.5 * rng.random()) if kills < 4 else 120)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
-            continue
-        assert process.returncode == 0, process.stderr and process.stderr.read()
-        break
+        while process.poll() is None and not (log.is_file() and log.stat().st_size != seen):
+            time.sleep(0.005)  # until it trains
+        time.sleep(rng.uniform(0.0, 0.4))
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
     assert kills > 0
+    if not (tmp_path / "cut" / "card.toml").is_file():
+        process = start(encoder, data, tmp_path / "cut")
+        assert process.wait(120) == 0, process.stderr and process.stderr.read()
     names = ["model.safetensors", "config.json", "task.json", "answers.dev.jsonl", "vocab.txt"]
     for name in names:
         one, other = (tmp_path / folder / name for folder in ("whole", "cut"))
