@@ -1,127 +1,160 @@
-"""README.md of a result folder: what the model is for, how good it is, how it was made."""
+"""The model card of a result folder: `README.md` as hubs read it, made from a report."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
-# Task of a card -> the hub's name for it, and the class of transformers.
-NAMES = {
+# Task of a run card -> what hubs call it, and the class of transformers that reads the folder.
+HUB_TASKS = {
     "text-classification": ("text-classification", "AutoModelForSequenceClassification"),
     "token-classification": ("token-classification", "AutoModelForTokenClassification"),
     "masked-lm": ("fill-mask", "AutoModelForMaskedLM"),
     "question-answering": ("question-answering", "AutoModelForQuestionAnswering"),
     "multiple-choice": ("multiple-choice", "AutoModelForMultipleChoice"),
 }
-SHOWN = ("epochs", "max_steps", "batch_size", "batch_tokens", "accumulation", "learning_rate")
-SHOWN += ("schedule", "warmup", "weight_decay", "precision", "label_smoothing", "r_drop", "ema")
+# `owner/name`, or one of the old names without an owner.
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+# Fields of the card that say most about how the weights came to be.
+TELLING = ("learning_rate", "epochs", "max_steps", "batch_size", "batch_tokens", "accumulation")
+TELLING += ("schedule", "warmup", "weight_decay", "precision", "label_smoothing", "r_drop", "ema")
 
 
 def model_card(report: Mapping[str, Any]) -> str:
-    """The text of a README.md with the front matter that model hubs read.
-
-    Names of files are told without their folders.
-    """
-    card = report.get("card", {})
-    tag, kind = NAMES[report["task"]]
-    base = _base(card.get("model", ""))
-    parts = [_front(report, tag, base), f"# DistilBERT for {report['task'].replace('-', ' ')}\n"]
-    parts.append(
-        f"Fine-tuned from `{base}` on {_data(card, report)} with the package `distilbert`.\n"
-    )
-    parts.append(_usage(tag, kind))
-    parts.append(_scores(report))
-    parts.append(_making(report, card))
+    """Front matter with the scores, then what the model is, how to use it, how it was made."""
+    card = report["card"]
+    base = _public_name(card["model"])
+    kind = HUB_TASKS[report["task"]][0].replace("-", " ")
+    name = f"DistilBERT for {kind}"
+    parts = [
+        _front_matter(report, name),
+        f"# {name}\n",
+        f"`{base}`, fine-tuned for {kind} on {report['n_train']:,} examples of "
+        f"`{_public_name(card['data']['train'])}`.\n",
+        _use(report["task"]),
+        _scores(report),
+        _training(report),
+    ]
     return "\n".join(parts)
 
 
-def _base(model: str) -> str:
-    """A hub name as it is; of a folder only its last part."""
-    path = PurePath(model)
-    is_folder = path.is_absolute() or model.startswith(".") or len(path.parts) > 2
-    return path.name if is_folder and not model.startswith("pypi:") else model
-
-
-def _data(card: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    train = card.get("data", {}).get("train") or "unknown data"
-    name = train if train.startswith("hub:") else PurePath(train).name
-    return f"`{name}` ({report.get('n_train', 0):,} examples)"
-
-
-def _front(report: Mapping[str, Any], tag: str, base: str) -> str:
-    """YAML; strings are written as JSON, which YAML contains."""
-    lines = ["---", "library_name: transformers", f"pipeline_tag: {tag}"]
-    if base.count("/") <= 1 and base and ":" not in base:
-        lines.append(f"base_model: {json.dumps(base)}")
-    lines += ["tags:", "- distilbert", "- generated-from-run-card"]
-    metrics = [
-        (split, name, value)
-        for split, one in report.get("splits", {}).items()
-        for name, value in one["scores"].items()
-        if math.isfinite(value)
+def _front_matter(report: Mapping[str, Any], name: str) -> str:
+    """YAML in its JSON form, line by line, which every YAML reader takes."""
+    card = report["card"]
+    kind = HUB_TASKS[report["task"]][0]
+    values: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": kind,
+        "base_model": _hub_model(card["model"]),
+        "tags": ["distilbert", kind],
+        "metrics": sorted(
+            {score for one in report["splits"].values() for score in one["scores"]} - {"loss"}
+        ),
+    }
+    results = [
+        {
+            "task": {"type": kind},
+            "dataset": {
+                "name": _public_name(card["data"][split] or split),
+                "type": _hub_data(card["data"][split]) or "custom",
+                "split": split,
+            },
+            "metrics": [
+                {"type": score, "name": score.replace("_", " "), "value": value}
+                for score, value in one["scores"].items()
+                if math.isfinite(value)  # JSON knows no other
+            ],
+        }
+        for split, one in report["splits"].items()
     ]
-    if metrics:
-        lines += ["model-index:", f"- name: {json.dumps(f'{base}-{tag}')}", "  results:"]
-    for split in dict.fromkeys(split for split, *_ in metrics):
-        lines += ["  - task:", f"      type: {tag}", "    dataset:"]
-        lines += [f"      name: {json.dumps(split)}", f"      type: {json.dumps(split)}"]
-        lines.append("    metrics:")
-        for _, name, value in (one for one in metrics if one[0] == split):
-            lines += [f"    - type: {json.dumps(name)}", f"      value: {value!r}"]
-    return "\n".join([*lines, "---", ""])
+    if results:
+        values["model-index"] = [{"name": name, "results": results}]
+    lines = [
+        f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value
+    ]
+    return "\n".join(["---", *lines, "---\n"])
 
 
-def _usage(tag: str, kind: str) -> str:
-    return f"""## Use
+def _hub_model(source: str) -> str | None:
+    """The model's name on the hub, unless it came from somewhere else."""
+    return source if HUB_NAME.fullmatch(source) and not Path(source).exists() else None
 
-```python
-from distilbert.pipelines import pipeline
 
-predict = pipeline({tag!r}, "path/of/this/folder")
-```
+def _hub_data(source: str | None) -> str | None:
+    """The data set's name on the hub, unless it came from somewhere else."""
+    if source is None or not source.startswith("hub:"):
+        return None
+    return "/".join(source.removeprefix("hub:").split(":")[0].split("/")[:2])
 
-or with transformers:
 
-```python
-from transformers import {kind}, AutoTokenizer
+def _public_name(source: str | None) -> str:
+    """The source without folders of the machine the model was trained on."""
+    if source is None:
+        return "unknown"
+    if source.startswith(("hub:", "pypi:")) or _hub_model(source):
+        return source
+    return re.split(r"[\\/]", source.rstrip("\\/"))[-1] or source
 
-tokenizer = AutoTokenizer.from_pretrained("path/of/this/folder")
-model = {kind}.from_pretrained("path/of/this/folder")
-```
 
-Meant for texts like those it was trained on. Its mistakes on others have not been measured.
-"""
+def _use(task: str) -> str:
+    kind, name = HUB_TASKS[task]
+    ours = (
+        f"With the package `distilbert`, `FOLDER` being this folder:\n\n"
+        f"```python\nfrom distilbert import pipeline\n\n"
+        f'answer = pipeline("{kind}", model="FOLDER")\n```\n'
+    )
+    theirs = (
+        f"With transformers:\n\n```python\nfrom transformers import AutoTokenizer, {name}\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("FOLDER")\n'
+        f'model = {name}.from_pretrained("FOLDER")\n```\n'
+    )
+    limits = (
+        "It answers about texts like those it was trained on; about others its scores say nothing. "
+        "What is unfair in the training texts it may have learned, too.\n"
+    )
+    return f"## Use\n\n{ours}\n{theirs}\n{limits}"
 
 
 def _scores(report: Mapping[str, Any]) -> str:
-    lines = ["## Scores", ""]
-    if not report.get("splits"):
-        return "\n".join([*lines, "Not measured: the run had no dev or test rows.", ""])
-    lines += ["| split | examples | score | value | 95 % interval |", "|---|---:|---|---:|---|"]
+    lines = ["## Scores\n"]
     for split, one in report["splits"].items():
+        lines += [
+            f"On {one['n']:,} {split} examples of "
+            f"`{_public_name(report['card']['data'][split])}`:\n",
+            "| score | value | 95 % interval |",
+            "|---|---:|---:|",
+        ]
         for name, value in one["scores"].items():
-            interval = one.get("intervals", {}).get(name)
-            told = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
-            lines.append(f"| {split} | {one['n']:,} | {name} | {value:.4f} | {told} |")
+            low, high = one["intervals"].get(name, (math.nan, math.nan))
+            ends = f"{low:.4g} to {high:.4g}" if math.isfinite(low) else ""
+            chosen = f"**{name}**" if name == report["metric"] else name
+            lines.append(f"| {chosen} | {value:.4g} | {ends} |")
+        lines.append("")
+    if not report["splits"]:
+        lines.append("Not measured: the run had neither dev nor test examples.\n")
+    else:
+        lines.append("Intervals are percentiles of a bootstrap over examples.\n")
+    return "\n".join(lines)
+
+
+def _training(report: Mapping[str, Any]) -> str:
+    card, machine = report["card"], report["environment"]
+    options = {"seed": card["seed"], "max_length": card["windows"]["max_length"]}
+    options |= {name: card["optimization"][name] for name in TELLING}
+    lines = ["## Training\n", "| option | value |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in options.items() if value is not None]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    gpus = ", ".join(machine["gpus"])
+    where = f"{machine['cpu'] or 'an unknown CPU'}, {machine['cores']} cores"
+    where += f", {gpus}" if gpus else ""
     lines += [
         "",
-        "Intervals: percentile bootstrap over examples. The best update was chosen on dev.",
+        f"{report['steps']:,} updates in {report['seconds']:.0f} s with {report['framework']} on "
+        f"{where}. Python {machine['python']}, {packages}. The whole run card is in `card.toml`.",
+        "",
     ]
-    return "\n".join([*lines, ""])
-
-
-def _making(report: Mapping[str, Any], card: Mapping[str, Any]) -> str:
-    options = card.get("optimization", {})
-    lines = ["## How it was made", "", "| field | value |", "|---|---|"]
-    lines += [f"| {n} | {options[n]} |" for n in SHOWN if options.get(n) is not None]
-    lines += [f"| seed | {card.get('seed')} |", f"| updates | {report.get('steps')} |"]
-    lines.append(f"| training time | {report.get('seconds', 0):,.0f} s |")
-    machine = dict(report.get("environment", {}))
-    packages = machine.pop("packages", {})
-    lines += ["", "Environment: " + ", ".join(f"{n} {v}" for n, v in machine.items() if v) + "."]
-    lines.append("Packages: " + ", ".join(f"{n} {v}" for n, v in packages.items()) + ".")
-    lines += ["", "All fields are in `card.toml`, all numbers in `report.json`.", ""]
     return "\n".join(lines)

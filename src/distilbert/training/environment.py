@@ -12,13 +12,14 @@ from typing import Any
 
 PACKAGES = ("distilbert", "numpy", "torch", "tensorflow", "keras", "jax", "flax", "tokenizers")
 PACKAGES += ("peft", "optax", "safetensors")
-GIT_SECONDS = 5.0
+TOOL_SECONDS = 5.0
 
 
 def environment() -> dict[str, Any]:
-    """Python, machine, package versions, and the git commit of the working folder, if any.
+    """Python, machine, GPUs of NVIDIA, package versions, and the git commit of the working folder.
 
-    Holds no names of users, hosts or folders, so that it may be published.
+    What cannot be found out is None. Holds no names of users, hosts or folders, so that it may be
+    published.
     """
     return {
         "python": platform.python_version(),
@@ -26,8 +27,11 @@ def environment() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": _cores(),
         "memory_gb": _memory_gb(),
+        "gpus": (
+            _said("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
+        ).splitlines(),
         "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
-        "git_commit": _git_commit(),
+        "git_commit": _said("git", "rev-parse", "HEAD"),
     }
 
 
@@ -60,14 +64,11 @@ def _memory_gb() -> float | None:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
 
 
-def _git_commit() -> str | None:
+def _said(*command: str) -> str | None:
+    """What a tool prints; None where it is missing, fails or hangs."""
     try:
         ran = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=GIT_SECONDS,
-            check=False,
+            command, capture_output=True, text=True, timeout=TOOL_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,68 +1,90 @@
-"""The log of a run: `log.jsonl`, one object a line, plus a progress bar and trackers.
+"""The log of a run: lines of JSON on the disk, and whoever else is to be told.
 
-A run that resumes cuts the lines its checkpoint does not know, so the file reads as if nothing had
-happened.
+`log.jsonl` holds one object per line: `kind` (train, scores, note, tracker), `step`, `time` (in
+seconds since 1970) and what the kind needs. Lines are flushed one by one, so a killed run loses at
+most the last; a resumed run first drops what came after its checkpoint. Knows nothing of training.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file
-from distilbert.training.trackers import TensorBoard, Tracker, tracker
+from distilbert.errors import TrainingError
+from distilbert.training.trackers import TensorBoard, Tracker, new_tracker
 
 LOG_FILE = "log.jsonl"
+EVENTS_FOLDER = "tensorboard"
 
 
 class RunLog:
-    """Where a session tells what happens; without a folder it says nothing."""
+    """Tells the file, the trackers and the progress bar; without any of them, nobody."""
 
     def __init__(
-        self, path: Path | None, file: IO[str] | None, trackers: Sequence[Tracker], bar: Any
+        self,
+        path: Path | None,
+        file: TextIO | None,
+        trackers: list[Tracker],
+        bar: _Bar | None,
+        step: int,
     ) -> None:
-        self._path, self._file, self._trackers, self._bar = path, file, trackers, bar
+        self.path = path
+        self.file = file
+        self.trackers = trackers
+        self.bar = bar
+        self.step = step
 
     def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
-        """Values of updates: loss, learning rate, ..."""
-        self._line("train", step=step, epoch=epoch, values=_plain(values))
-        self._send(step, {f"train/{name}": value for name, value in values.items()})
+        """What the updates since the last such line came to."""
+        self._write("train", step=step, epoch=epoch, values=_plain(values))
+        self._track("train", step, epoch, values)
+        if self.bar is not None and "loss" in values:
+            self.bar.show(f"loss {values['loss']:.4f}")
 
     def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None:
-        """Scores of a split after `step` updates."""
-        self._line("scores", step=step, epoch=epoch, split=split, values=_plain(scores))
-        self._send(step, {f"{split}/{name}": value for name, value in scores.items()})
+        """How good the model is on a split."""
+        self._write("scores", step=step, epoch=epoch, split=split, values=_plain(scores))
+        self._track(split, step, epoch, scores)
 
     def note(self, text: str) -> None:
         """A sentence for people."""
-        self._line("note", text=text)
+        self._write("note", step=self.step, text=text)
 
     def advance(self, step: int) -> None:
-        """Show that `step` updates are done."""
-        if self._bar is not None:
-            bar, number = self._bar
-            bar.update(number, completed=step)
+        """So many updates are done."""
+        self.step = step
+        if self.bar is not None:
+            self.bar.advance(step)
 
     def history(self) -> list[dict[str, Any]]:
-        """All lines so far, those before a resume too."""
-        return [] if self._path is None else read_log(self._path)
+        """All lines, also those of the runs that this one resumed."""
+        return [] if self.path is None else read_log(self.path)
 
-    def _line(self, kind: str, **values: Any) -> None:
-        if self._file is None:
-            return
-        self._file.write(json.dumps({"kind": kind, **values, "time": time.time()}) + "\n")
-        self._file.flush()
+    def _write(self, kind: str, *, step: int, **values: Any) -> None:
+        if self.file is not None:
+            line = {"kind": kind, "step": step, **values, "time": round(time.time(), 3)}
+            self.file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self.file.flush()
 
-    def _send(self, step: int, values: Mapping[str, float]) -> None:
-        for one in self._trackers:
-            one.log(step, values)
+    def _track(self, prefix: str, step: int, epoch: float, values: Mapping[str, float]) -> None:
+        if self.trackers:
+            named = {f"{prefix}/{name}": float(value) for name, value in values.items()}
+            for tracker in self.trackers:
+                tracker.log(step, {**named, "epoch": float(epoch)})
+
+    def _start(self, name: str, card: Mapping[str, Any], earlier: Mapping[str, str]) -> None:
+        tracker = new_tracker(name)
+        run = tracker.start(card, earlier.get(name))
+        self.trackers.append(tracker)
+        if name not in earlier:
+            self._write("tracker", step=0, name=name, run=run)
 
 
 @contextmanager
@@ -76,63 +98,110 @@ def open_log(
     resume_step: int | None,
     show_progress: bool,
 ) -> Iterator[RunLog]:
-    """The log of a run in `folder`; None, of processes that do not lead, logs nothing.
+    """The log of a run while the block lasts.
 
     Args:
-        resume_step: the step that a resumed run goes on from; None starts a new log.
+        folder: where `log.jsonl` lies; None writes nothing and tells nobody.
+        tensorboard: write event files to `<folder>/tensorboard`, if tensorboardX is installed.
+        trackers: mlflow, wandb, trackio.
+        card: the run card as plain values, for the trackers.
+        resume_step: go on after this update: later lines are dropped; None begins anew.
         show_progress: a bar on standard error, if that is a terminal.
 
     Raises:
+        InputError: a tracker is not known.
         MissingDependencyError: the package of a tracker is not installed.
+        TrainingError: `log.jsonl` is no log.
     """
     if folder is None:
-        yield RunLog(None, None, (), None)
+        yield RunLog(None, None, [], None, resume_step or 0)
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOG_FILE
-    _cut(path, resume_step)
+    kept = _lines_until(path, resume_step)
+    earlier = {line["name"]: line["run"] for line in kept if line["kind"] == "tracker"}
     with ExitStack() as stack:
-        others: list[Tracker] = [tracker(name) for name in trackers]
-        if tensorboard and is_available("tensorboardX"):
-            others.append(TensorBoard(folder, resume_step=resume_step))
-        for one in others:
-            one.start(card)
-            stack.callback(one.finish)
-        bar = _bar(stack, total_steps, resume_step or 0) if show_progress else None
         file = stack.enter_context(path.open("a", encoding="utf-8"))
-        yield RunLog(path, file, others, bar)
+        log = RunLog(path, file, [], None, resume_step or 0)
+        stack.push(lambda kind, error, trace: _finish(log.trackers, failed=kind is not None))
+        if tensorboard and is_available("tensorboardX"):
+            log.trackers.append(TensorBoard(folder / EVENTS_FOLDER, resume_step))
+        for name in trackers:
+            log._start(name, card, earlier)
+        if show_progress:
+            log.bar = stack.enter_context(_progress_bar(total_steps, resume_step or 0))
+        yield log
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Lines of a log; a last one that was cut off by a sudden end is left out."""
+    """The lines of a log; a last one that was cut short is left out.
+
+    Raises:
+        TrainingError: another line is no JSON object with `kind` and `step`.
+    """
+    found = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict) or not {"kind", "step"} <= line.keys():
+            raise TrainingError(
+                f"Each line of {path} must be a JSON object with `kind` and `step`: line {number} "
+                f"is {text[:60]!r}. Move the file away to go on without it."
+            )
+        found.append(line)
+    return found
+
+
+def _lines_until(path: Path, resume_step: int | None) -> list[dict[str, Any]]:
+    """Cut the file after the update to resume from; what stays."""
     if not path.is_file():
         return []
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [json.loads(line) for line in whole.splitlines() if line]
-
-
-def _cut(path: Path, resume_step: int | None) -> None:
-    """Leave only lines up to the step; notes stay while the lines before them do."""
     kept = []
-    for line in read_log(path) if resume_step is not None else []:
-        if line.get("step", 0) > resume_step:
-            break
-        kept.append(json.dumps(line) + "\n")
+    if resume_step is not None:
+        kept = [line for line in read_log(path) if line["step"] <= resume_step]
     with atomic_file(path) as temporary:
-        temporary.write_text("".join(kept), encoding="utf-8")
+        lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in kept]
+        temporary.write_text("".join(lines), encoding="utf-8")
+    return kept
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON knows no NaN."""
-    return {name: float(v) if math.isfinite(v) else None for name, v in values.items()}
+    """Floats that JSON can hold: what is no finite number is null."""
+    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _bar(stack: ExitStack, total: int, done: int) -> Any:
-    if not sys.stderr.isatty():
-        return None
+def _finish(trackers: Sequence[Tracker], *, failed: bool) -> None:
+    """End all, also those after one whose end fails."""
+    with ExitStack() as stack:
+        for tracker in trackers:
+            stack.callback(tracker.finish, failed=failed)
+
+
+class _Bar:
+    """How far the run is, and its last loss."""
+
+    def __init__(self, progress: Any, task: Any) -> None:
+        self.progress = progress
+        self.task = task
+
+    def advance(self, step: int) -> None:
+        self.progress.update(self.task, completed=step)
+
+    def show(self, text: str) -> None:
+        self.progress.update(self.task, description=text)
+
+
+@contextmanager
+def _progress_bar(total: int, done: int) -> Iterator[_Bar | None]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    columns = ("Training", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
-    return bar, bar.add_task("", total=total, completed=done)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        yield _Bar(progress, progress.add_task("training", total=total, completed=done))

@@ -1,149 +1,182 @@
-"""Pictures of a run as PNG bytes: curves, confusions, calibration, values against truth.
+"""Plots of a report as PNG images, each with a sentence for those who cannot see it.
 
-matplotlib draws into memory, without a screen and without its global state.
+matplotlib is optional and used without its global state, so plots of a program that calls us stay
+as they are.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from distilbert._lazy import require
 
-SIZE, DPI = (6.4, 3.6), 130
-BLUE, ORANGE, GRAY = "#2563a8", "#c2570c", "#8a8f98"
-# Above so many labels, cells are too small to hold their numbers.
-MANY_LABELS = 12
+# Readable also for those who do not tell red from green (Okabe and Ito 2008).
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#8A8F98"
+DOTS_PER_INCH = 144
+# More labels than that would be too small to read.
+MOST_LABELS, MOST_COUNTED_LABELS = 40, 15
 
 
-def plots(report: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
-    """File name -> what the picture shows in a sentence, and its PNG bytes.
+@dataclass(frozen=True)
+class Plot:
+    """An image, its title, and what it shows in words."""
+
+    png: bytes
+    title: str
+    words: str
+
+
+def plots(report: Mapping[str, Any]) -> dict[str, Plot]:
+    """All plots that a report has numbers for, by file name without ending.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    require("matplotlib", "draw plots (or set `report = false`)")
-    found = _curves(report.get("history", ()))
-    for name, split in report.get("splits", {}).items():
-        tables = split.get("tables", {})
-        for kind, draw in (
-            ("confusion", confusion_plot),
-            ("calibration", calibration_plot),
-            ("values", values_plot),
-        ):
-            if tables.get(kind):
-                found[f"{name}_{kind}.png"] = (f"{ALT[kind]} ({name})", draw(tables[kind]))
-    return found
+    found: dict[str, Plot | None] = {"curves": curves(report)}
+    for split, one in report.get("splits", {}).items():
+        tables = one.get("tables", {})
+        if "confusion" in tables:
+            found[f"{split}.confusion"] = confusion(tables["confusion"], split)
+        if tables.get("calibration", {}).get("bins"):
+            found[f"{split}.calibration"] = calibration(tables["calibration"], split)
+        if tables.get("values"):
+            found[f"{split}.values"] = scatter(tables["values"], split)
+    return {name: plot for name, plot in found.items() if plot is not None}
 
 
-ALT = {
-    "confusion": "True labels in rows against predicted labels in columns",
-    "calibration": "How often answers of a given confidence are right",
-    "values": "Predicted values against true ones",
-}
+def curves(report: Mapping[str, Any]) -> Plot | None:
+    """Loss, the score that decides, and the learning rate over updates; None without a history."""
+    history, metric = report.get("history") or [], report.get("metric", "")
+    trained = [line for line in history if line["kind"] == "train"]
+    scored = [line for line in history if line["kind"] == "scores"]
+    if not trained and not scored:
+        return None
+    panels = [
+        ("loss", {"training": _series(trained, "loss"), "dev": _series(scored, "loss")}),
+        ("learning rate", {"learning rate": _series(trained, "learning_rate")}),
+    ]
+    if metric != "loss":
+        panels.insert(1, (f"{metric} on dev", {metric: _series(scored, metric)}))
+    panels = [panel for panel in panels if any(points for points in panel[1].values())]
+    figure = _figure(width=4.2 * len(panels), height=3.2)
+    for number, (title, series) in enumerate(panels, start=1):
+        axes = figure.add_subplot(1, len(panels), number)
+        _draw_series(axes, title, series)
+        if title.endswith("on dev") and report.get("best_step") is not None:
+            axes.axvline(report["best_step"], color=GRAY, linestyle=":", linewidth=1)
+    return Plot(_png(figure), "Course of the run", _curves_words(trained, scored, metric))
 
 
-def _curves(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bytes]]:
-    found: dict[str, tuple[str, bytes]] = {}
-    for kind, prefix in (("train", ""), ("scores", "dev_")):
-        lines = [line for line in history if line.get("kind") == kind]
-        names = dict.fromkeys(name for line in lines for name in line["values"])
-        for name in names:
-            points = [
-                (line["step"], line["values"][name])
-                for line in lines
-                if line["values"].get(name) is not None
-            ]
-            if points:
-                where = "training" if kind == "train" else "dev"
-                caption = f"{name} on {where} by update, from {points[0][1]:.4g} to "
-                caption += f"{points[-1][1]:.4g}"
-                safe = "".join(c if c.isalnum() else "_" for c in name)
-                found[f"{prefix}{safe}.png"] = caption, curve_plot(points, name)
-    return found
-
-
-def _axes(size: tuple[float, float] = SIZE) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
+    """Which label was taken for which: shares of each true label; None for too many labels."""
+    labels, counts = table["labels"], table["counts"]
+    if len(labels) > MOST_LABELS:
+        return None
+    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
+    size = max(3.4, 0.42 * len(labels) + 2)
+    figure = _figure(width=size + 0.8, height=size)
     axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#e4e6ea", linewidth=0.6)
-    axes.set_axisbelow(True)
-    return figure, axes
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    shown = [label.replace("$", r"\$") for label in labels]  # a dollar would begin a formula
+    axes.set_xticks(range(len(labels)), shown, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), shown)
+    axes.set(xlabel="predicted", ylabel="true")
+    if len(labels) <= MOST_COUNTED_LABELS:
+        for i, row in enumerate(counts):
+            for j, count in enumerate(row):
+                color = "white" if shares[i][j] > 0.5 else "black"
+                axes.text(j, i, f"{count}", ha="center", va="center", color=color, fontsize=8)
+    figure.colorbar(image, ax=axes, label="share of the true label", shrink=0.8)
+    right = sum(counts[i][i] for i in range(len(labels)))
+    words = f"Confusion matrix of {len(labels)} labels on {split}: {right} of "
+    words += f"{sum(map(sum, counts))} examples lie on the diagonal, where prediction and truth "
+    return Plot(_png(figure), f"Confusions on {split}", words + "agree. A table follows.")
+
+
+def calibration(table: Mapping[str, Any], split: str) -> Plot:
+    """How often decisions of a given confidence are right."""
+    bins = table["bins"]
+    figure = _figure(width=4.2, height=3.8)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1, label="perfect")
+    n = sum(one["n"] for one in bins)
+    axes.bar(
+        [one["confidence"] for one in bins],
+        [one["n"] / max(1, n) for one in bins],
+        width=0.06,
+        color=GRAY,
+        alpha=0.35,
+        label="share of decisions",
+    )
+    axes.plot(
+        [one["confidence"] for one in bins],
+        [one["accuracy"] for one in bins],
+        color=BLUE,
+        marker="o",
+        label="this model",
+    )
+    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(frameon=False, fontsize=8)
+    words = f"Confidence against the share of right decisions on {split}; the expected calibration "
+    words += f"error is {table['error']:.3f}. A table follows."
+    return Plot(_png(figure), f"Calibration on {split}", words)
+
+
+def scatter(values: Sequence[Mapping[str, float]], split: str) -> Plot:
+    """Predicted values over true ones."""
+    truth = [one["truth"] for one in values]
+    predicted = [one["predicted"] for one in values]
+    figure = _figure(width=4.2, height=3.8)
+    axes = figure.add_subplot()
+    ends = [min(truth), max(truth)]
+    axes.plot(ends, ends, color=GRAY, linestyle="--", linewidth=1)
+    axes.scatter(truth, predicted, s=9, color=BLUE, alpha=0.4, linewidths=0)
+    axes.set(xlabel="true", ylabel="predicted")
+    words = f"Predicted over true values of {len(values)} examples on {split}, with the line where "
+    return Plot(_png(figure), f"Values on {split}", words + "both are equal.")
+
+
+def _series(lines: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
+    pairs = [(line["step"], line["values"].get(name)) for line in lines]
+    return [(step, value) for step, value in pairs if value is not None]
+
+
+def _draw_series(axes: Any, title: str, series: Mapping[str, Sequence[tuple[int, float]]]) -> None:
+    shown = {name: points for name, points in series.items() if points}
+    for (name, points), color in zip(shown.items(), (BLUE, ORANGE), strict=False):
+        marker = "o" if len(points) < 30 else None
+        steps, values = zip(*points, strict=True)
+        axes.plot(steps, values, color=color, marker=marker, markersize=3, label=name)
+    axes.set(xlabel="updates", title=title)
+    axes.grid(alpha=0.25)
+    if len(shown) > 1:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _curves_words(
+    trained: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]], metric: str
+) -> str:
+    parts = []
+    for name, lines, key in (("Training loss", trained, "loss"), (metric, scored, metric)):
+        points = _series(lines, key)
+        if points:
+            parts.append(f"{name} goes from {points[0][1]:.4g} to {points[-1][1]:.4g}")
+    return "; ".join(parts) + "."
+
+
+def _figure(*, width: float, height: float) -> Any:
+    require("matplotlib", "draw plots of a report")
+    from matplotlib.figure import Figure  # draws with Agg unless pyplot takes it over
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    figure.set_facecolor("white")
+    return figure
 
 
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
-
-
-def curve_plot(points: Sequence[tuple[float, float]], name: str) -> bytes:
-    """A line of (step, value) points."""
-    figure, axes = _axes()
-    steps, values = zip(*points, strict=True)
-    axes.plot(steps, values, color=BLUE, linewidth=1.6, marker="o" if len(points) < 30 else "")
-    axes.set(xlabel="update", ylabel=name)
-    return _png(figure)
-
-
-def confusion_plot(table: Mapping[str, Any]) -> bytes:
-    """Counts of `labels` (true, predicted), shaded by the share of the true label."""
-    labels, counts = [str(one) for one in table["labels"]], table["counts"]
-    side = max(3.6, min(10.0, 1.8 + 0.5 * len(labels)))
-    figure, axes = _axes((side, side))
-    shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
-    axes.grid(visible=False)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(labels)), [_plain(one) for one in labels], rotation=90)
-    axes.set_yticks(range(len(labels)), [_plain(one) for one in labels])
-    if len(labels) <= MANY_LABELS:
-        for i, row in enumerate(counts):
-            for j, cell in enumerate(row):
-                color = "white" if shares[i][j] > 0.5 else "black"
-                axes.text(j, i, str(cell), ha="center", va="center", color=color)
-    return _png(figure)
-
-
-def calibration_plot(table: Mapping[str, Any]) -> bytes:
-    """Accuracy against confidence per bin, beside the diagonal of a perfectly sure model."""
-    figure, axes = _axes((4.2, 4.2))
-    bins = table["bins"]
-    largest = max(one["n"] for one in bins)
-    axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
-    axes.scatter(
-        [one["confidence"] for one in bins],
-        [one["accuracy"] for one in bins],
-        s=[20 + 180 * one["n"] / largest for one in bins],
-        color=ORANGE,
-        alpha=0.85,
-    )
-    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.05))
-    axes.set_title(f"expected calibration error {table['error']:.3f}", fontsize=10)
-    return _png(figure)
-
-
-def values_plot(rows: Sequence[Mapping[str, float]]) -> bytes:
-    """Predicted against true values."""
-    figure, axes = _axes((4.2, 4.2))
-    axes.scatter(
-        [row["truth"] for row in rows],
-        [row["predicted"] for row in rows],
-        s=8,
-        color=BLUE,
-        alpha=0.5,
-    )
-    axes.axline((0, 0), slope=1, color=GRAY, linestyle="--", linewidth=1)
-    axes.set(xlabel="true", ylabel="predicted")
-    return _png(figure)
-
-
-def _plain(label: str) -> str:
-    """A dollar sign would begin a formula."""
-    return label.replace("$", r"\$")

@@ -1,53 +1,55 @@
-"""The report of a run: `report.json` always; plots and one page for people where wanted."""
+"""The report of a run or an evaluation: `report.json` for programs, a page and plots for people.
+
+A report is a mapping of plain values, put together in `distilbert.finetuning`. What may be in it:
+`task`, `model`, `data`, `framework`, `metric`, `command`, `card`, `n_train`, `skipped_rows`,
+`steps`, `seconds`, `best_step`, `n_parameters`, `history` (lines of the log), `splits` (name ->
+`n`, `scores`, `intervals`, `tables`, `wrongest`, `slowest`), `comparison`, `environment`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import atomic_file
-from distilbert.training.plots import plots
-from distilbert.training.report_html import report_page
+import numpy as np
 
-PLOTS = "plots"
+from distilbert._lazy import is_available
+from distilbert.training.plots import Plot, plots
+from distilbert.training.report_html import page
+
+REPORT_FILE, PAGE_FILE, PLOTS_FOLDER = "report.json", "report.html", "plots"
 
 
-def write_report(folder: Path, report: Mapping[str, Any], *, pages: bool = True) -> None:
-    """Write `report.json` to `folder`, and with `pages` also `report.html` and `plots/*.png`.
+def write_report(folder: Path, report: Mapping[str, Any], *, pages: bool) -> None:
+    """Write `report.json`, and with `pages` also `report.html` and `plots/*.png`, into a folder.
 
-    Args:
-        report: what `finetuning.result` gathers: splits with scores, intervals, tables and
-            examples, history, environment, command and card.
-
-    Raises:
-        MissingDependencyError: `pages` without matplotlib; `report.json` is written before.
+    Without matplotlib the page has no plots, and says how to get them. The folder should be a
+    staging area of `distilbert.checkpoint.atomic`: files are written one after the other.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_file(folder / "report.json") as temporary:
-        text = json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    report = plain(report)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
     if not pages:
         return
-    pictures = plots(report)
-    (folder / PLOTS).mkdir(exist_ok=True)
-    for name, (_, data) in pictures.items():
-        with atomic_file(folder / PLOTS / name) as temporary:
-            temporary.write_bytes(data)
-    with atomic_file(folder / "report.html") as temporary:
-        temporary.write_text(report_page(report, pictures), encoding="utf-8")
+    drawn: dict[str, Plot] = {}
+    if is_available("matplotlib"):
+        drawn = plots(report)
+    if drawn:
+        (folder / PLOTS_FOLDER).mkdir()
+    for name, plot in drawn.items():
+        (folder / PLOTS_FOLDER / f"{name}.png").write_bytes(plot.png)
+    (folder / PAGE_FILE).write_text(page(report, drawn), encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
-    """The same as JSON can hold it: lists for tuples, null for what is no finite number."""
+def plain(value: Any) -> Any:
+    """The same with what JSON knows: mappings with text keys, lists, None for no finite number."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "item"):  # a NumPy number
-        return _plain(value.item())
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return plain(value.item()) if isinstance(value, np.generic) else value

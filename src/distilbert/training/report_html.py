@@ -1,206 +1,231 @@
-"""`report.html`: one page that needs nothing beside it, readable in light, dark and on paper.
+"""A report as one page that needs nothing else: no scripts, no fonts, no images from elsewhere.
 
-No scripts, no fonts or pictures from elsewhere; all that comes from data is escaped.
+Readable in the dark, on paper and by a screen reader. What a report holds: see `report.py`.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6472; --line: #dfe3e8;
-  --paper: #ffffff; --tint: #f4f6f9; --mark: #2563a8; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #a0a8b5; --line: #363d48;
-  --paper: #14181f; --tint: #1d232c; --mark: #7fb2ec; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 2.5rem 1.25rem 4rem; color: var(--ink);
-  background: var(--paper); font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .8rem; border-bottom: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.6rem 0 .5rem; color: var(--soft); }
-.lead { color: var(--soft); margin: 0 0 1.5rem; }
-.best { display: inline-block; background: var(--tint); border-left: 4px solid var(--mark);
-  padding: .7rem 1.2rem; border-radius: 4px; }
-.best b { font-size: 1.8rem; display: block; color: var(--mark); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: .4rem 0 1rem; font-size: .92rem; }
-caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
-th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1rem; }
-figure { margin: 0; background: #ffffff; border: 1px solid var(--line); border-radius: 6px;
-  padding: .5rem; break-inside: avoid; }
-figure img { width: 100%; height: auto; display: block; }
-figcaption { color: #5b6472; font-size: .85rem; padding: .3rem; }
-pre { background: var(--tint); padding: .8rem 1rem; border-radius: 6px; overflow-x: auto;
-  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
-@media print { body { max-width: none; padding: 0; font-size: 11px; } details { display: block; }
-  tr, figure { break-inside: avoid; } }
-"""
-# Longer tables and lists stand in report.json only.
-ROWS_SHOWN = 60
-PICTURED = ("confusion", "calibration", "values")
+from distilbert.training.plots import Plot
+from distilbert.training.report_style import STYLE
+from distilbert.training.report_tables import facts, figure, number, of_any_shape, table
+
+# Keys of answers that say the most, the best first.
+TELLING = ("label", "labels", "value", "choice", "text", "entities", "tags")
+LONGEST_TEXT = 400
 
 
-def report_page(report: Mapping[str, Any], pictures: Mapping[str, tuple[str, bytes]]) -> str:
-    """The page; `pictures` maps names to an alternative text and PNG bytes."""
-    title = f"{report.get('task', 'Report')}"
-    parts = [f"<h1>{escape(title)}</h1>", _lead(report), _best(report)]
-    for name, split in report.get("splits", {}).items():
-        parts.append(_split(name, split))
-    if report.get("comparison"):
-        parts.append(_comparison(report["comparison"]))
-    if pictures:
-        figures = "".join(_figure(alt, data) for alt, data in pictures.values())
-        parts.append(f'<h2>Plots</h2><div class="plots">{figures}</div>')
-    parts.append(_origin(report))
+def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
+    """The whole page; `plots` by the names that `distilbert.training.plots` gives them."""
+    title = f"{report.get('task', 'report')}: {_model(report)}"
+    parts = [
+        f"<header><p class=kind>{_kind(report)}</p><h1>{escape(title)}</h1></header>",
+        _tiles(report),
+        _scores(report),
+        _comparison(report.get("comparison")),
+        _course(report, plots),
+        *(_split(name, one, plots) for name, one in report.get("splits", {}).items()),
+        _how(report),
+        "<footer><p>All numbers, also those left out here: report.json.</p></footer>",
+    ]
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(parts)}</main></body></html>\n"
+        '<!doctype html>\n<html lang=en>\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
-def _lead(report: Mapping[str, Any]) -> str:
-    model = report.get("model") or report.get("card", {}).get("model") or ""
-    said = [str(model), str(report.get("framework") or "")]
-    if report.get("n_train"):
-        said.append(f"{report['n_train']:,} training examples")
-    if report.get("steps"):
-        said.append(f"{report['steps']:,} updates in {report.get('seconds', 0):,.0f} s")
-    if report.get("examples_per_second"):
-        said.append(f"{report['examples_per_second']:,.0f} examples/s")
-    if report.get("skipped_rows"):
-        said.append(f"{report['skipped_rows']:,} bad rows left out")
-    return f'<p class="lead">{escape(" · ".join(one for one in said if one))}</p>'
+def said(answer: Any) -> str:
+    """What a model answered, in a few words."""
+    if not isinstance(answer, Mapping):
+        return number(answer)
+    for name in TELLING:
+        if name in answer:
+            words = number(answer[name]) or "(no answer)"
+            sure = answer.get("probabilities")
+            if name in ("label", "choice") and sure:
+                words += f" ({max(sure):.0%})"
+            return _short(words)
+    return _short(", ".join(f"{name} {number(one)}" for name, one in answer.items()))
 
 
-def _best(report: Mapping[str, Any]) -> str:
-    metric, splits = report.get("metric"), report.get("splits", {})
-    for name, split in splits.items():
-        if metric in split.get("scores", {}):
-            score = _number(split["scores"][metric])
-            return f'<div class="best">{escape(f"{metric} on {name}")}<b>{score}</b></div>'
-    return ""
+def _kind(report: Mapping[str, Any]) -> str:
+    return "Fine-tuning" if "steps" in report else "Evaluation"
 
 
-def _split(name: str, split: Mapping[str, Any]) -> str:
-    intervals = split.get("intervals", {})
-    rows = [
-        {"score": key, "value": value, **_bounds(intervals.get(key))}
-        for key, value in split.get("scores", {}).items()
-    ]
-    parts = [f"<h2>{escape(name)} <small>({split.get('n', 0):,} examples)</small></h2>"]
-    parts.append(_table(rows, "Scores with 95 % bootstrap intervals"))
-    for key, table in split.get("tables", {}).items():
-        if key not in PICTURED:
-            parts.append(_any_table(key.replace("_", " "), table))
-    for key, caption in (
-        ("wrongest", "The most wrong answers"),
-        ("slowest", "The slowest examples, each alone"),
-    ):
-        if split.get(key):
-            parts.append(_table(split[key], caption))
-    return "".join(parts)
+def _model(report: Mapping[str, Any]) -> str:
+    return str(report.get("model") or report.get("card", {}).get("model") or "a model")
 
 
-def _bounds(interval: Sequence[float] | None) -> dict[str, Any]:
-    return {} if interval is None else {"low": interval[0], "high": interval[1]}
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _any_table(caption: str, table: Any) -> str:
-    """A table of rows, of named rows, or of single values."""
-    if isinstance(table, Mapping):
-        if table and all(isinstance(row, Mapping) for row in table.values()):
-            return _table([{"": name, **row} for name, row in table.items()], caption)
-        return _table([{"": name, "value": value} for name, value in table.items()], caption)
-    if isinstance(table, list) and table and all(isinstance(row, Mapping) for row in table):
-        return _table(table, caption)
-    return f"<p>{escape(caption)}: {_cell(table)}</p>" if table not in ([], None) else ""
+def _tiles(report: Mapping[str, Any]) -> str:
+    """The few numbers that most people look for."""
+    found = []
+    metric = report.get("metric", "")
+    for name, one in report.get("splits", {}).items():
+        if one["scores"].get(metric) is not None:
+            found.append((f"{metric} on {name}", *_with_interval(one, metric)))
+    if report.get("n_train") is not None:
+        found.append(("training examples", number(report["n_train"]), ""))
+    if report.get("steps") is not None:
+        best = report.get("best_step")
+        found.append(("updates", number(report["steps"]), f"best after {best:,}" if best else ""))
+    if report.get("seconds") is not None:
+        rate = report.get("tokens_per_second")
+        detail = f"{rate:,.0f} tokens per second" if rate else ""
+        found.append(("training time", duration(report["seconds"]), detail))
+    if report.get("n_parameters"):
+        found.append(("parameters", f"{report['n_parameters'] / 1e6:.1f} M", ""))
+    tiles = "".join(
+        f"<div class=tile><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+        f"<dd class=detail>{escape(detail)}</dd></div>"
+        for name, value, detail in found
+    )
+    return f"<dl class=tiles>{tiles}</dl>"
 
 
-def _table(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
-    if not rows:
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _with_interval(split: Mapping[str, Any], name: str) -> tuple[str, str]:
+    low, high = split.get("intervals", {}).get(name) or (None, None)
+    score = number(split["scores"].get(name))
+    return score, "" if low is None else f"{number(low)} to {number(high)}"
+
+
+def _scores(report: Mapping[str, Any]) -> str:
+    splits = report.get("splits", {})
+    if not splits:
         return ""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    numeric = {n for n in names if all(_is_number(row.get(n)) for row in rows)}
-    mark = {name: ' class="n"' if name in numeric else "" for name in names}
-    head = "".join(f'<th scope="col"{mark[n]}>{escape(str(n))}</th>' for n in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td{mark[n]}>{_cell(row.get(n))}</td>" for n in names) + "</tr>"
-        for row in rows[:ROWS_SHOWN]
-    )
-    more = len(rows) - ROWS_SHOWN
-    note = f" ({more:,} more in report.json)" if more > 0 else ""
-    return (
-        f'<div class="scroll"><table><caption>{escape(caption + note)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    names = list(dict.fromkeys(name for one in splits.values() for name in one["scores"]))
+    # The score that decides comes first.
+    names.sort(key=lambda name: name != report.get("metric"))
+    columns, rows = ["score"], [[name.replace("_", " ")] for name in names]
+    for split, one in splits.items():
+        columns += [f"{split} ({one['n']:,})", "95 % interval"]
+        for name, row in zip(names, rows, strict=True):
+            row += _with_interval(one, name)
+    note = "Intervals: percentiles of a bootstrap over examples. They tell how much the scores "
+    note += "depend on the examples, not on the seed of the training."
+    text = table(columns, rows)
+    return f"<section><h2>Scores</h2>{text}<p class=note>{note}</p></section>"
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return escape(value)
-    return (
-        _number(value)
-        if _is_number(value)
-        else escape(json.dumps(value, ensure_ascii=False, default=str))
-    )
-
-
-def _number(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4f}" if math.isfinite(value) and abs(value) >= 1e-3 else f"{value:.3g}"
-
-
-def _comparison(comparison: Mapping[str, Any]) -> str:
+def _comparison(comparison: Mapping[str, Any] | None) -> str:
+    if not comparison:
+        return ""
     rows = [
-        {
-            "score": name,
-            "difference": row["difference"],
-            **_bounds(row["interval"]),
-            "p": row["p_value"],
-        }
-        for name, row in comparison["differences"].items()
+        [
+            name.replace("_", " "),
+            comparison["scores"].get(name),
+            comparison["scores_against"].get(name),
+            one["difference"],
+            f"{number(one['interval'][0])} to {number(one['interval'][1])}",
+            one["p_value"],
+        ]
+        for name, one in comparison["differences"].items()
     ]
-    caption = f"{comparison['against']} minus {comparison['model']}, paired bootstrap"
-    return f"<h2>Comparison</h2>{_table(rows, caption)}"
+    columns = ["score", comparison["model"], comparison["against"], "difference"]
+    columns += ["95 % interval", "p (two-sided)"]
+    note = "Differences are those of the second model from the first; intervals and p-values by a "
+    note += "paired bootstrap: both models on the same draws of examples."
+    text = table(columns, rows)
+    return f"<section><h2>Comparison</h2>{text}<p class=note>{note}</p></section>"
 
 
-def _figure(alt: str, data: bytes) -> str:
-    source = base64.b64encode(data).decode("ascii")
-    text = escape(alt)
+def _course(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
+    history = report.get("history") or []
+    if not history:
+        return ""
+    drawn = figure(plots["curves"]) if "curves" in plots else _no_plots()
+    scored = [line for line in history if line["kind"] == "scores"]
+    names = list(dict.fromkeys(name for line in scored for name in line["values"]))
+    rows = [
+        [line["step"], line["epoch"], *(line["values"].get(name) for name in names)]
+        for line in scored
+    ]
+    listed = ""
+    if rows:
+        listed = table(["updates", "epochs", *(name.replace("_", " ") for name in names)], rows)
+        listed = f"<details open><summary>Evaluations on dev</summary>{listed}</details>"
+    notes = "".join(f"<li>{escape(line['text'])}</li>" for line in history if "text" in line)
+    notes = f"<ul>{notes}</ul>" if notes else ""
+    return f"<section><h2>Course of the run</h2>{drawn}{listed}{notes}</section>"
+
+
+def _no_plots() -> str:
+    return "<p class=note>Plots need matplotlib: <code>pip install 'distilbert[train]'</code></p>"
+
+
+def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
+    drawn = "".join(figure(plot) for key, plot in plots.items() if key.startswith(f"{name}."))
+    tables = dict(split.get("tables", {}))
+    if f"{name}.values" in plots:
+        tables.pop("values")
+    single = {
+        key: tables.pop(key) for key in list(tables) if not isinstance(tables[key], (list, dict))
+    }
+    parts = [facts({key.replace("_", " "): one for key, one in single.items()}) if single else ""]
+    parts += [of_any_shape(key, one) for key, one in tables.items() if one]
+    speed = f"{split['n']:,} examples"
+    if split.get("seconds") is not None:
+        rate = number(split.get("examples_per_second"))
+        speed += f" in {duration(split['seconds'])}, {rate} per second"
     return (
-        f'<figure><img alt="{text}" src="data:image/png;base64,{source}">'
-        f"<figcaption>{text}</figcaption></figure>"
+        f"<section><h2>{escape(name.capitalize())} examples</h2><p>{escape(speed)}</p>"
+        f"<div class=figures>{drawn}</div>{''.join(parts)}"
+        f"{_wrongest(split.get('wrongest', ()))}{_slowest(split.get('slowest', ()))}</section>"
     )
 
 
-def _origin(report: Mapping[str, Any]) -> str:
-    """How to repeat it: command, environment, card."""
-    parts = ["<h2>How to repeat it</h2>"]
+def _wrongest(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return ""
+    rows = [[_short(one["example"]), said(one["answer"]), one["loss"]] for one in found]
+    listed = table(["example and truth", "answer", "loss"], rows)
+    return f"<details open><summary>Wrongest answers</summary>{listed}</details>"
+
+
+def _slowest(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return ""
+    rows = [[_short(one["example"]), one["tokens"], 1000 * one["seconds"]] for one in found]
+    listed = table(["example", "tokens", "milliseconds alone"], rows)
+    return f"<details open><summary>Slowest examples</summary>{listed}</details>"
+
+
+def _how(report: Mapping[str, Any]) -> str:
+    parts = ["<section><h2>How to repeat this</h2>"]
     if report.get("command"):
-        parts.append(f"<pre>{escape(report['command'])}</pre>")
+        parts.append(f"<pre><code>{escape(report['command'])}</code></pre>")
+    known = {
+        "framework": report.get("framework"),
+        "data": report.get("data"),
+        "bad rows left out": report.get("skipped_rows"),
+    }
+    known = {name: value for name, value in known.items() if value is not None}
     machine = dict(report.get("environment", {}))
     packages = machine.pop("packages", {})
-    parts.append(_any_table("Environment", machine) + _any_table("Packages", packages))
+    machine = {name.replace("_", " "): one for name, one in machine.items()}
+    parts.append(facts({**known, **machine, **packages}))
     if report.get("card"):
-        card = json.dumps(report["card"], indent=2, ensure_ascii=False, default=str)
-        parts.append(
-            f"<details open><summary>Run card</summary><pre>{escape(card)}</pre></details>"
-        )
-    return "".join(parts)
+        card = json.dumps(report["card"], indent=2, ensure_ascii=False)
+        parts.append(f"<details><summary>Run card</summary><pre>{escape(card)}</pre></details>")
+    return "".join(parts) + "</section>"

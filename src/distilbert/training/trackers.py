@@ -1,105 +1,139 @@
-"""Scores to other places as they arise: TensorBoard, MLflow, Weights & Biases, trackio.
+"""Services that follow a run: one small interface, one adapter each.
 
-Each is one small class with the same three methods; its package is imported when it starts.
+Their packages are optional and imported when a run card names them.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from distilbert._lazy import require
+from distilbert.errors import InputError
 
+# What a run belongs to where the service asks for it and its own settings do not say.
 PROJECT = "distilbert"
 
 
 class Tracker(Protocol):
-    """A place that scores are sent to."""
+    """Someone who is told the numbers of a run."""
 
-    def start(self, card: Mapping[str, Any]) -> None: ...
-    def log(self, step: int, values: Mapping[str, float]) -> None: ...
-    def finish(self) -> None: ...
+    def start(self, card: Mapping[str, Any], run: str | None) -> str:
+        """Begin a run, or go on with the one of that id; its id."""
+        ...
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers by name after so many updates."""
+        ...
+
+    def finish(self, *, failed: bool) -> None:
+        """No more numbers will come."""
+        ...
+
+
+def new_tracker(name: str) -> Tracker:
+    """The tracker of that name, not started.
+
+    Raises:
+        InputError: there is none.
+        MissingDependencyError: its package is not installed.
+    """
+    if name not in TRACKERS:
+        raise InputError(f"`trackers` must be among {', '.join(TRACKERS)}: got {name!r}.")
+    return TRACKERS[name](require(name, f"send scores to {name}"))
 
 
 class TensorBoard:
-    """Event files in `<folder>/tensorboard`."""
+    """Event files of TensorBoard, written by tensorboardX."""
 
-    def __init__(self, folder: Path, *, resume_step: int | None = None) -> None:
-        writer = require("tensorboardX", "write TensorBoard files").SummaryWriter
-        # Readers hide what an interrupted run wrote at and after this step.
+    def __init__(self, folder: Path, resume_step: int | None) -> None:
+        module = require("tensorboardX", "write files for TensorBoard")
+        # Viewers then hide what an interrupted run wrote after its checkpoint.
         purge = None if resume_step is None else resume_step + 1
-        self.writer = writer(str(folder / "tensorboard"), purge_step=purge)
+        self.writer: Any = module.SummaryWriter(str(folder), purge_step=purge)
 
-    def start(self, card: Mapping[str, Any]) -> None:
-        """Show the card as text."""
-        lines = (f"    {name} = {value}" for name, value in flat(card).items())
-        self.writer.add_text("card", "\n".join(lines))
+    def start(self, card: Mapping[str, Any], run: str | None) -> str:
+        """Nothing to begin: the folder is the run."""
+        return run or ""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """One point per value."""
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
+        self.writer.flush()
 
-    def finish(self) -> None:
-        """Flush and close the files."""
+    def finish(self, *, failed: bool) -> None:
         self.writer.close()
 
 
 class MLflow:
-    """A run of the experiment that MLflow's own settings name."""
+    """A run of MLflow; server and experiment are those of its own environment variables."""
 
-    def __init__(self) -> None:
-        self.package = require("mlflow", "send scores to MLflow")
+    def __init__(self, module: Any) -> None:
+        self.mlflow = module
 
-    def start(self, card: Mapping[str, Any]) -> None:
-        """Begin a run with the card as parameters."""
-        self.package.start_run()
-        self.package.log_params({name: str(value) for name, value in flat(card).items()})
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """One point per value."""
-        self.package.log_metrics(dict(values), step=step)
-
-    def finish(self) -> None:
-        """End the run."""
-        self.package.end_run()
-
-
-class Hosted:
-    """Weights & Biases, or trackio, which has the same functions."""
-
-    def __init__(self, name: str) -> None:
-        self.package = require(name, f"send scores to {name}")
-
-    def start(self, card: Mapping[str, Any]) -> None:
-        """Begin a run with the card as config."""
-        self.package.init(project=PROJECT, config=flat(card))
+    def start(self, card: Mapping[str, Any], run: str | None) -> str:
+        active = self.mlflow.start_run(run_id=run)
+        if run is None:  # parameters of a run can be set only once
+            self.mlflow.log_params(flat(card))
+        return active.info.run_id
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """All values of a step at once."""
-        self.package.log(dict(values), step=step)
+        # A slash in a name is allowed there and groups the plots.
+        self.mlflow.log_metrics(dict(values), step=step)
 
-    def finish(self) -> None:
-        """End the run."""
-        self.package.finish()
+    def finish(self, *, failed: bool) -> None:
+        self.mlflow.end_run(status="FAILED" if failed else "FINISHED")
 
 
-def tracker(name: str) -> Tracker:
-    """The tracker a card names: mlflow, wandb or trackio.
+class WeightsAndBiases:
+    """A run of Weights & Biases."""
 
-    Raises:
-        MissingDependencyError: its package is not installed.
-    """
-    return MLflow() if name == "mlflow" else Hosted(name)
+    def __init__(self, module: Any) -> None:
+        self.wandb = module
+
+    def start(self, card: Mapping[str, Any], run: str | None) -> str:
+        run = run or secrets.token_hex(8)
+        self.run = self.wandb.init(project=PROJECT, id=run, resume="allow", config=dict(card))
+        # Its own step may only grow, but a resumed run goes back to its checkpoint.
+        self.run.define_metric("*", step_metric="step")
+        return run
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self.run.log({**values, "step": step})
+
+    def finish(self, *, failed: bool) -> None:
+        self.run.finish(exit_code=int(failed))
+
+
+class Trackio:
+    """A run of Trackio."""
+
+    def __init__(self, module: Any) -> None:
+        self.trackio = module
+
+    def start(self, card: Mapping[str, Any], run: str | None) -> str:
+        run = run or f"run-{secrets.token_hex(4)}"
+        self.trackio.init(project=PROJECT, name=run, resume="allow", config=dict(card))
+        return run
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self.trackio.log(dict(values), step=step)
+
+    def finish(self, *, failed: bool) -> None:
+        self.trackio.finish()
+
+
+TRACKERS: dict[str, Any] = {"mlflow": MLflow, "wandb": WeightsAndBiases, "trackio": Trackio}
 
 
 def flat(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of all sections by name, which are unique; those without a value left out."""
+    """Nested values by dotted names: `{"data": {"train": "a"}}` gives `{"data.train": "a"}`."""
     found: dict[str, Any] = {}
     for name, value in card.items():
         if isinstance(value, Mapping):
-            found |= flat(value)
-        elif value is not None:
-            found[name] = list(value) if isinstance(value, tuple) else value
+            found.update({f"{name}.{inner}": one for inner, one in flat(value).items()})
+        else:
+            found[name] = value
     return found
