@@ -1,0 +1,66 @@
+"""`distilbert finetune`: options over cards, dry runs, and the result for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import distilbert.finetuning.finetune as finetuning
+from distilbert.cli.main import main
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    (tmp_path / "rows.jsonl").write_text(
+        '{"text": "a", "label": "x"}\n{"text": "b", "label": "y"}\n', encoding="utf-8"
+    )
+    path = tmp_path / "card.toml"
+    path.write_text('[data]\ntrain = "rows.jsonl"\ntext = "text"\nlabel = "label"\n')
+    return path
+
+
+def test_dry_run_prints_the_card_and_counts_rows(card: Path, capsys: Any) -> None:
+    options = ["--learning-rate", "3e-5", "--freeze", "embeddings", "--freeze", "layer.0"]
+    assert main(["finetune", str(card), "--dry-run", "--no-report", *options]) == 0
+    said = capsys.readouterr().out
+    assert "learning_rate = 3e-05" in said
+    assert 'freeze = ["embeddings", "layer.0"]' in said
+    assert "report = false" in said
+    assert "# train: 2 examples" in said
+
+
+def test_dry_run_tells_bad_rows(card: Path, capsys: Any) -> None:
+    with (card.parent / "rows.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{broken\n")
+    assert main(["finetune", str(card), "--dry-run"]) == 1
+    assert "line 3" in capsys.readouterr().err
+
+
+def test_bad_options_are_told_together(capsys: Any) -> None:
+    assert main(["finetune", "--lora-rank", "-1", "--epochs", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "`lora_rank` must be 0 or more" in said
+    assert "`epochs` must be more than 0" in said
+
+
+def test_what_came_of_it_is_printed(
+    card: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def train(card: Any, **options: Any) -> Any:
+        asked.update(options, seed=card.seed)
+        scores = {"dev": {"accuracy": 0.5, "loss": 1.25}}
+        return SimpleNamespace(
+            scores=scores, metric="accuracy", steps=7, seconds=2.0, output="out", report=None
+        )
+
+    monkeypatch.setattr(finetuning, "finetune", train)
+    assert main(["finetune", str(card), "--resume", "--seed", "5"]) == 0
+    assert (asked["resume"], asked["seed"]) == (True, 5)
+    said = capsys.readouterr().out
+    assert "accuracy                     0.5000 *" in said
+    assert "7 updates in 2.0 s" in said

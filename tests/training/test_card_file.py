@@ -1,0 +1,96 @@
+"""Cards come in as TOML or values, go out as TOML, and tell all that is wrong at once."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distilbert.errors import RunCardError
+from distilbert.training.card_file import (
+    card_from,
+    card_text,
+    leaf_fields,
+    read_card,
+    sections,
+    with_changes,
+)
+from distilbert.training.run_card import DataSection, RunCard
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+def test_a_card_written_and_read_again_is_the_same() -> None:
+    data = DataSection(train="/x/a.csv", labels=('a"b\\', "é\n\x7f"), max_train_rows=3)
+    card = replace(RunCard(), data=data, search={"learning_rate": {"log": [1e-5, 1e-4]}})
+    assert card_from(tomllib.loads(card_text(card)), base=None) == card
+
+
+def test_everything_wrong_is_told_at_once_with_the_nearest_name() -> None:
+    values = {
+        "modle": "x",
+        "epochs": 3,
+        "optimization": {"learning_rat": 1, "epochs": -1, "batch_size": "x"},
+        "data": {"train": 3},
+    }
+    with pytest.raises(RunCardError) as caught:
+        card_from(values, base=None)
+    assert str(caught.value).splitlines() == [
+        "A run card must hold known fields and good values: 6 are wrong.",
+        "  `modle` is no field of a run card. Nearest: `model`.",
+        "  `epochs` belongs to [optimization].",
+        "  [optimization] `learning_rat` is no field of a run card. Nearest: `learning_rate`.",
+        "  [optimization] `epochs` must be more than 0: got -1.0.",
+        "  [optimization] `batch_size` must be a whole number: got 'x'.",
+        "  [data] `train` must be a string: got 3.",
+    ]
+
+
+def test_data_paths_count_from_the_card(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    path.write_text('[data]\ntrain = "a/b.csv"\ndev = "hub:o/n:dev"\n', encoding="utf-8")
+    card = read_card(path)
+    assert (card.data.train, card.data.dev) == (str(tmp_path / "a" / "b.csv"), "hub:o/n:dev")
+
+
+def test_changes_replace_fields_of_any_section_and_leave_the_card() -> None:
+    card = RunCard()
+    changed = with_changes(card, {"learning_rate": 1, "model": "m", "freeze": ["embeddings"]})
+    assert changed.optimization.learning_rate == 1.0
+    assert (changed.model, changed.optimization.freeze) == ("m", ("embeddings",))
+    assert card == RunCard()
+
+
+def test_unknown_changes_name_the_nearest_field() -> None:
+    with pytest.raises(RunCardError, match="`lr_decay` is no field"):
+        with_changes(RunCard(), {"lr_decay": 1})
+
+
+@pytest.mark.parametrize("text", ["a = ", "\udcff"])
+def test_a_file_that_is_no_toml_is_a_card_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "card.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunCardError, match="A run card must be"):
+        read_card(path)
+
+
+def test_a_missing_file_is_a_card_error(tmp_path: Path) -> None:
+    with pytest.raises(RunCardError, match="that can be read"):
+        read_card(tmp_path / "none.toml")
+
+
+def test_field_names_are_unique_over_sections() -> None:
+    parts = [RunCard(), *(getattr(RunCard(), name) for name in sections())]
+    names = [name for part in parts for name in vars(part)]
+    assert len(set(names)) == len(names)
+    assert set(leaf_fields()) == set(names) - set(sections()) - {"search"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_every_recipe_is_a_good_card_that_says_what_it_reproduces(path: Path) -> None:
+    read_card(path)
+    assert path.read_text(encoding="utf-8").startswith("#")
