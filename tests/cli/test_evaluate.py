@@ -18,7 +18,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def score(model: str, data: str, **options: Any) -> Any:
         found.update(options, model=model, data=data)
-        row = {"difference": 0.25, "low": -0.1, "high": 0.5, "p_value": 0.04}
+        row = {"difference": 0.25, "interval": (-0.1, 0.5), "p_value": 0.04}
         return SimpleNamespace(
             task="text-classification",
             metric="accuracy",
@@ -47,7 +47,7 @@ def test_people_read_intervals_and_differences(asked: dict[str, Any], capsys: An
     assert main(["evaluate", "m", "d.csv"]) == 0
     said = capsys.readouterr().out
     assert "0.7500  [0.5000, 1.0000] *" in said
-    assert "a minus b:" in said
+    assert "b minus a:" in said
     assert "+0.2500  [-0.1000, +0.5000]  p=0.040" in said
     assert "1 bad rows left out" in said
 

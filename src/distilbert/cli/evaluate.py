@@ -81,9 +81,10 @@ def _print_result(result: Any) -> None:
     if result.skipped:
         print(f"{result.skipped:,} bad rows left out")
     if result.comparison is not None:
-        print(f"{result.comparison['model']} minus {result.comparison['against']}:")
+        print(f"{result.comparison['against']} minus {result.comparison['model']}:")
         for name, row in result.comparison["differences"].items():
-            told = f"[{row['low']:+.4f}, {row['high']:+.4f}]  p={row['p_value']:.3f}"
+            low, high = row["interval"]
+            told = f"[{low:+.4f}, {high:+.4f}]  p={row['p_value']:.3f}"
             print(f"{name:<24} {row['difference']:>+10.4f}  {told}")
     if result.output is not None:
         print(f"Answers and report: {result.output}")

@@ -18,9 +18,16 @@ Scorer = Callable[[np.ndarray | None], Mapping[str, float]]
 def bootstrap(
     scorer: Scorer, n_examples: int, *, resamples: int, seed: int, confidence: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """The interval of each score; resamples in which a score is no number do not count for it."""
+    """The interval of each score; resamples in which a score is no number do not count for it.
+
+    A score that is a number in none of them has no interval.
+    """
     drawn = _resampled([scorer], n_examples, resamples, seed)[0]
-    return {name: _interval(values, confidence) for name, values in drawn.items()}
+    return {
+        name: _interval(values, confidence)
+        for name, values in drawn.items()
+        if np.isfinite(values).any()
+    }
 
 
 def paired_bootstrap(
@@ -47,6 +54,8 @@ def paired_bootstrap(
             continue
         differences = drawn_b[name] - drawn_a[name]
         differences = differences[np.isfinite(differences)]
+        if not len(differences):
+            continue
         side = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
         found[name] = {
             "difference": float(second[name] - first[name]),
@@ -75,7 +84,5 @@ def _resampled(
 
 def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
     values = values[np.isfinite(values)]
-    if not len(values):
-        return math.nan, math.nan
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
