@@ -1,0 +1,25 @@
+"""What a run card is by itself: plain values, all with defaults that are good."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict
+
+import pytest
+
+from distilbert.training.card_file import card_from
+from distilbert.training.run_card import RunCard
+
+
+def test_a_card_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        RunCard().seed = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_all_defaults_keep_the_rules() -> None:
+    assert card_from(asdict(RunCard()), base=None) == RunCard()
+
+
+def test_cards_do_not_share_their_search() -> None:
+    first, second = RunCard(), RunCard()
+    first.search["epochs"] = [1, 2]
+    assert second.search == {}
