@@ -14,7 +14,7 @@ from typing import Any
 from distilbert._lazy import require
 
 # Readable also for those who do not tell red from green (Okabe and Ito 2008).
-BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#8A8F98"
+BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#8A8F98"
 DOTS_PER_INCH = 144
 # More labels than that would be too small to read.
 MOST_LABELS, MOST_COUNTED_LABELS = 40, 15
