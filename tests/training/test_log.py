@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from distilbert.errors import InputError, TrainingError
 from distilbert.training import log as module
-from distilbert.training.log import LOG_FILE, open_log, read_log
+from distilbert.training.log import LOG_FILE, RunLog, open_log, read_log
 
 DEFAULTS: dict[str, Any] = {
     "tensorboard": False,
@@ -22,6 +23,10 @@ DEFAULTS: dict[str, Any] = {
     "resume_step": None,
     "show_progress": False,
 }
+
+
+def opened(folder: Path | None, **changes: Any) -> AbstractContextManager[RunLog]:
+    return open_log(folder, **{**DEFAULTS, **changes})
 
 
 class Listener:
@@ -49,7 +54,7 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
 
 
 def test_every_line_is_an_object_with_kind_step_and_time(tmp_path: Path) -> None:
-    with open_log(tmp_path / "out", **DEFAULTS) as log:
+    with opened(tmp_path / "out") as log:
         log.train(10, 0.5, {"loss": 0.7})
         log.scores(10, 0.5, "dev", {"f1": math.nan})
         log.advance(11)
@@ -66,34 +71,34 @@ def test_every_line_is_an_object_with_kind_step_and_time(tmp_path: Path) -> None
 
 
 def test_the_history_is_what_was_told(tmp_path: Path) -> None:
-    with open_log(tmp_path, **DEFAULTS) as log:
+    with opened(tmp_path) as log:
         log.train(1, 0.1, {"loss": 0.7})
         assert [line["values"] for line in log.history()] == [{"loss": 0.7}]
 
 
 def test_a_resumed_run_keeps_the_lines_up_to_its_checkpoint(tmp_path: Path) -> None:
-    with open_log(tmp_path, **DEFAULTS) as log:
+    with opened(tmp_path) as log:
         for step in (1, 2, 3):
             log.train(step, step / 3, {"loss": float(step)})
-    with open_log(tmp_path, **DEFAULTS | {"resume_step": 2}) as log:
+    with opened(tmp_path, resume_step=2) as log:
         log.train(3, 1.0, {"loss": 30.0})
         assert [line["values"]["loss"] for line in log.history()] == [1.0, 2.0, 30.0]
 
 
 def test_a_run_that_begins_anew_drops_an_old_log(tmp_path: Path) -> None:
     for _ in range(2):
-        with open_log(tmp_path, **DEFAULTS) as log:
+        with opened(tmp_path) as log:
             log.train(1, 1.0, {"loss": 1.0})
             assert len(log.history()) == 1
 
 
 def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
-    with open_log(tmp_path, **DEFAULTS) as log:
+    with opened(tmp_path) as log:
         log.train(1, 1.0, {"loss": 1.0})
     with (tmp_path / LOG_FILE).open("a") as file:
         file.write('{"kind": "train", "st')
     assert len(read_log(tmp_path / LOG_FILE)) == 1
-    with open_log(tmp_path, **DEFAULTS | {"resume_step": 1}) as log:
+    with opened(tmp_path, resume_step=1) as log:
         log.train(2, 1.0, {"loss": 2.0})
         assert [line["step"] for line in log.history()] == [1, 2]
 
@@ -107,7 +112,7 @@ def test_another_broken_line_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_without_a_folder_nobody_is_told(tmp_path: Path, listener: Listener) -> None:
-    with open_log(None, **DEFAULTS | {"trackers": ("any",), "tensorboard": True}) as log:
+    with opened(None, trackers=("any",), tensorboard=True) as log:
         log.train(1, 1.0, {"loss": 1.0})
         log.scores(1, 1.0, "dev", {"f1": 1.0})
         log.advance(1)
@@ -118,7 +123,7 @@ def test_without_a_folder_nobody_is_told(tmp_path: Path, listener: Listener) -> 
 
 
 def test_trackers_are_told_names_with_their_split(tmp_path: Path, listener: Listener) -> None:
-    with open_log(tmp_path, **DEFAULTS | {"trackers": ("any",)}) as log:
+    with opened(tmp_path, trackers=("any",)) as log:
         log.train(5, 0.5, {"loss": 0.7})
         log.scores(5, 0.5, "dev", {"f1": 0.9})
     assert listener.told == [
@@ -133,8 +138,7 @@ def test_a_resumed_run_goes_on_with_the_same_run_of_a_tracker(
     tmp_path: Path, listener: Listener
 ) -> None:
     for resume_step in (None, 0, 0):
-        changes = {"trackers": ("any",), "resume_step": resume_step}
-        with open_log(tmp_path, **DEFAULTS | changes) as log:
+        with opened(tmp_path, trackers=("any",), resume_step=resume_step) as log:
             pass
     starts = [told[2] for told in listener.told if told[0] == "start"]
     assert starts == [None, "run-1", "run-1"]
@@ -142,8 +146,7 @@ def test_a_resumed_run_goes_on_with_the_same_run_of_a_tracker(
 
 
 def test_trackers_learn_that_a_run_failed(tmp_path: Path, listener: Listener) -> None:
-    changes = {"trackers": ("any",)}
-    with pytest.raises(ValueError, match="boom"), open_log(tmp_path, **DEFAULTS | changes):
+    with pytest.raises(ValueError, match="boom"), opened(tmp_path, trackers=("any",)):
         raise ValueError("boom")
     assert listener.told[-1] == ("finish", True)
 
@@ -159,15 +162,14 @@ def test_a_tracker_that_cannot_start_ends_those_before_it(
         return first
 
     monkeypatch.setattr(module, "new_tracker", new)
-    changes = {"trackers": ("first", "second")}
-    with pytest.raises(InputError), open_log(tmp_path, **DEFAULTS | changes):
+    with pytest.raises(InputError), opened(tmp_path, trackers=("first", "second")):
         pass
     assert first.told[-1] == ("finish", True)
 
 
 def test_event_files_are_written_where_tensorboardx_is_installed(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
-    with open_log(tmp_path, **DEFAULTS | {"tensorboard": True}) as log:
+    with opened(tmp_path, tensorboard=True) as log:
         log.train(1, 1.0, {"loss": 1.0})
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
 
@@ -176,7 +178,7 @@ def test_without_tensorboardx_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "is_available", lambda name: False)
-    with open_log(tmp_path, **DEFAULTS | {"tensorboard": True}) as log:
+    with opened(tmp_path, tensorboard=True) as log:
         log.train(1, 1.0, {"loss": 1.0})
     assert not (tmp_path / "tensorboard").exists()
 
@@ -186,7 +188,7 @@ def test_the_bar_counts_updates_on_a_terminal_only(
 ) -> None:
     for forced, shown in (("0", False), ("1", True)):
         monkeypatch.setenv("TTY_COMPATIBLE", forced)
-        with open_log(tmp_path, **DEFAULTS | {"show_progress": True}) as log:
+        with opened(tmp_path, show_progress=True) as log:
             log.train(7, 0.7, {"loss": 0.5})
             log.advance(7)
         said = capsys.readouterr()

@@ -177,6 +177,8 @@ def _no_plots() -> str:
 def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     drawn = "".join(figure(plot) for key, plot in plots.items() if key.startswith(f"{name}."))
     tables = dict(split.get("tables", {}))
+    if not drawn and tables.keys() & {"calibration", "values"}:
+        drawn = _no_plots()
     if f"{name}.values" in plots:
         tables.pop("values")
     single = {
