@@ -212,7 +212,11 @@ def test_the_real_framework_is_what_the_room_imports(room: str, alias: str, fram
 
 # What only one framework has a use for: room -> file -> reason.
 EXTRA_FILES = {
-    "torch": {},
+    "torch": {
+        "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
+        "packing.py": "XLA and Keras want few shapes, packed batches have a new one each",
+        "parallel.py": "only PyTorch's engines need a process per device",
+    },
     "tensorflow": {
         "backend.py": "Keras chooses its backend once, when it is imported",
         "dataset.py": "`prepare_tf_dataset`, which only the reference's TensorFlow models have",

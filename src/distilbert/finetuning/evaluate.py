@@ -109,23 +109,16 @@ def evaluate(
     first = _opened(model, tokenizer, task, **options)
     second = None if against is None else _opened(against, tokenizer, task, **options)
     card = card if isinstance(card, RunCard) else card_from(card or {}, base=None)
-    card = with_changes(card, changes)
-    card = replace(card, task=_name_of(first.head))
-    problems = Problems()
+    card = replace(with_changes(card, changes), task=_name_of(first.head))
     subject = as_trained(task_of(card), first.folder or Path(), first.config)
-    if not _has_labels(subject):
-        raise InputError(f"{first.name} must know its labels: its config has none.")
-    examples = examples_of(subject, card.data, data, problems)
-    skipped = problems.settle(skip_bad_rows=card.data.skip_bad_rows)
-    check_some(examples, data)
-
+    examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
     comparison = None
     if second is not None:
         comparison = _compared(subject, first, second, found, card, batch_tokens)
     report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
     if output is not None:
-        whole = {
+        told = {
             "task": card.task,
             "model": first.name,
             "data": data,
@@ -137,9 +130,7 @@ def evaluate(
             "comparison": comparison,
             "environment": environment(),
         }
-        with atomic_folder(output) as staging:
-            write_answers(staging / "answers.jsonl", found.answers)
-            write_report(staging, whole, pages=card.run.report)
+        _write(Path(output), found.answers, told, pages=card.run.report)
     return EvaluationResult(
         task=card.task,
         metric=subject.metric,
@@ -152,6 +143,23 @@ def evaluate(
         comparison=comparison,
         output=None if output is None else Path(output),
     )
+
+
+def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
+    """The good examples, and how many rows were bad."""
+    problems = Problems()
+    examples = examples_of(task, card.data, data, problems)
+    skipped = problems.settle(skip_bad_rows=card.data.skip_bad_rows)
+    check_some(examples, data)
+    return examples, skipped
+
+
+def _write(
+    output: Path, answers: Sequence[Answer], report: Mapping[str, Any], *, pages: bool
+) -> None:
+    with atomic_folder(output) as staging:
+        write_answers(staging / "answers.jsonl", answers)
+        write_report(staging, report, pages=pages)
 
 
 def _opened(
@@ -212,10 +220,6 @@ def _head_of(folder: Path, task: str | None) -> str:
 
 def _name_of(head: str) -> str:
     return next(name for name, own in HEADS.items() if own == head)
-
-
-def _has_labels(task: Task) -> bool:
-    return getattr(task, "labels", ("any",)) != () or task.metric in ("pearson_spearman",)
 
 
 def _evaluated(

@@ -17,7 +17,11 @@ from distilbert.tasks.labelled.columns import Columns
 from distilbert.tasks.labelled.masked_lm import MaskedLM
 from distilbert.tasks.labelled.multiple_choice import MultipleChoice
 from distilbert.tasks.labelled.question_answering import QuestionAnswering
-from distilbert.tasks.labelled.sequence_classification import MULTI, SequenceClassification
+from distilbert.tasks.labelled.sequence_classification import (
+    MULTI,
+    REGRESSION,
+    SequenceClassification,
+)
 from distilbert.tasks.labelled.task import Answer, Task
 from distilbert.tasks.labelled.token_classification import TokenClassification
 from distilbert.training.run_card import RunCard
@@ -33,7 +37,7 @@ HEADS = {
 # What a result folder remembers of its task besides the config.
 TASK_FILE = "task.json"
 REMEMBERED = ("max_length", "overlap", "thresholds", "unanswerable", "null_threshold")
-REMEMBERED += ("scheme", "usual_tag")
+REMEMBERED += ("scheme", "usual_tag", "first")
 
 
 def task_of(card: RunCard) -> Task:
@@ -125,7 +129,7 @@ def class_weights_of(task: Task, card: RunCard, examples: Sequence[Any]) -> np.n
     """
     if card.windows.class_weights is None:
         return None
-    if not isinstance(task, SequenceClassification) or task.problem_type == "regression":
+    if not isinstance(task, SequenceClassification) or task.problem_type == REGRESSION:
         raise RunCardError(
             f"`class_weights` are for text-classification with labels: got {card.task!r}."
         )
@@ -147,13 +151,11 @@ def as_trained(task: Task, folder: Path, config: DistilBertConfig) -> Task:
     """
     changes: dict[str, Any] = {}
     fields = asdict(task)  # pyright: ignore[reportArgumentType]
-    if "labels" in fields:
-        names = config.id2label
-        changes["labels"] = tuple(names[i] for i in range(config.num_labels))
     if "problem_type" in fields:
-        changes["problem_type"] = config.problem_type or fields["problem_type"]
-        if config.num_labels == 1 and changes["problem_type"] is None:
-            changes["problem_type"] = "regression"
+        kind = config.problem_type or fields["problem_type"]
+        changes["problem_type"] = REGRESSION if kind is None and config.num_labels == 1 else kind
+    if "labels" in fields and changes.get("problem_type") != REGRESSION:
+        changes["labels"] = tuple(config.id2label[i] for i in range(config.num_labels))
     path = folder / TASK_FILE
     if path.is_file():
         remembered = json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,70 @@
+"""The rows of a card as examples: labels from training rows, problems of all files at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distilbert.errors import DataError, RunCardError
+from distilbert.finetuning.datasets import read_examples
+from distilbert.finetuning.tasks import task_of
+from distilbert.training.run_card import DataSection, RunCard
+
+
+def write(folder: Path, name: str, lines: list[str]) -> str:
+    (folder / name).write_text("text,label\n" + "\n".join(lines) + "\n")
+    return str(folder / name)
+
+
+def test_labels_are_learned_from_training_rows_alone(tmp_path: Path) -> None:
+    card = RunCard(
+        data=DataSection(
+            train=write(tmp_path, "train.csv", ["one,b", "two,a"]),
+            dev=write(tmp_path, "dev.csv", ["three,b"]),
+        )
+    )
+    found = read_examples(card, task_of(card))
+    assert found.task.config_changes()["id2label"] == {0: "a", 1: "b"}
+    assert [len(part) for part in (found.train, found.dev, found.test)] == [2, 1, 0]
+    assert found.dev[0].truth == 1
+
+
+def test_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
+    data = DataSection(
+        train=write(tmp_path, "train.csv", ["one,b", "two,a", "three"]),
+        dev=write(tmp_path, "dev.csv", [",b", "four,c"]),
+        test=write(tmp_path, "test.csv", ["five,c", "six,a"]),
+    )
+    card = RunCard(data=data)
+    with pytest.raises(DataError) as told:
+        read_examples(card, task_of(card))
+    text = str(told.value)
+    for place in ("train.csv line 4", "dev.csv line 2", "dev.csv line 3", "test.csv line 2"):
+        assert place in text
+    assert "Broken 2 times" in text
+    assert text.endswith("leave such rows out with `--skip-bad-rows`.")
+
+
+def test_bad_rows_may_be_left_out(tmp_path: Path) -> None:
+    train = write(tmp_path, "train.csv", ["one,b", "two,a", "three"])
+    card = RunCard(data=DataSection(train=train, skip_bad_rows=True))
+    found = read_examples(card, task_of(card))
+    assert (len(found.train), found.skipped) == (2, 1)
+
+
+def test_rows_may_be_limited(tmp_path: Path) -> None:
+    train = write(tmp_path, "train.csv", ["one,b", "two,a", "three,a"])
+    data = DataSection(train=train, dev=train, max_train_rows=2, max_dev_rows=1)
+    card = RunCard(data=data)
+    found = read_examples(card, task_of(card))
+    assert (len(found.train), len(found.dev)) == (2, 1)
+
+
+def test_a_run_needs_training_rows(tmp_path: Path) -> None:
+    card = RunCard()
+    with pytest.raises(RunCardError, match="`train` must name the training rows"):
+        read_examples(card, task_of(card))
+    card = RunCard(data=DataSection(train=write(tmp_path, "none.csv", [])))
+    with pytest.raises(DataError):
+        read_examples(card, task_of(card))

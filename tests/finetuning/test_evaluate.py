@@ -1,0 +1,138 @@
+"""Models scored and compared, from folders and in hand, of every task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilbert import AutoTokenizer, DistilBertForSequenceClassification
+from distilbert.errors import DataError, InputError
+from distilbert.finetuning.evaluate import evaluate
+from distilbert.finetuning.finetune import finetune
+
+QUICK: dict[str, Any] = {"framework": "torch", "device": "cpu", "bootstrap": 20}
+TASKS = {
+    "sentiment": ("text-classification", "jsonl"),
+    "several": ("text-classification", "jsonl"),
+    "rating": ("text-classification", "jsonl"),
+    "names": ("token-classification", "conll"),
+    "texts": ("masked-lm", "jsonl"),
+    "questions": ("question-answering", "json"),
+    "endings": ("multiple-choice", "jsonl"),
+}
+
+
+def trained(name: str, encoder: Path, data: Path, output: Path, **changes: Any) -> Path:
+    task, suffix = TASKS[name]
+    given = {
+        "task": task,
+        "model": str(encoder),
+        "train": str(data / f"{name}.train.{suffix}"),
+        "dev": str(data / f"{name}.dev.{suffix}"),
+        "output": str(output),
+        "epochs": 2,
+        "learning_rate": 2e-3,
+        "max_length": 32,
+        "tensorboard": False,
+        "report": False,
+        **QUICK,
+        **changes,
+    }
+    if name == "questions":
+        given["overlap"] = 8
+    return finetune(**given).output
+
+
+@pytest.fixture(scope="module")
+def sentiment(encoder: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("run") / "out"
+    return trained("sentiment", encoder, data, output, epochs=8, batch_size=16)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_result_folder_scores_as_its_run_did(
+    name: str, encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = trained(name, encoder, data, tmp_path / "out")
+    found = evaluate(str(folder), str(data / f"{name}.dev.{TASKS[name][1]}"), **QUICK)
+    report = json.loads((folder / "report.json").read_text())["splits"]["dev"]
+    assert found.task == TASKS[name][0]
+    assert found.scores == pytest.approx(report["scores"])
+    assert found.intervals[found.metric] == pytest.approx(report["intervals"][found.metric])
+    assert len(found.answers) == found.n_examples == report["n"]
+
+
+def test_a_model_in_hand_scores_as_its_folder(sentiment: Path, data: Path) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    model = DistilBertForSequenceClassification.from_pretrained(sentiment)
+    found = evaluate(
+        model, rows, tokenizer=AutoTokenizer.from_pretrained(sentiment), bootstrap=20, max_length=32
+    )
+    assert found.scores == pytest.approx(evaluate(str(sentiment), rows, **QUICK).scores)
+    with pytest.raises(InputError, match="`tokenizer` must be given"):
+        evaluate(model, rows)
+
+
+def test_answers_and_a_report_are_written_to_a_new_folder(
+    sentiment: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    found = evaluate(str(sentiment), rows, output=tmp_path / "scores", **QUICK)
+    answers = [
+        json.loads(line)
+        for line in (tmp_path / "scores" / "answers.jsonl").read_text().splitlines()
+    ]
+    assert answers == found.answers
+    report = json.loads((tmp_path / "scores" / "report.json").read_text())
+    assert report["splits"]["test"]["scores"] == found.scores
+    assert (tmp_path / "scores" / "report.html").is_file()
+    with pytest.raises(InputError, match="`output` must be a new folder"):
+        evaluate(str(sentiment), rows, output=tmp_path / "scores", **QUICK)
+
+
+def test_two_models_are_compared_on_the_same_examples(
+    sentiment: Path, encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    worse = trained("sentiment", encoder, data, tmp_path / "out", max_steps=1)
+    found = evaluate(str(worse), rows, against=str(sentiment), **QUICK)
+    assert found.comparison is not None
+    difference = found.comparison["differences"]["accuracy"]
+    expected = found.comparison["scores_against"]["accuracy"] - found.scores["accuracy"]
+    assert difference["difference"] == pytest.approx(expected)
+    assert difference["difference"] > 0
+    low, high = difference["interval"]
+    assert low <= difference["difference"] <= high
+    same = evaluate(str(sentiment), rows, against=str(sentiment), **QUICK).comparison
+    assert same is not None
+    assert same["differences"]["accuracy"]["difference"] == 0
+
+
+def test_models_of_other_labels_are_not_compared(
+    sentiment: Path, encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    other = trained("rating", encoder, data, tmp_path / "out", max_steps=1)
+    with pytest.raises(InputError, match="must have the same head and labels"):
+        evaluate(str(sentiment), str(data / "sentiment.dev.jsonl"), against=str(other), **QUICK)
+
+
+def test_a_model_without_a_task_needs_to_be_told(encoder: Path, data: Path) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    with pytest.raises(InputError, match="`task` must be given, since the config"):
+        evaluate(str(encoder), rows, **QUICK)
+    with pytest.raises(InputError, match="`task` must be one of"):
+        evaluate(str(encoder), rows, task="sentiment", **QUICK)
+
+
+def test_bad_rows_are_told_or_left_out_and_counted(
+    sentiment: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = (data / "sentiment.dev.jsonl").read_text() + '{"text": "good", "label": "sideways"}\n'
+    (tmp_path / "rows.jsonl").write_text(rows)
+    with pytest.raises(DataError, match="A label must be among the labels"):
+        evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), **QUICK)
+    found = evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), skip_bad_rows=True, **QUICK)
+    assert (found.skipped, found.n_examples) == (1, 32)
