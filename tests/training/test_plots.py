@@ -37,7 +37,7 @@ def test_an_evaluation_has_no_curves() -> None:
 
 def test_the_words_tell_where_curves_begin_and_end() -> None:
     words = plots(sample_report())["curves"].words
-    assert words == "Training loss goes from 0.7 to 0.3; accuracy goes from 0.5 to 0.75."
+    assert words == "Training loss goes from 0.7 to 0.3; accuracy on dev goes from 0.5 to 0.75."
 
 
 def test_a_run_chosen_by_its_loss_shows_the_loss_once() -> None:

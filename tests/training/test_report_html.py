@@ -122,12 +122,13 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
     ("answer", "words"),
     [
         ({"label": "bad", "probabilities": [0.25, 0.75]}, "bad (75%)"),
-        ({"labels": [], "probabilities": [0.25]}, "–"),
+        ({"labels": [], "probabilities": [0.25]}, "(none)"),
         ({"labels": ["a", "b"], "probabilities": [0.9, 0.8]}, "a, b"),
         ({"value": 2.5}, "2.5"),
-        ({"text": "", "score": 1.0, "n_best": []}, "(no answer)"),
+        ({"text": "", "score": 1.0, "n_best": []}, "(none)"),
         ({"tags": ["O", "B-PER"], "loss": 0.1}, "O, B-PER"),
-        ({"hidden": 12, "correct": 3}, "hidden 12, correct 3"),
+        ({"entities": [{"type": "PER", "text": "Anna", "first": 0}], "tags": []}, "Anna/PER"),
+        ({"hidden": 12, "correct": 3, "loss": 1.0}, "hidden 12, correct 3"),
         (7, "7"),
     ],
 )
@@ -137,7 +138,13 @@ def test_answers_are_told_in_a_few_words(answer: Any, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (42.4, "42 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 5 min")],
+    [
+        (0.04, "40 ms"),
+        (4.26, "4.3 s"),
+        (42.4, "42 s"),
+        (200.0, "3 min 20 s"),
+        (7500.0, "2 h 5 min"),
+    ],
 )
 def test_durations_are_told_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -160,7 +160,8 @@ def _curves_words(
     trained: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]], metric: str
 ) -> str:
     parts = []
-    for name, lines, key in (("Training loss", trained, "loss"), (metric, scored, metric)):
+    told = (("Training loss", trained, "loss"), (f"{metric} on dev", scored, metric))
+    for name, lines, key in told:
         points = _series(lines, key)
         if points:
             parts.append(f"{name} goes from {points[0][1]:.4g} to {points[-1][1]:.4g}")

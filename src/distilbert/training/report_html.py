@@ -48,12 +48,22 @@ def said(answer: Any) -> str:
         return number(answer)
     for name in TELLING:
         if name in answer:
-            words = number(answer[name]) or "(no answer)"
+            words = _told(answer[name])
             sure = answer.get("probabilities")
             if name in ("label", "choice") and sure:
                 words += f" ({max(sure):.0%})"
             return _short(words)
-    return _short(", ".join(f"{name} {number(one)}" for name, one in answer.items()))
+    rest = {name: one for name, one in answer.items() if name != "loss"}  # has its own column
+    return _short(", ".join(f"{name} {number(one)}" for name, one in rest.items()))
+
+
+def _told(value: Any) -> str:
+    """An answer's text, or its entities each with its type."""
+    if value in ("", []):
+        return "(none)"
+    if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
+        return ", ".join(f"{one.get('text')}/{one.get('type')}" for one in value)
+    return number(value)
 
 
 def _kind(report: Mapping[str, Any]) -> str:
@@ -85,7 +95,8 @@ def _tiles(report: Mapping[str, Any]) -> str:
         detail = f"{rate:,.0f} tokens per second" if rate else ""
         found.append(("training time", duration(report["seconds"]), detail))
     if report.get("n_parameters"):
-        found.append(("parameters", f"{report['n_parameters'] / 1e6:.1f} M", ""))
+        n = report["n_parameters"]
+        found.append(("parameters", f"{n / 1e6:.1f} M" if n >= 100_000 else f"{n:,}", ""))
     tiles = "".join(
         f"<div class=tile><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
         f"<dd class=detail>{escape(detail)}</dd></div>"
@@ -95,7 +106,9 @@ def _tiles(report: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds as people say them: 40 ms, 42 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
