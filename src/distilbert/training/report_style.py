@@ -15,10 +15,9 @@ h4 { margin: 1rem 0 .3rem; }
 .kind { margin: 0; color: var(--accent); font-weight: 600; letter-spacing: .04em; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 1.4rem 1.5rem; margin: 1.2rem 0; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem;
-  margin: 0; }
-.tile { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-  padding: .8rem 1rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 0; }
+.tile { flex: 1 1 9.5rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 12px; padding: .8rem 1rem; }
 .tile dt { color: var(--soft); font-size: .85rem; }
 .tile dd { margin: 0; font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 .tile dd.detail { font-size: .8rem; font-weight: 400; color: var(--soft); min-height: 1.2em; }
@@ -30,7 +29,7 @@ th, td { padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--line); t
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 500; overflow-wrap: anywhere; }
 td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-td.n { text-align: right; white-space: nowrap; }
+td.n, thead th.n { text-align: right; white-space: nowrap; }
 .facts { min-width: 0; } .facts th { color: var(--soft); padding-right: 1.5rem; }
 .matrix { min-width: 0; } .matrix td, .matrix th { padding: .35rem .6rem; }
 .matrix td.hit { background: color-mix(in srgb, var(--hit) calc(var(--share) * .6), transparent); }
@@ -40,6 +39,7 @@ td.n { text-align: right; white-space: nowrap; }
 figure { margin: 0 0 1rem; max-width: 100%; }
 figure img { max-width: 100%; max-height: 34rem; background: #fff; border-radius: 8px;
   padding: .4rem; border: 1px solid var(--line); }
+.figures img { max-height: 20rem; }
 figcaption { color: var(--soft); font-size: .85rem; }
 .note, footer { color: var(--soft); font-size: .87rem; }
 details { margin: .8rem 0; } summary { cursor: pointer; font-weight: 600; }

@@ -37,16 +37,26 @@ def number(value: Any) -> str:
 
 def cell(value: Any) -> str:
     """A cell of a table; numbers stand to the right."""
-    numeric = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-    kind = " class=n" if numeric else ""
-    return f"<td{kind}>{escape(number(value))}</td>"
+    return f"<td{_side([value])}>{escape(number(value))}</td>"
+
+
+def _side(values: Sequence[Any]) -> str:
+    """The class of cells that hold numbers only."""
+    numeric = all(
+        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        for value in values
+    )
+    return " class=n" if numeric else ""
 
 
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str | None = None
 ) -> str:
     """A table whose first column names the rows."""
-    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in columns)
+    head = "".join(
+        f"<th scope=col{_side([row[i] for row in rows]) if i else ''}>{escape(name)}</th>"
+        for i, name in enumerate(columns)
+    )
     body = "".join(
         f"<tr><th scope=row>{escape(number(row[0]))}</th>{''.join(map(cell, row[1:]))}</tr>"
         for row in rows[:MOST_ROWS]
@@ -96,7 +106,7 @@ def _confusion(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]
         ]
         wrong.sort(key=lambda one: -one[2])
         return table(["true", "predicted", "count"], wrong[:MOST_LABELS], caption=title)
-    head = "".join(f"<th scope=col>{escape(label)}</th>" for label in labels)
+    head = "".join(f"<th scope=col class=n>{escape(label)}</th>" for label in labels)
     body = []
     for i, (label, row) in enumerate(zip(labels, counts, strict=True)):
         cells = "".join(_shaded(count, sum(row), hit=i == j) for j, count in enumerate(row))
