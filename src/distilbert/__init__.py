@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from distilbert.checkpoint.convert import convert as convert
     from distilbert.config import DistilBertConfig as DistilBertConfig
     from distilbert.errors import DistilBertError as DistilBertError
+    from distilbert.finetuning.evaluate import (
+        EvaluationResult as EvaluationResult,
+        evaluate as evaluate,
+    )
+    from distilbert.finetuning.finetune import (
+        FineTuneResult as FineTuneResult,
+        finetune as finetune,
+    )
     from distilbert.flax.heads import (
         FlaxDistilBertForMaskedLM as FlaxDistilBertForMaskedLM,
         FlaxDistilBertForMultipleChoice as FlaxDistilBertForMultipleChoice,
@@ -67,7 +75,7 @@ if TYPE_CHECKING:
     )
     from distilbert.torch.model import DistilBertModel as DistilBertModel
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Module -> the public names it holds. The imports above say the same to type checkers; a test
 # compares the two.
@@ -97,6 +105,8 @@ _HOMES = {
     "distilbert.checkpoint.convert": ("convert",),
     "distilbert.config": ("DistilBertConfig",),
     "distilbert.errors": ("DistilBertError",),
+    "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
+    "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
     "distilbert.pipelines": ("pipeline",),
     "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
     "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),

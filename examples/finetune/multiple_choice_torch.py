@@ -1,0 +1,30 @@
+"""Fine-tune a chooser of endings with PyTorch; arguments: a model and a new folder."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from distilbert import AutoTokenizer, DistilBertForMultipleChoice, finetune
+
+source = sys.argv[1] if len(sys.argv) > 1 else "distilbert-base-uncased"
+output = sys.argv[2] if len(sys.argv) > 2 else "my-multiple-choice"
+rows = Path(__file__).parents[2] / "recipes" / "tiny" / "data"
+result = finetune(
+    task="multiple-choice",
+    model=source,
+    train=str(rows / "endings.train.jsonl"),
+    dev=str(rows / "endings.dev.jsonl"),
+    output=output,
+    framework="torch",
+    epochs=2,
+    learning_rate=1e-4,
+    max_length=16,
+)
+print(result.metric, f"{result.best_score:.3f}")
+tokenizer = AutoTokenizer.from_pretrained(output)
+model = DistilBertForMultipleChoice.from_pretrained(output)
+endings = ["the room was kind", "the meal was sad"]
+pairs = tokenizer(["she smiled because"] * 2, endings, padding=True, return_tensors="np")
+inputs = {name: torch.from_numpy(array[None]) for name, array in pairs.items()}  # (1, 2, S)
+print("shape", tuple(model(**inputs).logits.shape))

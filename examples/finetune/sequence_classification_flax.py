@@ -1,0 +1,26 @@
+"""Fine-tune a text classifier with Flax; arguments: a model and a new folder."""
+
+import sys
+from pathlib import Path
+
+from distilbert import AutoTokenizer, FlaxDistilBertForSequenceClassification, finetune
+
+source = sys.argv[1] if len(sys.argv) > 1 else "distilbert-base-uncased"
+output = sys.argv[2] if len(sys.argv) > 2 else "my-sequence-classification"
+rows = Path(__file__).parents[2] / "recipes" / "tiny" / "data"
+result = finetune(
+    task="text-classification",
+    model=source,
+    train=str(rows / "reviews.train.csv"),
+    dev=str(rows / "reviews.dev.csv"),
+    output=output,
+    framework="flax",
+    epochs=2,
+    learning_rate=1e-4,
+    max_length=16,
+)
+print(result.metric, f"{result.best_score:.3f}")
+tokenizer = AutoTokenizer.from_pretrained(output)
+model = FlaxDistilBertForSequenceClassification.from_pretrained(output)
+inputs = tokenizer("the meal was great", return_tensors="jax")
+print("shape", tuple(model(**inputs).logits.shape))
