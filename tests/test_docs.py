@@ -41,6 +41,13 @@ def test_the_page_of_a_room_runs(
     assert (tmp_path / "mine" / "config.json").is_file()
 
 
+def test_the_page_of_fine_tuning_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = run((ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8"))
+    assert variables["again"].n_examples == 16
+    assert (tmp_path / "mine" / "report.html").is_file()
+
+
 def test_the_readme_shows_three_frameworks_that_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
