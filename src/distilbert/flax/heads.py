@@ -68,6 +68,12 @@ class MaskedLMModule(nn.Module):
         self.vocab_projector = VocabProjector(config, self.dtype)
         self.activation = activation_function(config.activation)
 
+    def rate(self, states: Array, deterministic: bool = True) -> Array:
+        """The head alone: states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(states))
+        words = self.distilbert.embeddings.word_embeddings.embedding
+        return self.vocab_projector(self.vocab_layer_norm(x), words)
+
     def __call__(
         self,
         input_ids: Array | None = None,
@@ -88,10 +94,8 @@ class MaskedLMModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        x = self.activation(self.vocab_transform(encoded.last_hidden_state))  # (B, S, D)
-        words = self.distilbert.embeddings.word_embeddings.embedding
         return FlaxMaskedLMOutput(
-            logits=self.vocab_projector(self.vocab_layer_norm(x), words),  # (B, S, V)
+            logits=self.rate(encoded.last_hidden_state),  # (B, S, V)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -118,6 +122,12 @@ class SequenceClassificationModule(nn.Module):
         self.classifier = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
 
+    def rate(self, states: Array, deterministic: bool = True) -> Array:
+        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        x = jax.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        return self.classifier(self.dropout(x, deterministic=deterministic))
+
     def __call__(
         self,
         input_ids: Array | None = None,
@@ -138,11 +148,8 @@ class SequenceClassificationModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B, D)
-        # ReLU by definition of the head, whatever `config.activation` says.
-        x = self.dropout(jax.nn.relu(self.pre_classifier(first)), deterministic=deterministic)
         return FlaxSequenceClassifierOutput(
-            logits=self.classifier(x),  # (B, N)
+            logits=self.rate(encoded.last_hidden_state, deterministic),  # (B, N)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -168,6 +175,12 @@ class MultipleChoiceModule(nn.Module):
         self.pre_classifier = dense(config, config.dim, self.dtype)
         self.classifier = dense(config, 1, self.dtype)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
+
+    def rate(self, states: Array, deterministic: bool = True) -> Array:
+        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        x = jax.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        return self.classifier(self.dropout(x, deterministic=deterministic))
 
     def __call__(
         self,
@@ -196,10 +209,9 @@ class MultipleChoiceModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B * C, D)
-        x = self.dropout(jax.nn.relu(self.pre_classifier(first)), deterministic=deterministic)
+        ratings = self.rate(encoded.last_hidden_state, deterministic)  # (B * C, 1)
         return FlaxMultipleChoiceModelOutput(
-            logits=self.classifier(x).reshape(shape),  # (B, C)
+            logits=ratings.reshape(shape),  # (B, C)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -232,6 +244,10 @@ class TokenClassificationModule(nn.Module):
         self.classifier = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.dropout)
 
+    def rate(self, states: Array, deterministic: bool = True) -> Array:
+        """The head alone: states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(states, deterministic=deterministic))
+
     def __call__(
         self,
         input_ids: Array | None = None,
@@ -252,9 +268,8 @@ class TokenClassificationModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        x = self.dropout(encoded.last_hidden_state, deterministic=deterministic)
         return FlaxTokenClassifierOutput(
-            logits=self.classifier(x),  # (B, S, N)
+            logits=self.rate(encoded.last_hidden_state, deterministic),  # (B, S, N)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -280,6 +295,10 @@ class QuestionAnsweringModule(nn.Module):
         self.qa_outputs = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.qa_dropout)
 
+    def rate(self, states: Array, deterministic: bool = True) -> Array:
+        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(states, deterministic=deterministic))
+
     def __call__(
         self,
         input_ids: Array | None = None,
@@ -300,8 +319,7 @@ class QuestionAnsweringModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        x = self.dropout(encoded.last_hidden_state, deterministic=deterministic)
-        logits = self.qa_outputs(x)  # (B, S, 2)
+        logits = self.rate(encoded.last_hidden_state, deterministic)  # (B, S, 2)
         return FlaxQuestionAnsweringModelOutput(
             start_logits=logits[..., 0],  # (B, S)
             end_logits=logits[..., 1],

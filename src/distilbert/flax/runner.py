@@ -6,6 +6,7 @@ compiled. XLA compiles for each shape, so batches are padded to few shapes and a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -61,15 +62,16 @@ class FlaxRunner:
             InputError: `dtype` is not a floating type; JAX has no such device.
         """
         params = model.params
+        model.gradient_checkpointing_disable()
         if dtype is not None:
             model.dtype = _floating(dtype)
             model.build_module()
             params = cast(params, model.dtype)
-        model.params = jax.device_put(params, _device(device))
+        model.params = jax.device_put(params, device_named(device))
         self.model = model
         self.head = model.head
         self.config = model.config
-        self.evaluate = jax.jit(_evaluation(model.module))
+        self.evaluate = _evaluation(model.module)
 
     def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Evaluate one padded batch.
@@ -103,7 +105,12 @@ class FlaxRunner:
         return {name: np.asarray(array)[kept] for name, array in outputs.items()}
 
 
-def _device(device: Any) -> Any:
+def device_named(device: Any) -> Any:
+    """The JAX device of a name such as "cpu" or "cuda:1"; what is no name stays as it is.
+
+    Raises:
+        InputError: JAX has no such device.
+    """
     if not isinstance(device, str):
         return device
     platform, _, number = device.partition(":")
@@ -123,12 +130,15 @@ def _floating(dtype: Any) -> Any:
         raise InputError(str(error)) from None
 
 
+@functools.lru_cache(maxsize=8)
 def _evaluation(module: Any) -> Any:
+    """Compiled once for all runners of equal modules: training makes one at every evaluation."""
+
     def evaluate(params: Any, input_ids: jax.Array, attention_mask: jax.Array) -> Any:
         outputs = module.apply({"params": params}, input_ids, attention_mask)
         return {name: array.astype(jnp.float32) for name, array in outputs.items()}
 
-    return evaluate
+    return jax.jit(evaluate)
 
 
 def padded_length(length: int, longest: int) -> int:
