@@ -22,6 +22,7 @@ INSTALL = {
     "flax": "pip install 'distilbert[flax]'",
     "tensorboardX": "pip install 'distilbert[train]'",
     "matplotlib": "pip install 'distilbert[train]'",
+    "ray": "pip install 'distilbert[ray]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
 # Framework -> the packages its room imports.

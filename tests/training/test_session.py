@@ -177,3 +177,12 @@ def test_numbers_that_are_not_finite_end_a_run_with_its_last_checkpoint(
         course.done(trainee, next(updates), Outcome(1.0, 1.0))
     with pytest.raises(TrainingError, match=r"update 5\. .*step-00000003 is kept"):
         course.done(trainee, next(updates), outcome)
+
+
+def test_scores_are_passed_on_once_the_best_model_is_kept(tmp_path: Path) -> None:
+    told: list[tuple[int, float, list[int]]] = []
+    trainee = Counter([0.5, 0.7, 0.6, 0.7])
+    course = session(tmp_path, Log())
+    course.on_scores = lambda step, scores: told.append((step, scores["f1"], trainee.saved[:]))
+    run(course, trainee)
+    assert told == [(2, 0.5, [2]), (4, 0.7, [2, 4]), (6, 0.6, [2, 4]), (8, 0.7, [2, 4])]

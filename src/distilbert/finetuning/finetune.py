@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from os import PathLike
@@ -70,6 +70,7 @@ def finetune(
     resume: bool = False,
     command: str | None = None,
     show_progress: bool = False,
+    on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
     **changes: Any,
 ) -> FineTuneResult:
     """Train a model as a run card says, and write it with its scores, report and model card.
@@ -79,6 +80,8 @@ def finetune(
         resume: go on from the newest checkpoint in `output`, if there is one.
         command: what the report names as the way to repeat the run.
         show_progress: a progress bar on standard error.
+        on_scores: called with the number of updates and the scores after each evaluation on dev,
+            in the leading process.
         changes: fields of the card to replace, `learning_rate=3e-5`.
 
     Raises:
@@ -96,7 +99,9 @@ def finetune(
         run = _Run(card, examples, source, loading)
         if not run.trainer.leads:
             show_progress = False
-        finished = run.train(output, resume=resume, show_progress=show_progress)
+        finished = run.train(
+            output, resume=resume, show_progress=show_progress, on_scores=on_scores
+        )
         result = run.trainer.shared(
             finish(finished, command=command) if run.trainer.leads else None
         )
@@ -191,7 +196,14 @@ class _Run:
         )
         return policies, schedule
 
-    def train(self, output: Path, *, resume: bool, show_progress: bool) -> Finished:
+    def train(
+        self,
+        output: Path,
+        *,
+        resume: bool,
+        show_progress: bool,
+        on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
+    ) -> Finished:
         """Go through the updates and leave the best model in `<output>/best`."""
         policies, schedule = self._policies()
         checkpoints = Checkpoints(output, keep=self.card.run.keep_checkpoints)
@@ -218,6 +230,7 @@ class _Run:
                 log=log,
                 evaluate=self._evaluate if "dev" in self.splits else None,
                 output=output,
+                on_scores=on_scores,
             )
             self.trainer.run(session)
             if session.evaluate is None:

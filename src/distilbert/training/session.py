@@ -99,6 +99,7 @@ class Session:
         log: RunLog,
         evaluate: Callable[[Runner], dict[str, float]] | None,
         output: Path,
+        on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
     ) -> None:
         self.feed = feed
         self.schedule = schedule
@@ -107,6 +108,7 @@ class Session:
         self.progress = progress
         self.log = log
         self.evaluate = evaluate
+        self.on_scores = on_scores
         self.best_folder = output / BEST
         self.begin = time.perf_counter() - progress.seconds
         self.stopped = policies.patience is not None and progress.stale >= policies.patience
@@ -194,6 +196,8 @@ class Session:
             self.progress = self.progress.after(stale=self.progress.stale + 1)
         if policies.patience is not None and self.progress.stale >= policies.patience:
             self.stopped = True
+        if self.on_scores is not None and trainee.leads:
+            self.on_scores(step, scores)
 
     def _write(self, trainee: Trainee) -> None:
         try:
