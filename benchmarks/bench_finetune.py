@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from in_turns import Comparison, compare, save
+from in_turns import Comparison, compare, write_results
 
 OURS, PEER = "ours", "trainer"
 # What a side does -> options of ours.
@@ -35,8 +35,9 @@ def rows_of(path: Path, n: int, folder: Path) -> Path:
     """The first rows of a file, as a file of their own."""
     from distilbert.data.problems import Problems
     from distilbert.data.sources import read_rows
+    from distilbert.training.run_card import DataSection
 
-    rows = read_rows(str(path), problems=Problems(), limit=n)
+    rows = read_rows(str(path), data=DataSection(), problems=Problems(), limit=n)
     target = folder / "rows.jsonl"
     with target.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -149,7 +150,6 @@ def main() -> None:
                     bar=bars.get(work),
                 )
             )
-            print(results[-1].line(), flush=True)
             mine, theirs = (sorted(peaks[which])[len(peaks[which]) // 2] for which in (OURS, PEER))
             print(f"  peak memory: ours {mine:.0f} MiB, peer {theirs:.0f} MiB", flush=True)
             memory = [iter(peaks[which]) for which in (OURS, PEER)]
@@ -164,7 +164,7 @@ def main() -> None:
                     bar=1.0 if work.startswith("train") else None,
                 )
             )
-    save("finetune", results)
+    write_results("finetune", results)
 
 
 if __name__ == "__main__":

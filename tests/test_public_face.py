@@ -129,7 +129,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_the_version_is_the_packages() -> None:
     from importlib.metadata import version
 
-    assert distilbert.__version__ == version("distilbert") == "0.2.0"
+    assert distilbert.__version__ == version("distilbert") == "0.3.0"
 
 
 def test_the_config_has_the_pages_parameters() -> None:

@@ -12,7 +12,8 @@ import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 from distilbert.errors import InputError
-from distilbert.torch.train import Trainer, starting_model
+from distilbert.torch import train
+from distilbert.torch.train import Trainer, in_parts, starting_model
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
     LoraSection,
@@ -113,6 +114,30 @@ def test_an_update_in_parts_equals_one_in_a_piece() -> None:
     assert run(one, range(3)) == pytest.approx(run(many, range(3), parts=3), rel=1e-5)
     for name, array in weights(one).items():
         np.testing.assert_allclose(array, weights(many)[name], atol=1e-5)
+
+
+def test_what_is_computed_at_once_changes_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropless = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
+    one, many = trainer(fresh(**dropless)), trainer(fresh(**dropless))
+    expected = run(one, range(3))
+    monkeypatch.setattr(train, "TOKENS_AT_ONCE", 9)
+    assert run(many, range(3)) == pytest.approx(expected, rel=1e-5)
+    for name, array in weights(one).items():
+        np.testing.assert_allclose(array, weights(many)[name], atol=1e-5)
+
+
+def test_parts_of_a_batch_hold_every_row_once_and_little_padding() -> None:
+    batch = update(0, 8).batches[0] | {"tokens": np.arange(64).reshape(8, 8)}
+    parts = in_parts(batch, 12, ("input_ids", "attention_mask", "tokens"))
+    assert sorted(n for part in parts for n in part["tokens"][:, 0].tolist()) == list(
+        range(0, 64, 8)
+    )
+    for part in parts:
+        lengths = part["attention_mask"].sum(1)
+        assert lengths.sum() <= 12 or len(lengths) == 1
+        assert part["tokens"].shape == part["input_ids"].shape == (len(lengths), lengths.max())
+        assert len(part["labels"]) == len(lengths)
+    assert in_parts(batch, 1000, ()) == [batch]
 
 
 def test_frozen_parts_stay_and_cost_no_gradient() -> None:

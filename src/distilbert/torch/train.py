@@ -7,7 +7,7 @@ number of the update, so a resumed run draws what an uninterrupted one would hav
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from distilbert.errors import InputError
 from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import MODEL_CLASSES
-from distilbert.torch.objective import LossOptions, Objective
+from distilbert.torch.objective import TOKEN_HEADS, LossOptions, Objective
 from distilbert.torch.parallel import Processes, local_gradients, put, spread_out, whole
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.runner import as_runner
@@ -33,6 +33,8 @@ from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+# Tokens of a batch that go through the model at once on a CPU: more only cost memory there.
+TOKENS_AT_ONCE = 1024
 
 
 def starting_model(
@@ -126,10 +128,12 @@ class Trainer:
         self.model.train()
         torch.manual_seed(_seed_of(self.card.seed, update.number, self.processes.rank))
         total = torch.zeros((), device=self.device)
-        for number, batch in enumerate(update.batches, 1):
-            arrays = {name: torch.from_numpy(array) for name, array in batch.items()}
-            tensors = {name: array.to(self.device) for name, array in arrays.items()}
-            is_last = number == len(update.batches)
+        parts = [part for batch in update.batches for part in self._parts(batch)]
+        for number, part in enumerate(parts, 1):
+            tensors = {
+                name: torch.from_numpy(array).to(self.device) for name, array in part.items()
+            }
+            is_last = number == len(parts)
             with local_gradients(self.module, is_last=is_last):
                 with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
                     loss = self.module(tensors) / max(1, update.n_items)
@@ -146,6 +150,14 @@ class Trainer:
             self._follow()
         self.optimizer.zero_grad()
         return Outcome(loss_value, norm)
+
+    def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """A batch in the pieces that are computed at once; their losses add up to the whole's."""
+        gathers = self.processes.size > 1 and self.card.run.parallel == "fsdp"
+        if self.device.type != "cpu" or gathers:  # whose forward passes must keep step with peers
+            return [dict(batch)]
+        per_token = ("labels",) if self.model.head in TOKEN_HEADS else ()
+        return in_parts(batch, TOKENS_AT_ONCE, ("input_ids", "attention_mask", *per_token))
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
@@ -270,6 +282,33 @@ class Trainer:
         if self.card.lora.lora_rank:
             add_adapters(model, self.card.lora)
         return model
+
+
+def in_parts(
+    batch: Mapping[str, np.ndarray], n_tokens: int, per_token: Sequence[str]
+) -> list[dict[str, np.ndarray]]:
+    """Rows of a batch by length, in pieces of at most so many tokens, each padded no further than
+    it needs; arrays named in `per_token` have an S axis. One row is never cut."""
+    mask = batch["attention_mask"] != 0
+    lengths = mask.reshape(len(mask), -1).sum(1)
+    if lengths.sum() <= n_tokens:
+        return [dict(batch)]
+    order = np.argsort(lengths, kind="stable")
+    parts, start = [], 0
+    while start < len(order):
+        totals = np.cumsum(lengths[order[start:]])
+        stop = start + max(1, int(np.searchsorted(totals, n_tokens, side="right")))
+        rows = order[start:stop]
+        seen = np.flatnonzero(mask[rows].any(axis=tuple(range(mask.ndim - 1))))
+        width = int(seen[-1]) + 1 if len(seen) else 1
+        parts.append(
+            {
+                name: np.ascontiguousarray(a[rows, ..., :width] if name in per_token else a[rows])
+                for name, a in batch.items()
+            }
+        )
+        start = stop
+    return parts
 
 
 def _seed_of(*numbers: int) -> int:
