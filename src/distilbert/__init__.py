@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         FineTuneResult as FineTuneResult,
         finetune as finetune,
     )
+    from distilbert.finetuning.tune import TuneResult as TuneResult, tune as tune
     from distilbert.flax.heads import (
         FlaxDistilBertForMaskedLM as FlaxDistilBertForMaskedLM,
         FlaxDistilBertForMultipleChoice as FlaxDistilBertForMultipleChoice,
@@ -107,6 +108,7 @@ _HOMES = {
     "distilbert.errors": ("DistilBertError",),
     "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
     "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
+    "distilbert.finetuning.tune": ("tune", "TuneResult"),
     "distilbert.pipelines": ("pipeline",),
     "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
     "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),

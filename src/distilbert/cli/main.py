@@ -23,6 +23,7 @@ from distilbert.cli.info import info
 from distilbert.cli.predict import predict
 from distilbert.cli.quickstart import quickstart
 from distilbert.cli.tokens import tokenize
+from distilbert.cli.tune import tune
 from distilbert.errors import DistilBertError
 
 # Exit codes: 0 done, 1 failed, 2 wrong command line (typer's own), 130 interrupted.
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, predict, finetune, evaluate, embed, tokenize, convert, info):
+for verb in (quickstart, predict, finetune, evaluate, tune, embed, tokenize, convert, info):
     app.command()(verb)
 
 

@@ -1,0 +1,305 @@
+"""A search on Ray Tune: samplers, early stopping, processes; the only file that knows Ray.
+
+Ray runs each trial in a process of its own and decides which go on. What a trial came to is noted
+on the disk (see `trials.py`), not asked of Ray.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distilbert._lazy import require
+from distilbert.errors import InputError, TrainingError
+from distilbert.finetuning.search_space import Choice, Dimension, trial_card, values_of
+from distilbert.finetuning.trials import (
+    TRIALS,
+    UNFINISHED,
+    best_trial,
+    dev_scores,
+    drop_losers,
+    is_finished,
+    read_trials,
+    write_trial,
+)
+from distilbert.training.card_file import card_from
+from distilbert.training.run_card import RunCard
+
+SAMPLERS = ("random", "optuna")
+PURPOSE = "search with `distilbert tune`"
+# Ray's own name of a search inside the output folder.
+EXPERIMENT = "ray"
+SCORE = "score"
+# ASHA (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning"): after 1, 3, 9, ...
+# evaluations the best third goes on.
+GRACE, REDUCTION = 1, 3
+# Scores and cards are all that goes through Ray's shared memory, which must have some size.
+OBJECT_STORE_BYTES = 128 * 2**20
+# What Ray reads from the environment when it starts: tell nobody that it is used, write no logs of
+# its own per trial, print nothing, and leave Ctrl-C to Python.
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that decides a search; `evaluations` is the most that a trial may have."""
+
+    card: RunCard
+    space: dict[str, Dimension]
+    output: Path
+    metric: str
+    higher_is_better: bool
+    trials: int
+    sampler: str
+    early_stopping: bool
+    evaluations: int
+    keep_all: bool
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where trials run: `cluster` is an address of Ray, None this machine.
+
+    `cpus` and `gpus` are what each trial gets; None is one GPU if there is any.
+    """
+
+    cluster: str | None
+    cpus: float
+    gpus: float | None
+
+
+def check_packages(sampler: str) -> None:
+    """
+    Raises:
+        MissingDependencyError: Ray, or the package of the sampler, is not installed.
+    """
+    require("ray.tune", PURPOSE)
+    if sampler == "optuna":
+        require("optuna", "draw trials with `--sampler optuna`")
+
+
+def search(plan: Search, resources: Resources, *, resume: bool, show_progress: bool) -> None:
+    """Run all trials, or those that are left; what they came to is then on the disk.
+
+    Raises:
+        InputError: there is nothing to resume, or no room for a single trial.
+        TrainingError: Ray ended before all trials did.
+    """
+    with _ray(resources) as gpus:
+        tuner = _tuner(plan, resources, gpus, resume=resume, show_progress=show_progress)
+        tuner.fit()
+    trials = read_trials(plan.output, metric=plan.metric, higher_is_better=plan.higher_is_better)
+    n_ended = sum(one.status != UNFINISHED for one in trials)
+    if n_ended < plan.trials:
+        raise TrainingError(
+            f"A search must run all its trials: {n_ended} of {plan.trials} ended before it was cut "
+            f"off. Go on with `--resume`."
+        )
+
+
+@contextmanager
+def _ray(resources: Resources) -> Iterator[float]:
+    """Ray, running; yields the GPUs per trial. A Ray that was already there stays."""
+    ray = require("ray", PURPOSE)
+    with _environment(SETTINGS):
+        mine = not ray.is_initialized()
+        if mine and resources.cluster is not None:
+            ray.init(address=resources.cluster, log_to_driver=False, logging_level="error")
+        elif mine:
+            ray.init(
+                address="local",
+                num_cpus=os.cpu_count(),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level="error",
+            )
+        try:
+            yield _gpus_per_trial(ray.cluster_resources(), resources)
+        finally:
+            if mine:
+                ray.shutdown()
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables while the block lasts; what the user has set stays."""
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
+    """A trial that asks for more than there is would wait for ever."""
+    n_gpus = there.get("GPU", 0.0)
+    gpus = min(1.0, n_gpus) if resources.gpus is None else resources.gpus
+    wanted = {"CPU": resources.cpus, "GPU": gpus}
+    lacking = [name for name, count in wanted.items() if count > there.get(name, 0.0)]
+    if lacking:
+        raise InputError(
+            f"A trial must fit the machine: asked for {resources.cpus:g} CPUs and {gpus:g} GPUs, "
+            f"got {there.get('CPU', 0.0):g} and {n_gpus:g}. Ask for less with `--cpus-per-trial` "
+            f"and `--gpus-per-trial`."
+        )
+    return gpus
+
+
+def _tuner(
+    plan: Search, resources: Resources, gpus: float, *, resume: bool, show_progress: bool
+) -> Any:
+    tune = require("ray.tune", PURPOSE)
+    run = partial(run_trial, values=asdict(plan.card), output=str(plan.output), metric=plan.metric)
+    trainable = tune.with_resources(run, {"cpu": resources.cpus, "gpu": gpus})
+    space = _ray_space(tune, plan.space)
+    folder = plan.output / EXPERIMENT
+    if resume:
+        if not tune.Tuner.can_restore(str(folder)):
+            raise InputError(
+                f"`--resume` needs a search that began: {plan.output} holds none. Leave it out."
+            )
+        return tune.Tuner.restore(
+            str(folder), trainable=trainable, param_space=space, resume_errored=True
+        )
+    return tune.Tuner(
+        trainable,
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            metric=SCORE,
+            mode="max" if plan.higher_is_better else "min",
+            num_samples=plan.trials,
+            search_alg=_sampler(plan),
+            scheduler=_scheduler(plan),
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name=EXPERIMENT,
+            storage_path=str(plan.output),
+            callbacks=[_recorder(plan, show_progress=show_progress)],
+            verbose=0,
+        ),
+    )
+
+
+def _ray_space(tune: Any, space: Mapping[str, Dimension]) -> dict[str, Any]:
+    """Ray's distributions; a choice draws the place of the value, since values may be lists."""
+    found = {}
+    for name, one in space.items():
+        if isinstance(one, Choice):
+            found[name] = tune.choice(list(range(len(one.values))))
+        elif one.integer:  # without the upper end
+            draw = tune.lograndint if one.log else tune.randint
+            found[name] = draw(int(one.low), int(one.high) + 1)
+        else:
+            draw = tune.loguniform if one.log else tune.uniform
+            found[name] = draw(float(one.low), float(one.high))
+    return found
+
+
+def _sampler(plan: Search) -> Any:
+    if plan.sampler == "optuna":
+        return require("ray.tune.search.optuna", PURPOSE).OptunaSearch(seed=plan.card.seed)
+    basic = require("ray.tune.search.basic_variant", PURPOSE)
+    return basic.BasicVariantGenerator(random_state=plan.card.seed)
+
+
+def _scheduler(plan: Search) -> Any:
+    schedulers = require("ray.tune.schedulers", PURPOSE)
+    if not plan.early_stopping:
+        return schedulers.FIFOScheduler()
+    return schedulers.ASHAScheduler(
+        time_attr="training_iteration",
+        max_t=max(plan.evaluations, GRACE) + 1,  # at this number even the best would be stopped
+        grace_period=GRACE,
+        reduction_factor=REDUCTION,
+    )
+
+
+def run_trial(
+    point: Mapping[str, Any], *, values: Mapping[str, Any], output: str, metric: str
+) -> None:
+    """One trial, in a process of Ray: fine-tune, and report the score after each evaluation.
+
+    Goes on from its newest checkpoint when the search was cut off.
+
+    Args:
+        point: what the sampler drew.
+        values: the search's card as plain values.
+    """
+    from distilbert.finetuning.finetune import finetune
+    from distilbert.finetuning.search_space import search_space
+
+    tune = require("ray.tune", PURPOSE)
+    card = card_from(values, base=None)
+    folder = Path(output) / TRIALS / tune.get_context().get_trial_id()
+    if is_finished(folder):  # cut off between its end and Ray's note of it
+        tune.report({SCORE: dev_scores(folder, metric)[-1][1]})
+        return
+    chosen = values_of(search_space(card), point)
+    finetune(
+        trial_card(card, chosen, output=folder),
+        resume=True,
+        on_scores=lambda step, scores: tune.report({SCORE: scores[metric], "step": step}),
+    )
+
+
+def _recorder(plan: Search, *, show_progress: bool) -> Any:
+    """Ray's callback that notes on the disk what happens to trials, and frees the losers' disk."""
+    tune = require("ray.tune", PURPOSE)
+
+    class Recorder(tune.Callback):
+        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            _note(plan, trial)
+
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            _note(plan, trial, ended=True)
+            _ended(plan, trial.trial_id, show_progress=show_progress)
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            error = trial.get_error()
+            cause = getattr(error, "cause", None) or error
+            _note(plan, trial, ended=True, error=f"{type(cause).__name__}: {cause}")
+            _ended(plan, trial.trial_id, show_progress=show_progress)
+
+    return Recorder()
+
+
+def _note(plan: Search, trial: Any, *, ended: bool = False, error: str | None = None) -> None:
+    seconds = (trial.last_result or {}).get("time_total_s", 0.0)
+    write_trial(
+        plan.output / TRIALS / trial.trial_id,
+        values_of(plan.space, trial.config),
+        ended=ended,
+        error=error,
+        seconds=round(seconds, 3),
+    )
+
+
+def _ended(plan: Search, trial_id: str, *, show_progress: bool) -> None:
+    better = plan.higher_is_better
+    trials = read_trials(plan.output, metric=plan.metric, higher_is_better=better)
+    if not plan.keep_all:
+        drop_losers(trials, higher_is_better=better)
+    if not show_progress:
+        return
+    one = next(trial for trial in trials if trial.id == trial_id)
+    best = best_trial(trials, higher_is_better=better)
+    n_ended = sum(trial.status != UNFINISHED for trial in trials)
+    told = [f"{n_ended}/{plan.trials}", one.id, one.status]
+    told += [] if one.score is None else [f"{plan.metric} {one.score:.4f}"]
+    told += [] if best is None or best.score is None else [f"best {best.score:.4f}"]
+    print("  ".join(told), file=sys.stderr)
