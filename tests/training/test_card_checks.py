@@ -18,6 +18,8 @@ from distilbert.training.run_card import RunCard
         ({"warmup": 1.5}, "`warmup` must be between 0 and 1: got 1.5."),
         ({"batch_size": True}, "`batch_size` must be a whole number: got True."),
         ({"epochs": float("nan")}, "`epochs` must be a finite number: got nan."),
+        ({"learning_rate": 10**400}, "`learning_rate` must be a finite number: got inf."),
+        ({"seed": -(10**400)}, "`seed` must be at least 0 and below 2 ** 32"),
         ({"report": 1}, "`report` must be true or false: got 1."),
         ({"freeze": "embeddings"}, "`freeze` must be a list of strings: got 'embeddings'."),
         (

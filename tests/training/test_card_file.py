@@ -5,7 +5,9 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from distilbert.errors import RunCardError
@@ -63,12 +65,37 @@ def test_changes_replace_fields_of_any_section_and_leave_the_card() -> None:
     assert card == RunCard()
 
 
+def test_numbers_of_numpy_and_path_objects_become_plain_values() -> None:
+    given = {"learning_rate": np.float64(1e-3), "ema": np.float32(0.5), "batch_size": np.int64(4)}
+    search = {"warmup": [np.float64(0.1), np.int32(0)]}
+    card = with_changes(RunCard(), {**given, "output": Path("out"), "search": search})
+    assert card.output == "out"
+    text = card_text(card)
+    assert {"learning_rate = 0.001", "ema = 0.5", "batch_size = 4"} <= set(text.splitlines())
+    assert tomllib.loads(text)["search"] == {"warmup": [0.1, 0]}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({3: 1}, "`3` is no field"),
+        ({"data": {3: 1}}, r"\[data\] `3` is no field"),
+        ({"search": {3: 1}}, "Keys of a run card must be strings: got 3"),
+        ({"search": {"epochs": [None]}}, "must hold plain values: got None"),
+        ({"output": "out\udcff"}, "`output` must be a string that UTF-8 can hold"),
+    ],
+)
+def test_what_cannot_be_written_back_is_told_before_a_run(values: Any, said: str) -> None:
+    with pytest.raises(RunCardError, match=said):
+        card_from(values, base=None)
+
+
 def test_unknown_changes_name_the_nearest_field() -> None:
     with pytest.raises(RunCardError, match="`lr_decay` is no field"):
         with_changes(RunCard(), {"lr_decay": 1})
 
 
-@pytest.mark.parametrize("text", ["a = ", "\udcff"])
+@pytest.mark.parametrize("text", ["a = ", "\udcff", "seed = " + "9" * 5000])
 def test_a_file_that_is_no_toml_is_a_card_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "card.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from os import PathLike, fspath
 from typing import Any, get_args, get_origin
 
 from distilbert.training.run_card import RunCard
@@ -67,12 +69,28 @@ def read_value(name: str, kind: Any, value: Any) -> tuple[Any, str | None]:
         return None, None
     if optional:
         kind = next(one for one in get_args(kind) if one is not type(None))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    elif get_origin(kind) is tuple and isinstance(value, list):
-        value = tuple(value)
+    value = _plain(kind, value)
     wrong = _wrong_type(name, kind, value) or _wrong_word(name, value) or _out_of_range(name, value)
     return value, wrong
+
+
+def _plain(kind: Any, value: Any) -> Any:
+    """`value` as TOML would hold it: no path objects, no numbers of NumPy; or as it is."""
+    match value:
+        case bool():
+            return value
+        case Integral() if kind is int:
+            return int(value)
+        case Real() if kind is float:
+            try:
+                return float(value)
+            except OverflowError:  # a whole number beyond all floats
+                return math.inf
+        case PathLike() if kind is str:
+            return fspath(value)
+        case list() if get_origin(kind) is tuple:
+            return tuple(value)
+    return value
 
 
 def _wrong_type(name: str, kind: Any, value: Any) -> str | None:
@@ -83,7 +101,14 @@ def _wrong_type(name: str, kind: Any, value: Any) -> str | None:
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if fits and kind is float and not math.isfinite(value):
         return f"`{name}` must be a finite number: got {value}."
+    if isinstance(value, str) and fits and not _is_unicode(value):
+        return f"`{name}` must be a string that UTF-8 can hold: got {value!r}."
     return None if fits else f"`{name}` must be {nouns[kind]}: got {value!r}."
+
+
+def _is_unicode(text: str) -> bool:
+    """False for what a name of a file with undecodable bytes becomes: a card cannot hold it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _wrong_word(name: str, value: Any) -> str | None:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -56,7 +57,7 @@ def read_card(path: str | PathLike[str]) -> RunCard:
         raise RunCardError(f"A run card must be a text file that can be read: {error}.") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and whole numbers of too many digits
         raise RunCardError(f"A run card must be TOML: {path}: {error}.") from None
     try:
         return card_from(values, base=path.parent)
@@ -132,8 +133,8 @@ def _misplaced(name: str, home: str | None, section: str) -> str:
 
 
 def _unknown(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5) or (
-        difflib.get_close_matches(name, list(leaf_fields()), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5) or (
+        difflib.get_close_matches(str(name), list(leaf_fields()), n=1, cutoff=0.5)
     )
     return f"`{name}` is no field of a run card." + (f" Nearest: `{near[0]}`." if near else "")
 
@@ -154,6 +155,7 @@ def _built(
             f"{'is' if number == 1 else 'are'} wrong.\n{by_section(found)}"
         )
     changes: dict[str, Any] = {SEARCH: dict(search)}
+    _toml(changes[SEARCH])  # a run writes its card when it ends: too late to learn that it cannot
     for name, value in flat.items():
         section = leaf_fields()[name][0]
         if name in PATHS and value is not None:
@@ -195,7 +197,9 @@ def _values(part: Any) -> list[tuple[str, Any]]:
     return [(n, v) for n, v in pairs if n in leaf_fields() and v is not None]
 
 
-def _key(name: str) -> str:
+def _key(name: Any) -> str:
+    if not isinstance(name, str):
+        raise RunCardError(f"Keys of a run card must be strings: got {name!r}.")
     return (
         name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else _toml(name)
     )
@@ -206,8 +210,10 @@ def _toml(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int() | float():
-            return repr(value)
+        case Integral():  # NumPy's numbers too, which write their type beside them
+            return repr(int(value))
+        case Real():
+            return repr(float(value))
         case str():  # JSON's escapes are TOML's, but for this one
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
