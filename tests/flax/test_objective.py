@@ -107,7 +107,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
 ) -> None:
     model, batch = model_of(head, kind), batch_of(head, kind)
     is_weighed = kind in KINDS[:2] or head == "token_classification"
-    weights = np.array([0.5, 1.0, 2.0], np.float32) if is_weighed else None
+    weights = (0.5, 1.0, 2.0) if is_weighed else None
     ours = objective_of(model, label_smoothing=0.1, class_weights=weights)
     theirs = TorchObjective(
         _Named(head, kind),  # pyright: ignore[reportArgumentType]

@@ -12,7 +12,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from distilbert.flax.losses import IGNORED
@@ -27,7 +26,7 @@ class LossOptions:
 
     label_smoothing: float = 0.0
     r_drop: float = 0.0
-    class_weights: np.ndarray | None = None
+    class_weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ number of the update, so a resumed run draws what an uninterrupted one would hav
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.core import FrozenDict
 from flax.traverse_util import unflatten_dict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -118,11 +120,9 @@ class Trainer:
         self.moving = self.optimizer.start(trained)
         self.n_steps = 0
         self.key = jax.random.key(card.seed)
-        self.gradients = jax.jit(_gradients(self.objective))
+        self.gradients = _gradients(self.objective)
         self.added = jax.jit(added, donate_argnums=0)
-        # Weights are not given away: models handed out may hold them. New ones take the place of
-        # the gradients.
-        self.stepped = jax.jit(self.optimizer.stepped, donate_argnums=(0, 1))
+        self.stepped = _stepped(self.optimizer)
 
     @property
     def leads(self) -> bool:
@@ -205,14 +205,14 @@ class Trainer:
         return self.model.module_class(
             config=StaticConfig(config),
             dtype=self.dtype or jnp.float32,
-            checkpoint_options={} if self.options.gradient_checkpointing else None,
+            checkpoint_options=FrozenDict() if self.options.gradient_checkpointing else None,
         )
 
     def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
         return LossOptions(
             label_smoothing=self.options.label_smoothing,
             r_drop=self.options.r_drop,
-            class_weights=class_weights,
+            class_weights=None if class_weights is None else tuple(class_weights.tolist()),
         )
 
     def _optimizer(self, leaves: Leaves) -> AdamW:
@@ -226,11 +226,13 @@ class Trainer:
         )
         fixed = {self.model.path(POSITIONS)} if self.config.sinusoidal_pos_embds else set()
         return AdamW(
-            {
-                path: chosen[name]
-                for path, name in names.items()
-                if chosen[name].rate and path not in fixed
-            },
+            FrozenDict(
+                {
+                    path: chosen[name]
+                    for path, name in names.items()
+                    if chosen[name].rate and path not in fixed
+                }
+            ),
             beta1=self.options.beta1,
             beta2=self.options.beta2,
             epsilon=self.options.epsilon,
@@ -257,18 +259,27 @@ class Trainer:
         return model
 
 
-def _gradients(objective: Objective) -> Any:
-    """The mean loss of a batch's items and its gradients, as a function to compile."""
+# Compiled once for all trainers that compute the same: a search tries many cards in one process.
 
-    def gradients(
-        weights: Leaves, frozen: Leaves, batch: Any, key: jax.Array, n_items: float
-    ) -> Any:
+
+@functools.lru_cache(maxsize=8)
+def _gradients(objective: Objective) -> Any:
+    """The mean loss of a batch's items, and its gradients."""
+
+    def gradients(weights: Leaves, frozen: Leaves, batch: Any, key: jax.Array, n_items: float):
         def mean_loss(weights: Leaves) -> jax.Array:
             return objective(_tree({**frozen, **weights}), batch, key) / n_items
 
         return jax.value_and_grad(mean_loss)(weights)
 
-    return gradients
+    return jax.jit(gradients)
+
+
+@functools.lru_cache(maxsize=8)
+def _stepped(optimizer: AdamW) -> Any:
+    """A step. New weights take the place of the gradients, and moments that of the old ones; old
+    weights are not given away, since models that were handed out may hold them."""
+    return jax.jit(optimizer.stepped, donate_argnums=(0, 1))
 
 
 def _tree(leaves: Mapping[str, Any]) -> Any:
