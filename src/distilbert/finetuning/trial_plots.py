@@ -77,6 +77,7 @@ def _draw_field(
     colors = [_color(one, best) for one in scored]
     if isinstance(dimension, Choice):
         places = [dimension.values.index(one.values[name]) for one in scored]
+        axes.set_xlim(-0.5, len(dimension.values) - 0.5)
         axes.set_xticks(range(len(dimension.values)), [told(v) for v in dimension.values])
     else:
         places = [one.values[name] for one in scored]

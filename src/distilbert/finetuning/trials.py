@@ -165,7 +165,7 @@ def _json_row(output: Path, trial: Trial) -> dict[str, Any]:
 
 
 def csv_text(trials: Sequence[Trial]) -> str:
-    """A header and a line per trial; lists of strings are joined by spaces."""
+    """A header and a line per trial; lists are joined by spaces, empty ones are "none"."""
     names = list(dict.fromkeys(name for one in trials for name in one.values))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -180,9 +180,9 @@ def csv_text(trials: Sequence[Trial]) -> str:
 
 
 def told(value: Any) -> str:
-    """A value of a field in few characters that lose nothing."""
+    """A value of a field as a word or number."""
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
