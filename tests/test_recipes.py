@@ -1,0 +1,79 @@
+"""Recipes do what they say: tiny ones train, published ones read the files they were made for."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from recorded import GOLDEN
+
+from distilbert.cli.main import main
+from distilbert.finetuning.datasets import read_examples
+from distilbert.finetuning.tasks import task_of
+from distilbert.training.card_file import read_card, with_changes
+
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+TINY = sorted((RECIPES / "tiny").glob("*.toml"))
+PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
+# What the header of a published recipe must tell.
+TOLD = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
+# Recipe -> a real file in its format, the rows that the README of the data counts in it, and what
+# differs from the recipe's own file.
+REAL: dict[str, tuple[str, int, dict[str, str]]] = {
+    "cola": ("cola/dev.tsv.gz", 1301, {}),
+    "sst2": ("sst2/test_sentences.tsv.gz", 1821, {}),
+    "mrpc": ("mrpc/dev.tsv.gz", 408, {}),
+    "stsb": ("stsb/dev.tsv.gz", 1500, {}),
+    "qqp": ("qqp/dev.tsv.gz", 2000, {}),
+    "qnli": ("qnli/dev.tsv.gz", 601, {}),
+    "rte": ("rte/dev.tsv.gz", 363, {}),
+    "wnli": ("wnli/dev.tsv.gz", 117, {}),
+    "squad1": ("xquad/xquad.en.dev.json.gz", 451, {}),
+    "squad2": ("squad2/half_dev.json.gz", 6078, {}),
+    "swag": ("swag_sample/sample.jsonl", 10, {}),
+    "conll_ner": ("wikigold/dev.conll.gz", 225, {"tags": "1"}),
+}
+
+
+def test_every_task_has_a_tiny_recipe_and_a_published_one() -> None:
+    for paths in (TINY, PUBLISHED):
+        assert len({read_card(path).task for path in paths}) == 5
+
+
+@pytest.mark.parametrize("path", TINY, ids=lambda path: path.stem)
+def test_a_tiny_recipe_trains(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    options = ["--model", str(GOLDEN / "doc" / "uncased"), "--output", str(output)]
+    assert main(["finetune", str(path), *options, "--framework", "torch", "--device", "cpu"]) == 0
+    assert "8 updates" in capsys.readouterr().out  # 2 epochs of 32 rows, 8 per update
+    assert (output / "model.safetensors").is_file()
+    again = read_card(output / "card.toml")
+    assert again == with_changes(
+        read_card(path),
+        {"model": options[1], "output": str(output), "framework": "torch", "device": "cpu"},
+    )
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_published_recipe_tells_where_it_is_from_and_how_to_run_it(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for beginning in TOLD:
+        assert any(line.startswith(beginning) for line in lines), beginning
+    command = next(line for line in lines if line.startswith("# Command: "))
+    words = shlex.split(command.removeprefix("# Command: "))
+    assert words[:3] == ["distilbert", "finetune", path.relative_to(RECIPES.parent).as_posix()]
+    assert set(words[3::2]) == {"--train", "--dev", "--output"}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_published_recipe_reads_real_rows(name: str, shared: Path) -> None:
+    file, rows, changes = REAL[name]
+    path = str(shared / "data" / file)
+    card = with_changes(
+        read_card(RECIPES / "finetune" / f"{name}.toml"), {"train": path, **changes}
+    )
+    found = read_examples(card, task_of(card))
+    assert (len(found.train), found.skipped) == (rows, 0)
