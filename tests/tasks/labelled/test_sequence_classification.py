@@ -201,7 +201,7 @@ def test_rare_labels_count_more() -> None:
         several.examples(rows([["x"], ["x", "y"], ["x"], ["x"]]), Problems())
     )
     assert found is not None
-    np.testing.assert_allclose(found, [0.0, 3.0])
+    np.testing.assert_allclose(found, [0.1, 3.0])
 
 
 def test_an_example_is_shown_with_its_truth() -> None:

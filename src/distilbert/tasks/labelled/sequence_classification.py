@@ -177,7 +177,7 @@ class SequenceClassification:
         """How much each label should count so that rare ones are heard, float32 (N,).
 
         Single labels: E / (N * count), whose mean over examples is 1. Several labels: absences per
-        presence, at most 10.
+        presence, between 0.1 and 10.
         """
         if self.problem_type == REGRESSION:
             return None
@@ -186,7 +186,8 @@ class SequenceClassification:
         if self.problem_type == SINGLE:
             weights = len(examples) / (len(n) * np.maximum(n, 1))
         else:
-            weights = np.minimum((len(examples) - n) / np.maximum(n, 1), LARGEST_WEIGHT)
+            weights = (len(examples) - n) / np.maximum(n, 1)
+            weights = weights.clip(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
         return weights.astype(np.float32)
 
     def batch(
