@@ -59,6 +59,11 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
         replace_part(self, "vocab_projector", value)
         self.forget_functions()
 
+    def rate(self, states: Tensor, training: bool = False) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(states))
+        return self._project(self.vocab_layer_norm(x))
+
     def call(
         self,
         input_ids: Tensor | None = None,
@@ -82,8 +87,7 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        x = self.activation(self.vocab_transform(encoded.last_hidden_state))  # (B, S, D)
-        logits = self._project(self.vocab_layer_norm(x))  # (B, S, V)
+        logits = self.rate(encoded.last_hidden_state)  # (B, S, V)
         loss = None
         if labels is not None:
             loss = token_loss(logits, labels, legacy=self.config.tf_legacy_loss)
@@ -120,6 +124,12 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
         self.dropout = keras.layers.Dropout(config.seq_classif_dropout, dtype=policy)
         self.give_values()
 
+    def rate(self, states: Tensor, training: bool = False) -> Tensor:
+        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        x = tf.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        return self.classifier(self.dropout(x, training=training))
+
     def call(
         self,
         input_ids: Tensor | None = None,
@@ -143,10 +153,7 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B, D)
-        # ReLU by definition of the head, whatever `config.activation` says.
-        x = tf.nn.relu(self.pre_classifier(first))
-        logits = self.classifier(self.dropout(x, training=training))  # (B, N)
+        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, N)
         loss = None
         if labels is not None:
             loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
@@ -176,6 +183,12 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
             self.classifier = Linear(config.dim, 1, name="classifier", dtype=policy)
         self.dropout = keras.layers.Dropout(config.seq_classif_dropout, dtype=policy)
         self.give_values()
+
+    def rate(self, states: Tensor, training: bool = False) -> Tensor:
+        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+        # ReLU by definition of the head, whatever `config.activation` says.
+        x = tf.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        return self.classifier(self.dropout(x, training=training))
 
     def call(
         self,
@@ -207,9 +220,7 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        first = encoded.last_hidden_state[:, 0]  # (B * C, D)
-        x = tf.nn.relu(self.pre_classifier(first))
-        scores = self.classifier(self.dropout(x, training=training))  # (B * C, 1)
+        scores = self.rate(encoded.last_hidden_state, training=training)  # (B * C, 1)
         logits = tf.reshape(scores, (-1, n_choices))  # (B, C)
         output = TFMultipleChoiceModelOutput(
             loss=None if labels is None else choice_loss(logits, labels),
@@ -236,6 +247,10 @@ class TFDistilBertForTokenClassification(PreTrainedModel):
         self.dropout = keras.layers.Dropout(config.dropout, dtype=policy)
         self.give_values()
 
+    def rate(self, states: Tensor, training: bool = False) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(states, training=training))
+
     def call(
         self,
         input_ids: Tensor | None = None,
@@ -259,8 +274,7 @@ class TFDistilBertForTokenClassification(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        x = self.dropout(encoded.last_hidden_state, training=training)
-        logits = self.classifier(x)  # (B, S, N)
+        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, S, N)
         loss = None
         if labels is not None:
             legacy = self.config.tf_legacy_loss
@@ -289,6 +303,10 @@ class TFDistilBertForQuestionAnswering(PreTrainedModel):
         self.dropout = keras.layers.Dropout(config.qa_dropout, dtype=policy)
         self.give_values()
 
+    def rate(self, states: Tensor, training: bool = False) -> Tensor:
+        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(states, training=training))
+
     def call(
         self,
         input_ids: Tensor | None = None,
@@ -313,8 +331,7 @@ class TFDistilBertForQuestionAnswering(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        x = self.dropout(encoded.last_hidden_state, training=training)
-        logits = self.qa_outputs(x)  # (B, S, 2)
+        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, S, 2)
         start_logits, end_logits = tf.unstack(logits, axis=-1)  # (B, S)
         loss = None
         if start_positions is not None and end_positions is not None:

@@ -1,7 +1,7 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
 Loading and saving are in `loading.py` and `saving.py`, changes of size in `resizing.py` and
-`pruning.py`, what Keras' loop needs in `training.py`; the methods here are their public names.
+`pruning.py`, what Keras' loop needs in `keras_fit.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.inputs import check_arguments, named_arguments
+from distilbert.tensorflow.keras_fit import (
+    OWN_LOSS,
+    arranged,
+    for_metrics,
+    own_loss_of,
+    predictions_of,
+)
 from distilbert.tensorflow.layers import Embedding, get_values, path_scope, replace_part
 from distilbert.tensorflow.pruning import prune_heads
 from distilbert.tensorflow.resizing import (
     fit_bias,
     resize_position_embeddings,
     resize_token_embeddings,
-)
-from distilbert.tensorflow.training import (
-    OWN_LOSS,
-    arranged,
-    for_metrics,
-    own_loss_of,
-    predictions_of,
 )
 from distilbert.tensorflow.weights import (
     assign,

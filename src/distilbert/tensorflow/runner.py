@@ -68,7 +68,7 @@ class TensorFlowRunner:
         Raises:
             InputError: `dtype` is not a floating type; TensorFlow has no such device.
         """
-        self.device = None if device is None else _device(device)
+        self.device = None if device is None else device_named(device)
         self.model = model if dtype is None else _cast(model, dtype)
         self.head = model.head
         self.config = model.config
@@ -112,7 +112,7 @@ class TensorFlowRunner:
         return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
 
 
-def _device(device: str) -> str:
+def device_named(device: str) -> str:
     """TensorFlow's name of a device. One it lacks is refused: it would take the CPU instead."""
     kind, _, number = str(device).lower().rpartition("/")[2].removeprefix("device:").partition(":")
     name = f"/device:{kind.replace('cuda', 'gpu').upper()}:{number or 0}"

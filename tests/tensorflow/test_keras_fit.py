@@ -14,7 +14,7 @@ from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import InputError
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import MODEL_CLASSES
-from distilbert.tensorflow.training import named_labels
+from distilbert.tensorflow.keras_fit import named_labels
 
 WITH_LOSS = [head for head in HEADS if head != "base"]
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
