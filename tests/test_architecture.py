@@ -218,16 +218,20 @@ EXTRA_FILES = {
         "parallel.py": "only PyTorch's engines need a process per device",
     },
     "tensorflow": {
+        "adamw.py": "Keras' AdamW puts epsilon at another place than PyTorch's",
         "backend.py": "Keras chooses its backend once, when it is imported",
         "dataset.py": "`prepare_tf_dataset`, which only the reference's TensorFlow models have",
         "exporting.py": "Keras' export needs the names and types of the inputs",
         "inputs.py": "a call may be one mapping, list or tuple",
+        "keras_fit.py": "Keras' `fit` asks a model for its loss and its labels",
+        "keras_loop.py": "Keras owns the training loop, around the session's updates",
         "layers.py": "Keras' own layers name and freeze variables in another way",
-        "training.py": "Keras owns the training loop",
     },
     "flax": {
+        "adamw.py": "JAX has no optimizer, and no other package is needed for one",
         "calls.py": "the page's signature is shorter, and values exist only outside a trace",
         "nnx_view.py": "no other framework has two module systems",
+        "shapes.py": "XLA compiles for each shape, so batches are padded to a few",
         "static_config.py": "JAX decides by hash and equality what is compiled already",
     },
 }
