@@ -16,7 +16,7 @@ from distilbert.checkpoint.init import fresh_weights
 from distilbert.training.feed import Update
 from distilbert.training.run_card import OptimizationSection, RunCard
 
-OTHERS = ["flax"]
+OTHERS = ["tensorflow", "flax"]
 N_UPDATES, ROWS, LENGTH = 8, 6, 9
 # Sums in another order, carried through eight updates of the optimizer.
 LOSS, WEIGHT = 1e-4, 1e-5

@@ -1,0 +1,353 @@
+"""Training in TensorFlow: updates of one model under all options of a run card.
+
+What happens between updates is the session's business. Dropout is drawn from the seed and the
+number of the update, so a resumed run draws what an uninterrupted one would have drawn.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from distilbert.checkpoint.layout import native_array
+from distilbert.checkpoint.spec import Parameter
+from distilbert.errors import RunCardError
+from distilbert.runner import Runner
+from distilbert.tensorflow.adamw import AdamW, put
+from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.heads import MODEL_CLASSES
+from distilbert.tensorflow.keras_loop import fit
+from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.objective import LossOptions, Objective
+from distilbert.tensorflow.pretrained import PreTrainedModel
+from distilbert.tensorflow.runner import as_runner, device_named
+from distilbert.tensorflow.weights import (
+    assign,
+    canonical_arrays,
+    fresh_arrays,
+    own_parameters,
+    to_array,
+    variable_of,
+)
+from distilbert.training.feed import Update
+from distilbert.training.parameters import treatments
+from distilbert.training.run_card import RunCard
+from distilbert.training.session import Outcome, Session
+
+# Fields of the config that are probabilities of dropout.
+DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+STEP = "step"
+
+
+def check_supported(card: RunCard) -> None:
+    """Refuse what this framework cannot do.
+
+    Raises:
+        RunCardError: adapters, a teacher or gradient checkpointing are asked for.
+    """
+    asked = {"lora_rank": card.lora.lora_rank, "teacher": card.distillation.teacher}
+    found = [f"`{name}` needs PyTorch: got {value!r}" for name, value in asked.items() if value]
+    if found:
+        raise RunCardError(
+            f'{", and ".join(found)}, with tensorflow. Use `framework = "torch"` or leave it out.'
+        )
+    if card.optimization.gradient_checkpointing:
+        raise RunCardError(
+            "`gradient_checkpointing` needs PyTorch or Flax: got true, with tensorflow. Use "
+            '`framework = "torch"` or "flax", or leave it out.'
+        )
+
+
+def starting_model(
+    source: str | PathLike[str], head: str, *, changes: Mapping[str, Any], seed: int, **options: Any
+) -> PreTrainedModel:
+    """The checkpoint `source` with `head`, whose new weights are those of `seed` in any framework.
+
+    Args:
+        changes: fields of the config that the task decides.
+        options: keywords of `from_pretrained`.
+    """
+    loaded: Any = MODEL_CLASSES[head].from_pretrained(
+        source,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        torch_dtype="float32",
+        **changes,
+        **options,
+    )
+    model, report = loaded
+    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    assign(model, fresh_arrays(model.config, head, seed=seed, names=new))
+    return model
+
+
+class Trainer:
+    """A model in training; see `distilbert.training.session.Trainee`.
+
+    Every batch is shared among the devices, each of which holds all weights.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, card: RunCard, *, class_weights: np.ndarray | None = None
+    ) -> None:
+        """
+        Args:
+            model: float32; the trainer trains a copy.
+            card: `optimization`, `seed`, and of `run` the device are used.
+            class_weights: float32 (N,), how much each label counts.
+
+        Raises:
+            RunCardError: the card asks for what TensorFlow cannot do; `freeze` names no part of
+                the model.
+            InputError: TensorFlow has no such device.
+        """
+        check_supported(card)
+        self.card, self.options = card, card.optimization
+        self.strategy = _strategy(card.run.device)
+        with self.strategy.scope():
+            self.model = self._copied(model)
+            self.mean_model = None if self.options.ema is None else self._copied(model)
+            self.optimizer = self._optimizer()
+        self.objective = Objective(
+            self.model,
+            LossOptions(
+                label_smoothing=self.options.label_smoothing,
+                r_drop=self.options.r_drop,
+                class_weights=class_weights,
+            ),
+        )
+        self.dropouts = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
+        ]
+        self.computed: Any = None
+        self.added = tf.function(self._added, autograph=False)
+        self.stepped = tf.function(self._stepped, autograph=False)
+        self.present: Runner | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process logs, evaluates and writes."""
+        return True
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which part of each batch this process computes: (number, of how many)."""
+        return 0, 1
+
+    def shared(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        return value
+
+    def run(self, session: Session) -> None:
+        """Go through the session's updates in Keras' `fit`."""
+        fit(
+            session.updates(),
+            self.update,
+            lambda update, outcome: session.done(self, update, outcome),
+        )
+
+    def update(self, update: Update) -> Outcome:
+        """One step of the optimizer; none where loss or gradients are no finite numbers."""
+        total: Any = None
+        for number, batch in enumerate(update.batches):
+            shares = self._shares(batch, update, number)
+            if self.computed is None:
+                signature = _open_sizes(shares)
+                self.computed = tf.function(
+                    self._computed, input_signature=signature, autograph=False
+                )
+            part = self.computed(*shares)
+            total = part if total is None else self.added(total, part)
+        loss, norm = self.stepped(total, self.optimizer.numbers(update.rate))
+        outcome = Outcome(float(loss), float(norm))
+        if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
+            self.optimizer.n_steps += 1
+        return outcome
+
+    def runner(self) -> Runner:
+        """The present model, to evaluate in the precision of training."""
+        if self.present is None:  # traced once, it sees the variables as they are
+            self.present = as_runner(self._present(), self.card.run.device)
+        return self.present
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Trained weights, moments and running means, by name."""
+        arrays = {STEP: np.array(self.optimizer.n_steps)}
+        for kind, variables in self._moving().items():
+            for row in self._rows():
+                if row.name in variables:
+                    array = native_array(to_array(variables[row.name]), row.kind, "tf")
+                    arrays[f"{kind}.{row.name}"] = np.array(array, order="C")
+        return arrays
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` gave."""
+        self.optimizer.n_steps = int(arrays[STEP])
+        for kind, variables in self._moving().items():
+            for row in self._rows():
+                if row.name in variables:
+                    array = native_array(arrays[f"{kind}.{row.name}"], row.kind, "tf")
+                    variables[row.name].assign(np.ascontiguousarray(array))
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a checkpoint folder."""
+        self._present().save_pretrained(folder)
+
+    def close(self) -> None:
+        """Nothing is held that outlives the trainer."""
+
+    def _copied(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The model with the dropout and in the precision of the card."""
+        config = copy.deepcopy(model.config)
+        if self.options.dropout is not None:
+            for name in DROPOUTS:
+                setattr(config, name, self.options.dropout)
+        policy = keras.DTypePolicy(POLICIES[self.options.precision])
+        with no_values():
+            new = type(model)(config, name=model.name, dtype=policy)
+        assign(new, canonical_arrays(model))
+        new.config = copy.deepcopy(model.config)
+        return new
+
+    def _optimizer(self) -> AdamW:
+        """Knows the variables that change; a table in the place of sinusoids never does."""
+        variables = _variables(self.model)
+        chosen = treatments(
+            variables,
+            n_layers=self.model.config.n_layers,
+            freeze=self.options.freeze,
+            layer_decay=self.options.layer_decay,
+        )
+        trained = {
+            name: variable
+            for name, variable in variables.items()
+            if chosen[name].rate and variable.trainable
+        }
+        means = {} if self.mean_model is None else _variables(self.mean_model)
+        means = {name: variable for name, variable in means.items() if name in trained}
+        return AdamW(trained, chosen, self.options, means=means)
+
+    def _rows(self) -> list[Parameter]:
+        return own_parameters(self.model)
+
+    def _moving(self) -> dict[str, Mapping[str, Any]]:
+        """All that training changes: kind -> variables by name."""
+        optimizer = self.optimizer
+        return {"weights": optimizer.trained, **optimizer.moments, "mean": optimizer.means}
+
+    def _shares(self, batch: Mapping[str, np.ndarray], update: Update, number: int) -> Any:
+        """What each device gets of a batch: rows, seeds of dropout, and the weight of its loss.
+
+        A device that is left without rows gets one that counts nothing.
+        """
+        n = self.strategy.num_replicas_in_sync
+        arrays, seeds, weights = [], [], []
+        for device in range(n):
+            is_idle = device >= len(batch["input_ids"])
+            rows = slice(0, 1) if is_idle else slice(device, None, n)
+            arrays.append({name: _tensor(array[rows]) for name, array in batch.items()})
+            seeds.append(self._seeds(update.number, number, device))
+            weights.append(tf.constant(0.0 if is_idle else 1 / max(1, update.n_items)))
+        return arrays, seeds, weights
+
+    def _seeds(self, *numbers: int) -> Tensor:
+        """A state for each layer of dropout, int64 (layers, 2)."""
+        sequence = np.random.SeedSequence((self.card.seed, *numbers))
+        return tf.constant(sequence.generate_state(2 * len(self.dropouts)).reshape(-1, 2), tf.int64)
+
+    def _computed(self, arrays: Any, seeds: Any, weights: Any) -> Any:
+        """Loss and gradients of a batch on each device, to be compiled."""
+        trained = [_raw(variable) for variable in self.optimizer.trained.values()]
+
+        def compute() -> tuple[Tensor, list[Tensor]]:
+            device = _device_number()
+            for number, layer in enumerate(self.dropouts):
+                put(_raw(layer.seed_generator.state), seeds[device][number])
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                for variable in trained:
+                    tape.watch(variable)
+                loss = self.objective(arrays[device]) * weights[device]
+            gradients: Any = tape.gradient(
+                loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+        return self.strategy.run(compute)
+
+    def _added(self, total: Any, part: Any) -> Any:
+        """Losses and gradients of two batches together, on each device."""
+        return self.strategy.run(
+            lambda a, b: (a[0] + b[0], [x + y for x, y in zip(a[1], b[1], strict=True)]),
+            (total, part),
+        )
+
+    def _stepped(self, total: Any, numbers: Mapping[str, Tensor]) -> Any:
+        """A step of the optimizer by the sums over devices; returns loss and norm."""
+
+        def step(loss: Tensor, gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
+            context: Any = tf.distribute.get_replica_context()
+            loss, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (loss, gradients))
+            return loss, self.optimizer.step(gradients, loss, numbers)
+
+        results = self.strategy.run(step, total)
+        return tuple(self.strategy.experimental_local_results(value)[0] for value in results)
+
+    def _present(self) -> PreTrainedModel:
+        """The model as it would be saved now."""
+        return self.model if self.mean_model is None else self.mean_model
+
+
+def _strategy(chosen: str | None) -> Any:
+    """Where a model is trained: on the named device, or on all of the best kind."""
+    if chosen is not None:
+        return tf.distribute.OneDeviceStrategy(device_named(chosen))
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    if len(devices) == 1:
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _device_number() -> int:
+    """Which device the code is being traced for."""
+    context: Any = tf.distribute.get_replica_context()
+    return int(tf.get_static_value(tf.convert_to_tensor(context.replica_id_in_sync_group)))
+
+
+def _variables(model: PreTrainedModel) -> dict[str, Any]:
+    """TensorFlow's own variables by canonical name."""
+    return {row.name: _raw(variable_of(model, row)) for row in own_parameters(model)}
+
+
+def _raw(variable: Any) -> Any:
+    """The variable of TensorFlow inside one of Keras'."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """Whole numbers as int32, others as float32."""
+    return tf.constant(array, tf.int32 if array.dtype.kind in "biu" else tf.float32)
+
+
+def _open_sizes(shares: Any) -> list[Any]:
+    """The signature of such tensors with sizes left open, so that no new one is a new graph."""
+
+    def spec(tensor: Tensor) -> tf.TensorSpec:
+        return tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
+
+    arrays, seeds, weights = shares
+    return [
+        tf.nest.map_structure(spec, arrays),
+        tf.nest.map_structure(tf.TensorSpec.from_tensor, seeds),
+        tf.nest.map_structure(tf.TensorSpec.from_tensor, weights),
+    ]
