@@ -211,7 +211,7 @@ def test_a_search_that_was_cut_off_says_how_to_go_on(ray: FakeRay, tmp_path: Pat
 
 
 def test_nothing_to_resume_is_told(ray: FakeRay, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`--resume` needs a search that began"):
+    with pytest.raises(InputError, match="`--resume` needs the notes of a search that began"):
         search(plan(tmp_path), HERE, resume=True, show_progress=False)
 
 

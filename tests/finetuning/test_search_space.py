@@ -16,8 +16,10 @@ from distilbert.finetuning.search_space import (
     values_of,
     with_absolute_models,
 )
-from distilbert.training.card_file import card_from
+from distilbert.training.card_file import card_from, read_card, with_changes
 from distilbert.training.run_card import RunCard
+
+RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes" / "tune").glob("*.toml"))
 
 
 def card_with(search: dict[str, Any], **top: Any) -> RunCard:
@@ -115,3 +117,11 @@ def test_model_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.Monke
     card = with_absolute_models(card_with({"model": ["mine", "owner/name"]}, model="mine"))
     assert card.model == str(tmp_path / "mine")
     assert card.search == {"model": [str(tmp_path / "mine"), "owner/name"]}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_hold_good_searches(path: Path) -> None:
+    card = with_changes(read_card(path), {"dev": "dev.tsv"})
+    assert {"learning_rate", "batch_size"} <= search_space(card).keys()
+    text = path.read_text(encoding="utf-8")
+    assert f"distilbert tune recipes/tune/{path.name} --trials" in text

@@ -170,7 +170,8 @@ def _tuner(
     if resume:
         if not tune.Tuner.can_restore(str(folder)):
             raise InputError(
-                f"`--resume` needs a search that began: {plan.output} holds none. Leave it out."
+                f"`--resume` needs the notes of a search that began: {folder} holds none. Delete "
+                f"{plan.output} and search anew."
             )
         return tune.Tuner.restore(
             str(folder), trainable=trainable, param_space=space, resume_errored=True
