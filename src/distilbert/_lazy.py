@@ -22,6 +22,8 @@ INSTALL = {
     "flax": "pip install 'distilbert[flax]'",
     "tensorboardX": "pip install 'distilbert[train]'",
     "matplotlib": "pip install 'distilbert[train]'",
+    "pyarrow": "pip install 'distilbert[data]'",
+    "datasets": "pip install 'distilbert[data]'",
     "ray": "pip install 'distilbert[ray]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
