@@ -52,17 +52,34 @@ def sentiment(encoder: Path, data: Path, tmp_path_factory: pytest.TempPathFactor
     return trained("sentiment", encoder, data, output, epochs=8, batch_size=16)
 
 
-@pytest.mark.parametrize("name", TASKS)
+# Options that are not the defaults, and change windows, answers or what is masked.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sentiment": {"max_length": 6, "long_texts": "cut"},
+    "names": {"label_all_tokens": True},
+    "texts": {"mask_probability": 0.4, "whole_words": False, "join_texts": True},
+    "questions": {"max_question_length": 1, "max_answer_length": 1, "n_best": 2},
+}
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in TASKS), *OPTIONS.items()])
 def test_a_result_folder_scores_as_its_run_did(
-    name: str, encoder: Path, data: Path, tmp_path: Path
+    name: str, options: dict[str, Any], encoder: Path, data: Path, tmp_path: Path
 ) -> None:
-    folder = trained(name, encoder, data, tmp_path / "out")
+    folder = trained(name, encoder, data, tmp_path / "out", **options)
     found = evaluate(str(folder), str(data / f"{name}.dev.{TASKS[name][1]}"), **QUICK)
     report = json.loads((folder / "report.json").read_text())["splits"]["dev"]
     assert found.task == TASKS[name][0]
     assert found.scores == pytest.approx(report["scores"])
     assert found.intervals[found.metric] == pytest.approx(report["intervals"][found.metric])
     assert len(found.answers) == found.n_examples == report["n"]
+
+
+def test_options_that_are_given_stand_above_those_of_the_run(sentiment: Path, data: Path) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    as_run = evaluate(str(sentiment), rows, **QUICK).scores["loss"]
+    cut = evaluate(str(sentiment), rows, max_length=4, long_texts="cut", **QUICK).scores["loss"]
+    assert evaluate(str(sentiment), rows, max_length=32, **QUICK).scores["loss"] == as_run
+    assert cut != pytest.approx(as_run, rel=1e-3)
 
 
 def test_a_model_in_hand_scores_as_its_folder(sentiment: Path, data: Path) -> None:

@@ -96,7 +96,8 @@ def evaluate(
         batch_tokens: padded tokens per batch.
         command: what the report names as the way to repeat this.
         card: a run card, or its values, for columns and options of the task.
-        changes: fields of the card to replace, and options of the hub (`revision`, `token`, ...).
+        changes: fields of the card to replace, whatever the folder of the model remembers, and
+            options of the hub (`revision`, `token`, ...).
 
     Raises:
         DataError: rows break rules; all are named.
@@ -110,12 +111,13 @@ def evaluate(
     second = None if against is None else _opened(against, tokenizer, task, **options)
     card = card if isinstance(card, RunCard) else card_from(card or {}, base=None)
     card = replace(with_changes(card, changes), task=_name_of(first.head))
-    subject = as_trained(task_of(card), first.folder or Path(), first.config)
+    subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
     comparison = None
     if second is not None:
-        comparison = _compared(subject, first, second, found, card, batch_tokens)
+        theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
+        comparison = _compared(subject, theirs, first, second, found, card, batch_tokens)
     report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
     if output is not None:
         told = {
@@ -241,6 +243,7 @@ def _evaluated(
 
 def _compared(
     task: Task,
+    theirs: Task,
     first: _Model,
     second: _Model,
     found: Evaluated,
@@ -254,7 +257,6 @@ def _compared(
             f"{second.name} have not."
         )
     examples = found.split.examples
-    theirs = as_trained(task, second.folder or Path(), second.config)
     other = _evaluated(theirs, second, examples, batch_tokens)
     difference = paired_bootstrap(
         task.scorer(examples, found.answers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,11 @@ HEADS = {
 # What a result folder remembers of its task besides the config.
 TASK_FILE = "task.json"
 REMEMBERED = ("max_length", "overlap", "thresholds", "unanswerable", "null_threshold")
-REMEMBERED += ("scheme", "usual_tag", "first")
+REMEMBERED += ("scheme", "usual_tag", "first", "long_texts", "label_all_tokens")
+REMEMBERED += ("max_question_length", "max_answer_length", "n_best")
+REMEMBERED += ("mask_probability", "whole_words", "join")
+# Fields of a card that are named otherwise in their task.
+IN_TASK = {"join_texts": "join"}
 
 
 def task_of(card: RunCard) -> Task:
@@ -143,8 +147,12 @@ def settings_text(task: Task) -> str:
     return json.dumps({"head": task.head, **kept}, indent=1)
 
 
-def as_trained(task: Task, folder: Path, config: DistilBertConfig) -> Task:
+def as_trained(
+    task: Task, folder: Path, config: DistilBertConfig, *, chosen: Collection[str] = ()
+) -> Task:
     """The task with the labels of a model's config and what its result folder remembers.
+
+    `chosen` names fields of the card that stay as `task` has them, whatever is remembered.
 
     Raises:
         CheckpointError: the folder remembers another task.
@@ -161,7 +169,8 @@ def as_trained(task: Task, folder: Path, config: DistilBertConfig) -> Task:
         remembered = json.loads(path.read_text(encoding="utf-8"))
         if remembered.pop("head", task.head) != task.head:
             raise CheckpointError(f"{folder} was trained for another task than {task.head}.")
-        changes |= {name: value for name, value in remembered.items() if name in fields}
+        stay = {IN_TASK.get(name, name) for name in chosen}
+        changes |= {n: value for n, value in remembered.items() if n in fields and n not in stay}
     for name, value in changes.items():
         if isinstance(value, list):
             changes[name] = tuple(value)
