@@ -63,6 +63,7 @@ class FakeRay:
     def tuner(self, run: Any, **options: Any) -> Any:
         self.run, self.space = run, options["param_space"]
         self.config = options["tune_config"]
+        self.config.folder = Path(options["run_config"].storage_path)
         recorder = options["run_config"].callbacks[0]
         return SimpleNamespace(fit=lambda: self.fit(recorder))
 
@@ -72,9 +73,11 @@ class FakeRay:
                 trial_id=name,
                 config=POINT,
                 last_result={"time_total_s": 1.5},
-                get_error=lambda error=error: error,
             )
             recorder.on_trial_start(1, [], trial)
+            if error is not None and str(error):
+                path = self.config.folder / "trials" / name / "error.txt"
+                path.write_text(f"{type(error).__name__}: {error}")
             (recorder.on_trial_complete if error is None else recorder.on_trial_error)(1, [], trial)
 
 
@@ -232,6 +235,24 @@ def test_a_trial_trains_with_its_values_and_reports(
     assert (card.seed, card.search, asked["resume"]) == (7, {}, True)
     assert (card.optimization.learning_rate, card.optimization.freeze) == (2e-4, ("embeddings",))
     assert ray.reports == [{"score": 0.5, "step": 10}]
+
+
+def test_a_trial_that_fails_leaves_its_reason(
+    ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(card: Any, **options: Any) -> None:
+        raise TrainingError("no finite number")
+
+    monkeypatch.setattr(finetuning, "finetune", train)
+    values = {"data": {"dev": "d.csv"}, "search": SEARCH}
+    with pytest.raises(TrainingError):
+        run_trial(POINT, values=values, output=str(tmp_path), metric="f1")
+    left = (tmp_path / "trials" / "t0" / "error.txt").read_text(encoding="utf-8")
+    assert left == "TrainingError: no finite number"
+    ray.plays = [("t1", TrainingError(""))]
+    search(plan(tmp_path, trials=1), HERE, resume=False, show_progress=False)
+    (killed,) = read_trials(tmp_path, metric="f1", higher_is_better=True)
+    assert killed.error == "its process ended without a word; it may have run out of memory"
 
 
 def test_a_trial_that_had_finished_is_not_trained_again(ray: FakeRay, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ on the disk (see `trials.py`), not asked of Ray.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ from distilbert.training.run_card import RunCard
 
 SAMPLERS = ("random", "optuna")
 PURPOSE = "search with `distilbert tune`"
+# What a trial that failed leaves for the one that notes it.
+ERROR_FILE = "error.txt"
 # Ray's own name of a search inside the output folder.
 EXPERIMENT = "ray"
 SCORE = "score"
@@ -112,7 +115,7 @@ def search(plan: Search, resources: Resources, *, resume: bool, show_progress: b
 def _ray(resources: Resources) -> Iterator[float]:
     """Ray, running; yields the GPUs per trial. A Ray that was already there stays."""
     ray = require("ray", PURPOSE)
-    with _environment(SETTINGS):
+    with _environment(SETTINGS), _quiet("ray.tune"):
         mine = not ray.is_initialized()
         if mine and resources.cluster is not None:
             ray.init(address=resources.cluster, log_to_driver=False, logging_level="error")
@@ -142,6 +145,18 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """No log lines of a logger while the block lasts: errors of trials are told by us, and once."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
@@ -245,17 +260,23 @@ def run_trial(
     from distilbert.finetuning.search_space import search_space
 
     tune = require("ray.tune", PURPOSE)
-    card = card_from(values, base=None)
     folder = Path(output) / TRIALS / tune.get_context().get_trial_id()
     if is_finished(folder):  # cut off between its end and Ray's note of it
         tune.report({SCORE: dev_scores(folder, metric)[-1][1]})
         return
-    chosen = values_of(search_space(card), point)
-    finetune(
-        trial_card(card, chosen, output=folder),
-        resume=True,
-        on_scores=lambda step, scores: tune.report({SCORE: scores[metric], "step": step}),
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ERROR_FILE).unlink(missing_ok=True)
+    card = card_from(values, base=None)
+    try:
+        finetune(
+            trial_card(card, values_of(search_space(card), point), output=folder),
+            resume=True,
+            on_scores=lambda step, scores: tune.report({SCORE: scores[metric], "step": step}),
+        )
+    except Exception as error:  # Ray would tell where it was raised, but not reliably what
+        text = f"{type(error).__name__}: {error}"
+        (folder / ERROR_FILE).write_text(text, encoding="utf-8")
+        raise
 
 
 def _recorder(plan: Search, *, show_progress: bool) -> Any:
@@ -271,12 +292,17 @@ def _recorder(plan: Search, *, show_progress: bool) -> Any:
             _ended(plan, trial.trial_id, show_progress=show_progress)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            error = trial.get_error()
-            cause = getattr(error, "cause", None) or error
-            _note(plan, trial, ended=True, error=f"{type(cause).__name__}: {cause}")
+            _note(plan, trial, ended=True, error=_error(plan, trial.trial_id))
             _ended(plan, trial.trial_id, show_progress=show_progress)
 
     return Recorder()
+
+
+def _error(plan: Search, trial_id: str) -> str:
+    path = plan.output / TRIALS / trial_id / ERROR_FILE
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return "its process ended without a word; it may have run out of memory"
 
 
 def _note(plan: Search, trial: Any, *, ended: bool = False, error: str | None = None) -> None:
