@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import jax
 import numpy as np
 import pytest
 
@@ -35,3 +38,13 @@ def ids() -> np.ndarray:
 def mask() -> np.ndarray:
     """(3, 7): a full row, a padded row, and a row with one token."""
     return np.array([[1] * 7, [1] * 4 + [0] * 3, [1] + [0] * 6])
+
+
+@pytest.fixture
+def quick_compiling() -> Iterator[None]:
+    """Tests of training compile much and compute little."""
+    name = "jax_disable_most_optimizations"
+    before = jax.config.read(name)
+    jax.config.update(name, True)
+    yield
+    jax.config.update(name, before)

@@ -25,6 +25,8 @@ CASES = [
 LENGTHS = (7, 3, 11, 5)
 KEY = jax.random.key(0)
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
 
 def model_of(head: str, kind: str | None = None, *, dropout: float = 0.0) -> Any:
     config = DistilBertConfig(
