@@ -121,3 +121,12 @@ def test_a_checkpoint_becomes_a_runner_on_the_device_named(config, ids, tmp_path
             FlaxRunner(model, device=device)
     with pytest.raises(InputError, match="`head` must be one of base"):
         load_runner("nowhere", "lm")
+
+
+def test_runners_of_equal_models_share_what_is_compiled(config):
+    first, second = (FlaxRunner(FlaxDistilBertModel(config, seed=seed)) for seed in (0, 1))
+    assert first.evaluate is second.evaluate
+    checkpointed = FlaxDistilBertModel(config)
+    checkpointed.gradient_checkpointing_enable()
+    assert FlaxRunner(checkpointed).evaluate is first.evaluate
+    assert FlaxRunner(FlaxDistilBertModel(config), dtype="bfloat16").evaluate is not first.evaluate

@@ -93,7 +93,8 @@ def test_a_resumed_run_is_bit_identical_to_an_uninterrupted_one(options: dict[st
     whole, cut = trainer(**options), trainer(**options)
     expected = run(whole, range(8))
     found = run(cut, range(4))
-    arrays = {name: array.copy() for name, array in cut.state().items()}
+    arrays = cut.state()
+    run(cut, range(4, 6))  # which changes nothing of what was handed out
     resumed = trainer(fresh(initializer_range=0.5), **options)
     resumed.restore(arrays)
     found += run(resumed, range(4, 8))
