@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,51 @@ def test_every_bad_row_is_told_at_once_and_the_good_ones_kept() -> None:
         "A text must not be empty.": ["file line 7"],
         "A text must be text.": ["file line 8"],
     }
+
+
+def told(task: SequenceClassification, given: Sequence[Row]) -> dict[str, list[str]]:
+    problems = Problems()
+    task.examples(given, problems)
+    return {rule: [place for place, _ in places] for rule, places in problems.found.items()}
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "names"),
+    [
+        (["pos", "neg", "pos", ["pos", "neg"]], "single_label_classification", ("neg", "pos")),
+        ([["a"], ["b"], ["a", "b"], "c"], "multi_label_classification", ("a", "b")),
+        (["pos", "neg", "pos", 3], "single_label_classification", ("neg", "pos")),
+        ([1, 0, 1, "one"], "single_label_classification", ("0", "1")),
+    ],
+)
+def test_few_labels_of_another_kind_do_not_decide_what_the_problem_is(
+    labels: list[Any], kind: str, names: tuple[str, ...]
+) -> None:
+    task = SequenceClassification().with_labels_of(rows(labels))
+    assert (task.problem_type, task.labels) == (kind, names)
+    assert told(task, rows(labels)) == {"Labels must be of one kind.": ["file line 5"]}
+
+
+@pytest.mark.parametrize("labels", [["0.5", "1.5", "2", "n/a"], [0.5, 1.5, 2, "n/a"]])
+def test_a_word_among_values_is_told_and_makes_no_labels_of_them(labels: list[Any]) -> None:
+    task = SequenceClassification().with_labels_of(rows(labels))
+    assert (task.problem_type, task.labels) == ("regression", ())
+    rule = "The label of a regression must be a finite number."
+    assert told(task, rows(labels)) == {rule: ["file line 5"]}
+
+
+def test_files_may_write_the_same_labels_in_different_ways() -> None:
+    task = SequenceClassification().with_labels_of(rows([0, 1]))
+    assert told(task, rows(["0", "1"])) == {}
+
+
+@pytest.mark.parametrize("option", ["text", "text_pair", "label"])
+def test_a_column_that_is_not_there_is_told_and_no_other_is_guessed(option: str) -> None:
+    columns = replace(Columns(text="text", label="label"), **{option: "wrong"})
+    task = SequenceClassification(columns=columns).with_labels_of(rows(["a", "b"]))
+    ((rule, places),) = told(task, rows(["a", "b"])).items()
+    assert rule.startswith(f"`--{option.replace('_', '-')}` must name a column of the data")
+    assert places == ["file line 2"]
 
 
 @pytest.mark.parametrize("value", ["x", None, float("nan"), float("inf"), True])

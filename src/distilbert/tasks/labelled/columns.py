@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 
 TEXTS = ("text", "sentence", "sentence1", "review", "question", "question1", "premise", "content")
+# A column that none of the first so many rows has is not there.
+ROWS_SEEN = 100
 PAIRS = ("text_pair", "sentence2", "question2", "hypothesis")
 LABELS = ("label", "labels", "class", "category", "target", "score", "intent", "sentiment")
 
@@ -35,7 +38,7 @@ class Columns:
         """The columns as these rows have them; what is not there goes to `problems`."""
         if not rows:
             return self
-        there = list(dict.fromkeys(name for row in rows[:100] for name in row.values))
+        there = _names_in(rows)
         text = self.text or _first(TEXTS, there)
         label = self.label or _first(LABELS, there)
         pair = self.text_pair
@@ -44,9 +47,8 @@ class Columns:
         wanted = {"text": text, "label": label}
         if pair is not None:
             wanted["text_pair"] = pair
-        for option, name in wanted.items():
-            if name not in there and problems is not None:
-                problems.add(missing_column(option, name, there), rows[0].place, name)
+        if problems is not None:
+            has_columns(rows, wanted, problems)
         missing = {option for option, name in wanted.items() if name not in there}
         if "text_pair" in missing:
             missing.add("text")
@@ -63,6 +65,19 @@ def _first(names: Sequence[str], there: Sequence[str]) -> str | None:
     """The first of `names` that is there, whatever its case."""
     folded = {name.casefold(): name for name in reversed(there)}
     return next((folded[name] for name in names if name in folded), None)
+
+
+def _names_in(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows[:ROWS_SEEN] for name in row.values))
+
+
+def has_columns(rows: Sequence[Row], wanted: Mapping[str, str | None], problems: Problems) -> bool:
+    """Whether the columns that options name are there; those that are not go to `problems`."""
+    there = _names_in(rows)
+    missing = {option: name for option, name in wanted.items() if name not in there}
+    for option, name in missing.items():
+        problems.add(missing_column(option, name, there), rows[0].place, name)
+    return not missing
 
 
 def missing_column(option: str, name: str | None, there: Sequence[str]) -> str:
@@ -99,6 +114,22 @@ def _name(value: Any) -> str | None:
     if isinstance(value, (float, np.floating)):
         return None if not np.isfinite(value) else str(int(value)) if value % 1 == 0 else str(value)
     return value if isinstance(value, str) and value else None
+
+
+def usual_kind(rows: Sequence[Row], column: str | None) -> str | None:
+    """What most labels of rows are: a list, a number or a text; None where there is no label."""
+    kinds = Counter(kind_of(row.values.get(column or "")) for row in rows)
+    kinds.pop(None, None)
+    return max(kinds, key=lambda kind: kinds[kind]) if kinds else None
+
+
+def kind_of(label: Any) -> str | None:
+    """a list, a number or a text; None for a label that is not there."""
+    if isinstance(label, (list, tuple, np.ndarray)):
+        return "a list"
+    if isinstance(label, str):
+        return "a text" if label else None
+    return None if label is None else "a number"
 
 
 def values_of(label: str | tuple[str, ...]) -> tuple[str, ...]:

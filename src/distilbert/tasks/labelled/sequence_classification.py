@@ -23,7 +23,13 @@ from distilbert.tasks.labelled.classification_metrics import (
     per_label,
 )
 from distilbert.tasks.labelled.collation import collate
-from distilbert.tasks.labelled.columns import Columns, read_label, values_of
+from distilbert.tasks.labelled.columns import (
+    Columns,
+    kind_of,
+    read_label,
+    usual_kind,
+    values_of,
+)
 from distilbert.tasks.labelled.regression_metrics import value_scores
 from distilbert.tasks.labelled.task import Answer, Feature, Scorer
 from distilbert.tasks.probability import log_softmax, sigmoid
@@ -87,12 +93,24 @@ class SequenceClassification:
         """Columns, kind of problem and label names as the training rows show them."""
         rows = list(rows)
         columns = self.columns.found_in(rows)
-        found = [read_label(row, columns) for row in rows]
+        usual = usual_kind(rows, columns.label)
+        found = [
+            read_label(row, columns)
+            for row in rows
+            if kind_of(row.values.get(columns.label or "")) == usual
+        ]
         kind = self.problem_type or _kind_of(found, declared=bool(self.labels))
         labels = self.labels
         if not labels and kind != REGRESSION:
             names = {name for label in found if label is not None for name in values_of(label)}
             labels = tuple(sorted(names, key=_natural))
+        mine = self.columns  # a column that is not there is told by `examples`
+        columns = replace(
+            columns,
+            text=columns.text or mine.text,
+            text_pair=columns.text_pair or mine.text_pair,
+            label=columns.label or mine.label,
+        )
         return replace(self, columns=columns, labels=labels, problem_type=kind)
 
     def config_changes(self) -> dict[str, Any]:
@@ -112,12 +130,17 @@ class SequenceClassification:
         if columns.text is None or columns.label is None:
             return []
         number = {label: i for i, label in enumerate(self.labels)}
+        usual = usual_kind(rows, columns.label)
         examples = []
         for row in rows:
             texts: list[Any] = [row.values.get(columns.text)]
             if columns.text_pair is not None:
                 texts.append(row.values.get(columns.text_pair))
             if not _are_texts(texts, row, problems):
+                continue
+            given = row.values.get(columns.label)
+            if self.problem_type != REGRESSION and kind_of(given) not in (usual, None):
+                problems.add(MIXED, row.place, given)
                 continue
             truth = self._truth(row, columns, number, problems)
             if truth is not None:
@@ -388,11 +411,13 @@ def _natural(name: str) -> tuple[int, float, str]:
 
 
 def _kind_of(labels: Sequence[Any], *, declared: bool) -> str:
-    """Several labels where any row has a list; a value where any has a fraction; else one label."""
+    """Several labels where any row has a list; values where most are and any has a fraction; else
+    one label."""
     given = [label for label in labels if label is not None]
     if any(isinstance(label, tuple) for label in given):
         return MULTI
-    are_values = bool(given) and all(_as_value(label) is not None for label in given)
-    if are_values and not declared and any("." in label for label in given):
+    values = [label for label in given if _as_value(label) is not None]
+    are_values = 2 * len(values) > len(given)
+    if are_values and not declared and any("." in label for label in values):
         return REGRESSION
     return SINGLE
