@@ -1,7 +1,7 @@
 """AdamW as PyTorch computes it, on flat trees: `{"a/b": leaf}`. Pure functions, to be compiled.
 
-Loshchilov and Hutter 2019, algorithm 2; optax adds the decay at another place. PyTorch's optimizer
-is a part of PyTorch, so only this room needs the file.
+Loshchilov and Hutter 2019, algorithm 2. PyTorch's optimizer is a part of PyTorch, so only this room
+needs the file; optax would be one more package for thirty lines.
 """
 
 from __future__ import annotations
