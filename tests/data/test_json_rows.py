@@ -35,6 +35,14 @@ def test_lines_of_objects_become_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_a_broken_line_is_told_with_where_it_breaks_in_that_line(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, b'{"a": 1}\n{"a": \n')
+    list(read_jsonl(lines))
+    assert lines.problems.found[NOT_AN_OBJECT] == [
+        ("x line 2", repr('Expecting value at character 6 of {"a":'))
+    ]
+
+
 def test_broken_lines_are_told_by_number_and_reading_goes_on(tmp_path: Path) -> None:
     deep = b"[" * 100_000
     content = b'{"a": 1}\n{"a": 1\n[1]\n"text"\n\xff\n' + deep + b'\n{"a": 2}\n'

@@ -46,6 +46,21 @@ def test_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     assert text.endswith("leave such rows out with `--skip-bad-rows`.")
 
 
+def test_a_file_that_is_not_there_is_told_with_the_bad_rows_of_others(tmp_path: Path) -> None:
+    data = DataSection(
+        train=write(tmp_path, "train.csv", ["one,b", "two"]),
+        dev=str(tmp_path / "dev.csv"),
+        test=str(tmp_path / "test.what"),
+        skip_bad_rows=True,
+    )
+    card = RunCard(data=data)
+    with pytest.raises(DataError) as told:
+        read_examples(card, task_of(card))
+    text = str(told.value)
+    for place in ("train.csv line 3", "dev.csv", "test.what"):
+        assert place in text
+
+
 def test_bad_rows_may_be_left_out(tmp_path: Path) -> None:
     train = write(tmp_path, "train.csv", ["one,b", "two,a", "three"])
     card = RunCard(data=DataSection(train=train, skip_bad_rows=True))

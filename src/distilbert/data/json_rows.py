@@ -24,7 +24,11 @@ def read_jsonl(lines: Lines) -> Iterator[Row]:
 def _row(line: str, number: int, lines: Lines) -> Iterator[Row]:
     place = f"{lines.name} line {number}"
     try:
-        value = json.loads(line)
+        value = json.loads(line.strip())
+    except json.JSONDecodeError as error:
+        got = f"{error.msg} at character {error.pos + 1} of {line.strip()}"
+        lines.problems.add(NOT_AN_OBJECT, place, got)
+        return
     except (ValueError, RecursionError) as error:
         lines.problems.add(NOT_AN_OBJECT, place, f"{error} in {line.strip()}")
         return

@@ -36,19 +36,39 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     if data.train is None:
         raise RunCardError("`train` must name the training rows: got none. Give it with `--train`.")
     problems = Problems()
-    rows = rows_of(data, data.train, data.max_train_rows, problems)
+    unread: list[str] = []
+    rows = _rows_or_told(data, data.train, data.max_train_rows, problems, unread)
+    no_labels = bool(unread)  # nothing can be said of labels where none were learned
     task = task.with_labels_of(rows)
     train = task.examples(rows, problems)
     dev, test = (
-        [] if source is None else examples_of(task, data, source, problems)
-        for source in (data.dev, data.test)
+        [] if no_labels else task.examples(rows, problems)
+        for rows in [
+            _rows_or_told(data, source, data.max_dev_rows, problems, unread)
+            for source in (data.dev, data.test)
+        ]
     )
+    if unread:
+        raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.settle(skip_bad_rows=data.skip_bad_rows)
     check_some(train, data.train)
     for examples, source in ((dev, data.dev), (test, data.test)):
         if source is not None:
             check_some(examples, source)
     return Examples(task, train, dev, test, skipped)
+
+
+def _rows_or_told(
+    data: DataSection, source: str | None, limit: int | None, problems: Problems, unread: list[str]
+) -> list[Row]:
+    """Rows of a source; none where there is no source or, as `unread` then says, no reading it."""
+    if source is None:
+        return []
+    try:
+        return rows_of(data, source, limit, problems)
+    except DataError as error:
+        unread.append(str(error))
+        return []
 
 
 def examples_of(task: Task, data: DataSection, source: str, problems: Problems) -> list[Any]:

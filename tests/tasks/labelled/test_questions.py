@@ -14,7 +14,6 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.data.squad import read_squad
 from distilbert.tasks.labelled.questions import (
-    NO_ID,
     NO_TEXT,
     NOT_ANSWERS,
     NOT_FOUND,
@@ -73,8 +72,6 @@ def test_some_questions_have_no_answer(change: dict[str, Any]) -> None:
         ({"question": " "}, NO_TEXT),
         ({"context": ""}, NO_TEXT),
         ({"context": None}, NO_TEXT),
-        ({"id": None}, NO_ID),
-        ({"id": ""}, NO_ID),
         ({"answers": {"text": ["Rome"]}}, NOT_ANSWERS),
         ({"answers": {"text": ["Rome"], "answer_start": []}}, NOT_ANSWERS),
         ({"answers": {"text": [""], "answer_start": [0]}}, NOT_ANSWERS),
@@ -105,6 +102,26 @@ def test_an_answer_elsewhere_is_told_with_its_places_and_not_mended(
     questions, problems = read({"answers": {"text": [text], "answer_start": [start]}})
     assert questions == []
     assert problems.found == {NOT_FOUND: [("row 0", repr(got))]}
+
+
+@pytest.mark.parametrize("change", [{"id": None}, {"id": ""}])
+def test_a_question_without_an_id_is_called_by_its_place(change: dict[str, Any]) -> None:
+    questions, problems = read(change, change)
+    assert not len(problems)
+    assert [one.id for one in questions] == [one.place for one in questions]
+    assert len({one.id for one in questions}) == 2
+
+
+@pytest.mark.parametrize("column", ["question", "context", "answers"])
+def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
+    values = {"question": "Who?", "context": "It is Rome", "answers": [], "id": 1}
+    rows = [Row(values | {"id": i}, f"file line {i}") for i in range(3)]
+    columns = {"question": "question", "context": "context", "answers": "answers"}
+    problems = Problems()
+    assert read_questions(rows, problems, **columns | {column: "wrong"}) == []
+    ((rule, places),) = problems.found.items()
+    assert rule.startswith(f"`--{column}` must name a column of the data, which has: question, ")
+    assert places == [("file line 0", "'wrong'")]
 
 
 def test_an_id_names_one_question() -> None:

@@ -66,6 +66,19 @@ def test_labels_are_sorted_with_o_first_and_tell_the_scheme() -> None:
     assert task.with_labels_of([row(["a"], ["B-X"])]) is task
 
 
+@pytest.mark.parametrize("column", ["tokens", "tags"])
+def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
+    options: Any = {column: "wrong"}
+    rows = [row(WORDS, TAGS)] * 3
+    problems = Problems()
+    task = TokenClassification(**options).with_labels_of(rows)
+    assert task.examples(rows, problems) == []
+    assert problems.found == {
+        f"`--{column}` must name a column of the data, which has: tokens, tags. Name it with "
+        f"`--{column}`.": [("x line 1", "'wrong'")]
+    }
+
+
 def test_bare_tags_are_scored_by_accuracy_and_have_a_usual_one() -> None:
     task, _ = learned(row(["the", "cat", "sat"], ["DET", "NOUN", "NOUN"]))
     assert (task.scheme, task.metric, task.usual_tag) == (None, "accuracy", "NOUN")

@@ -10,9 +10,9 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
+from distilbert.tasks.labelled.columns import has_columns
 
 NO_TEXT = "A question and its context must be texts that are not empty."
-NO_ID = "A question needs an id."
 SAME_ID = "Every question needs an id of its own."
 NOT_ANSWERS = (
     "Answers must be {text: [...], answer_start: [...]} with texts that are not empty, and one "
@@ -40,10 +40,16 @@ class Question:
 def read_questions(
     rows: Iterable[Row], problems: Problems, *, question: str, context: str, answers: str
 ) -> list[Question]:
-    """The good questions of rows with these columns, `id` and, where they have it, `is_impossible`.
+    """The good questions of rows with these columns and, where they have them, `id` and
+    `is_impossible`.
 
-    Without `is_impossible` a question is impossible where it has no answers.
+    Without `id` a question is called by its place, without `is_impossible` it is impossible where
+    it has no answers.
     """
+    rows = list(rows)
+    wanted = {"question": question, "context": context, "answers": answers}
+    if rows and not has_columns(rows, wanted, problems):
+        return []
     found: list[Question] = []
     ids: set[str] = set()
     for row in rows:
@@ -53,8 +59,7 @@ def read_questions(
             continue
         name = row.values.get("id")
         if name is None or name == "":
-            problems.add(NO_ID, row.place, asked)
-            continue
+            name = row.place
         if str(name) in ids:
             problems.add(SAME_ID, row.place, name)
             continue

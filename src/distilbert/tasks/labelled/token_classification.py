@@ -16,6 +16,7 @@ import numpy as np
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.labelled.collation import IGNORED, collate
+from distilbert.tasks.labelled.columns import has_columns
 from distilbert.tasks.labelled.entities import (
     OUTSIDE,
     SCHEMES,
@@ -127,6 +128,10 @@ class TokenClassification:
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Sentence]:
         """Sentences with one known tag per word."""
+        rows = list(rows)
+        wanted = {"tokens": self.tokens, "tags": self.tags}
+        if rows and not has_columns(rows, wanted, problems):
+            return []
         known = set(self.labels)
         sentences = []
         for row in rows:
