@@ -92,6 +92,22 @@ def test_the_same_card_ends_in_the_same_bits(encoder: Path, data: Path, tmp_path
         np.testing.assert_array_equal(array, ends[1][0][name])
 
 
+@pytest.mark.parametrize("framework", ["tensorflow", "flax"])
+def test_other_frameworks_run_the_same_card_and_leave_the_same_files(
+    framework: str, encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    result = run("sentiment", encoder, data, tmp_path / "out", framework=framework, epochs=6)
+    assert result.best_score is not None
+    assert result.best_score >= 0.9
+    files = {path.name for path in result.output.iterdir()}
+    assert "model.safetensors" in files
+    assert {"tf_model.h5", "flax_model.msgpack"} & files == set()
+    classify = pipeline("text-classification", str(result.output), framework="torch")
+    assert classify("good film great day")[0]["label"] == "up"
+    with pytest.raises(RunCardError, match="lora_rank"):
+        run("sentiment", encoder, data, tmp_path / "no", framework=framework, lora_rank=2)
+
+
 SCRIPT = """
 import sys
 from distilbert import errors

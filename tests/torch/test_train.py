@@ -138,6 +138,8 @@ def test_parts_of_a_batch_hold_every_row_once_and_little_padding() -> None:
         assert part["tokens"].shape == part["input_ids"].shape == (len(lengths), lengths.max())
         assert len(part["labels"]) == len(lengths)
     assert in_parts(batch, 1000, ()) == [batch]
+    nothing = {name: array[:0] for name, array in batch.items()}
+    assert [len(part["labels"]) for part in in_parts(nothing, 12, ())] == [0]
 
 
 def test_frozen_parts_stay_and_cost_no_gradient() -> None:

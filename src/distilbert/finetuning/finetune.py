@@ -283,7 +283,7 @@ def _resolved(
     card = with_changes(card, changes)
     framework = chosen_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
-    return card
+    return with_changes(card, {"framework": framework})  # which fields it has not is told now
 
 
 def _check_output(output: Path, *, resume: bool) -> None:

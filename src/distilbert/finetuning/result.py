@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.convert import convert
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
 from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
@@ -64,8 +65,7 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
     scores = {name: split.scores for name, split in found.items()}
     report = _report(run, task, runner, found, command)
     with atomic_folder(run.output, last=("config.json", CARD_FILE)) as staging:
-        for path in run.best.iterdir():
-            shutil.copy2(path, staging / path.name)
+        _put_model(run.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
         (staging / CARD_FILE).write_text(card_text(run.card), encoding="utf-8")
         (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
@@ -91,6 +91,15 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for answer in answers:
             file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def _put_model(best: Path, target: Path, head: str) -> None:
+    """The model as safetensors with PyTorch's names, which every framework and peer can read."""
+    if any(best.glob("model*.safetensors")):
+        for path in best.iterdir():
+            shutil.copy2(path, target / path.name)
+    else:
+        convert(best, target, head=head)
 
 
 def _device(card: RunCard, framework: str) -> dict[str, Any]:

@@ -290,7 +290,7 @@ def in_parts(
     """Rows of a batch by length, in pieces of at most so many tokens, each padded no further than
     it needs; arrays named in `per_token` have an S axis. One row is never cut."""
     mask = batch["attention_mask"] != 0
-    lengths = mask.reshape(len(mask), -1).sum(1)
+    lengths = mask.sum(axis=tuple(range(1, mask.ndim)))
     if lengths.sum() <= n_tokens:
         return [dict(batch)]
     order = np.argsort(lengths, kind="stable")
