@@ -13,6 +13,10 @@ from hypothesis import settings
 # Models under test are tiny: no time to lose on logs of a framework's start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Workers side by side: threads of one would only wait for those of the other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples in every run, and no test fails because the machine was busy.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
