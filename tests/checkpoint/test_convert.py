@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from distilbert.checkpoint.convert import convert, infer_head
@@ -31,6 +33,17 @@ def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
     assert set(open_checkpoint(tmp_path / "to")) == {
         parameter.name for parameter in parameter_spec(CONFIG, "base")
     }
+
+
+def test_what_fine_tuning_remembers_goes_along_with_its_head(tmp_path):
+    weights = fresh_weights(CONFIG, "token_classification", 0)
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="token_classification")
+    text = json.dumps({"head": "token_classification", "max_length": 17})
+    (tmp_path / "from" / "task.json").write_text(text)
+    convert(tmp_path / "from", tmp_path / "h5", format="h5")
+    assert (tmp_path / "h5" / "task.json").read_text() == text
+    convert(tmp_path / "from", tmp_path / "base", head="base")
+    assert not (tmp_path / "base" / "task.json").exists()
 
 
 def test_a_head_that_is_not_there_is_refused_with_the_verdict(tmp_path):

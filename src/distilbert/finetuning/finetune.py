@@ -102,11 +102,17 @@ def finetune(
         finished = run.train(
             output, resume=resume, show_progress=show_progress, on_scores=on_scores
         )
-        result = run.trainer.shared(
-            finish(finished, command=command) if run.trainer.leads else None
-        )
+        result = run.trainer.shared(_with_result(finished, command) if run.trainer.leads else None)
         run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
+
+
+def _with_result(finished: Finished, command: str | None) -> dict[str, Any]:
+    try:
+        return finish(finished, command=command)
+    except OSError as error:
+        checkpoints = Checkpoints(finished.output, keep=finished.card.run.keep_checkpoints)
+        raise checkpoints.out_of_space(error) from error
 
 
 class _Run:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from distilbert.checkpoint.convert import TASK_FILE
 from distilbert.config import DistilBertConfig
 from distilbert.data.glue import glue_task
 from distilbert.errors import CheckpointError, RunCardError
@@ -35,7 +36,6 @@ HEADS = {
     "multiple-choice": "multiple_choice",
 }
 # What a result folder remembers of its task besides the config.
-TASK_FILE = "task.json"
 REMEMBERED = ("max_length", "overlap", "thresholds", "unanswerable", "null_threshold")
 REMEMBERED += ("scheme", "usual_tag", "first", "long_texts", "label_all_tokens")
 REMEMBERED += ("max_question_length", "max_answer_length", "n_best")

@@ -215,7 +215,13 @@ class Trainer:
         source = self.card.distillation.teacher
         if source is None:
             return None
-        teacher = MODEL_CLASSES[self.model.head].from_pretrained(source)
+        head = MODEL_CLASSES[self.model.head]
+        teacher, report = head.from_pretrained(source, output_loading_info=True)
+        if report["missing_keys"]:
+            raise InputError(
+                f"A teacher must be fine-tuned for the task of its student: got {source}, which "
+                f"has no {', '.join(report['missing_keys'])}."
+            )
         _check_teacher(teacher.config, self.config, self.model.head)
         return teacher.to(self.device)
 

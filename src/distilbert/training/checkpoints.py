@@ -99,8 +99,8 @@ class Checkpoints:
         return read(path / ARRAYS)[0], progress
 
     def out_of_space(self, error: OSError) -> Exception:
-        """A sentence for a full disk, with where to go on; any other error as it is."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        """A sentence for a disk or quota that is full; any other error as it is."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return error
         newest = self.newest()
         kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."
