@@ -9,7 +9,7 @@ import pytest
 from distilbert.errors import DataError, RunCardError
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.tasks import task_of
-from distilbert.training.run_card import DataSection, RunCard
+from distilbert.training.run_card import DataSection, RunCard, TaskSection
 
 
 def write(folder: Path, name: str, lines: list[str]) -> str:
@@ -59,6 +59,17 @@ def test_a_file_that_is_not_there_is_told_with_the_bad_rows_of_others(tmp_path: 
     text = str(told.value)
     for place in ("train.csv line 3", "dev.csv", "test.what"):
         assert place in text
+
+
+def test_a_metric_that_the_task_has_not_is_told_before_training(tmp_path: Path) -> None:
+    train = write(tmp_path, "train.csv", ["one,b", "two,a"])
+    card = RunCard(data=DataSection(train=train), windows=TaskSection(metric="f2"))
+    with pytest.raises(RunCardError) as told:
+        read_examples(card, task_of(card))
+    assert str(told.value) == (
+        "`metric` must be one of the scores of the task, loss, accuracy, f1_macro, matthews, f1: "
+        "got 'f2'."
+    )
 
 
 def test_bad_rows_may_be_left_out(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilbert import pipeline
+from distilbert import DistilBertConfig, pipeline
 from distilbert.checkpoint.format_safetensors import read
 from distilbert.errors import DataError, InputError, RunCardError, TrainingError
 from distilbert.finetuning.finetune import FineTuneResult, finetune
+from distilbert.finetuning.tasks import as_trained, score_names, task_of
 from distilbert.training.card_file import read_card
 
 # Name of the files -> task, options, the score on dev that a run of some seconds must reach.
@@ -70,6 +71,10 @@ def test_every_task_learns_and_leaves_a_whole_result(
     assert {"best", "checkpoints"} & there == set()
     report = json.loads((result.output / "report.json").read_text(encoding="utf-8"))
     assert report["splits"]["dev"]["scores"][result.metric] == result.best_score
+    task = as_trained(
+        task_of(result.card), result.output, DistilBertConfig.from_pretrained(result.output)
+    )
+    assert set(result.scores["dev"]) == set(score_names(task))
     low, high = report["splits"]["dev"]["intervals"][result.metric]
     assert low <= result.best_score <= high
     assert read_card(result.output / "card.toml").task == RUNS[name][0]
@@ -218,6 +223,16 @@ def test_a_disk_that_fills_at_the_very_end_leaves_what_to_go_on_from(
             run("sentiment", encoder, data, tmp_path / "out", epochs=1)
     done = run("sentiment", encoder, data, tmp_path / "out", epochs=1, resume=True)
     assert done.scores["dev"]
+
+
+def test_texts_longer_than_the_model_are_told_before_training(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "long.csv").write_text(f"text,label\n{'good ' * 70},up\nbad,down\n")
+    files = {split: str(tmp_path / "long.csv") for split in ("train", "dev")}
+    with pytest.raises(RunCardError, match="at most what the model can read, 64 tokens: got 128"):
+        run("sentiment", encoder, data, tmp_path / "out", **files, max_length=128)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_dev_the_last_weights_are_the_result(

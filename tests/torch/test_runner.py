@@ -23,6 +23,12 @@ def test_answers_are_those_of_the_model_in_float32(config, ids, mask):
     assert not model.training
 
 
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(config, device):
+    with pytest.raises(InputError, match=f"`device` must be one that .* got '{device}'"):
+        TorchRunner(DistilBertModel(config), device=device)
+
+
 def test_without_a_mask_every_token_counts_padding_id_or_not(config, ids):
     runner = TorchRunner(DistilBertModel(config))
     numbers = ids.numpy().copy()

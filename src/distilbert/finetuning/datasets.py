@@ -10,6 +10,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.data.sources import read_rows
 from distilbert.errors import DataError, RunCardError
+from distilbert.finetuning.tasks import check_metric
 from distilbert.tasks.labelled.task import Task
 from distilbert.training.run_card import DataSection, RunCard
 
@@ -29,7 +30,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     """The examples of a run; labels are learned from the training rows.
 
     Raises:
-        RunCardError: the card names no training rows.
+        RunCardError: the card names no training rows, or a metric that the task has not.
         DataError: rows break rules, or no good row is left.
     """
     data = card.data
@@ -51,6 +52,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     if unread:
         raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.settle(skip_bad_rows=data.skip_bad_rows)
+    check_metric(task, card.windows.metric)
     check_some(train, data.train)
     for examples, source in ((dev, data.dev), (test, data.test)):
         if source is not None:

@@ -21,7 +21,7 @@ from distilbert.checkpoint.bert import is_bert
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.preference import every_format, origin_keyword
-from distilbert.errors import InputError
+from distilbert.errors import InputError, RunCardError
 from distilbert.finetuning.datasets import Examples, read_examples
 from distilbert.finetuning.result import CARD_FILE, Finished, finish
 from distilbert.finetuning.scoring import Split, evaluated, split_of
@@ -149,6 +149,18 @@ class _Run:
             for name, rows in (("dev", examples.dev), ("test", examples.test))
             if rows
         }
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        """The longest sequence may come late in a run, so all are looked at before."""
+        limit = self.base_config.max_position_embeddings
+        features = [self.features, *(split.features for split in self.splits.values())]
+        longest = max(len(ids) for own in features for one in own for ids in one.sequences)
+        if longest > limit:
+            raise RunCardError(
+                f"`max_length` must be at most what the model can read, {limit} tokens: got "
+                f"{self.card.windows.max_length}, and a sequence of {longest}."
+            )
 
     def _feed(self) -> Feed:
         options, features = self.card.optimization, self.features

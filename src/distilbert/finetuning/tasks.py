@@ -44,6 +44,15 @@ REMEMBERED += ("mask_probability", "whole_words", "join")
 IN_TASK = {"join_texts": "join"}
 
 
+# Each kind of average of entities, strict and not.
+ENTITY_SCORES = tuple(
+    f"{strict}{score}{average}"
+    for strict in ("", "strict_")
+    for average in ("", "_macro", "_weighted")
+    for score in ("precision", "recall", "f1")
+)
+
+
 def task_of(card: RunCard) -> Task:
     """The task of a card, its labels still to be learned where the card names none.
 
@@ -72,6 +81,7 @@ def task_of(card: RunCard) -> Task:
                 mask_probability=windows.mask_probability,
                 whole_words=windows.whole_words,
                 join=windows.join_texts,
+                chosen_metric=windows.metric,
                 **sizes,
             )
         case "question_answering":
@@ -123,6 +133,39 @@ def tuned(task: Task, examples: Sequence[Any], answers: Sequence[Answer]) -> Tas
     if isinstance(task, QuestionAnswering):
         return task.with_null_threshold(examples, answers)
     return task
+
+
+def score_names(task: Task) -> tuple[str, ...]:
+    """The scores of a task whose labels are known, `loss` first."""
+    match task:
+        case SequenceClassification(problem_type=kind) if kind == REGRESSION:
+            own = ("pearson", "spearman", "pearson_spearman", "rmse", "mae")
+        case SequenceClassification(problem_type=kind) if kind == MULTI:
+            own = ("f1_micro", "f1_macro", "exact", "average_precision")
+        case SequenceClassification():
+            own = ("accuracy", "f1_macro", "matthews")
+            own += ("f1",) if len(task.labels) == 2 else ()
+        case TokenClassification():
+            own = ("accuracy", "f1_macro") if task.bare else ("accuracy", *ENTITY_SCORES)
+        case MaskedLM():
+            own = ("perplexity", "accuracy")
+        case QuestionAnswering():
+            own = ("exact", "f1")
+        case _:
+            own = ("accuracy",)
+    return ("loss", *own)
+
+
+def check_metric(task: Task, chosen: str | None) -> None:
+    """
+    Raises:
+        RunCardError: the task has no score of the chosen name.
+    """
+    names = score_names(task)
+    if chosen is not None and chosen not in names:
+        raise RunCardError(
+            f"`metric` must be one of the scores of the task, {', '.join(names)}: got {chosen!r}."
+        )
 
 
 def class_weights_of(task: Task, card: RunCard, examples: Sequence[Any]) -> np.ndarray | None:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from distilbert.torch.runner import present_device
+
 
 class Processes:
     """This process among its peers: `rank` of `size`; the one of rank 0 leads."""
@@ -34,7 +36,7 @@ class Processes:
     def device(self, chosen: str | None) -> torch.device:
         """The device of this process; None takes its GPU if there is one."""
         if chosen is not None:
-            return torch.device(chosen)
+            return present_device(chosen)
         if not torch.cuda.is_available():
             return torch.device("cpu")
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -61,11 +61,11 @@ class TorchRunner:
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
 
         Raises:
-            InputError: `dtype` is not a floating type.
+            InputError: `dtype` is not a floating type, or there is no such device.
         """
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = model.to(device=torch.device(device), dtype=_floating(dtype)).eval()
+        self.model = model.to(device=present_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
 
@@ -96,6 +96,22 @@ class TorchRunner:
             **tensors, output_attentions=False, output_hidden_states=False, return_dict=True
         )
         return {name: tensor.float().cpu().numpy() for name, tensor in output.items()}
+
+
+def present_device(device: str | torch.device) -> torch.device:
+    """
+    Raises:
+        InputError: this machine, or this build of PyTorch, has no such device.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"`device` must be one that PyTorch can use here: got {str(device)!r} ({reason})."
+        ) from error
+    return found
 
 
 def _floating(dtype: str | torch.dtype | None) -> torch.dtype | None:

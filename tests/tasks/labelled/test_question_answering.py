@@ -253,3 +253,8 @@ def test_windows_of_real_questions_hold_their_answers(shared: Path, tmp_path: Pa
 def test_an_example_is_shown_in_one_line() -> None:
     assert QuestionAnswering().shown(question("Paris")).startswith("Where? -> Paris [The cat")
     assert "(no answer)" in QuestionAnswering().shown(question(None))
+
+
+def test_of_losses_the_lowest_is_best() -> None:
+    assert QuestionAnswering(chosen_metric="f1").higher_is_better
+    assert not QuestionAnswering(chosen_metric="loss").higher_is_better

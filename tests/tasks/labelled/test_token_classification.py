@@ -236,3 +236,8 @@ def test_an_example_is_shown_in_one_line() -> None:
     _, (example,) = learned(row(WORDS, TAGS))
     text = "Wolfgang/B-PER lives in New/B-LOC York/I-LOC ."
     assert TokenClassification().shown(example) == text
+
+
+def test_of_losses_the_lowest_is_best() -> None:
+    assert TokenClassification(chosen_metric="f1").higher_is_better
+    assert not TokenClassification(chosen_metric="loss").higher_is_better

@@ -73,12 +73,16 @@ class QuestionAnswering:
     chosen_metric: str | None = None
 
     head = "question_answering"
-    higher_is_better = True
 
     @property
     def metric(self) -> str:
         """F1 of the words of answers."""
         return self.chosen_metric or "f1"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for the loss."""
+        return self.metric != "loss"
 
     @property
     def may_refuse(self) -> bool:

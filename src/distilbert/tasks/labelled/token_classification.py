@@ -90,7 +90,6 @@ class TokenClassification:
     chosen_metric: str | None = None
 
     head = "token_classification"
-    higher_is_better = True
 
     @property
     def bare(self) -> bool:
@@ -101,6 +100,11 @@ class TokenClassification:
     def metric(self) -> str:
         """`f1` of entities; `accuracy` for bare tags."""
         return self.chosen_metric or ("accuracy" if self.bare else "f1")
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for the loss."""
+        return self.metric != "loss"
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
         """Labels sorted, "O" first; the scheme; and the tag most frequent among bare ones.
