@@ -67,8 +67,21 @@ def test_rows_of_another_width_are_told_and_left_out(tmp_path: Path, quoted: boo
 
 def test_a_broken_quote_is_told_by_the_line_its_row_begins_in(tmp_path: Path) -> None:
     rows, problems = read(tmp_path, 'a,b\n"x"y,1\nz,2\n"open,3\nw,4\n', quoted=True)
-    assert values(rows) == [["z", "2"]]
+    assert values(rows) == [["z", "2"], ["w", "4"]]
     assert [place for place, _ in problems.found[NOT_CSV]] == ["x line 2", "x line 4"]
+
+
+def test_a_quote_that_nothing_closes_costs_its_own_row_alone(tmp_path: Path) -> None:
+    lines = [f"row {i},{i}" for i in range(500)]
+    lines[2], lines[3], lines[7] = 'a "good" one,2', '"inch,3', '"two'
+    rows, problems = read(tmp_path, "\n".join(["a,b", *lines]), quoted=True)
+    assert [int(cell) for _, cell in values(rows)] == [i for i in range(500) if i not in (3, 7)]
+    assert problems.found == {
+        NOT_CSV: [
+            ("x line 5", repr("',' expected after '\"', in the record up to line 9")),
+            ("x line 9", repr("unexpected end of data, in the record up to line 501")),
+        ]
+    }
 
 
 @pytest.mark.parametrize("quoted", [True, False])

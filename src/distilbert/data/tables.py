@@ -7,8 +7,8 @@ corpora have it, a quote is a character like any other.
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from distilbert.data.lines import Lines
 from distilbert.data.rows import Row
@@ -57,26 +57,55 @@ def _plain_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
 
 
 def _quoted_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
-    source = iter(lines)
-    head = next(source, "")
-    delimiter = ";" if ";" in head and "," not in head else ","
-    reader = csv.reader(chain([head], source), delimiter=delimiter, strict=True)
+    """Records of CSV. Where one breaks its rules, reading goes on in the line after its first, since a
+    quote that nothing closes would take all rows behind it along."""
+    source = enumerate(lines, 1)
+    head = next(source, None)
+    if head is None:
+        return
+    delimiter = ";" if ";" in head[1] and "," not in head[1] else ","
+    again: deque[tuple[int, str]] = deque([head])
+    taken: list[tuple[int, str]] = []
+    reader = _reader(again, source, taken, delimiter)
     while True:
-        begin = reader.line_num + 1
+        taken.clear()
         limit = csv.field_size_limit(LONGEST_CELL)
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            if not _touches(lines.broken, begin, reader.line_num + 1):
-                lines.problems.add(NOT_CSV, f"{lines.name} line {begin}", str(error))
+            begin = taken[0][0]
+            if not _touches(lines.broken, taken):
+                told = f"{error}, in the record up to line {taken[-1][0]}"
+                lines.problems.add(NOT_CSV, f"{lines.name} line {begin}", told)
+            again.extendleft(reversed(taken[1:]))
+            reader = _reader(again, source, taken, delimiter)
             continue
         finally:
             csv.field_size_limit(limit)
         if cells is None:
             return
-        if cells and not _touches(lines.broken, begin, reader.line_num):
-            yield begin, cells
+        if cells and not _touches(lines.broken, taken):
+            yield taken[0][0], cells
 
 
-def _touches(broken: set[int], first: int, last: int) -> bool:
-    return any(number in broken for number in range(first, last + 1)) if broken else False
+def _reader(
+    again: deque[tuple[int, str]],
+    source: Iterator[tuple[int, str]],
+    taken: list[tuple[int, str]],
+    delimiter: str,
+) -> Iterator[list[str]]:
+    """Reads the lines of `again`, then those of `source`; `taken` gets those it has asked for."""
+
+    def lines() -> Iterator[str]:
+        while True:
+            line = again.popleft() if again else next(source, None)
+            if line is None:
+                return
+            taken.append(line)
+            yield line[1]
+
+    return csv.reader(lines(), delimiter=delimiter, strict=True)
+
+
+def _touches(broken: set[int], taken: Sequence[tuple[int, str]]) -> bool:
+    return any(number in broken for number, _ in taken) if broken else False
