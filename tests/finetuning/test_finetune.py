@@ -187,6 +187,8 @@ def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="`output` must be a new or empty folder"):
         run("sentiment", encoder, data, tmp_path)
+    with pytest.raises(InputError, match=r"`output` must be a new or empty folder: .* is a file"):
+        run("sentiment", encoder, data, tmp_path / "mine.txt")
 
 
 def test_all_bad_rows_are_told_before_training_or_left_out(

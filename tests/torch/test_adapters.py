@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification
-from distilbert.errors import MissingDependencyError
+from distilbert.errors import MissingDependencyError, RunCardError
 from distilbert.torch import adapters
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.training.run_card import LoraSection
@@ -25,6 +25,15 @@ def test_only_adapters_and_the_head_learn(model: DistilBertForSequenceClassifica
     learning = [name for name, p in model.named_parameters() if p.requires_grad]
     assert all("lora_" in name or "classifier" in name for name in learning)
     assert sum("lora_" in name for name in learning) == 2 * 2 * 2
+
+
+@pytest.mark.parametrize(("targets", "got"), [(("q_lin", "query"), "query"), ((), "none")])
+def test_targets_that_are_not_there_are_told(
+    model: DistilBertForSequenceClassification, targets: tuple[str, ...], got: str
+) -> None:
+    pytest.importorskip("peft")
+    with pytest.raises(RunCardError, match=rf"such as q_lin, k_lin, .*: got {got}\.$"):
+        add_adapters(model, LoraSection(lora_rank=2, lora_targets=targets))
 
 
 def test_merging_leaves_plain_layers_and_the_same_answers(

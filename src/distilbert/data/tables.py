@@ -57,7 +57,7 @@ def _plain_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
 
 
 def _quoted_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
-    """Records of CSV. Where one breaks its rules, reading goes on in the line after its first, since a
+    """Records of CSV. Where one breaks its rules, reading goes on in the line after its first: a
     quote that nothing closes would take all rows behind it along."""
     source = enumerate(lines, 1)
     head = next(source, None)

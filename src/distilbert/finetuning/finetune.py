@@ -310,6 +310,8 @@ def _check_output(output: Path, *, resume: bool) -> None:
             f"`--resume` goes on with a run that was cut off: {output} holds a finished run. "
             f"Train on from it as `model`, with another `output`."
         )
+    if output.exists() and not output.is_dir():
+        raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
     if output.is_dir() and any(output.iterdir()) and not resume:
         raise InputError(
             f"`output` must be a new or empty folder: {output} holds files. Go on with what is "

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 from distilbert._lazy import require
+from distilbert.errors import RunCardError
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.training.run_card import LoraSection
 
@@ -16,8 +20,10 @@ def add_adapters(model: PreTrainedModel, section: LoraSection) -> None:
 
     Raises:
         MissingDependencyError: peft is not installed.
+        RunCardError: `lora_targets` names no linear layer of the model.
     """
     peft: Any = require("peft", "train low-rank adapters (`lora_rank`)")
+    _check_targets(model, section.lora_targets)
     for parameter in model.base_model.parameters():
         parameter.requires_grad_(False)
     heads = {name for name, p in model.named_parameters() if p.requires_grad}
@@ -31,6 +37,17 @@ def add_adapters(model: PreTrainedModel, section: LoraSection) -> None:
     for name, parameter in model.named_parameters():
         if name in heads:
             parameter.requires_grad_(True)
+
+
+def _check_targets(model: PreTrainedModel, targets: Sequence[str]) -> None:
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    foreign = [one for one in targets if not any(f".{name}".endswith(f".{one}") for name in linear)]
+    if foreign or not targets:
+        kinds = dict.fromkeys(name.rpartition(".")[2] for name in linear)
+        raise RunCardError(
+            f"`lora_targets` must name linear layers of the model, such as {', '.join(kinds)}: got "
+            f"{', '.join(foreign) or 'none'}."
+        )
 
 
 def without_adapters(model: PreTrainedModel) -> PreTrainedModel:
