@@ -55,7 +55,13 @@ def test_what_came_of_it_is_printed(
         asked.update(options, seed=card.seed)
         scores = {"dev": {"accuracy": 0.5, "loss": 1.25}}
         return SimpleNamespace(
-            scores=scores, metric="accuracy", steps=7, seconds=2.0, output="out", report=None
+            scores=scores,
+            metric="accuracy",
+            steps=7,
+            seconds=2.0,
+            skipped=3,
+            output="out",
+            report=None,
         )
 
     monkeypatch.setattr(finetuning, "finetune", train)
@@ -64,3 +70,4 @@ def test_what_came_of_it_is_printed(
     said = capsys.readouterr().out
     assert "accuracy                     0.5000 *" in said
     assert "7 updates in 2.0 s" in said
+    assert "3 bad rows left out" in said

@@ -59,6 +59,8 @@ def _print_result(result: Any) -> None:
             mark = " *" if name == result.metric else ""
             print(f"{split:<6} {name:<24} {value:>10.4f}{mark}")
     print(f"{result.steps:,} updates in {result.seconds:,.1f} s")
+    if result.skipped:
+        print(f"{result.skipped:,} bad rows left out")
     print(f"Model:  {result.output}")
     if result.report is not None:
         print(f"Report: {result.report}")

@@ -51,7 +51,8 @@ class FineTuneResult:
 
     `output` is a checkpoint folder; `scores` maps dev and test to their scores; `best_score` is
     that of `metric` on dev, None without dev; `steps` counts updates, `seconds` the training with
-    its evaluations.
+    its evaluations;
+    `skipped` counts bad rows left out.
     """
 
     output: Path
@@ -61,6 +62,7 @@ class FineTuneResult:
     scores: dict[str, dict[str, float]]
     steps: int
     seconds: float
+    skipped: int
     report: Path
 
 

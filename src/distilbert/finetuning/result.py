@@ -82,6 +82,7 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
         "scores": scores,
         "steps": run.progress.step,
         "seconds": run.progress.seconds,
+        "skipped": run.skipped,
         "report": run.output / ("report.html" if run.card.run.report else "report.json"),
     }
 
