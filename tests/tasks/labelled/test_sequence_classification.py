@@ -87,7 +87,10 @@ def test_every_bad_row_is_told_at_once_and_the_good_ones_kept() -> None:
     good = task.examples(given, problems)
     assert [one.place for one in good] == ["file line 2", "file line 6"]
     assert {rule: [place for place, _ in places] for rule, places in problems.found.items()} == {
-        "A label must be among the labels of the training rows.": ["file line 3", "file line 4"],
+        "A label must be among the labels of the training rows: a, b.": [
+            "file line 3",
+            "file line 4",
+        ],
         "Labels must be of one kind.": ["file line 5"],
         "A text must not be empty.": ["file line 7"],
         "A text must be text.": ["file line 8"],

@@ -44,7 +44,8 @@ LARGEST_WEIGHT = 10.0
 
 EMPTY = "A text must not be empty."
 NOT_TEXT = "A text must be text."
-FOREIGN = "A label must be among the labels of the training rows."
+FOREIGN = "A label must be among the labels of the training rows:"
+LABELS_SHOWN = 10
 NOT_A_VALUE = "The label of a regression must be a finite number."
 MIXED = "Labels must be of one kind."
 
@@ -159,7 +160,7 @@ class SequenceClassification:
                 problems.add(NOT_A_VALUE, row.place, given)
             return value
         if label is None:
-            problems.add(FOREIGN, row.place, given)
+            problems.add(self._foreign(), row.place, given)
             return None
         names = values_of(label)
         if self.problem_type == SINGLE and isinstance(label, tuple):
@@ -167,10 +168,14 @@ class SequenceClassification:
             return None
         foreign = [name for name in names if name not in number]
         if foreign:
-            problems.add(FOREIGN, row.place, ", ".join(foreign))
+            problems.add(self._foreign(), row.place, ", ".join(foreign))
             return None
         numbers = tuple(number[name] for name in names)
         return numbers if self.problem_type == MULTI else numbers[0]
+
+    def _foreign(self) -> str:
+        more = "" if len(self.labels) <= LABELS_SHOWN else ", ..."
+        return f"{FOREIGN} {', '.join(self.labels[:LABELS_SHOWN])}{more}."
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Example], *, training: bool
