@@ -81,3 +81,10 @@ def test_open_bytes_unpacks_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.GZ").write_bytes(gzip.compress(b"a"))
     with open_bytes(tmp_path / "a.GZ", "a.GZ") as stream:
         assert stream.read() == b"a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_under_the_name_of_utf_8_is_told_as_a_whole(tmp_path: Path, encoding: str) -> None:
+    lines = lines_of(tmp_path, "\ufefftext,label\ngood,up\n".encode(encoding))
+    with pytest.raises(DataError, match=r"x\.txt must be .* Try `--encoding utf-16`\.$"):
+        list(lines)

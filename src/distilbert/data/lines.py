@@ -20,6 +20,8 @@ from distilbert.errors import DataError
 
 # Stands for a line that could not be read where a reader must still see that there was one.
 UNREADABLE = "\ufffd"
+# What files in UTF-16 begin with.
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Encodings to suggest for 8-bit files, first those that refuse more.
 LIKELY = ("utf-8", "cp1252", "latin-1")
 
@@ -32,7 +34,8 @@ class Lines:
     comes `UNREADABLE`.
 
     Raises:
-        DataError: no such file, no such encoding, or a damaged gzip file.
+        DataError: no such file, no such encoding, UTF-16 under the name of another encoding, or a
+            damaged gzip file.
     """
 
     path: Path
@@ -67,6 +70,11 @@ class Lines:
             try:
                 yield raw.decode(self.encoding)
             except UnicodeDecodeError as error:
+                if number == 1 and raw.startswith(WIDE):
+                    raise DataError(
+                        f"{self.name} must be in the encoding {self.encoding}: it begins as files "
+                        f"in utf-16 do. Try `--encoding utf-16`."
+                    ) from None
                 self._note(raw, error, number)
                 yield f"{UNREADABLE}\n"
 
