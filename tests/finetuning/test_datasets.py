@@ -79,6 +79,13 @@ def test_bad_rows_may_be_left_out(tmp_path: Path) -> None:
     assert (len(found.train), found.skipped) == (2, 1)
 
 
+def test_why_no_good_row_is_left_is_told(tmp_path: Path) -> None:
+    train = write(tmp_path, "train.csv", [",b", "  ,a"])
+    card = RunCard(data=DataSection(train=train, skip_bad_rows=True))
+    with pytest.raises(DataError, match=r"got none\.\nA text must not be empty\. Broken 2 times"):
+        read_examples(card, task_of(card))
+
+
 def test_rows_may_be_limited(tmp_path: Path) -> None:
     train = write(tmp_path, "train.csv", ["one,b", "two,a", "three,a"])
     data = DataSection(train=train, dev=train, max_train_rows=2, max_dev_rows=1)

@@ -53,10 +53,10 @@ def read_examples(card: RunCard, task: Task) -> Examples:
         raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.settle(skip_bad_rows=data.skip_bad_rows)
     check_metric(task, card.windows.metric)
-    check_some(train, data.train)
+    check_some(train, data.train, problems)
     for examples, source in ((dev, data.dev), (test, data.test)):
         if source is not None:
-            check_some(examples, source)
+            check_some(examples, source, problems)
     return Examples(task, train, dev, test, skipped)
 
 
@@ -78,13 +78,14 @@ def examples_of(task: Task, data: DataSection, source: str, problems: Problems) 
     return task.examples(rows_of(data, source, data.max_dev_rows, problems), problems)
 
 
-def check_some(examples: Sequence[Any], source: str) -> None:
+def check_some(examples: Sequence[Any], source: str, problems: Problems) -> None:
     """
     Raises:
         DataError: there are no examples.
     """
     if not examples:
-        raise DataError(f"{source} must hold at least one good row: got none.")
+        why = f"\n{problems.report()}" if len(problems) else ""
+        raise DataError(f"{source} must hold at least one good row: got none.{why}")
 
 
 def rows_of(data: DataSection, source: str, limit: int | None, problems: Problems) -> list[Row]:

@@ -152,7 +152,7 @@ def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
     problems = Problems()
     examples = examples_of(task, card.data, data, problems)
     skipped = problems.settle(skip_bad_rows=card.data.skip_bad_rows)
-    check_some(examples, data)
+    check_some(examples, data, problems)
     return examples, skipped
 
 
