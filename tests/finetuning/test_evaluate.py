@@ -82,6 +82,24 @@ def test_options_that_are_given_stand_above_those_of_the_run(sentiment: Path, da
     assert cut != pytest.approx(as_run, rel=1e-3)
 
 
+def test_columns_of_the_run_are_remembered_and_can_be_replaced(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (data / "sentiment.dev.jsonl").open()]
+    for name, columns in (("train", ("said", "mood")), ("other", ("words", "mood"))):
+        lines = [dict(zip(columns, (row["text"], row["label"]), strict=True)) for row in rows]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    files = {split: str(tmp_path / "train.jsonl") for split in ("train", "dev")}
+    options = {**files, "text": "said", "label": "mood", "max_steps": 1}
+    folder = trained("sentiment", encoder, data, tmp_path / "out", **options)
+    scores = evaluate(str(folder), str(tmp_path / "train.jsonl"), **QUICK).scores
+    again = evaluate(str(folder), str(tmp_path / "other.jsonl"), text="words", **QUICK).scores
+    assert again == scores
+    with pytest.raises(DataError, match="which has: words, mood"):
+        evaluate(str(folder), str(tmp_path / "other.jsonl"), **QUICK)
+
+
 def test_a_model_in_hand_scores_as_its_folder(sentiment: Path, data: Path) -> None:
     rows = str(data / "sentiment.dev.jsonl")
     model = DistilBertForSequenceClassification.from_pretrained(sentiment)

@@ -18,13 +18,13 @@ from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.errors import InputError
 from distilbert.finetuning.datasets import check_some, examples_of
-from distilbert.finetuning.result import split_report, write_answers
+from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import HEADS, as_trained, task_of
 from distilbert.pipelines.factory import as_runner
 from distilbert.runner import Runner, chosen_framework, load_runner
 from distilbert.tasks.labelled.task import Answer, Task
-from distilbert.training.card_file import card_from, with_changes
+from distilbert.training.card_file import card_from, read_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.report import write_report
@@ -95,7 +95,8 @@ def evaluate(
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
         command: what the report names as the way to repeat this.
-        card: a run card, or its values, for columns and options of the task.
+        card: a run card, or its values, for columns and options of the task; by default those of
+            the run that left the folder of the model.
         changes: fields of the card to replace, whatever the folder of the model remembers, and
             options of the hub (`revision`, `token`, ...).
 
@@ -109,7 +110,7 @@ def evaluate(
     options = {"framework": framework, "device": device, "dtype": dtype, "hub": hub}
     first = _opened(model, tokenizer, task, **options)
     second = None if against is None else _opened(against, tokenizer, task, **options)
-    card = card if isinstance(card, RunCard) else card_from(card or {}, base=None)
+    card = _card_for(card, first.folder, data)
     card = replace(with_changes(card, changes), task=_name_of(first.head))
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
@@ -145,6 +146,26 @@ def evaluate(
         comparison=comparison,
         output=None if output is None else Path(output),
     )
+
+
+def _card_for(card: RunCard | Mapping[str, Any] | None, folder: Path | None, data: str) -> RunCard:
+    """The card given, or what the folder of a run remembers of its columns and windows.
+
+    How a file is read (`data_format`, `column_names`) holds only for files with the same suffix.
+    """
+    if card is not None:
+        return card if isinstance(card, RunCard) else card_from(card, base=None)
+    if folder is None or not (folder / CARD_FILE).is_file():
+        return RunCard()
+    trained = read_card(folder / CARD_FILE)
+    columns = replace(
+        trained.data,
+        **dict.fromkeys(("train", "dev", "test", "max_train_rows", "max_dev_rows")),
+        skip_bad_rows=False,
+    )
+    if Path(data).suffixes != Path(trained.data.train or "").suffixes:
+        columns = replace(columns, data_format=None, column_names=())
+    return RunCard(seed=trained.seed, data=columns, windows=trained.windows)
 
 
 def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
