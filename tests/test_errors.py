@@ -16,6 +16,9 @@ PARENTS = {
     "HubError": (OSError, errors.CheckpointError),
     "WeightMismatchError": (RuntimeError, ValueError),
     "MissingDependencyError": (ImportError,),
+    "DataError": (ValueError,),
+    "RunCardError": (ValueError, errors.ConfigError),
+    "TrainingError": (RuntimeError,),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from contract.samples import random_weights, some_inputs, some_labels, tiny_config
-from tolerances import HALF, REORDERED, assert_close
+from tolerances import HALF, OUTPUT, REORDERED, Tolerance, assert_close
 
 import distilbert
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
@@ -37,10 +37,10 @@ def labelled(head: str) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(value) for name, value in (inputs | labels).items()}
 
 
-def assert_same_answers(one: Any, other: Any) -> None:
+def assert_same_answers(one: Any, other: Any, tolerance: Tolerance = REORDERED) -> None:
     assert list(one) == list(other)
     for name in one:
-        assert_close(one[name].detach(), other[name].detach(), REORDERED, name)
+        assert_close(one[name].detach(), other[name].detach(), tolerance, name)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -203,6 +203,7 @@ def test_lora_trains_only_its_own_weights_and_merges_back(head: str) -> None:
 
     model, inputs = built(head), labelled(head)
     before = model(**batch(head))
+    torch.manual_seed(0)  # of the adapters
     settings = LoraConfig(r=2, target_modules=["q_lin", "v_lin"], init_lora_weights=False)
     adapted = get_peft_model(copy.deepcopy(model), settings)
     adapted(**inputs)[0].sum().backward()
@@ -211,4 +212,5 @@ def test_lora_trains_only_its_own_weights_and_merges_back(head: str) -> None:
     assert all("lora_" in name for name in trained)
     changed = adapted.eval()(**batch(head))
     assert not torch.allclose(changed[0], before[0])
-    assert_same_answers(adapted.merge_and_unload()(**batch(head)), changed)
+    # A merged weight is rounded once more, so this is no mere reordering.
+    assert_same_answers(adapted.merge_and_unload()(**batch(head)), changed, OUTPUT)
