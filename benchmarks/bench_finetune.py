@@ -3,7 +3,7 @@
 Same model, same rows of ragged real text, same machine, in turns; each side of each round is a
 process of its own, so that peak memory is its own too. Needs transformers and a labelled file.
 
-    python benchmarks/bench_finetune.py MODEL ROWS.tsv [--rounds 5] [--rows 1024]
+    python benchmarks/bench_finetune.py MODEL ROWS.tsv [--rounds 5] [--n 1024]
 """
 
 from __future__ import annotations
@@ -43,6 +43,19 @@ def rows_of(path: Path, n: int, folder: Path) -> Path:
         for row in rows:
             file.write(json.dumps(dict(row.values)) + "\n")
     return target
+
+
+def classifier_of(model: str, folder: Path) -> str:
+    """An encoder with a new head for the labels 0 and 1, the same for both sides."""
+    from distilbert import AutoTokenizer
+    from distilbert.torch.train import starting_model
+
+    changes = {"id2label": {0: "0", 1: "1"}, "problem_type": "single_label_classification"}
+    starting_model(model, "sequence_classification", changes=changes, seed=0).save_pretrained(
+        folder
+    )
+    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    return str(folder)
 
 
 def ours(work: str, model: str, rows: Path, folder: Path) -> float:
@@ -125,12 +138,13 @@ def main() -> None:
     results: list[Comparison] = []
     with tempfile.TemporaryDirectory() as folder:
         rows = rows_of(arguments.rows, arguments.n, Path(folder))
+        model = classifier_of(arguments.model, Path(folder) / "model")
         for work in WORK:
             peaks: dict[str, list[float]] = {OURS: [], PEER: []}
 
             def measured(which: str, work: str = work, peaks: Any = peaks) -> float:
                 ran = subprocess.run(
-                    [sys.executable, __file__, arguments.model, str(rows), "--side", which, work],
+                    [sys.executable, __file__, model, str(rows), "--side", which, work],
                     capture_output=True,
                     text=True,
                     check=True,

@@ -30,19 +30,17 @@ from distilbert.runner import Runner, chosen_framework
 from distilbert.tasks.labelled.task import Task
 from distilbert.training.card_file import card_from, read_card, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
-from distilbert.training.feed import Feed
+from distilbert.training.feed import Feed, n_items
 from distilbert.training.log import open_log
 from distilbert.training.run_card import RunCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import BEST, Policies, Session
 
-Trainers = {
+TRAINERS = {
     "torch": "distilbert.torch.train",
     "tensorflow": "distilbert.tensorflow.train",
     "flax": "distilbert.flax.train",
 }
-TOKEN_HEADS = ("masked_lm", "token_classification")
-IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ class FineTuneResult:
 
     `output` is a checkpoint folder; `scores` maps dev and test to their scores; `best_score` is
     that of `metric` on dev, None without dev; `steps` counts updates, `seconds` the training with
-    its evaluations;
-    `skipped` counts bad rows left out.
+    its evaluations; `skipped` counts bad rows left out.
     """
 
     output: Path
@@ -133,7 +130,7 @@ class _Run:
         self.tokenizer = AutoTokenizer.from_pretrained(source)
         self.pad_id = self.tokenizer.pad_token_id or 0
         self.framework = chosen_framework(card.framework)
-        room = importlib.import_module(Trainers[self.framework])
+        room = importlib.import_module(TRAINERS[self.framework])
         model = room.starting_model(
             source,
             self.task.head,
@@ -170,7 +167,7 @@ class _Run:
         return Feed(
             lengths=np.array([feature.n_tokens for feature in features]),
             make=self._batch,
-            count=self._count,
+            count=lambda batch: n_items(batch, self.task.head),
             seed=self.card.seed,
             batch_size=options.batch_size,
             batch_tokens=options.batch_tokens,
@@ -182,11 +179,6 @@ class _Run:
 
     def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rng)
-
-    def _count(self, batch: Mapping[str, np.ndarray]) -> int:
-        if self.task.head in TOKEN_HEADS:
-            return int((batch["labels"] != IGNORED).sum())
-        return len(batch["input_ids"])
 
     def _policies(self) -> tuple[Policies, Schedule]:
         options, run = self.card.optimization, self.card.run

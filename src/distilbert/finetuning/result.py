@@ -14,6 +14,8 @@ import numpy as np
 
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.convert import convert
+from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
 from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
@@ -58,9 +60,7 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
     Returns:
         The fields of a `FineTuneResult` besides card and output.
     """
-    runner = load_runner(
-        run.best, run.task.head, framework=run.framework, **_device(run.card, run.framework)
-    )
+    runner = load_runner(run.best, run.task.head, framework=run.framework, **_device(run.card))
     task, found = _scored(run, runner)
     scores = {name: split.scores for name, split in found.items()}
     report = _report(run, task, runner, found, command)
@@ -103,7 +103,7 @@ def _put_model(best: Path, target: Path, head: str) -> None:
         convert(best, target, head=head)
 
 
-def _device(card: RunCard, framework: str) -> dict[str, Any]:
+def _device(card: RunCard) -> dict[str, Any]:
     return {} if card.run.device is None else {"device": card.run.device}
 
 
@@ -219,8 +219,5 @@ def _timed(task: Task, runner: Runner, split: Split, pad_id: int) -> float:
 
 
 def _n_parameters(folder: Path) -> int:
-    from distilbert.checkpoint.folder import open_checkpoint
-    from distilbert.checkpoint.sharding import WEIGHT_FILES
-
     arrays = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
     return sum(int(array.size) for array in arrays.values())

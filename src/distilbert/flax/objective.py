@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from distilbert.flax.losses import IGNORED
-from distilbert.flax.shapes import COUNTS, PLACES, TOKEN_HEADS
+from distilbert.flax.shapes import COUNTS, PLACES
+from distilbert.training.feed import TOKEN_HEADS
 
 Batch = dict[str, Array]
 

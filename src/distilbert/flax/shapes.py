@@ -11,9 +11,9 @@ import numpy as np
 
 from distilbert.flax.losses import IGNORED
 from distilbert.flax.runner import padded_length
+from distilbert.training.feed import TOKEN_HEADS
 
 COUNTS, PLACES = "counts", "places"
-TOKEN_HEADS = ("masked_lm", "token_classification")
 
 
 def in_few_shapes(

@@ -17,6 +17,7 @@ from distilbert.errors import InputError
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.inputs import LABELS, named_arguments
 from distilbert.tensorflow.losses import token_loss
+from distilbert.training.feed import TOKEN_HEADS
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 # Ways to say "the model's own loss" in `compile`; the words are the reference's.
 OWN_LOSS = (None, "passthrough", "auto", "auto_with_warning")
 
-# The heads with a label for every token, of which some are to be ignored.
-TOKEN_HEADS = ("masked_lm", "token_classification")
 # Output -> label, for the head that has two of each.
 SPANS = {"start_logits": "start_positions", "end_logits": "end_positions"}
 

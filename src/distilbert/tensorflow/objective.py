@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.tensorflow.keras_fit import TOKEN_HEADS
 from distilbert.tensorflow.losses import IGNORED
 from distilbert.tensorflow.pretrained import PreTrainedModel
+from distilbert.training.feed import TOKEN_HEADS
 
 Batch = dict[str, Tensor]
 

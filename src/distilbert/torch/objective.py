@@ -14,11 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.training.feed import IGNORED, TOKEN_HEADS
 
 Batch = dict[str, Tensor]
-
-IGNORED = -100
-TOKEN_HEADS = ("masked_lm", "token_classification")
 
 
 @dataclass(frozen=True)

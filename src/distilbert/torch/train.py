@@ -22,12 +22,12 @@ from distilbert.errors import InputError
 from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import MODEL_CLASSES
-from distilbert.torch.objective import TOKEN_HEADS, LossOptions, Objective
+from distilbert.torch.objective import LossOptions, Objective
 from distilbert.torch.parallel import Processes, local_gradients, put, spread_out, whole
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.runner import as_runner
 from distilbert.torch.weights import assign, to_array, to_tensor
-from distilbert.training.feed import Update
+from distilbert.training.feed import TOKEN_HEADS, Update
 from distilbert.training.parameters import treatments
 from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session

@@ -19,6 +19,18 @@ Make = Callable[[Sequence[int], np.random.Generator], Batch]
 POOL = 64
 
 
+# Heads with a label per token, and the label of a token that teaches nothing.
+TOKEN_HEADS = ("masked_lm", "token_classification")
+IGNORED = -100
+
+
+def n_items(batch: Batch, head: str) -> int:
+    """What the loss of a batch is the mean of: labelled tokens, or examples."""
+    if head in TOKEN_HEADS:
+        return int((batch["labels"] != IGNORED).sum())
+    return len(batch["input_ids"])
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
     """One step of the optimizer: its number from 0, its epoch, its learning rate, its batches.
