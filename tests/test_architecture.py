@@ -214,7 +214,8 @@ def test_the_real_framework_is_what_the_room_imports(room: str, alias: str, fram
 EXTRA_FILES = {
     "torch": {
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
-        "packing.py": "XLA and Keras want few shapes, packed batches have a new one each",
+        "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
+        "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
     },
     "tensorflow": {

@@ -8,7 +8,7 @@ import torch
 from distilbert import DistilBertConfig
 from distilbert.errors import TokenIdError
 from distilbert.torch.model import DistilBertModel
-from distilbert.torch.packing import Packing
+from distilbert.torch.packing import Packing, places_of, rounded_up
 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]])
 
@@ -26,13 +26,34 @@ def test_pack_and_spread_are_each_others_inverse() -> None:
     packing = Packing.of(MASK)
     padded = torch.arange(12.0).reshape(3, 4, 1) + 1
     packed = packing.pack(padded)
-    assert packed.shape == (1, 8, 1)
-    assert packed.flatten().tolist() == [1, 2, 3, 5, 9, 10, 11, 12]
+    assert packed.shape == (1, 16, 1)
+    assert packed.flatten()[: packing.n_tokens].tolist() == [1, 2, 3, 5, 9, 10, 11, 12]
     assert torch.equal(packing.spread(packed), padded * MASK[..., None])
 
 
 def test_every_sequence_counts_its_positions_from_zero() -> None:
-    assert Packing.of(MASK).positions.tolist() == [[0, 1, 2, 0, 0, 1, 2, 3]]
+    packing = Packing.of(MASK)
+    assert packing.positions[0, : packing.n_tokens].tolist() == [0, 1, 2, 0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("n_tokens", "packed"), [(1, 16), (16, 16), (40, 48), (65, 128)])
+def test_few_sizes_occur(n_tokens: int, packed: int) -> None:
+    mask = torch.zeros(2, 70, dtype=torch.long)
+    mask.flatten()[:n_tokens] = 1
+    packing = Packing.of(mask)
+    assert packing.pack(mask).shape == (1, packed)
+    places, n = places_of(mask != 0)
+    assert n == n_tokens
+    assert places.tolist() == [*range(n_tokens), *[0] * (packed - n_tokens)]
+
+
+@pytest.mark.parametrize(("longest", "length"), [(512, 80), (72, 72), (50, 70)])
+def test_columns_are_added_up_to_the_longest(longest: int, length: int) -> None:
+    batch = torch.ones(2, 70, dtype=torch.long)
+    rounded = rounded_up(batch, longest)
+    assert rounded.shape == (2, length)
+    assert torch.equal(rounded[:, :70], batch)
+    assert not rounded[:, 70:].any()
 
 
 def test_a_full_batch_needs_no_mask() -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from distilbert._lazy import INSTALL, is_available, require
 from distilbert.errors import ConfigError, InputError, MissingDependencyError
+from distilbert.torch.dropped_attention import dropped_attention
 
 IMPLEMENTATIONS = ("eager", "sdpa", "flash_attention_2")
 DEFAULT_IMPLEMENTATION = "sdpa"
@@ -56,6 +57,7 @@ def attend(
     dropout: float,
     implementation: str,
     return_probabilities: bool,
+    lean: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """Mix `value` rows by how well `query` matches `key`.
 
@@ -68,6 +70,7 @@ def attend(
             without any visible key attends to all keys equally.
         head_mask: broadcastable to (B, H, S, S); multiplies the probabilities after dropout.
         dropout: probability of dropping an attention probability; 0 outside training.
+        lean: on a CPU, keep little for the backward pass; gradients of gradients are not to be had.
 
     Returns:
         The mixed values (B, H, S, K), and the probabilities (B, H, S, S) or None.
@@ -83,6 +86,8 @@ def attend(
         visible = visible | empty
     if implementation == "flash_attention_2":
         return _flash(query, key, value, visible, dropout), None
+    if lean and dropout > 0 and query.device.type == "cpu":
+        return dropped_attention(query, key, value, visible, dropout), None
     return F.scaled_dot_product_attention(query, key, value, visible, dropout), None
 
 

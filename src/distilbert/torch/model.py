@@ -140,6 +140,7 @@ class SelfAttention(nn.Module):
             dropout=self.dropout.p if self.training else 0.0,
             implementation=self.implementation,
             return_probabilities=output_attentions,
+            lean=packing is not None,
         )
         context = context.transpose(1, 2).flatten(2)  # (B, S, D)
         if packing is not None:

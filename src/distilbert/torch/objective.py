@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from distilbert.torch.packing import places_of, rounded_up
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.training.feed import IGNORED, TOKEN_HEADS
 
@@ -74,21 +75,23 @@ class Objective(nn.Module):
         padding can never be chosen.
         """
         ids, mask = batch["input_ids"], batch["attention_mask"]
-        head: Any = model
         if self.head == "multiple_choice":
-            n_choices = ids.shape[1]
             states = self._encoded(model, ids.flatten(0, 1), mask.flatten(0, 1))
-            return head.rate(states).float().view(-1, n_choices)
-        states = self._encoded(model, ids, mask)  # (B, S, D)
+            return _rates(model, states).view(ids.shape[:2])
+        states = self._encoded(model, ids, mask)  # (B, S or more, D)
         if self.head in TOKEN_HEADS:  # nothing is computed for tokens that teach nothing
-            states = states[batch["labels"] != IGNORED]
-        logits = head.rate(states).float()
-        if self.head == "question_answering":
-            lowest = torch.finfo(logits.dtype).min
-            logits = logits.transpose(1, 2).masked_fill(mask[:, None] == 0, lowest)  # (B, 2, S)
-        return logits
+            chosen = rounded_up(batch["labels"] != IGNORED, states.shape[1])
+            places, n_tokens = places_of(chosen)
+            return _rates(model, states.flatten(0, 1)[places])[:n_tokens]
+        if self.head != "question_answering":
+            return _rates(model, states)
+        logits = _rates(model, states)[:, : ids.shape[1]].transpose(1, 2)  # (B, 2, S)
+        return logits.masked_fill(mask[:, None] == 0, torch.finfo(logits.dtype).min)
 
     def _encoded(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
+        """States (B, S, D) of a batch, S rounded up."""
+        longest = self.model.config.max_position_embeddings
+        ids, mask = rounded_up(ids, longest), rounded_up(mask, longest)
         if self.options.packing:
             return model.base_model.encode_packed(ids, mask)
         return model.base_model(ids, mask, return_dict=True).last_hidden_state
@@ -129,6 +132,15 @@ class Objective(nn.Module):
         target, log_student = softened.log_softmax(-1), scaled.log_softmax(-1)
         apart = F.kl_div(log_student, target, log_target=True, reduction="sum") * temperature**2
         return apart / 2 if self.head == "question_answering" else apart
+
+
+def _rates(model: PreTrainedModel, states: Tensor) -> Tensor:
+    """Logits, float32. Only the head that chooses from the vocabulary is worth less precision."""
+    head: Any = model
+    if model.head == "masked_lm":
+        return head.rate(states).float()
+    with torch.autocast(states.device.type, enabled=False):
+        return head.rate(states.float())
 
 
 def _stand_in(batch: Batch) -> Batch:

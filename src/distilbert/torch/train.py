@@ -34,7 +34,7 @@ from distilbert.training.session import Outcome, Session
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 # Tokens of a batch that go through the model at once on a CPU: more only cost memory there.
-TOKENS_AT_ONCE = 1024
+TOKENS_AT_ONCE = 384
 
 
 def starting_model(
@@ -100,6 +100,9 @@ class Trainer:
             fused=True,
         )
         self.means = self._first_means()
+        self.keeps_gradients = self.processes.size == 1 and self.device.type == "cpu"
+        if self.keeps_gradients:
+            self._make_room()
 
     @property
     def leads(self) -> bool:
@@ -148,7 +151,7 @@ class Trainer:
                 group["lr"] = update.rate * group["scale"]
             self.optimizer.step()
             self._follow()
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=not self.keeps_gradients)
         return Outcome(loss_value, norm)
 
     def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
@@ -254,6 +257,17 @@ class Trainer:
             }
             for treatment, parameters in groups.items()
         ]
+
+    def _make_room(self) -> None:
+        """Keep the gradients from the first update on, and add those of embeddings row by row.
+
+        Otherwise every part of every batch makes a gradient of the size of the vocabulary.
+        """
+        for parameter in self._trained().values():
+            parameter.grad = torch.zeros_like(parameter)
+        for module in self.model.modules():
+            if isinstance(module, nn.Embedding):
+                module.sparse = True
 
     def _first_means(self) -> dict[str, Tensor]:
         if self.options.ema is None:
