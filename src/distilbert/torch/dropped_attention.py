@@ -75,7 +75,7 @@ class _DroppedAttention(torch.autograd.Function):
         given = gradients[0].reshape(q.shape).to(dtype) / ctx.kept
         of_value = probabilities.masked_fill(out, 0.0).transpose(1, 2) @ given
         of_kept = (given @ v.transpose(1, 2)).masked_fill_(out, 0.0)  # (B * H, S, S)
-        of_scores = torch._softmax_backward_data(of_kept, probabilities, -1, dtype)
+        of_scores = torch.ops.aten._softmax_backward_data(of_kept, probabilities, -1, dtype)
         of_query = (of_scores @ k).div_(math.sqrt(q.shape[-1]))
         of_key = of_scores.transpose(1, 2) @ q
         found = (x.to(gradients[0].dtype).view(ctx.shape) for x in (of_query, of_key, of_value))
