@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,20 @@ def test_a_run_needs_training_rows(tmp_path: Path) -> None:
     card = RunCard(data=DataSection(train=write(tmp_path, "none.csv", [])))
     with pytest.raises(DataError):
         read_examples(card, task_of(card))
+
+
+def test_one_label_out_of_one_is_refused(tmp_path: Path) -> None:
+    data = DataSection(train=write(tmp_path, "train.csv", ["one,a", "two,a"]))
+    card = RunCard(data=data)
+    with pytest.raises(DataError, match="needs two labels or more: got only 'a' in .*train.csv"):
+        read_examples(card, task_of(card))
+    declared = RunCard(data=replace(data, labels=("a", "b")))
+    assert read_examples(declared, task_of(declared)).train[0].truth == 0
+
+
+def test_a_single_label_that_holds_or_not_is_learned(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "one", "label": ["a"]}\n{"text": "two", "label": []}\n')
+    card = RunCard(data=DataSection(train=str(path)))
+    found = read_examples(card, task_of(card))
+    assert [example.truth for example in found.train] == [(0,), ()]

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from distilbert import AutoTokenizer, DistilBertForSequenceClassification
+from distilbert import (
+    AutoTokenizer,
+    DistilBertForMaskedLM,
+    DistilBertForSequenceClassification,
+)
 from distilbert.errors import DataError, InputError
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import finetune
+from distilbert.pipelines.factory import as_runner
+from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity
 
 QUICK: dict[str, Any] = {"framework": "torch", "device": "cpu", "bootstrap": 20}
 TASKS = {
@@ -171,3 +177,21 @@ def test_bad_rows_are_told_or_left_out_and_counted(
         evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), **QUICK)
     found = evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), skip_bad_rows=True, **QUICK)
     assert (found.skipped, found.n_examples) == (1, 32)
+
+
+def test_pseudo_perplexity_is_that_of_the_texts(encoder: Path, data: Path, tmp_path: Path) -> None:
+    folder = trained("texts", encoder, data, tmp_path / "out")
+    rows = data / "texts.dev.jsonl"
+    found = evaluate(str(folder), str(rows), pseudo_perplexity=True, **QUICK)
+    texts = [json.loads(line)["text"] for line in rows.read_text().splitlines()]
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+    expected = pseudo_perplexity(
+        as_runner(model), AutoTokenizer.from_pretrained(folder), texts, max_length=32
+    )
+    assert found.scores["pseudo_perplexity"] == pytest.approx(expected.perplexity, rel=1e-5)
+
+
+def test_pseudo_perplexity_needs_a_masked_lm(sentiment: Path, data: Path) -> None:
+    rows = str(data / "sentiment.dev.jsonl")
+    with pytest.raises(InputError, match="is for masked-lm: got text-classification"):
+        evaluate(str(sentiment), rows, pseudo_perplexity=True, **QUICK)

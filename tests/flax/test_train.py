@@ -17,7 +17,7 @@ import pytest
 from distilbert import DistilBertConfig
 from distilbert.errors import InputError, RunCardError
 from distilbert.flax.heads import MODEL_CLASSES
-from distilbert.flax.train import Trainer, check_supported, starting_model
+from distilbert.flax.train import Trainer, starting_model
 from distilbert.flax.weights import to_arrays
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
@@ -256,19 +256,6 @@ def test_bfloat16_is_near_float32() -> None:
     first, second = run(plain, range(3), rate=1e-3), run(half, range(3), rate=1e-3)
     assert first != second
     assert first == pytest.approx(second, rel=2e-2)
-
-
-def test_what_only_pytorch_can_do_is_refused() -> None:
-    card = RunCard(lora=LoraSection(lora_rank=2), distillation=TeacherSection(teacher="big"))
-    rule = (
-        "`lora_rank` needs PyTorch: got 2, and `teacher` needs PyTorch: got 'big', with flax. "
-        'Use `framework = "torch"` or leave it out.'
-    )
-    for call in (check_supported, lambda card: Trainer(fresh(), card)):
-        with pytest.raises(RunCardError) as error:
-            call(card)
-        assert str(error.value) == rule
-    check_supported(RunCard())
 
 
 def test_a_device_that_jax_does_not_see_is_refused() -> None:

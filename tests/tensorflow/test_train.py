@@ -20,7 +20,7 @@ from distilbert import (
     TFDistilBertModel,
 )
 from distilbert.errors import InputError, RunCardError
-from distilbert.tensorflow.train import Trainer, check_supported, starting_model
+from distilbert.tensorflow.train import Trainer, starting_model
 from distilbert.tensorflow.weights import canonical_arrays
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
@@ -269,28 +269,6 @@ def test_two_devices_share_batches_and_learn_what_one_learns() -> None:
     assert (one["devices"], two["devices"]) == (1, 2)
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-5)
     np.testing.assert_allclose(two["logits"], one["logits"], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("section", "said"),
-    [
-        ({"lora": LoraSection(lora_rank=4)}, "`lora_rank` needs PyTorch: got 4, with tensorflow."),
-        ({"distillation": TeacherSection(teacher="x")}, "`teacher` needs PyTorch: got 'x'"),
-    ],
-)
-def test_what_only_pytorch_can_do_is_refused(section: dict[str, Any], said: str) -> None:
-    card = RunCard(**section)
-    for call in (check_supported, lambda card: Trainer(fresh(), card)):
-        with pytest.raises(RunCardError) as caught:
-            call(card)
-        assert str(caught.value).startswith(said)
-        assert 'Use `framework = "torch"`' in str(caught.value)
-
-
-def test_gradient_checkpointing_is_refused() -> None:
-    card = RunCard(optimization=OptimizationSection(gradient_checkpointing=True))
-    with pytest.raises(RunCardError, match='Use `framework = "torch"` or "flax"'):
-        check_supported(card)
 
 
 def test_an_unknown_device_is_refused() -> None:

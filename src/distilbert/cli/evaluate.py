@@ -38,6 +38,9 @@ def _evaluate(
     batch_tokens: Annotated[
         int | None, typer.Option("--batch-tokens", help="Padded tokens per batch.", min=1)
     ] = None,
+    pseudo_perplexity: Annotated[
+        bool, typer.Option("--pseudo-perplexity", help="Of masked-lm, that score too; slow.")
+    ] = False,
     as_json: options.AsJson = False,
     framework: options.Framework = None,
     device: options.Device = None,
@@ -61,6 +64,7 @@ def _evaluate(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        pseudo_perplexity=pseudo_perplexity,
         command=shlex.join(["distilbert", *sys.argv[1:]]),
         **options.hub_options(revision, token, cache_dir, local_files_only),
         **fields,

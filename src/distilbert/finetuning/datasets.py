@@ -11,6 +11,7 @@ from distilbert.data.rows import Row
 from distilbert.data.sources import read_rows
 from distilbert.errors import DataError, RunCardError
 from distilbert.finetuning.tasks import check_metric
+from distilbert.tasks.labelled.sequence_classification import MULTI
 from distilbert.tasks.labelled.task import Task
 from distilbert.training.run_card import DataSection, RunCard
 
@@ -53,11 +54,22 @@ def read_examples(card: RunCard, task: Task) -> Examples:
         raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.settle(skip_bad_rows=data.skip_bad_rows)
     check_metric(task, card.windows.metric)
+    _check_labels(task, data.train)
     check_some(train, data.train, problems)
     for examples, source in ((dev, data.dev), (test, data.test)):
         if source is not None:
             check_some(examples, source, problems)
     return Examples(task, train, dev, test, skipped)
+
+
+def _check_labels(task: Task, source: str) -> None:
+    """One label out of one teaches nothing; one of several, which holds or not, does."""
+    labels = getattr(task, "labels", ())
+    if len(labels) == 1 and getattr(task, "problem_type", None) != MULTI:
+        raise DataError(
+            f"Classification needs two labels or more: got only {labels[0]!r} in {source}. Name "
+            f"the right column with `--label`, or all labels with `--labels`."
+        )
 
 
 def _rows_or_told(

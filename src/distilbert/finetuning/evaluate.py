@@ -21,8 +21,10 @@ from distilbert.finetuning.datasets import check_some, examples_of
 from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import HEADS, as_trained, task_of
+from distilbert.pipelines.batching import BATCH_TOKENS
 from distilbert.pipelines.factory import as_runner
 from distilbert.runner import Runner, chosen_framework, load_runner
+from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.labelled.task import Answer, Task
 from distilbert.training.card_file import card_from, read_card, with_changes
 from distilbert.training.environment import environment
@@ -79,6 +81,7 @@ def evaluate(
     device: Any = None,
     dtype: Any = None,
     batch_tokens: int | None = None,
+    pseudo_perplexity: bool = False,
     command: str | None = None,
     card: RunCard | Mapping[str, Any] | None = None,
     **changes: Any,
@@ -94,6 +97,7 @@ def evaluate(
         output: a new folder for scores, raw answers and a report.
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
+        pseudo_perplexity: of masked-lm, that score too; it takes a row through the model per token.
         command: what the report names as the way to repeat this.
         card: a run card, or its values, for columns and options of the task; by default those of
             the run that left the folder of the model.
@@ -102,19 +106,24 @@ def evaluate(
 
     Raises:
         DataError: rows break rules; all are named.
-        InputError: the models do not do the same task; `output` exists already.
+        InputError: the models do not do the same task; `output` exists already; pseudo-perplexity
+            of a model that is no masked LM.
     """
     if output is not None and Path(output).exists():
         raise InputError(f"`output` must be a new folder: {output} exists.")
     hub = take_hub_options(changes).as_keywords()
     options = {"framework": framework, "device": device, "dtype": dtype, "hub": hub}
     first = _opened(model, tokenizer, task, **options)
+    if pseudo_perplexity and first.head != "masked_lm":
+        raise InputError(f"`pseudo_perplexity` is for masked-lm: got {_name_of(first.head)}.")
     second = None if against is None else _opened(against, tokenizer, task, **options)
     card = _card_for(card, first.folder, data)
     card = replace(with_changes(card, changes), task=_name_of(first.head))
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
+    if pseudo_perplexity:
+        found.scores["pseudo_perplexity"] = _pseudo_perplexity(subject, first, found, batch_tokens)
     comparison = None
     if second is not None:
         theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
@@ -260,6 +269,20 @@ def _evaluated(
     seconds = time.perf_counter() - begin
     whole = Split("test", examples, [])
     return Evaluated(whole, answers, scores_of(task, whole, answers), seconds)
+
+
+def _pseudo_perplexity(
+    task: Any, model: _Model, found: Evaluated, batch_tokens: int | None
+) -> float:
+    """Of all texts together, in the windows of the task."""
+    return pseudo_perplexity_of(
+        model.runner,
+        model.tokenizer,
+        [example.text for example in found.split.examples],
+        max_length=task.max_length,
+        overlap=task.overlap,
+        batch_tokens=batch_tokens or BATCH_TOKENS,
+    ).perplexity
 
 
 def _compared(

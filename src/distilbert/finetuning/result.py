@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,10 @@ def _put_model(best: Path, target: Path, head: str) -> None:
     """The model as safetensors with PyTorch's names, which every framework and peer can read."""
     if any(best.glob("model*.safetensors")):
         for path in best.iterdir():
-            shutil.copy2(path, target / path.name)
+            try:
+                os.link(path, target / path.name)  # the same bytes, soon under one name again
+            except OSError:
+                shutil.copy2(path, target / path.name)
     else:
         convert(best, target, head=head)
 

@@ -101,6 +101,7 @@ def task_of(card: RunCard) -> Task:
         choices=data.choices,
         label=data.label,
         max_length=windows.max_length,
+        chosen_metric=windows.metric,
     )
 
 

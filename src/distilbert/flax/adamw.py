@@ -1,15 +1,17 @@
-"""AdamW as PyTorch computes it, on flat trees: `{"a/b": leaf}`. Pure functions, to be compiled.
+"""AdamW by optax, with a rate per leaf, clipping as PyTorch does it, and running means.
 
-Loshchilov and Hutter 2019, algorithm 2. PyTorch's optimizer is a part of PyTorch, so only this room
-needs the file; optax would be one more package for thirty lines.
+Pure functions on flat trees, `{"a/b": leaf}`, to be compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -38,18 +40,14 @@ class AdamW:
 
     def start(self, weights: Leaves) -> dict[str, Leaves]:
         """The moving part before the first update."""
+        state: Any = self._adam().init(weights)
+        mean = {} if self.ema is None else {path: jnp.array(leaf) for path, leaf in weights.items()}
         return {
             "weights": dict(weights),
-            "exp_avg": {path: jnp.zeros_like(leaf) for path, leaf in weights.items()},
-            "exp_avg_sq": {path: jnp.zeros_like(leaf) for path, leaf in weights.items()},
-            "mean": {}
-            if self.ema is None
-            else {path: jnp.array(leaf) for path, leaf in weights.items()},
+            "exp_avg": state.mu,
+            "exp_avg_sq": state.nu,
+            "mean": mean,
         }
-
-    def corrections(self, step: int) -> tuple[float, float]:
-        """What divides the moments of update `step`, counted from 1, as they started at 0."""
-        return 1 - self.beta1**step, 1 - self.beta2**step
 
     def stepped(
         self,
@@ -58,7 +56,7 @@ class AdamW:
         weights: Leaves,
         loss: ArrayLike,
         rate: ArrayLike,
-        corrections: tuple[ArrayLike, ArrayLike],
+        n_steps: ArrayLike,
     ) -> tuple[dict[str, Leaves], Array]:
         """The next moving part, and the norm of the gradients before they are scaled down.
 
@@ -66,50 +64,38 @@ class AdamW:
 
         Args:
             moments: the moving part without its weights.
+            n_steps: steps that were taken before, int32.
         """
-        norm = global_norm(gradients)
-        is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        scale = jnp.float32(1.0)
+        norm = optax.global_norm(gradients)
         if self.max_grad_norm:
             scale = jnp.minimum(1.0, self.max_grad_norm / (norm + CLIP_EPSILON))
-        moved: dict[str, Leaves] = {
-            name: {} for name in ("weights", "exp_avg", "exp_avg_sq", "mean")
-        }
-        for path, old in weights.items():
-            slope = gradients[path] * scale
-            first, second = moments["exp_avg"][path], moments["exp_avg_sq"][path]
-            new_first = first + (1 - self.beta1) * (slope - first)
-            new_second = self.beta2 * second + (1 - self.beta2) * jnp.square(slope)
-            new = self._moved(path, old, new_first, new_second, rate, corrections)
-            moved["exp_avg"][path] = jnp.where(is_finite, new_first, first)
-            moved["exp_avg_sq"][path] = jnp.where(is_finite, new_second, second)
-            moved["weights"][path] = jnp.where(is_finite, new, old)
-            if self.ema is not None:
-                mean = moments["mean"][path]
-                new_mean = mean + (1 - self.ema) * (new - mean)
-                moved["mean"][path] = jnp.where(is_finite, new_mean, mean)
-        return moved, norm
+            gradients = {path: leaf * scale for path, leaf in gradients.items()}
+        before = optax.ScaleByAdamState(
+            jnp.asarray(n_steps, jnp.int32), moments["exp_avg"], moments["exp_avg_sq"]
+        )
+        moves: Any
+        moves, after = self._adam().update(gradients, before)
+        new = {path: self._moved(path, old, moves[path], rate) for path, old in weights.items()}
+        mean: Any = {}
+        if self.ema is not None:
+            mean = optax.incremental_update(new, moments["mean"], 1 - self.ema)
+        moved = {"weights": new, "exp_avg": after.mu, "exp_avg_sq": after.nu, "mean": mean}
+        is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(is_finite, new, old),
+            moved,
+            {"weights": weights, **moments},
+        )
+        return kept, norm
 
-    def _moved(
-        self,
-        path: str,
-        old: Array,
-        first: Array,
-        second: Array,
-        rate: ArrayLike,
-        corrections: tuple[ArrayLike, ArrayLike],
-    ) -> Array:
+    def _adam(self) -> optax.GradientTransformation:
+        return optax.scale_by_adam(self.beta1, self.beta2, self.epsilon)
+
+    def _moved(self, path: str, old: Array, move: Array, rate: ArrayLike) -> Array:
         treatment = self.chosen[path]
-        rate = rate * treatment.rate
         if treatment.decays:
-            old = old * (1 - rate * self.weight_decay)
-        size = jnp.sqrt(second) / jnp.sqrt(corrections[1]) + self.epsilon
-        return old - rate / corrections[0] * first / size
-
-
-def global_norm(leaves: Leaves) -> Array:
-    """The Euclidean norm of all leaves together."""
-    return jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in leaves.values()))
+            move = move + self.weight_decay * old
+        return old - rate * treatment.rate * move
 
 
 def added(sums: Leaves, leaves: Leaves) -> Leaves:

@@ -21,7 +21,6 @@ from flax.traverse_util import unflatten_dict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distilbert.checkpoint.layout import canonical_name
-from distilbert.errors import RunCardError
 from distilbert.flax.adamw import AdamW, Leaves, added
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.objective import LossOptions, Objective
@@ -40,20 +39,6 @@ from distilbert.training.session import Outcome, Session
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
 MOVING = ("weights", "exp_avg", "exp_avg_sq", "mean")
 STEP = "step"
-
-
-def check_supported(card: RunCard) -> None:
-    """Refuse what only PyTorch can do.
-
-    Raises:
-        RunCardError: adapters or a teacher are asked for.
-    """
-    asked = {"lora_rank": card.lora.lora_rank, "teacher": card.distillation.teacher}
-    found = [f"`{name}` needs PyTorch: got {value!r}" for name, value in asked.items() if value]
-    if found:
-        raise RunCardError(
-            f'{", and ".join(found)}, with flax. Use `framework = "torch"` or leave it out.'
-        )
 
 
 def starting_model(
@@ -91,11 +76,9 @@ class Trainer:
             class_weights: float32 (N,), how much each label counts.
 
         Raises:
-            RunCardError: the card asks for what only PyTorch can do; `freeze` names no part of the
-                model.
+            RunCardError: `freeze` names no part of the model.
             InputError: JAX has no such device.
         """
-        check_supported(card)
         self.card, self.options = card, card.optimization
         chosen = card.run.device
         self.devices = jax.local_devices() if chosen is None else [device_named(chosen)]
@@ -157,8 +140,7 @@ class Trainer:
             total = loss if total is None else total + loss
             sums = self.added(sums, gradients) if sums else gradients
         moments = {name: leaves for name, leaves in self.moving.items() if name != "weights"}
-        corrections = self.optimizer.corrections(self.n_steps + 1)
-        self.moving, norm = self.stepped(moments, sums, weights, total, update.rate, corrections)
+        self.moving, norm = self.stepped(moments, sums, weights, total, update.rate, self.n_steps)
         outcome = Outcome(float(total), float(norm))
         if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
             self.n_steps += 1

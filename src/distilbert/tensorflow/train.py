@@ -18,7 +18,6 @@ from tensorflow import Tensor
 
 from distilbert.checkpoint.layout import native_array
 from distilbert.checkpoint.spec import Parameter
-from distilbert.errors import RunCardError
 from distilbert.runner import Runner
 from distilbert.tensorflow.adamw import AdamW, put
 from distilbert.tensorflow.backend import keras
@@ -45,25 +44,6 @@ from distilbert.training.session import Outcome, Session
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 STEP = "step"
-
-
-def check_supported(card: RunCard) -> None:
-    """Refuse what this framework cannot do.
-
-    Raises:
-        RunCardError: adapters, a teacher or gradient checkpointing are asked for.
-    """
-    asked = {"lora_rank": card.lora.lora_rank, "teacher": card.distillation.teacher}
-    found = [f"`{name}` needs PyTorch: got {value!r}" for name, value in asked.items() if value]
-    if found:
-        raise RunCardError(
-            f'{", and ".join(found)}, with tensorflow. Use `framework = "torch"` or leave it out.'
-        )
-    if card.optimization.gradient_checkpointing:
-        raise RunCardError(
-            "`gradient_checkpointing` needs PyTorch or Flax: got true, with tensorflow. Use "
-            '`framework = "torch"` or "flax", or leave it out.'
-        )
 
 
 def starting_model(
@@ -105,11 +85,9 @@ class Trainer:
             class_weights: float32 (N,), how much each label counts.
 
         Raises:
-            RunCardError: the card asks for what TensorFlow cannot do; `freeze` names no part of
-                the model.
+            RunCardError: `freeze` names no part of the model.
             InputError: TensorFlow has no such device.
         """
-        check_supported(card)
         self.card, self.options = card, card.optimization
         self.strategy = _strategy(card.run.device)
         with self.strategy.scope():

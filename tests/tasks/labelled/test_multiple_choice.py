@@ -25,6 +25,8 @@ def test_it_keeps_the_protocol() -> None:
     task: Task = MultipleChoice()
     assert (task.head, task.metric, task.higher_is_better) == ("multiple_choice", "accuracy", True)
     assert task.config_changes() == {}
+    by_loss = MultipleChoice(chosen_metric="loss")
+    assert (by_loss.metric, by_loss.higher_is_better) == ("loss", False)
 
 
 def test_where_numbers_begin_is_learned_from_training_rows() -> None:

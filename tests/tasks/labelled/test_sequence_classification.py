@@ -51,6 +51,7 @@ def learned(labels: Sequence[Any], **options: Any) -> tuple[SequenceClassificati
         ([["b"], ["a", "b"], []], "multi_label_classification", ("a", "b")),
         ([0.5, 3, 2.25], "regression", ()),
         (["3.800", "0.000"], "regression", ()),
+        (["1.0", "0.0"], "single_label_classification", ("0.0", "1.0")),
     ],
 )
 def test_labels_say_what_kind_of_problem_it_is(
@@ -87,7 +88,7 @@ def test_every_bad_row_is_told_at_once_and_the_good_ones_kept() -> None:
     good = task.examples(given, problems)
     assert [one.place for one in good] == ["file line 2", "file line 6"]
     assert {rule: [place for place, _ in places] for rule, places in problems.found.items()} == {
-        "A label must be among the labels of the training rows: a, b.": [
+        "A label must be among those of the training rows, or of `labels`: a, b.": [
             "file line 3",
             "file line 4",
         ],

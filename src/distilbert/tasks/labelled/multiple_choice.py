@@ -36,10 +36,19 @@ class MultipleChoice:
     label: str | None = None
     max_length: int = 128
     first: int | None = None
+    chosen_metric: str | None = None
 
     head = "multiple_choice"
-    metric = "accuracy"
-    higher_is_better = True
+
+    @property
+    def metric(self) -> str:
+        """`accuracy`, unless `loss` is chosen."""
+        return self.chosen_metric or "accuracy"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for the loss."""
+        return self.metric != "loss"
 
     def _columns(self) -> ChoiceColumns:
         return ChoiceColumns(self.prompt, self.choices, self.label, first=self.first)

@@ -44,7 +44,7 @@ LARGEST_WEIGHT = 10.0
 
 EMPTY = "A text must not be empty."
 NOT_TEXT = "A text must be text."
-FOREIGN = "A label must be among the labels of the training rows:"
+FOREIGN = "A label must be among those of the training rows, or of `labels`:"
 LABELS_SHOWN = 10
 NOT_A_VALUE = "The label of a regression must be a finite number."
 MIXED = "Labels must be of one kind."
@@ -416,13 +416,13 @@ def _natural(name: str) -> tuple[int, float, str]:
 
 
 def _kind_of(labels: Sequence[Any], *, declared: bool) -> str:
-    """Several labels where any row has a list; values where most are and any has a fraction; else
-    one label."""
+    """Several labels where any row has a list; values where most are and any is no whole number
+    (pandas writes labels as 0.0 and 1.0); else one label."""
     given = [label for label in labels if label is not None]
     if any(isinstance(label, tuple) for label in given):
         return MULTI
-    values = [label for label in given if _as_value(label) is not None]
+    values = [value for label in given if (value := _as_value(label)) is not None]
     are_values = 2 * len(values) > len(given)
-    if are_values and not declared and any("." in label for label in values):
+    if are_values and not declared and any(not value.is_integer() for value in values):
         return REGRESSION
     return SINGLE

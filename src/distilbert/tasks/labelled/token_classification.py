@@ -49,7 +49,7 @@ CONFUSIONS_SHOWN = 20
 EMPTY = "A sentence needs at least one token."
 NOT_TEXTS = "Tokens and tags must be lists of texts that are not empty."
 UNEQUAL = "A sentence needs exactly one tag per token; here tags are {} than tokens."
-FOREIGN = "Tags must be among the labels of the training rows."
+FOREIGN = "Tags must be among those of the training rows, or of `labels`."
 
 
 @dataclass(frozen=True, slots=True)
