@@ -173,7 +173,7 @@ def test_bad_rows_are_told_or_left_out_and_counted(
 ) -> None:
     rows = (data / "sentiment.dev.jsonl").read_text() + '{"text": "good", "label": "sideways"}\n'
     (tmp_path / "rows.jsonl").write_text(rows)
-    with pytest.raises(DataError, match="A label must be among the labels"):
+    with pytest.raises(DataError, match="A label must be among those of the training rows"):
         evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), **QUICK)
     found = evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), skip_bad_rows=True, **QUICK)
     assert (found.skipped, found.n_examples) == (1, 32)

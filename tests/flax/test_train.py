@@ -15,17 +15,15 @@ import numpy as np
 import pytest
 
 from distilbert import DistilBertConfig
-from distilbert.errors import InputError, RunCardError
+from distilbert.errors import InputError
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.train import Trainer, starting_model
 from distilbert.flax.weights import to_arrays
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
-    LoraSection,
     OptimizationSection,
     RunCard,
     RunSection,
-    TeacherSection,
 )
 
 HEAD = "sequence_classification"

@@ -19,16 +19,14 @@ from distilbert import (
     TFDistilBertForSequenceClassification,
     TFDistilBertModel,
 )
-from distilbert.errors import InputError, RunCardError
+from distilbert.errors import InputError
 from distilbert.tensorflow.train import Trainer, starting_model
 from distilbert.tensorflow.weights import canonical_arrays
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
-    LoraSection,
     OptimizationSection,
     RunCard,
     RunSection,
-    TeacherSection,
 )
 
 SCRIPT = Path(__file__).with_name("train_on_devices.py")

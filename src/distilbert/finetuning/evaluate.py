@@ -109,13 +109,11 @@ def evaluate(
         InputError: the models do not do the same task; `output` exists already; pseudo-perplexity
             of a model that is no masked LM.
     """
-    if output is not None and Path(output).exists():
-        raise InputError(f"`output` must be a new folder: {output} exists.")
+    target = _new_folder(output)
     hub = take_hub_options(changes).as_keywords()
     options = {"framework": framework, "device": device, "dtype": dtype, "hub": hub}
     first = _opened(model, tokenizer, task, **options)
-    if pseudo_perplexity and first.head != "masked_lm":
-        raise InputError(f"`pseudo_perplexity` is for masked-lm: got {_name_of(first.head)}.")
+    _check_pseudo(pseudo_perplexity, first)
     second = None if against is None else _opened(against, tokenizer, task, **options)
     card = _card_for(card, first.folder, data)
     card = replace(with_changes(card, changes), task=_name_of(first.head))
@@ -129,20 +127,17 @@ def evaluate(
         theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
         comparison = _compared(subject, theirs, first, second, found, card, batch_tokens)
     report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
-    if output is not None:
+    if target is not None:
         told = {
             "task": card.task,
             "model": first.name,
             "data": data,
-            "metric": subject.metric,
-            "higher_is_better": subject.higher_is_better,
             "command": command,
             "skipped_rows": skipped,
             "splits": {"test": report},
             "comparison": comparison,
-            "environment": environment(),
         }
-        _write(Path(output), found.answers, told, pages=card.run.report)
+        _write(target, subject, found.answers, told, pages=card.run.report)
     return EvaluationResult(
         task=card.task,
         metric=subject.metric,
@@ -153,8 +148,14 @@ def evaluate(
         seconds=found.seconds,
         skipped=skipped,
         comparison=comparison,
-        output=None if output is None else Path(output),
+        output=target,
     )
+
+
+def _new_folder(output: str | PathLike[str] | None) -> Path | None:
+    if output is not None and Path(output).exists():
+        raise InputError(f"`output` must be a new folder: {output} exists.")
+    return None if output is None else Path(output)
 
 
 def _card_for(card: RunCard | Mapping[str, Any] | None, folder: Path | None, data: str) -> RunCard:
@@ -187,8 +188,14 @@ def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
 
 
 def _write(
-    output: Path, answers: Sequence[Answer], report: Mapping[str, Any], *, pages: bool
+    output: Path, task: Task, answers: Sequence[Answer], told: Mapping[str, Any], *, pages: bool
 ) -> None:
+    report = {
+        **told,
+        "metric": task.metric,
+        "higher_is_better": task.higher_is_better,
+        "environment": environment(),
+    }
     with atomic_folder(output) as staging:
         write_answers(staging / "answers.jsonl", answers)
         write_report(staging, report, pages=pages)
@@ -269,6 +276,11 @@ def _evaluated(
     seconds = time.perf_counter() - begin
     whole = Split("test", examples, [])
     return Evaluated(whole, answers, scores_of(task, whole, answers), seconds)
+
+
+def _check_pseudo(is_asked: bool, model: _Model) -> None:
+    if is_asked and model.head != "masked_lm":
+        raise InputError(f"`pseudo_perplexity` is for masked-lm: got {_name_of(model.head)}.")
 
 
 def _pseudo_perplexity(

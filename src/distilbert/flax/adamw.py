@@ -66,7 +66,7 @@ class AdamW:
             moments: the moving part without its weights.
             n_steps: steps that were taken before, int32.
         """
-        norm = optax.global_norm(gradients)
+        norm = jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in gradients.values()))
         if self.max_grad_norm:
             scale = jnp.minimum(1.0, self.max_grad_norm / (norm + CLIP_EPSILON))
             gradients = {path: leaf * scale for path, leaf in gradients.items()}
@@ -74,6 +74,7 @@ class AdamW:
             jnp.asarray(n_steps, jnp.int32), moments["exp_avg"], moments["exp_avg_sq"]
         )
         moves: Any
+        after: Any
         moves, after = self._adam().update(gradients, before)
         new = {path: self._moved(path, old, moves[path], rate) for path, old in weights.items()}
         mean: Any = {}
