@@ -66,6 +66,12 @@ def test_no_folder_of_the_machine_is_told() -> None:
     assert "base_model" not in front_matter(text)
 
 
+def test_hashes_of_a_source_are_left_to_the_card() -> None:
+    report = sample_report()
+    report["card"]["model"] = "pypi:name==1.0#sha256=0123"
+    assert "`pypi:name==1.0`, fine-tuned" in model_card(report)
+
+
 def test_a_folder_that_looks_like_a_hub_name_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,12 @@ def checked(**changes: Any) -> Checker:
     return Checker(page(plain(sample_report(**changes)), PLOTS))
 
 
+def test_the_title_has_no_hashes() -> None:
+    text = checked(model="pypi:name==1.0#sha256=0123").text
+    assert "text-classification: pypi:name==1.0 " in text
+    assert "0123" not in text
+
+
 def test_the_page_holds_what_a_reader_asks_for() -> None:
     text = checked().text
     for part in (

@@ -92,11 +92,11 @@ def _hub_data(source: str | None) -> str | None:
 
 
 def _public_name(source: str | None) -> str:
-    """The source without folders of the machine the model was trained on."""
+    """The source without its hashes, or folders of the machine the model was trained on."""
     if source is None:
         return "unknown"
     if source.startswith(("hub:", "pypi:")) or _hub_model(source):
-        return source
+        return source.partition("#")[0]
     return re.split(r"[\\/]", source.rstrip("\\/"))[-1] or source
 
 

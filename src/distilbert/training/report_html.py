@@ -71,7 +71,9 @@ def _kind(report: Mapping[str, Any]) -> str:
 
 
 def _model(report: Mapping[str, Any]) -> str:
-    return str(report.get("model") or report.get("card", {}).get("model") or "a model")
+    """The source without its hashes, which the card below has in full."""
+    source = report.get("model") or report.get("card", {}).get("model") or "a model"
+    return str(source).partition("#")[0]
 
 
 def _short(text: str) -> str:
