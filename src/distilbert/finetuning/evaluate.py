@@ -129,7 +129,10 @@ def evaluate(
     report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
     if target is not None:
         told = {
-            "task": card.task, "model": first.name, "data": data, "command": command,
+            "task": card.task,
+            "model": first.name,
+            "data": data,
+            "command": command,
             "skipped_rows": skipped,
             "splits": {"test": report},
             "comparison": comparison,
