@@ -127,18 +127,7 @@ def evaluate(
         theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
         comparison = _compared(subject, theirs, first, second, found, card, batch_tokens)
     report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
-    if target is not None:
-        told = {
-            "task": card.task,
-            "model": first.name,
-            "data": data,
-            "command": command,
-            "skipped_rows": skipped,
-            "splits": {"test": report},
-            "comparison": comparison,
-        }
-        _write(target, subject, found.answers, told, pages=card.run.report)
-    return EvaluationResult(
+    result = EvaluationResult(
         task=card.task,
         metric=subject.metric,
         n_examples=len(examples),
@@ -150,6 +139,10 @@ def evaluate(
         comparison=comparison,
         output=target,
     )
+    if target is not None:
+        told = {"model": first.name, "data": data, "command": command, "splits": {"test": report}}
+        _write(target, result, subject, told, pages=card.run.report)
+    return result
 
 
 def _new_folder(output: str | PathLike[str] | None) -> Path | None:
@@ -188,16 +181,19 @@ def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
 
 
 def _write(
-    output: Path, task: Task, answers: Sequence[Answer], told: Mapping[str, Any], *, pages: bool
+    target: Path, result: EvaluationResult, task: Task, told: Mapping[str, Any], *, pages: bool
 ) -> None:
     report = {
         **told,
-        "metric": task.metric,
+        "task": result.task,
+        "skipped_rows": result.skipped,
+        "comparison": result.comparison,
+        "metric": result.metric,
         "higher_is_better": task.higher_is_better,
         "environment": environment(),
     }
-    with atomic_folder(output) as staging:
-        write_answers(staging / "answers.jsonl", answers)
+    with atomic_folder(target) as staging:
+        write_answers(staging / "answers.jsonl", result.answers)
         write_report(staging, report, pages=pages)
 
 
