@@ -7,6 +7,8 @@ processes, each of which computes its share of every batch.
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +28,9 @@ class Processes:
         self.rank = int(os.environ.get("RANK", "0"))
         self.starts = self.size > 1 and not distributed.is_initialized()
         if self.starts:
+            # Functions of this module take the group of their first import as a default and would
+            # keep it, and its threads, until the interpreter ends; before there is one, none.
+            importlib.import_module("torch.distributed.nn")
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
     @property
@@ -56,8 +61,13 @@ class Processes:
         return box[0]
 
     def close(self) -> None:
-        """Part from the peers, if this object met them."""
+        """Part from the peers, if this object met them.
+
+        The caller lets go of what holds the group first (see `let_go`): threads of Gloo run on
+        while it is held, and abort the process if they need Python's lock at its end.
+        """
         if self.starts:
+            gc.collect()
             distributed.barrier()  # a peer that is gone early looks like a broken connection
             distributed.destroy_process_group()
 
@@ -76,6 +86,15 @@ def spread_out(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn.Mo
         fully_shard(module)
         return module
     return DistributedDataParallel(module)
+
+
+def let_go(module: nn.Module) -> None:
+    """Take the group of processes from a module that is no longer used.
+
+    FSDP2's mesh holds the group, and caches of PyTorch hold the mesh as long as the process lives.
+    """
+    for parameter in module.parameters():
+        getattr(getattr(parameter, "device_mesh", None), "_pg_registry", {}).clear()
 
 
 @contextlib.contextmanager

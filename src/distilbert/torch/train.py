@@ -23,7 +23,7 @@ from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import MODEL_CLASSES
 from distilbert.torch.objective import LossOptions, Objective
-from distilbert.torch.parallel import Processes, local_gradients, put, spread_out, whole
+from distilbert.torch.parallel import Processes, let_go, local_gradients, put, spread_out, whole
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.runner import as_runner
 from distilbert.torch.weights import assign, to_array, to_tensor
@@ -200,7 +200,10 @@ class Trainer:
             model.save_pretrained(folder)
 
     def close(self) -> None:
-        """Part from the other processes."""
+        """Part from the other processes; those who were several have no model after it."""
+        if self.processes.size > 1:
+            let_go(self.module)
+            del self.module, self.objective, self.optimizer, self.model, self.means
         self.processes.close()
 
     def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
