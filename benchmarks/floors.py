@@ -113,8 +113,8 @@ def of_choices(train: Sequence[Any], rows: Sequence[Any]) -> dict[str, list[Any]
     }
 
 
-def floors(path: str) -> dict[str, Any]:
-    """The floors of one card."""
+def floors(path: str) -> dict[str, float]:
+    """The floors of one card, as its metric has them."""
     card = read_card(path)
     found = read_examples(card, task_of(card))
     task: Any = found.task
@@ -132,10 +132,10 @@ def floors(path: str) -> dict[str, Any]:
     scores = {}
     for name, said in answers.items():
         fitted = tuned(task, rows, said) if getattr(task, "problem_type", None) == MULTI else task
-        scores[name] = round(float(fitted.scorer(rows, said)()[task.metric]), 4)
-    return {"card": path, "rows": len(rows), "metric": task.metric, **scores}
+        scores[name] = float(fitted.scorer(rows, said)()[task.metric]) or 0.0  # never -0.0
+    return scores
 
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:
-        print(json.dumps(floors(path)), flush=True)
+        print(json.dumps({"card": path, **floors(path)}), flush=True)

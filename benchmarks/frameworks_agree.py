@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("card")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--one", nargs=2, metavar=("FRAMEWORK", "SEED"))
     arguments = parser.parse_args()
     if arguments.one:
@@ -68,7 +68,7 @@ def main() -> None:
             found.append(told["score"])
             print(framework, seed, told, flush=True)
     told = {
-        "card": arguments.card,
+        "card": Path(arguments.card).name,
         "rows": arguments.rows,
         "epochs": arguments.epochs,
         "machine": machine(),

@@ -94,3 +94,10 @@ def test_the_seed_decides_what_is_dropped() -> None:
     torch.manual_seed(1)
     assert torch.equal(dropped((3, 7), 0.5)[0], first)
     assert not torch.equal(first, second)
+
+
+def test_some_are_kept_even_if_nearly_all_are_dropped() -> None:
+    torch.manual_seed(1)
+    out, probability = dropped((64, 1024, 8), 1 - 1e-9)
+    assert 0 < int((~out).sum()) < 40
+    assert probability == 1 - 1 / 65536

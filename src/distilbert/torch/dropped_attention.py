@@ -40,7 +40,7 @@ def dropped_attention(
 
 def dropped(shape: tuple[int, ...], probability: float) -> tuple[Tensor, float]:
     """A bool tensor that is True with `probability`, and the probability it has exactly."""
-    level = round(probability * LEVELS)
+    level = min(round(probability * LEVELS), LEVELS - 1)  # some are always kept
     n = math.prod(shape)
     words = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
     drawn = words.view(torch.int16)[:n].view(shape)
