@@ -46,7 +46,8 @@ class NaiveBayes:
     """Multinomial naive Bayes over words, add-one smoothed; of one label out of N."""
 
     def __init__(self, texts: Sequence[list[str]], truths: Sequence[int], n_labels: int) -> None:
-        self.index = {word: i for i, word in enumerate({word for text in texts for word in text})}
+        found = dict.fromkeys(word for text in texts for word in text)
+        self.index = {word: i for i, word in enumerate(found)}
         counts = np.full((n_labels, len(self.index)), SMOOTHING)
         for text, truth in zip(texts, truths, strict=True):
             np.add.at(counts[truth], [self.index[word] for word in text], 1)
@@ -132,7 +133,7 @@ def floors(path: str) -> dict[str, float]:
     scores = {}
     for name, said in answers.items():
         fitted = tuned(task, rows, said) if getattr(task, "problem_type", None) == MULTI else task
-        scores[name] = float(fitted.scorer(rows, said)()[task.metric]) or 0.0  # never -0.0
+        scores[name] = round(fitted.scorer(rows, said)()[task.metric], 6) + 0.0  # not -0.0
     return scores
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from distilbert.training.card_file import read_card, with_changes
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 TINY = sorted((RECIPES / "tiny").glob("*.toml"))
 PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
+SMALL = sorted((RECIPES / "small").glob("*.toml"))
 # What the header of a published recipe must tell.
 TOLD = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
 # Recipe -> a real file in its format, the rows that the README of the data counts in it, and what
@@ -77,3 +79,14 @@ def test_a_published_recipe_reads_real_rows(name: str, shared: Path) -> None:
     )
     found = read_examples(card, task_of(card))
     assert (len(found.train), found.skipped) == (rows, 0)
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+def test_a_small_recipe_and_the_table_tell_what_was_measured(path: Path) -> None:
+    measured = RECIPES.parent / "benchmarks" / "results" / "small_recipes.json"
+    found = {one["card"]: one for one in json.loads(measured.read_text())["results"]}[path.name]
+    assert found["header"] in path.read_text()
+    assert found["row"] in (RECIPES.parent / "docs" / "results.md").read_text().splitlines()
+    own = sorted(scores[found["metric"]] for scores in found["scores"].values())
+    assert len(own) == 3
+    assert own[1] == found["median"] > max(found["floors"].values())

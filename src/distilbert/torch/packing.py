@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # oneDNN compiles a kernel for every shape it meets and keeps the last thousand, a quarter
-# to half a megabyte each. Sizes are therefore rounded up to multiples of these, so that few shapes occur.
+# to half a megabyte each. Sizes are therefore rounded up to multiples of these, so that few shapes
+# occur.
 LENGTH_STEP, TOKEN_STEP = 16, 64
 
 
