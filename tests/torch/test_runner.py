@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from distilbert import DistilBertForMultipleChoice, DistilBertForQuestionAnswering, DistilBertModel
+from distilbert import (
+    DistilBertForMultipleChoice,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+)
 from distilbert.errors import InputError, TokenIdError
 from distilbert.torch.runner import TorchRunner, load_runner
 
@@ -47,6 +54,40 @@ def test_heads_give_their_own_arrays(config, ids):
     }
     choices = TorchRunner(DistilBertForMultipleChoice(config))({"input_ids": ids.numpy()[None]})
     assert choices["logits"].shape == (1, 3)
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 3])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_heads_of_the_first_token_answer_as_the_whole_model(config, ids, mask, attention, n_layers):
+    config.n_layers, config.num_labels = n_layers, 5
+    config._attn_implementation = attention
+    mask = mask.clone()
+    mask[-1] = 0  # a row without any visible token
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    classifier = DistilBertForSequenceClassification(config).eval()
+    chooser = DistilBertForMultipleChoice(config).eval()
+    with torch.no_grad():
+        wanted = classifier(ids, mask).logits.numpy()
+        chosen = chooser(ids[None], mask[None]).logits.numpy()
+    np.testing.assert_allclose(TorchRunner(classifier)(batch)["logits"], wanted, atol=1e-6)
+    choices = {name: array[None] for name, array in batch.items()}
+    np.testing.assert_allclose(TorchRunner(chooser)(choices)["logits"], chosen, atol=1e-6)
+
+
+def test_a_callers_own_forward_is_used(config, ids):
+    class Own(DistilBertForSequenceClassification):
+        def forward(self, *given, **options):
+            output: Any = super().forward(*given, **options)
+            output.logits = output.logits + 7
+            return output
+
+    torch.manual_seed(3)
+    own = Own(config).eval()
+    plain = DistilBertForSequenceClassification(config)
+    plain.load_state_dict(own.state_dict())
+    batch = {"input_ids": ids.numpy()}
+    difference = TorchRunner(own)(batch)["logits"] - TorchRunner(plain)(batch)["logits"]
+    np.testing.assert_allclose(difference, 7, atol=1e-5)
 
 
 def test_half_precision_is_chosen_here_and_answers_stay_float32(config, ids):

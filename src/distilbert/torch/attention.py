@@ -65,7 +65,8 @@ def attend(
     is computed by `eager`, whatever `implementation` says.
 
     Args:
-        query, key, value: (B, H, S, K).
+        query: (B, H, S, K), or fewer queries than keys.
+        key, value: (B, H, S, K).
         visible: bool (B, 1, 1, S), False where a key is masked; None when all are visible. A row
             without any visible key attends to all keys equally.
         head_mask: broadcastable to (B, H, S, S); multiplies the probabilities after dropout.
@@ -73,7 +74,7 @@ def attend(
         lean: on a CPU, keep little for the backward pass; gradients of gradients are not to be had.
 
     Returns:
-        The mixed values (B, H, S, K), and the probabilities (B, H, S, S) or None.
+        The mixed values in the shape of `query`, and the probabilities (B, H, S, S) or None.
     """
     if return_probabilities or head_mask is not None or implementation == "eager":
         context, probabilities = _eager(query, key, value, visible, head_mask, dropout)
@@ -133,7 +134,7 @@ def _flash_packed(
     kernels: Any, query: Tensor, key: Tensor, value: Tensor, visible: Tensor, dropout: float
 ) -> Tensor:
     """Every query, but only the visible keys (T of them), packed row after row."""
-    n_rows, length = visible.shape
+    n_rows, length = query.shape[:2]
     n_keys = visible.sum(dim=-1, dtype=torch.int32)  # (B,)
     key_ends = F.pad(n_keys.cumsum(0, dtype=torch.int32), (1, 0))  # (B + 1,)
     query_ends = torch.arange(n_rows + 1, dtype=torch.int32, device=query.device) * length

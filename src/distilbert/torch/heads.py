@@ -308,3 +308,5 @@ MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
         DistilBertForQuestionAnswering,
     )
 }
+# Those whose `rate` reads no token but the first of each sequence.
+FIRST_TOKEN_HEADS = ("sequence_classification", "multiple_choice")

@@ -124,13 +124,16 @@ class SelfAttention(nn.Module):
         visible: Tensor | Packing | None = None,
         head_mask: Tensor | None = None,
         output_attentions: bool = False,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Attend within x (B, S, D), or within each sequence of a packed x (1, T, D).
 
-        Returns the same shape, and the probabilities (B, H, S, S) or None.
+        Returns the same shape, and the probabilities (B, H, S, S) or None. `first_only` asks for
+        the first token alone, of a padded x: (B, 1, D).
         """
         packing = visible if isinstance(visible, Packing) else None
-        heads = [lin(x) for lin in (self.q_lin, self.k_lin, self.v_lin)]
+        asking = x[:, :1] if first_only else x
+        heads = [self.q_lin(asking), self.k_lin(x), self.v_lin(x)]
         if packing is not None:
             heads = [packing.spread(one) for one in heads]
         context, probabilities = attend(
@@ -189,10 +192,16 @@ class Block(nn.Module):
         visible: Tensor | Packing | None = None,
         head_mask: Tensor | None = None,
         output_attentions: bool = False,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None."""
-        attended, probabilities = self.attention(x, visible, head_mask, output_attentions)
-        x = self.sa_layer_norm(attended + x)
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None.
+
+        `first_only` computes no token but the first of each sequence: (B, 1, D).
+        """
+        attended, probabilities = self.attention(
+            x, visible, head_mask, output_attentions, first_only
+        )
+        x = self.sa_layer_norm(attended + (x[:, :1] if first_only else x))
         return self.output_layer_norm(self.ffn(x) + x), probabilities
 
 
@@ -282,6 +291,17 @@ class DistilBertModel(PreTrainedModel):
             output_hidden_states,
         )
         return self.returned(output, return_dict)
+
+    def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden state (B, 1, D) of the first token of each sequence, as of `forward`.
+
+        The last block, which nothing reads the other tokens of, computes only these.
+        """
+        x = self.embeddings(input_ids)
+        visible = _visible_keys(attention_mask, x)
+        for number, block in enumerate(self.transformer.layer, 1):
+            x, _ = block(x, visible, first_only=number == self.config.n_layers)
+        return x[:, :1]
 
     def encode_packed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden states (B, S, D) of a batch whose padding was never computed.

@@ -5,7 +5,7 @@ The only place of this room where device and dtype of inference are decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import InputError
 from distilbert.input_checks import check_batch
-from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.heads import FIRST_TOKEN_HEADS, MODEL_CLASSES
 from distilbert.torch.pretrained import PreTrainedModel
 
 
@@ -92,10 +92,24 @@ class TorchRunner:
         }
         if "attention_mask" not in tensors:
             tensors["attention_mask"] = torch.ones_like(tensors["input_ids"])
-        output = self.model(
-            **tensors, output_attentions=False, output_hidden_states=False, return_dict=True
-        )
-        return {name: tensor.float().cpu().numpy() for name, tensor in output.items()}
+        return {name: found.float().cpu().numpy() for name, found in self._outputs(**tensors)}
+
+    def _outputs(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> Iterable[tuple[str, torch.Tensor]]:
+        model: Any = self.model
+        # A caller's own class may read more than our heads do.
+        if self.head in FIRST_TOKEN_HEADS and type(self.model) is MODEL_CLASSES[self.head]:
+            ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))
+            logits = model.rate(model.base_model.encode_first(ids, mask))
+            return [("logits", logits.view(*input_ids.shape[:-1], -1).flatten(1))]
+        return model(
+            input_ids,
+            attention_mask,
+            output_attentions=False,
+            output_hidden_states=False,
+            return_dict=True,
+        ).items()
 
 
 def present_device(device: str | torch.device) -> torch.device:
