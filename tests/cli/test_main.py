@@ -28,6 +28,10 @@ def test_version_is_the_package_version(run):
     assert run("--version").out == f"distilbert {distilbert.__version__}\n"
 
 
+def test_the_help_of_tune_names_the_table_it_needs(run):
+    assert run("tune", "--help").out.count("[search]") >= 2
+
+
 def test_no_verb_shows_help_and_a_wrong_line_exits_with_2(run):
     assert "Usage" in run().out + run().err
     assert run("predikt").code == 2

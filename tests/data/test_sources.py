@@ -140,3 +140,8 @@ def test_hub_sets_are_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))
     (row,) = read("hub:nyu-mll/glue/mnli:train", glue="mnli")
     assert (row.values["text"], row.values["text_pair"]) == ("a", "b")
+
+
+def test_a_folder_is_no_source_of_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must be a file: .* is a folder"):
+        read_rows(str(tmp_path), data=DataSection(), problems=Problems())

@@ -104,11 +104,27 @@ def test_a_run_needs_training_rows(tmp_path: Path) -> None:
         read_examples(card, task_of(card))
 
 
+@pytest.mark.parametrize("lines", [[], [",a"], [",a", "  ,b"]])
+def test_dev_rows_are_not_blamed_where_training_rows_are_none(
+    lines: list[str], tmp_path: Path
+) -> None:
+    train = write(tmp_path, "train.csv", lines)
+    dev = write(tmp_path, "dev.csv", ["three,b"])
+    card = RunCard(data=DataSection(train=train, dev=dev, skip_bad_rows=True))
+    with pytest.raises(DataError) as told:
+        read_examples(card, task_of(card))
+    assert str(told.value).startswith(f"{train} must hold at least one good row: got none.")
+    assert "dev.csv" not in str(told.value)
+
+
 def test_one_label_out_of_one_is_refused(tmp_path: Path) -> None:
     data = DataSection(train=write(tmp_path, "train.csv", ["one,a", "two,a"]))
     card = RunCard(data=data)
     with pytest.raises(DataError, match=r"needs two labels or more: got only 'a' in .*train\.csv"):
         read_examples(card, task_of(card))
+    limited = RunCard(data=replace(data, max_train_rows=1))
+    with pytest.raises(DataError, match=r"in the first 1 rows of .*train\.csv"):
+        read_examples(limited, task_of(limited))
     declared = RunCard(data=replace(data, labels=("a", "b")))
     assert read_examples(declared, task_of(declared)).train[0].truth == 0
 

@@ -18,7 +18,13 @@ import pytest
 
 from distilbert import DistilBertConfig, pipeline
 from distilbert.checkpoint.format_safetensors import read
-from distilbert.errors import DataError, InputError, RunCardError, TrainingError
+from distilbert.errors import (
+    DataError,
+    InputError,
+    MissingDependencyError,
+    RunCardError,
+    TrainingError,
+)
 from distilbert.finetuning.finetune import FineTuneResult, finetune
 from distilbert.finetuning.tasks import as_trained, score_names, task_of
 from distilbert.training.card_file import read_card
@@ -189,6 +195,21 @@ def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_
         run("sentiment", encoder, data, tmp_path)
     with pytest.raises(InputError, match=r"`output` must be a new or empty folder: .* is a file"):
         run("sentiment", encoder, data, tmp_path / "mine.txt")
+
+
+@pytest.mark.parametrize("name", ["model", "output"])
+def test_what_a_run_cannot_do_without_is_named(name: str) -> None:
+    with pytest.raises(RunCardError, match=f"`{name}` must name .* Give it with `--{name}`"):
+        finetune(**{"model": "some", "output": "out", "train": "rows.csv", **FAST, name: ""})
+
+
+def test_a_tracker_without_its_package_stops_before_anything_is_written(
+    encoder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trackio", None)  # pyright: ignore
+    with pytest.raises(MissingDependencyError, match="trackio"):
+        run("sentiment", encoder, data, tmp_path / "out", trackers=("trackio",))
+    assert not (tmp_path / "out").exists()
 
 
 def test_all_bad_rows_are_told_before_training_or_left_out(

@@ -31,6 +31,10 @@ from distilbert.training.run_card import RunCard
         ({"gradient_checkpointing": True, "framework": "tensorflow"}, "`gradient_checkpointing`"),
         ({"patience": 2, "train": "a.csv"}, "`patience` needs dev rows"),
         ({"overlap": 128}, "`overlap` must be less than `max_length`"),
+        (
+            {"labels": ["up", "down", "up"]},
+            "`labels` must differ from each other: got up, down, up",
+        ),
         ({"glue": "rte", "task": "masked-lm"}, "`glue` counts only for text-classification"),
     ],
 )

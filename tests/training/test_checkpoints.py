@@ -12,15 +12,16 @@ from distilbert.errors import CheckpointError, TrainingError
 from distilbert.training import checkpoints as module
 from distilbert.training.checkpoints import Checkpoints, Progress
 
+RUN = {"train": "a0", "seed": 1, "epochs": 2.0}
 ARRAYS = {"weights.a": np.arange(6, dtype=np.float32).reshape(2, 3), "step.a": np.float32(3)}
 ARRAYS = {name: np.asarray(array) for name, array in ARRAYS.items()}
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    progress = Progress("run", step=3, best_score=0.5, best_step=2, pending={"loss": 0.1})
+    progress = Progress(RUN, step=3, best_score=0.5, best_step=2, pending={"loss": 0.1})
     store = Checkpoints(tmp_path, keep=2)
     path = store.save(ARRAYS, progress)
-    arrays, found = store.load(path, "run")
+    arrays, found = store.load(path, RUN)
     assert found == progress
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[name], array)
@@ -29,7 +30,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
 def test_only_the_newest_stay(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
     for step in (1, 2, 10):
-        store.save(ARRAYS, Progress("run", step=step))
+        store.save(ARRAYS, Progress(RUN, step=step))
     assert [path.name for path in store.all()] == ["step-00000002", "step-00000010"]
     newest = store.newest()
     assert newest is not None
@@ -38,7 +39,7 @@ def test_only_the_newest_stay(tmp_path: Path) -> None:
 
 def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
-    store.save(ARRAYS, Progress("run", step=1))
+    store.save(ARRAYS, Progress(RUN, step=1))
     (tmp_path / "checkpoints" / "step-00000002").mkdir()
     assert [path.name for path in store.all()] == ["step-00000001"]
 
@@ -49,17 +50,18 @@ def test_no_folder_means_no_checkpoint(tmp_path: Path) -> None:
 
 def test_a_run_does_not_go_on_from_anothers_checkpoint(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
-    path = store.save(ARRAYS, Progress("one", step=1))
-    with pytest.raises(TrainingError, match="same run card and data"):
-        store.load(path, "another")
+    path = store.save(ARRAYS, Progress({**RUN, "train": "b0"}, step=1))
+    rule = "same run card and data: .* with other values of seed, train. Give"
+    with pytest.raises(TrainingError, match=rule):
+        store.load(path, RUN | {"train": "a9", "seed": 2})
 
 
 def test_a_broken_file_of_arrays_is_named(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
-    path = store.save(ARRAYS, Progress("run", step=1))
+    path = store.save(ARRAYS, Progress(RUN, step=1))
     (path / "state.safetensors").write_bytes(b"\x05")
     with pytest.raises(CheckpointError):
-        store.load(path, "run")
+        store.load(path, RUN)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -67,14 +69,14 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     store = Checkpoints(tmp_path, keep=1)
-    store.save(ARRAYS, Progress("run", step=1))
+    store.save(ARRAYS, Progress(RUN, step=1))
 
     def full(*_: object) -> None:
         raise OSError(number, "No space left on device")
 
     monkeypatch.setattr(module, "write", full)
     with pytest.raises(TrainingError, match=r"step-00000001 is kept\. Make room, then"):
-        store.save(ARRAYS, Progress("run", step=2))
+        store.save(ARRAYS, Progress(RUN, step=2))
     assert [path.name for path in store.all()] == ["step-00000001"]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
@@ -87,4 +89,4 @@ def test_other_errors_of_the_disk_stay_themselves(
 
     monkeypatch.setattr(module, "write", refused)
     with pytest.raises(PermissionError):
-        Checkpoints(tmp_path, keep=1).save(ARRAYS, Progress("run", step=2))
+        Checkpoints(tmp_path, keep=1).save(ARRAYS, Progress(RUN, step=2))

@@ -59,6 +59,7 @@ class Log:
         pass
 
 
+RUN = {"seed": 1}
 POLICIES = Policies(
     total=8,
     log_every=3,
@@ -85,7 +86,7 @@ def session(
         schedule=Schedule(peak=1.0, kind="constant", total=8, warmup=0),
         policies=policies,
         checkpoints=Checkpoints(folder, keep=2),
-        progress=progress or Progress("run"),
+        progress=progress or Progress(RUN),
         log=log,
         evaluate=lambda runner: {"f1": next(runner.scores)},  # pyright: ignore
         output=folder,
@@ -141,9 +142,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, die_at:
 
     store = Checkpoints(tmp_path / "cut", keep=2)
     run(session(tmp_path / "cut", Log()), Counter(scores), die_at=die_at)
-    progress, trainee, newest = Progress("run"), Counter(scores), store.newest()
+    progress, trainee, newest = Progress(RUN), Counter(scores), store.newest()
     if newest is not None:
-        arrays, progress = store.load(newest, "run")
+        arrays, progress = store.load(newest, RUN)
         trainee = Counter(scores[progress.step // 2 :])
         trainee.restore(arrays)
     log = Log()
@@ -161,7 +162,7 @@ def test_patience_ends_a_run_and_a_resumed_one_stays_ended(tmp_path: Path) -> No
     run(course, trainee)
     assert course.progress.step == trainee.weight == 6
     _, progress = Checkpoints(tmp_path, keep=2).load(
-        tmp_path / "checkpoints" / "step-00000006", "run"
+        tmp_path / "checkpoints" / "step-00000006", RUN
     )
     assert list(session(tmp_path, Log(), policies, progress).updates()) == []
 

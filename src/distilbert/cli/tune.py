@@ -13,7 +13,7 @@ PANEL = "Search"
 
 def _tune(
     card: Annotated[
-        str | None, typer.Argument(help="Run card (TOML) with a [search] table.")
+        str | None, typer.Argument(help=r"Run card (TOML) with a \[search] table.")
     ] = None,
     trials: Annotated[
         int | None,
@@ -61,7 +61,7 @@ def _tune(
     ] = None,
     **fields: Any,
 ) -> None:
-    """Search a run card's [search] ranges for the best model; [dim]needs Ray.[/dim]"""
+    r"""Search a run card's \[search] ranges for the best model; [dim]needs Ray.[/dim]"""
     from distilbert.finetuning.tune import tune as run
 
     result = run(

@@ -72,6 +72,8 @@ def _plain_rows(source: str, data: Reading, problems: Problems) -> Iterator[Row]
     if source.startswith(HUB):
         return read_hub_set(source)
     path = Path(source).expanduser()
+    if path.is_dir():
+        raise DataError(f"A source of rows must be a file: {source} is a folder. Name one file.")
     kind = data.data_format or format_of(path)
     if kind not in FORMATS:
         raise DataError(f"`data_format` must be one of {', '.join(FORMATS)}: got {kind!r}.")

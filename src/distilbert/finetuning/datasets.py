@@ -40,9 +40,10 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     problems = Problems()
     unread: list[str] = []
     rows = _rows_or_told(data, data.train, data.max_train_rows, problems, unread)
-    no_labels = bool(unread)  # nothing can be said of labels where none were learned
     task = task.with_labels_of(rows)
     train = task.examples(rows, problems)
+    # Nothing can be said of labels where none were learned.
+    no_labels = bool(unread) or (not train and hasattr(task, "labels") and not data.labels)
     dev, test = (
         [] if no_labels else task.examples(rows, problems)
         for rows in [
@@ -54,20 +55,21 @@ def read_examples(card: RunCard, task: Task) -> Examples:
         raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.settle(skip_bad_rows=data.skip_bad_rows)
     check_metric(task, card.windows.metric)
-    _check_labels(task, data.train)
     check_some(train, data.train, problems)
+    _check_labels(task, data.train, data.max_train_rows)
     for examples, source in ((dev, data.dev), (test, data.test)):
         if source is not None:
             check_some(examples, source, problems)
     return Examples(task, train, dev, test, skipped)
 
 
-def _check_labels(task: Task, source: str) -> None:
+def _check_labels(task: Task, source: str, limit: int | None) -> None:
     """One label out of one teaches nothing; one of several, which holds or not, does."""
     labels = getattr(task, "labels", ())
     if len(labels) == 1 and getattr(task, "problem_type", None) != MULTI:
+        where = source if limit is None else f"the first {limit} rows of {source}"
         raise DataError(
-            f"Classification needs two labels or more: got only {labels[0]!r} in {source}. Name "
+            f"Classification needs two labels or more: got only {labels[0]!r} in {where}. Name "
             f"the right column with `--label`, or all labels with `--labels`."
         )
 

@@ -35,6 +35,7 @@ from distilbert.training.log import open_log
 from distilbert.training.run_card import RunCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import BEST, Policies, Session
+from distilbert.training.trackers import package_of
 
 TRAINERS = {
     "torch": "distilbert.torch.train",
@@ -219,10 +220,10 @@ class _Run:
         """Go through the updates and leave the best model in `<output>/best`."""
         policies, schedule = self._policies()
         checkpoints = Checkpoints(output, keep=self.card.run.keep_checkpoints)
-        progress = Progress(fingerprint=self._fingerprint())
+        progress = Progress(identity=self._identity())
         newest = checkpoints.newest() if resume else None
         if newest is not None:
-            arrays, progress = checkpoints.load(newest, progress.fingerprint)
+            arrays, progress = checkpoints.load(newest, progress.identity)
             self.trainer.restore(arrays)
         with open_log(
             output if self.trainer.leads else None,
@@ -272,17 +273,15 @@ class _Run:
             return found.scores
         return {**found.scores, **task.scorer(dev.examples, found.answers)()}
 
-    def _fingerprint(self) -> str:
+    def _identity(self) -> dict[str, Any]:
         """Tells runs apart that may not go on from each other's checkpoints."""
         card = asdict(self.card)
-        decisive = {
-            name: card[name]
-            for name in ("task", "model", "seed", "windows", "optimization", "lora", "distillation")
-        }
-        text = json.dumps([self.framework, decisive], sort_keys=True)
-        digest = hashlib.sha256(text.encode())
-        digest.update(self.feed.lengths.tobytes())
-        return digest.hexdigest()[:16]
+        sections = ("windows", "optimization", "lora", "distillation")
+        decisive = {name: card[name] for name in ("task", "model", "seed")}
+        decisive |= {name: value for section in sections for name, value in card[section].items()}
+        data = hashlib.sha256(self.feed.lengths.tobytes()).hexdigest()[:16]
+        found = {**decisive, "framework": self.framework, "train": data}
+        return json.loads(json.dumps(found))  # as it comes back from a file
 
 
 def _resolved(
@@ -293,9 +292,18 @@ def _resolved(
     elif not isinstance(card, RunCard):
         card = card_from(card or {}, base=None)
     card = with_changes(card, changes)
+    _check_named(card)
+    for name in card.run.trackers:
+        package_of(name)
     framework = chosen_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
     return with_changes(card, {"framework": framework})  # which fields it has not is told now
+
+
+def _check_named(card: RunCard) -> None:
+    for name, what in (("model", "the checkpoint to start from"), ("output", "a new folder")):
+        if not getattr(card, name):
+            raise RunCardError(f"`{name}` must name {what}: got none. Give it with `--{name}`.")
 
 
 def _check_output(output: Path, *, resume: bool) -> None:

@@ -137,7 +137,8 @@ def _scores(report: Mapping[str, Any]) -> str:
     if not report["splits"]:
         lines.append("Not measured: the run had neither dev nor test examples.\n")
     else:
-        lines.append("Intervals are percentiles of a bootstrap over examples.\n")
+        scale = " Scores are per cent." if report["task"] == "question-answering" else ""
+        lines.append(f"Intervals are percentiles of a bootstrap over examples.{scale}\n")
     return "\n".join(lines)
 
 

@@ -129,7 +129,7 @@ def _out_of_range(name: str, value: Any) -> str | None:
 
 def conflicts(card: RunCard) -> list[str]:
     """What is wrong between fields that are each right alone."""
-    framework, options = card.framework, card.optimization
+    framework, options, labels = card.framework, card.optimization, card.data.labels
     found: dict[str, bool] = {
         "`overlap` must be less than `max_length`: got "
         f"overlap={card.windows.overlap}, max_length={card.windows.max_length}.": (
@@ -148,6 +148,9 @@ def conflicts(card: RunCard) -> list[str]:
         ),
         "`patience` needs dev rows, to tell whether the score gets better: got no `dev`.": (
             card.run.patience is not None and card.data.dev is None and card.data.train is not None
+        ),
+        f"`labels` must differ from each other: got {', '.join(labels)}.": (
+            len(set(labels)) < len(labels)
         ),
         f"`glue` counts only for text-classification: got task={card.task!r}.": (
             card.data.glue is not None and card.task != "text-classification"

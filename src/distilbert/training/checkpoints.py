@@ -28,11 +28,11 @@ class Progress:
     """How far a run is.
 
     `step` counts finished updates; `best_score` and `best_step` speak of dev; `stale` counts
-    evaluations since without a better score; `fingerprint` tells runs apart, so that no run goes on
-    from another's checkpoint.
+    evaluations since without a better score; `identity` tells runs apart, so that no run goes on
+    from another's checkpoint: what decides what a run computes, by name.
     """
 
-    fingerprint: str
+    identity: dict[str, Any]
     step: int = 0
     best_score: float | None = None
     best_step: int | None = None
@@ -83,7 +83,7 @@ class Checkpoints:
         """The checkpoint to go on from."""
         return (self.all() or [None])[-1]
 
-    def load(self, path: Path, fingerprint: str) -> tuple[dict[str, np.ndarray], Progress]:
+    def load(self, path: Path, identity: dict[str, Any]) -> tuple[dict[str, np.ndarray], Progress]:
         """Arrays and progress of a checkpoint.
 
         Raises:
@@ -91,10 +91,12 @@ class Checkpoints:
             CheckpointError: its file of arrays is broken.
         """
         progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
-        if progress.fingerprint != fingerprint:
+        names = {*identity, *progress.identity}
+        others = sorted(n for n in names if identity.get(n) != progress.identity.get(n))
+        if others:
             raise TrainingError(
-                f"`--resume` goes on with the same run card and data: {path} was written by "
-                f"others. Give the card and data of that run, or another `output`."
+                f"`--resume` goes on with the same run card and data: {path} was written with "
+                f"other values of {', '.join(others)}. Give those of that run, or another `output`."
             )
         return read(path / ARRAYS)[0], progress
 

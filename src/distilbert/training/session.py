@@ -142,8 +142,9 @@ class Session:
         kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."
         raise TrainingError(
             f"Loss and gradients must be finite numbers: got loss {outcome.loss:g}, gradient norm "
-            f"{outcome.grad_norm:g} in update {update.number + 1}. {kept} Use a lower "
-            f"`learning_rate`, a longer `warmup`, or `precision = 'float32'`."
+            f"{outcome.grad_norm:g} in update {update.number + 1}. {kept} Start again, with "
+            f"another `output`, from a lower `learning_rate`, a longer `warmup`, or `precision = "
+            f"'float32'`."
         )
 
     def _count(self, update: Update, outcome: Outcome) -> None:

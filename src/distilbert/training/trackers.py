@@ -40,9 +40,15 @@ def new_tracker(name: str) -> Tracker:
         InputError: there is none.
         MissingDependencyError: its package is not installed.
     """
+    module = package_of(name)
+    return TRACKERS[name](module)
+
+
+def package_of(name: str) -> Any:
+    """The module that a tracker speaks through; raises as `new_tracker` does."""
     if name not in TRACKERS:
         raise InputError(f"`trackers` must be among {', '.join(TRACKERS)}: got {name!r}.")
-    return TRACKERS[name](require(name, f"send scores to {name}"))
+    return require(name, f"send scores to {name}")
 
 
 class TensorBoard:

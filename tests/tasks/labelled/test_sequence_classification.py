@@ -62,6 +62,14 @@ def test_labels_say_what_kind_of_problem_it_is(
     assert len(examples) == len(labels)
 
 
+def test_numbers_that_are_none_are_told_instead_of_making_classes_of_the_others() -> None:
+    given = rows(["1.5", "nan", "inf", "0.5"])
+    task = SequenceClassification().with_labels_of(given)
+    assert task.problem_type == "regression"
+    rule = "The label of a regression must be a finite number."
+    assert told(task, given) == {rule: ["file line 3", "file line 4"]}
+
+
 def test_the_config_gets_names_numbers_and_kind() -> None:
     task, _ = learned(["b", "a"])
     assert task.config_changes() == {
@@ -90,8 +98,8 @@ def test_every_bad_row_is_told_at_once_and_the_good_ones_kept() -> None:
     assert {rule: [place for place, _ in places] for rule, places in problems.found.items()} == {
         "A label must be among those of the training rows, or of `labels`: a, b.": [
             "file line 3",
-            "file line 4",
         ],
+        "A row must have a label: a text or a finite number.": ["file line 4"],
         "Labels must be of one kind.": ["file line 5"],
         "A text must not be empty.": ["file line 7"],
         "A text must be text.": ["file line 8"],

@@ -45,6 +45,7 @@ LARGEST_WEIGHT = 10.0
 EMPTY = "A text must not be empty."
 NOT_TEXT = "A text must be text."
 FOREIGN = "A label must be among those of the training rows, or of `labels`:"
+MISSING = "A row must have a label: a text or a finite number."
 LABELS_SHOWN = 10
 NOT_A_VALUE = "The label of a regression must be a finite number."
 MIXED = "Labels must be of one kind."
@@ -160,7 +161,7 @@ class SequenceClassification:
                 problems.add(NOT_A_VALUE, row.place, given)
             return value
         if label is None:
-            problems.add(self._foreign(), row.place, given)
+            problems.add(MISSING, row.place, given)
             return None
         names = values_of(label)
         if self.problem_type == SINGLE and isinstance(label, tuple):
@@ -388,14 +389,14 @@ def _numbers(truth: Any) -> tuple[int, ...]:
     return truth if isinstance(truth, tuple) else (truth,)
 
 
-def _as_value(given: Any) -> float | None:
+def _as_value(given: Any, *, finite: bool = True) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float, str, np.number)):
         return None
     try:
         value = float(given)
     except ValueError:
         return None
-    return value if np.isfinite(value) else None
+    return value if np.isfinite(value) or not finite else None
 
 
 def _are_texts(texts: Sequence[Any], row: Row, problems: Problems) -> bool:
@@ -421,8 +422,8 @@ def _kind_of(labels: Sequence[Any], *, declared: bool) -> str:
     given = [label for label in labels if label is not None]
     if any(isinstance(label, tuple) for label in given):
         return MULTI
-    values = [value for label in given if (value := _as_value(label)) is not None]
+    values = [x for label in given if (x := _as_value(label, finite=False)) is not None]
     are_values = 2 * len(values) > len(given)
-    if are_values and not declared and any(not value.is_integer() for value in values):
+    if are_values and not declared and any(value % 1 > 0 for value in values):
         return REGRESSION
     return SINGLE
