@@ -134,7 +134,7 @@ def main() -> None:
     if arguments.side:
         side(*arguments.side, arguments.model, arguments.rows)
         return
-    bars = {"train-bf16": 3.0, "train-fp32": 1.3, "evaluate-bf16": 3.0}
+    bars = {"train-bf16": 3.0, "train-fp32": 1.3, "evaluate-bf16": 3.0, "evaluate-fp32": 3.0}
     results: list[Comparison] = []
     with tempfile.TemporaryDirectory() as folder:
         rows = rows_of(arguments.rows, arguments.n, Path(folder))

@@ -199,7 +199,7 @@ def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_
 
 @pytest.mark.parametrize("name", ["model", "output"])
 def test_what_a_run_cannot_do_without_is_named(name: str) -> None:
-    with pytest.raises(RunCardError, match=f"`{name}` must name .* Give it with `--{name}`"):
+    with pytest.raises(RunCardError, match=f"`{name}` must name .* Use `--{name}`"):
         finetune(**{"model": "some", "output": "out", "train": "rows.csv", **FAST, name: ""})
 
 

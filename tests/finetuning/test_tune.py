@@ -25,6 +25,7 @@ SEARCH = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "epochs": [
 def card(data: Path, output: Path, **changes: Any) -> dict[str, Any]:
     return {
         "task": "text-classification",
+        "model": "owner/name",
         "output": str(output),
         "data": {split: str(data / f"sentiment.{split}.jsonl") for split in ("train", "dev")},
         "search": SEARCH,
@@ -130,8 +131,9 @@ def test_wrong_options_are_told_before_anything_begins(
         "`trials` must be 1 or more: got 0. `sampler` must be one of random, optuna: got 'grid'. "
         "`cpus_per_trial` must be more than 0: got 0. `gpus_per_trial` must be 0 or more: got -1."
     )
-    with pytest.raises(InputError, match="`output` must name the folder of the search"):
-        tune(given, output="")
+    for name in ("output", "model"):
+        with pytest.raises(RunCardError, match=f"`{name}` must name"):
+            tune(given, **{name: ""})
     with pytest.raises(RunCardError, match="`learning_rat` is no field"):
         tune(given, search={"learning_rat": [1]})
     assert not (tmp_path / "out").exists()

@@ -74,6 +74,22 @@ def test_heads_of_the_first_token_answer_as_the_whole_model(config, ids, mask, a
     np.testing.assert_allclose(TorchRunner(chooser)(choices)["logits"], chosen, atol=1e-6)
 
 
+@pytest.mark.parametrize("n_blocks", [1, 5])
+def test_blocks_may_be_other_than_the_config_says(config, ids, n_blocks):
+    config.n_layers = n_blocks
+    blocks = DistilBertModel(config).eval().transformer.layer
+    config.n_layers = 3
+    model = DistilBertForSequenceClassification(config).eval()
+    model.distilbert.transformer.layer = blocks
+    with torch.no_grad():
+        states = model.distilbert.embeddings(ids)
+        for block in blocks:
+            states, _ = block(states)
+        wanted = model.rate(states).numpy()
+    found = TorchRunner(model)({"input_ids": ids.numpy()})["logits"]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_a_callers_own_forward_is_used(config, ids):
     class Own(DistilBertForSequenceClassification):
         def forward(self, *given, **options):

@@ -12,6 +12,7 @@ import pytest
 
 from distilbert.errors import RunCardError
 from distilbert.training.card_file import (
+    as_card,
     card_from,
     card_text,
     leaf_fields,
@@ -106,6 +107,14 @@ def test_a_file_that_is_no_toml_is_a_card_error(tmp_path: Path, text: str) -> No
 def test_a_missing_file_is_a_card_error(tmp_path: Path) -> None:
     with pytest.raises(RunCardError, match="that can be read"):
         read_card(tmp_path / "none.toml")
+
+
+def test_a_card_may_be_given_in_any_form(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    path.write_text("seed = 7\n", encoding="utf-8")
+    for given in (path, str(path), {"seed": 7}, RunCard(seed=7)):
+        assert as_card(given, {"output": "out"}) == RunCard(seed=7, output="out")
+    assert as_card(None, {}) == RunCard()
 
 
 def test_field_names_are_unique_over_sections() -> None:

@@ -27,10 +27,9 @@ def _finetune(
     **fields: Any,
 ) -> None:
     """Fine-tune a model as a run card says; [dim]every field is also an option.[/dim]"""
-    from distilbert.training.card_file import card_from, read_card, with_changes
+    from distilbert.training.card_file import as_card
 
-    chosen = card_from({}, base=None) if card is None else read_card(card)
-    chosen = with_changes(chosen, fields)
+    chosen = as_card(card, fields)
     if dry_run:
         _check(chosen)
         return

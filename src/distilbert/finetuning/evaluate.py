@@ -26,7 +26,7 @@ from distilbert.pipelines.factory import as_runner
 from distilbert.runner import Runner, chosen_framework, load_runner
 from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.labelled.task import Answer, Task
-from distilbert.training.card_file import card_from, read_card, with_changes
+from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.report import write_report
@@ -83,7 +83,7 @@ def evaluate(
     batch_tokens: int | None = None,
     pseudo_perplexity: bool = False,
     command: str | None = None,
-    card: RunCard | Mapping[str, Any] | None = None,
+    card: AnyCard = None,
     **changes: Any,
 ) -> EvaluationResult:
     """Score a model on labelled data.
@@ -99,8 +99,8 @@ def evaluate(
         batch_tokens: padded tokens per batch.
         pseudo_perplexity: of masked-lm, that score too; it takes a row through the model per token.
         command: what the report names as the way to repeat this.
-        card: a run card, or its values, for columns and options of the task; by default those of
-            the run that left the folder of the model.
+        card: a run card, its values or its file, for columns and options of the task; by default
+            those of the run that left the folder of the model.
         changes: fields of the card to replace, whatever the folder of the model remembers, and
             options of the hub (`revision`, `token`, ...).
 
@@ -151,13 +151,13 @@ def _new_folder(output: str | PathLike[str] | None) -> Path | None:
     return None if output is None else Path(output)
 
 
-def _card_for(card: RunCard | Mapping[str, Any] | None, folder: Path | None, data: str) -> RunCard:
+def _card_for(card: AnyCard, folder: Path | None, data: str) -> RunCard:
     """The card given, or what the folder of a run remembers of its columns and windows.
 
     How a file is read (`data_format`, `column_names`) holds only for files with the same suffix.
     """
     if card is not None:
-        return card if isinstance(card, RunCard) else card_from(card, base=None)
+        return as_card(card, {})
     if folder is None or not (folder / CARD_FILE).is_file():
         return RunCard()
     trained = read_card(folder / CARD_FILE)

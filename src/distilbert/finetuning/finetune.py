@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from distilbert.finetuning.scoring import Split, evaluated, split_of
 from distilbert.finetuning.tasks import class_weights_of, task_of, tuned
 from distilbert.runner import Runner, chosen_framework
 from distilbert.tasks.labelled.task import Task
-from distilbert.training.card_file import card_from, read_card, with_changes
+from distilbert.training.card_file import AnyCard, as_card, check_given, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, n_items
 from distilbert.training.log import open_log
@@ -65,7 +64,7 @@ class FineTuneResult:
 
 
 def finetune(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None = None,
+    card: AnyCard = None,
     *,
     resume: bool = False,
     command: str | None = None,
@@ -90,7 +89,7 @@ def finetune(
         TrainingError: the loss is no finite number, or the disk is full.
         InputError: `output` holds something already, and `resume` is not asked for.
     """
-    card = _resolved(card, changes)
+    card = _resolved(as_card(card, changes))
     output = Path(card.output)
     _check_output(output, resume=resume)
     examples = read_examples(card, task_of(card))
@@ -284,26 +283,14 @@ class _Run:
         return json.loads(json.dumps(found))  # as it comes back from a file
 
 
-def _resolved(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None, changes: Mapping[str, Any]
-) -> RunCard:
-    if isinstance(card, (str, PathLike)):
-        card = read_card(card)
-    elif not isinstance(card, RunCard):
-        card = card_from(card or {}, base=None)
-    card = with_changes(card, changes)
-    _check_named(card)
+def _resolved(card: RunCard) -> RunCard:
+    """The card with its framework, once everything the run needs is there."""
+    check_given(card, ("model", "output"))
     for name in card.run.trackers:
         package_of(name)
     framework = chosen_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
     return with_changes(card, {"framework": framework})  # which fields it has not is told now
-
-
-def _check_named(card: RunCard) -> None:
-    for name, what in (("model", "the checkpoint to start from"), ("output", "a new folder")):
-        if not getattr(card, name):
-            raise RunCardError(f"`{name}` must name {what}: got none. Give it with `--{name}`.")
 
 
 def _check_output(output: Path, *, resume: bool) -> None:

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ from distilbert.finetuning.trials import (
     read_trials,
     write_trials,
 )
-from distilbert.training.card_file import card_from, card_text, read_card, with_changes
+from distilbert.training.card_file import AnyCard, as_card, card_text, check_given, with_changes
 from distilbert.training.run_card import RunCard
 
 PLAN_FILE, BEST_FILE, PLOT_FILE = "search.json", "best.toml", "trials.png"
@@ -67,7 +66,7 @@ class TuneResult:
 
 
 def tune(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None = None,
+    card: AnyCard = None,
     *,
     trials: int | None = None,
     sampler: str = "random",
@@ -108,8 +107,9 @@ def tune(
     """
     begin = time.perf_counter()
     _check_options(trials, sampler, cpus_per_trial, gpus_per_trial)
-    card = with_absolute_models(_resolved(card, changes))
+    card = with_absolute_models(as_card(card, changes))
     space = search_space(card)
+    check_given(card, ("output",) if "model" in space else ("model", "output"))
     check_packages(sampler)
     plan = _plan(
         card,
@@ -139,16 +139,6 @@ def _check_options(
         wrong.append(f"`gpus_per_trial` must be 0 or more: got {gpus_per_trial}.")
     if wrong:
         raise InputError(" ".join(wrong))
-
-
-def _resolved(
-    card: RunCard | Mapping[str, Any] | str | PathLike[str] | None, changes: Mapping[str, Any]
-) -> RunCard:
-    if isinstance(card, (str, PathLike)):
-        card = read_card(card)
-    elif not isinstance(card, RunCard):
-        card = card_from(card or {}, base=None)
-    return with_changes(card, changes)
 
 
 def _plan(
@@ -193,8 +183,6 @@ def _plan(
 
 
 def _output(card: RunCard, *, resume: bool) -> Path:
-    if not card.output:
-        raise InputError("`output` must name the folder of the search: got none.")
     output = Path(card.output).absolute()
     if resume and not (output / PLAN_FILE).is_file():
         raise InputError(f"`--resume` needs a search that began: {output} holds none.")

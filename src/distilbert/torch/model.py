@@ -299,8 +299,9 @@ class DistilBertModel(PreTrainedModel):
         """
         x = self.embeddings(input_ids)
         visible = _visible_keys(attention_mask, x)
-        for number, block in enumerate(self.transformer.layer, 1):
-            x, _ = block(x, visible, first_only=number == self.config.n_layers)
+        blocks = self.transformer.layer  # of which a caller may have taken some out
+        for number, block in enumerate(blocks, 1):
+            x, _ = block(x, visible, first_only=number == len(blocks))
         return x[:, :1]
 
     def encode_packed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

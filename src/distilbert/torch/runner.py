@@ -102,7 +102,8 @@ class TorchRunner:
         if self.head in FIRST_TOKEN_HEADS and type(self.model) is MODEL_CLASSES[self.head]:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))
             logits = model.rate(model.base_model.encode_first(ids, mask))
-            return [("logits", logits.view(*input_ids.shape[:-1], -1).flatten(1))]
+            shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)
+            return [("logits", logits.view(shape).flatten(1))]
         return model(
             input_ids,
             attention_mask,

@@ -203,7 +203,7 @@ class Trainer:
         """Part from the other processes; those who were several have no model after it."""
         if self.processes.size > 1:
             let_go(self.module)
-            del self.module, self.objective, self.optimizer, self.model, self.means
+            del self.module, self.objective, self.optimizer, self.model
         self.processes.close()
 
     def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:

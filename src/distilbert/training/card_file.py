@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from numbers import Integral, Real
@@ -19,6 +19,10 @@ from typing import Any, get_type_hints
 from distilbert.errors import RunCardError
 from distilbert.training.card_checks import by_section, conflicts, read_value
 from distilbert.training.run_card import RunCard
+
+AnyCard = RunCard | Mapping[str, Any] | str | PathLike[str] | None
+# What a run cannot do without, but a card may.
+GIVEN = {"model": "the checkpoint to start from", "output": "the folder of the result"}
 
 PATHS = ("train", "dev", "test")
 # What stands before the name of a data set that is no file.
@@ -88,6 +92,26 @@ def card_from(values: Mapping[str, Any], *, base: Path | None) -> RunCard:
         else:
             _take(TOP, {name: value}, flat, found)
     return _built(RunCard(), flat, search, found, base)
+
+
+def as_card(card: AnyCard, changes: Mapping[str, Any]) -> RunCard:
+    """A card in any form that callers may give, None for an empty one, with fields replaced.
+
+    Raises:
+        RunCardError: as `read_card`, `card_from` and `with_changes`.
+    """
+    if isinstance(card, (str, PathLike)):
+        card = read_card(card)
+    elif not isinstance(card, RunCard):
+        card = card_from(card or {}, base=None)
+    return with_changes(card, changes)
+
+
+def check_given(card: RunCard, names: Iterable[str]) -> None:
+    """Raise RunCardError unless the card names the folders that are asked for."""
+    for name in names:
+        if not getattr(card, name):
+            raise RunCardError(f"`{name}` must name {GIVEN[name]}: got none. Use `--{name}`.")
 
 
 def with_changes(card: RunCard, changes: Mapping[str, Any]) -> RunCard:
