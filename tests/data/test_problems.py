@@ -33,13 +33,13 @@ def test_the_report_counts_each_rule_and_shows_three_places() -> None:
 def test_problems_stop_a_run_unless_bad_rows_may_be_skipped() -> None:
     problems = with_found()
     with pytest.raises(DataError) as caught:
-        problems.settle(skip_bad_rows=False)
+        problems.raise_or_skip(skip_bad_rows=False)
     assert str(caught.value) == (
-        f"{problems.report()}\nMend the data, or leave such rows out with `--skip-bad-rows`."
+        f"{problems.report()}\nFix the data, or set `skip_bad_rows` to leave these rows out."
     )
-    assert problems.settle(skip_bad_rows=True) == 6
+    assert problems.raise_or_skip(skip_bad_rows=True) == 6
 
 
 def test_nothing_wrong_stops_nothing() -> None:
-    assert Problems().settle(skip_bad_rows=False) == 0
+    assert Problems().raise_or_skip(skip_bad_rows=False) == 0
     assert Problems().report() == ""

@@ -44,7 +44,7 @@ def test_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     for place in ("train.csv line 4", "dev.csv line 2", "dev.csv line 3", "test.csv line 2"):
         assert place in text
     assert "Broken 2 times" in text
-    assert text.endswith("leave such rows out with `--skip-bad-rows`.")
+    assert text.endswith("set `skip_bad_rows` to leave these rows out.")
 
 
 def test_a_file_that_is_not_there_is_told_with_the_bad_rows_of_others(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""All that is wrong with the rows of a run, gathered so that it is told at once, before training.
+"""Collects everything that is wrong with the rows of a data set, to report it at once.
 
-Knows nothing of what the rules are.
+Does not know the rules themselves.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ LONGEST_SHOWN = 120
 
 @dataclass
 class Problems:
-    """Broken rules and where they were broken."""
+    """Broken rules and the places where they were broken."""
 
-    # rule -> the places, each with what stood there
+    # rule -> the places, each with the value found there
     found: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, rule: str, place: str, got: object) -> None:
-        """Note that `rule`, a whole sentence, is broken at `place`, where `got` stands."""
+        """Record that `rule`, a full sentence, is broken at `place` by the value `got`."""
         self.found.setdefault(rule, []).append((place, repr(got)))
 
     def __len__(self) -> int:
         return sum(len(places) for places in self.found.values())
 
     def report(self) -> str:
-        """A line per rule with its count, and the first places beneath it."""
+        """One line per rule with its count, followed by the first places that break it."""
         lines = []
         for rule, places in self.found.items():
             lines.append(f"{rule} Broken {len(places)} {'time' if len(places) == 1 else 'times'}:")
@@ -38,15 +38,15 @@ class Problems:
                 lines.append(f"  and {len(places) - SHOWN} more")
         return "\n".join(lines)
 
-    def settle(self, *, skip_bad_rows: bool) -> int:
-        """The number of problems, where they may be skipped.
+    def raise_or_skip(self, *, skip_bad_rows: bool) -> int:
+        """Return the number of problems if `skip_bad_rows` is set, or if there are none.
 
         Raises:
-            DataError: there are problems, and they may not.
+            DataError: there are problems and `skip_bad_rows` is false.
         """
         if len(self) and not skip_bad_rows:
             raise DataError(
-                f"{self.report()}\nMend the data, or leave such rows out with `--skip-bad-rows`."
+                f"{self.report()}\nFix the data, or set `skip_bad_rows` to leave these rows out."
             )
         return len(self)
 

@@ -175,7 +175,7 @@ def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
     """The good examples, and how many rows were bad."""
     problems = Problems()
     examples = examples_of(task, card.data, data, problems)
-    skipped = problems.settle(skip_bad_rows=card.data.skip_bad_rows)
+    skipped = problems.raise_or_skip(skip_bad_rows=card.data.skip_bad_rows)
     check_some(examples, data, problems)
     return examples, skipped
 
