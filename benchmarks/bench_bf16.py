@@ -40,7 +40,7 @@ def main() -> None:
     chosen = parser.parse_args()
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
-    from distilbert.checkpoint.init import fresh_weights
+    from distilbert.checkpoint.init import initial_weights
     from distilbert.runner import load_runner
 
     flags = processor_flags()
@@ -51,7 +51,7 @@ def main() -> None:
     results, errors = [], {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "base"
-        save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+        save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
         for framework in FRAMEWORKS:
             runners: dict[str, Any] = {
                 dtype: load_runner(folder, "base", framework=framework, dtype=dtype)

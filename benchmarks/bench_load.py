@@ -45,10 +45,10 @@ def make_checkpoint(folder: Path) -> int:
     """Write a DistilBERT-base with fresh weights; its size in bytes."""
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
-    from distilbert.checkpoint.init import fresh_weights
+    from distilbert.checkpoint.init import initial_weights
 
     config = DistilBertConfig()
-    save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+    save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
     return (folder / "model.safetensors").stat().st_size
 
 

@@ -36,11 +36,11 @@ def make_checkpoint(folder: Path) -> Any:
     """A base model with fresh weights and no dropout, so that losses can be compared."""
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
-    from distilbert.checkpoint.init import fresh_weights
+    from distilbert.checkpoint.init import initial_weights
 
     rates = ("dropout", "attention_dropout", "seq_classif_dropout")
     config = DistilBertConfig(**dict.fromkeys(rates, 0.0))
-    save_checkpoint(folder, fresh_weights(config, HEAD, 0), config, head=HEAD)
+    save_checkpoint(folder, initial_weights(config, HEAD, 0), config, head=HEAD)
     return config
 
 

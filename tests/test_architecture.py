@@ -156,9 +156,9 @@ USES = {
     "checkpoint": """
         from distilbert import DistilBertConfig
         from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
-        from distilbert.checkpoint.init import fresh_weights
+        from distilbert.checkpoint.init import initial_weights
         config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
-        save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+        save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
         assert len(open_checkpoint(folder)) == 20""",
     "tasks": """
         import importlib, pkgutil, distilbert.tasks

@@ -8,7 +8,7 @@ import pytest
 
 import distilbert
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
@@ -25,7 +25,7 @@ AUTO_NAMES = {
 
 def save(folder, head="base", **files: bytes):
     extra = {name.replace("__", "."): data for name, data in files.items()}
-    weights = fresh_weights(CONFIG, head, seed=0)
+    weights = initial_weights(CONFIG, head, seed=0)
     save_checkpoint(folder, weights, CONFIG, head=head, extra_files=extra)
     return folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.runner import ROOMS
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
     config.initializer_range = 0.5
     path = tmp_path_factory.mktemp("model")
-    weights = fresh_weights(config, "sequence_classification", 0)
+    weights = initial_weights(config, "sequence_classification", 0)
     save_checkpoint(path, weights, config, head="sequence_classification")
     return path
 

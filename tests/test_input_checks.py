@@ -67,17 +67,17 @@ def test_a_head_mask_is_for_all_layers_or_for_each() -> None:
 
 def test_padding_is_spoken_of_once_per_process(caplog: pytest.LogCaptureFixture) -> None:
     checks.warn_of_unmasked_padding.cache_clear()
-    assert not checks.is_warned_of_padding()
+    assert not checks.has_warned_of_padding()
     checks.warn_of_unmasked_padding()
     checks.warn_of_unmasked_padding()
-    assert checks.is_warned_of_padding()
+    assert checks.has_warned_of_padding()
     (record,) = caplog.records
     assert "there is no `attention_mask`" in record.getMessage()
 
 
 def test_a_new_number_of_words_is_rounded_up_to_a_multiple() -> None:
     def words(new: int | None = None, multiple: int | None = None) -> int:
-        return checks.wanted_words(9, new_num_tokens=new, pad_to_multiple_of=multiple)
+        return checks.new_vocab_size(9, new_num_tokens=new, pad_to_multiple_of=multiple)
 
     assert [words(), words(5), words(None, 8), words(16, 8), words(17, 8)] == [9, 5, 16, 16, 24]
     for size in (0, -1, 1.5, True, "3"):
@@ -89,11 +89,11 @@ def test_a_new_number_of_words_is_rounded_up_to_a_multiple() -> None:
 
 
 def test_only_heads_the_model_had_can_be_pruned() -> None:
-    heads = checks.wanted_pruning({1: [0, 2, 2], 0: ()}, n_layers=2, n_heads=3)
+    heads = checks.parse_heads_to_prune({1: [0, 2, 2], 0: ()}, n_layers=2, n_heads=3)
     assert heads == {1: {0, 2}, 0: set()}
     for wrong in ({2: [0]}, {-1: [0]}, {0: [3]}, {0: [-1]}):
         with pytest.raises(InputError, match="layers below 2 and heads below 3: got layer"):
-            checks.wanted_pruning(wrong, n_layers=2, n_heads=3)
+            checks.parse_heads_to_prune(wrong, n_layers=2, n_heads=3)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_only_heads_the_model_had_can_be_pruned() -> None:
 def test_the_labels_say_what_they_mean_unless_the_config_does(
     given: str | None, n_labels: int, are_classes: bool, meant: str
 ) -> None:
-    assert checks.problem_type_of(given, n_labels=n_labels, are_classes=are_classes) == meant
+    assert checks.infer_problem_type(given, n_labels=n_labels, are_classes=are_classes) == meant
 
 
 def test_labels_have_the_shape_of_what_they_mean() -> None:

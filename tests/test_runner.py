@@ -9,7 +9,7 @@ import pytest
 
 from distilbert import runner as door
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError, MissingDependencyError, TokenIdError
 from distilbert.runner import ROOMS, Runner, load_runner
@@ -19,7 +19,7 @@ CONFIG = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path / "m", fresh_weights(CONFIG, "base", 0), CONFIG, head="base")
+    save_checkpoint(tmp_path / "m", initial_weights(CONFIG, "base", 0), CONFIG, head="base")
     return tmp_path / "m"
 
 

@@ -88,7 +88,7 @@ def warn_of_unmasked_padding() -> None:
     )
 
 
-def is_warned_of_padding() -> bool:
+def has_warned_of_padding() -> bool:
     """Whether that was said, so that nobody need look for padding again."""
     return warn_of_unmasked_padding.cache_info().currsize > 0
 
@@ -99,7 +99,7 @@ def check_size(name: str, value: int) -> None:
         raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
 
 
-def wanted_words(
+def new_vocab_size(
     old_size: int, *, new_num_tokens: int | None, pad_to_multiple_of: int | None
 ) -> int:
     """The number of words `resize_token_embeddings` is to make, rounded up; None keeps it.
@@ -117,7 +117,7 @@ def wanted_words(
     return size
 
 
-def wanted_pruning(
+def parse_heads_to_prune(
     heads_to_prune: Mapping[int, Iterable[int]], *, n_layers: int, n_heads: int
 ) -> dict[int, set[int]]:
     """The heads that `prune_heads` is to remove, by layer.
@@ -135,7 +135,7 @@ def wanted_pruning(
     return wanted
 
 
-def problem_type_of(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:
+def infer_problem_type(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:
     """What the labels of sequence classification mean; a given `problem_type` decides.
 
     One label is regression, integers are classes, anything else is several labels at once.

@@ -8,7 +8,7 @@ import pytest
 
 from distilbert.checkpoint.convert import convert, infer_head
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS, parameter_spec
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
@@ -24,7 +24,7 @@ def test_the_head_is_recognised_by_its_parameters(head):
 
 
 def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
-    weights = fresh_weights(CONFIG, "token_classification", 0)
+    weights = initial_weights(CONFIG, "token_classification", 0)
     save_checkpoint(tmp_path / "from", weights, CONFIG, head="token_classification")
     done = convert(tmp_path / "from", tmp_path / "to", head="base", max_shard_size="20KB")
     assert done.notes == ["Not carried over: classifier.bias, classifier.weight."]
@@ -36,7 +36,7 @@ def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
 
 
 def test_what_fine_tuning_remembers_goes_along_with_its_head(tmp_path):
-    weights = fresh_weights(CONFIG, "token_classification", 0)
+    weights = initial_weights(CONFIG, "token_classification", 0)
     save_checkpoint(tmp_path / "from", weights, CONFIG, head="token_classification")
     text = json.dumps({"head": "token_classification", "max_length": 17})
     (tmp_path / "from" / "task.json").write_text(text)
@@ -47,8 +47,8 @@ def test_what_fine_tuning_remembers_goes_along_with_its_head(tmp_path):
 
 
 def test_a_head_that_is_not_there_is_refused_with_the_verdict(tmp_path):
-    save_checkpoint(tmp_path / "from", fresh_weights(CONFIG, "base", 0), CONFIG, head="base")
-    with pytest.raises(CheckpointError, match="The head is new: qa_outputs"):
+    save_checkpoint(tmp_path / "from", initial_weights(CONFIG, "base", 0), CONFIG, head="base")
+    with pytest.raises(CheckpointError, match="The head is newly initialized: qa_outputs"):
         convert(tmp_path / "from", tmp_path / "to", head="question_answering")
     with pytest.raises(InputError, match="are for BERT checkpoints"):
         convert(tmp_path / "from", tmp_path / "to", layers=[0])

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.loading import (
     LoadRequest,
-    completed,
-    one_dtype,
+    check_report,
+    fill_missing,
     read_source,
-    settle_report,
+    resolve_dtype,
 )
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.checkpoint.spec import parameter_spec
@@ -24,7 +24,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, ConfigError, InputError, WeightMismatchError
 
 CONFIG = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
-WEIGHTS = fresh_weights(CONFIG, "masked_lm", 0)
+WEIGHTS = initial_weights(CONFIG, "masked_lm", 0)
 
 
 @pytest.fixture
@@ -79,46 +79,46 @@ def test_what_is_missing_gets_fresh_values_in_the_order_of_the_spec() -> None:
 
     name = "vocab_transform.weight"
     found = {key: value for key, value in WEIGHTS.items() if key != name}
-    arrays = completed(found, CONFIG, "masked_lm", seed=seed)
+    arrays = fill_missing(found, CONFIG, "masked_lm", seed=seed)
     assert list(arrays) == [
         row.name
         for row in parameter_spec(CONFIG, "masked_lm")
         if row.name != "vocab_projector.weight"
     ]
-    assert np.array_equal(arrays[name], fresh_weights(CONFIG, "masked_lm", 7)[name])
+    assert np.array_equal(arrays[name], initial_weights(CONFIG, "masked_lm", 7)[name])
     assert not np.array_equal(arrays[name], WEIGHTS[name])
-    completed(WEIGHTS, CONFIG, "masked_lm", seed=seed)
+    fill_missing(WEIGHTS, CONFIG, "masked_lm", seed=seed)
     assert seeds == [7]  # a whole checkpoint costs no random number
 
 
 def test_other_shapes_are_refused_or_ignored_on_request() -> None:
     report = LoadingReport(mismatched_keys=[("a.weight", (2, 3), (2, 4))])
     with pytest.raises(WeightMismatchError, match=r"`a.weight` is \(2, 3\).* needs \(2, 4\)"):
-        settle_report(report, "Model", ignore_mismatched=False)
-    settle_report(report, "Model", ignore_mismatched=True)
+        check_report(report, "Model", ignore_mismatched=False)
+    check_report(report, "Model", ignore_mismatched=True)
 
 
 def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     report = LoadingReport(
-        missing_keys=["classifier.bias"], n_encoder_loaded=1, fresh_head=["classifier.bias"]
+        missing_keys=["classifier.bias"], n_encoder_loaded=1, initialized_head=["classifier.bias"]
     )
     with caplog.at_level(logging.INFO, logger="distilbert"):
-        settle_report(report, "Model", ignore_mismatched=False)
-        settle_report(LoadingReport(n_encoder_loaded=1), "Model", ignore_mismatched=False)
-        settle_report(
+        check_report(report, "Model", ignore_mismatched=False)
+        check_report(LoadingReport(n_encoder_loaded=1), "Model", ignore_mismatched=False)
+        check_report(
             LoadingReport(n_encoder_loaded=1, unexpected_keys=["x"]),
             "Model",
             ignore_mismatched=False,
         )
     new_head, unused = caplog.records
     assert new_head.levelname == "WARNING"
-    assert new_head.getMessage().startswith("Model: The head is new: classifier.bias")
+    assert new_head.getMessage().startswith("Model: The head is newly initialized: classifier.bias")
     assert unused.getMessage() == "Model does not use: x."
 
 
 def test_dtype_has_two_names_and_one_value() -> None:
-    assert one_dtype(None, "float16") == one_dtype("float16", None) == "float16"
-    assert one_dtype("float16", "float16") == "float16"
-    assert one_dtype(None, None) is None
+    assert resolve_dtype(None, "float16") == resolve_dtype("float16", None) == "float16"
+    assert resolve_dtype("float16", "float16") == "float16"
+    assert resolve_dtype(None, None) is None
     with pytest.raises(InputError, match="are one argument: got 'float32' and 'float16'"):
-        one_dtype("float16", "float32")
+        resolve_dtype("float16", "float32")

@@ -92,7 +92,8 @@ def test_verdicts_are_one_plain_sentence(base, masked_lm):
         "Complete; the checkpoint's vocab_layer_norm.bias, "
     )
     assert verdict(base.arrays, base.config, "question_answering").startswith(
-        "The head is new: qa_outputs.weight, qa_outputs.bias did not come from the checkpoint"
+        "The head is newly initialized: "
+        "qa_outputs.weight, qa_outputs.bias did not come from the checkpoint"
     )
     assert verdict({"other.weight": np.ones(1)}, base.config, "base").startswith("Wrong file: no")
     deeper = DistilBertConfig(**{**base.config.to_dict(), "n_layers": 3})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.checkpoint.folder import READERS
-from distilbert.checkpoint.preference import every_format, origin_keyword, wanted_formats
+from distilbert.checkpoint.preference import all_formats, origin_keyword, wanted_formats
 from distilbert.errors import InputError
 
 FRAMEWORKS = ("torch", "tensorflow", "flax")
@@ -57,7 +57,7 @@ def test_two_origins_contradict_each_other() -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_every_format_is_tried_with_the_preferred_ones_first(framework: str) -> None:
-    formats = every_format(framework)
+    formats = all_formats(framework)
     assert sorted(formats) == sorted(READERS)
     assert formats[: len(wanted_formats(framework))] == wanted_formats(framework)
 
@@ -76,5 +76,5 @@ def test_what_a_folder_holds_says_the_keyword(
 ) -> None:
     for name in files:
         (tmp_path / name).touch()
-    assert origin_keyword(tmp_path, every_format("torch")) == keyword
-    assert origin_keyword(tmp_path / "nowhere", every_format("torch")) == {}
+    assert origin_keyword(tmp_path, all_formats("torch")) == keyword
+    assert origin_keyword(tmp_path / "nowhere", all_formats("torch")) == {}

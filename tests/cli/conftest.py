@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.cli.main import main
 from distilbert.config import DistilBertConfig
 
@@ -45,7 +45,7 @@ def checkpoint(tmp_path_factory) -> Callable[[str], Path]:
                 "vocab.txt": "".join(f"{word}\n" for word in vocabulary).encode(),
                 "tokenizer_config.json": b'{"do_lower_case": true, "model_max_length": 64}',
             }
-            weights = fresh_weights(config, head, seed=3)
+            weights = initial_weights(config, head, seed=3)
             save_checkpoint(folder, weights, config, head=head, extra_files=files)
         return folder
 

@@ -42,7 +42,7 @@ def test_weights_given_by_canonical_name_are_the_weights_held(leg: Leg, head: st
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_fresh_weights_follow_the_rules_of_their_kind(leg: Leg, head: str) -> None:
+def test_initial_weights_follow_the_rules_of_their_kind(leg: Leg, head: str) -> None:
     config = tiny_config(head, pad_token_id=3, initializer_range=0.05)
     built = leg.weights(leg.build(config, head))
     for row in parameter_spec(config, head):

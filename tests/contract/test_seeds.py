@@ -8,7 +8,7 @@ from contract.legs import Leg, leg as leg_named
 from contract.samples import some_inputs, some_labels, tiny_config
 from tolerances import GRADIENT, OUTPUT, assert_close
 
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.spec import HEADS
 
 
@@ -17,7 +17,7 @@ def test_the_same_seed_gives_the_same_weights_first_loss_and_gradients(leg: Leg,
     config = tiny_config(head, initializer_range=0.2)
     model = leg.seeded(config, head, 7)
     weights = leg.weights(model)
-    for name, value in fresh_weights(config, head, 7).items():
+    for name, value in initial_weights(config, head, 7).items():
         assert np.array_equal(weights[name], value), name
     inputs = some_inputs(config, head)
     call = inputs | some_labels(config, head, inputs)

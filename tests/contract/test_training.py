@@ -12,7 +12,7 @@ import pytest
 
 from distilbert import DistilBertConfig
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.training.feed import Update
 from distilbert.training.run_card import OptimizationSection, RunCard
 
@@ -87,7 +87,7 @@ def _start(folder: Path) -> Path:
     config = DistilBertConfig(
         vocab_size=99, dim=32, n_heads=4, n_layers=2, hidden_dim=64, max_position_embeddings=16
     )
-    save_checkpoint(folder, fresh_weights(config, "base", 0), config, head="base")
+    save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
     return folder
 
 

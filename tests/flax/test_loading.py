@@ -16,7 +16,7 @@ from distilbert import (
     FlaxDistilBertModel,
 )
 from distilbert.checkpoint.convert import convert
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.errors import CheckpointError, ConfigError, InputError, WeightMismatchError
 from distilbert.flax.weights import flatten
 
@@ -104,11 +104,12 @@ def test_a_new_head_is_announced_listed_and_follows_the_seed(saved, caplog):
         )
     (record,) = caplog.records
     assert record.getMessage() == (
-        "FlaxDistilBertForTokenClassification: The head is new: classifier.weight, classifier.bias "
-        "did not come from the checkpoint and must be trained before the model is of use."
+        "FlaxDistilBertForTokenClassification: The head is newly initialized: "
+        "classifier.weight, classifier.bias "
+        "did not come from the checkpoint. Train the model before you use it."
     )
     assert info["missing_keys"] == ["classifier.bias", "classifier.weight"]
-    fresh = fresh_weights(model.config, model.head, 9)["classifier.weight"]
+    fresh = initial_weights(model.config, model.head, 9)["classifier.weight"]
     assert np.array_equal(model.params["classifier"]["kernel"], fresh.T)
 
 
@@ -201,7 +202,7 @@ def test_the_sinusoid_table_of_a_checkpoint_is_computed_instead(config, tmp_path
     from distilbert.checkpoint.folder import save_checkpoint
 
     config.sinusoidal_pos_embds = True
-    save_checkpoint(tmp_path, fresh_weights(config, "base", 0), config, head="base")
+    save_checkpoint(tmp_path, initial_weights(config, "base", 0), config, head="base")
     model, info = FlaxDistilBertModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
     assert list(model.params["embeddings"]) == ["word_embeddings", "LayerNorm"]

@@ -17,7 +17,7 @@ from distilbert import (
     FlaxDistilBertForSequenceClassification,
     FlaxDistilBertModel,
 )
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax.weights import flatten, to_arrays
 
@@ -47,7 +47,7 @@ def test_an_unknown_keyword_or_a_type_without_fractions_is_refused(config) -> No
 def test_parameters_are_float32_and_the_seeds_whatever_the_type_computed_in(config, dtype) -> None:
     model = FlaxDistilBertForMaskedLM(config, seed=7, dtype=dtype)
     assert model.dtype == getattr(jnp, dtype)
-    expected = fresh_weights(config, "masked_lm", 7)
+    expected = initial_weights(config, "masked_lm", 7)
     got = to_arrays(model.params, config, "masked_lm")
     assert set(got) == set(expected)
     for name, value in expected.items():

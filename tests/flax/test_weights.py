@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax.core import freeze
 
-from distilbert.checkpoint.init import fresh_weights, sinusoid_table
+from distilbert.checkpoint.init import initial_weights, sinusoid_table
 from distilbert.checkpoint.spec import HEADS, parameter_spec
 from distilbert.errors import ConfigError
 from distilbert.flax.weights import (
@@ -29,7 +29,7 @@ from distilbert.flax.weights import (
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
 @pytest.mark.parametrize("head", HEADS)
 def test_there_and_back_keeps_every_bit_and_the_order_of_the_spec(config, head, dtype):
-    arrays = {k: v.astype(dtype) for k, v in fresh_weights(config, head, 1).items()}
+    arrays = {k: v.astype(dtype) for k, v in initial_weights(config, head, 1).items()}
     again = to_arrays(to_tree(arrays, config, head), config, head)
     order = [row.name for row in parameter_spec(config, head) if row.name in arrays]
     assert list(again) == order
@@ -39,7 +39,7 @@ def test_there_and_back_keeps_every_bit_and_the_order_of_the_spec(config, head, 
 
 
 def test_a_tree_has_memory_of_its_own(config):
-    arrays = fresh_weights(config, "base", 1)
+    arrays = initial_weights(config, "base", 1)
     tree = to_tree(arrays, config, "base")
     before = np.array(tree["embeddings"]["LayerNorm"]["scale"])
     for array in arrays.values():
@@ -49,7 +49,7 @@ def test_a_tree_has_memory_of_its_own(config):
 
 def test_tied_weights_and_the_sinusoid_table_are_no_part_of_a_tree(config):
     config.sinusoidal_pos_embds = True
-    arrays = fresh_weights(config, "masked_lm", 1)
+    arrays = initial_weights(config, "masked_lm", 1)
     arrays["vocab_projector.weight"] = arrays["distilbert.embeddings.word_embeddings.weight"]
     assert (
         flatten(to_tree(arrays, config, "masked_lm")).keys()

@@ -11,7 +11,7 @@ from stand_ins import small_config, write_vocab
 
 import distilbert
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.pipelines import pipeline
 from distilbert.runner import ROOMS
@@ -25,7 +25,7 @@ TEXTS = ["the cat", "a dog sat on the mat .", "my name is wolfgang", "berlin"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model")
     config = small_config(initializer_range=0.3)
-    save_checkpoint(path, fresh_weights(config, HEAD, 1), config, head=HEAD)
+    save_checkpoint(path, initial_weights(config, HEAD, 1), config, head=HEAD)
     return write_vocab(path)
 
 

@@ -60,8 +60,9 @@ def test_a_new_head_is_announced_once_and_listed(saved, caplog) -> None:
         )
     (record,) = caplog.records
     assert record.getMessage() == (
-        "TFDistilBertForTokenClassification: The head is new: classifier.weight, classifier.bias "
-        "did not come from the checkpoint and must be trained before the model is of use."
+        "TFDistilBertForTokenClassification: The head is newly initialized: "
+        "classifier.weight, classifier.bias "
+        "did not come from the checkpoint. Train the model before you use it."
     )
     assert info["missing_keys"] == ["classifier.bias", "classifier.weight"]
     assert model.classifier.kernel.shape == (32, 7)

@@ -36,7 +36,7 @@ def test_parameters_are_counted_once(config):
     assert model.num_parameters(exclude_embeddings=True) == model.num_parameters() - (99 + 40) * 32
 
 
-def test_fresh_weights_follow_the_seed(config):
+def test_initial_weights_follow_the_seed(config):
     first, second = DistilBertModel(config), DistilBertModel(config)
     first.init_weights(seed=7)
     second.init_weights(seed=7)

@@ -142,7 +142,7 @@ def _bring(
         if want == "tokenizer" and found[1] is None and found[2] is None:
             raise repository.missing("vocab.txt or tokenizer.json")
         fetched += found
-    repository.settle()
+    repository.write_ref()
     return _snapshot(next(path for path in fetched if path is not None)) / root
 
 

@@ -84,7 +84,7 @@ class Repository:
             raise self.missing(file)
         return path
 
-    def settle(self) -> None:
+    def write_ref(self) -> None:
         """Note which commit the branch points to, so that its name works offline too.
 
         Called after the last file: a load cut half-way leaves the older, complete commit in force.

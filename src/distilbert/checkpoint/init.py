@@ -19,7 +19,7 @@ from distilbert.config import DistilBertConfig
 SINUSOID_BASE = 10000
 
 
-def fresh_weights(
+def initial_weights(
     config: DistilBertConfig, head: str, seed: int, *, names: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Fresh float32 parameters, all of them or those in `names`; tied ones are left out.
@@ -29,13 +29,13 @@ def fresh_weights(
     """
     tied = tied_parameters(config, head)
     return {
-        parameter.name: fresh_parameter(parameter, config, seed)
+        parameter.name: initial_parameter(parameter, config, seed)
         for parameter in parameter_spec(config, head)
         if parameter.name not in tied and (names is None or parameter.name in names)
     }
 
 
-def fresh_parameter(parameter: Parameter, config: DistilBertConfig, seed: int) -> np.ndarray:
+def initial_parameter(parameter: Parameter, config: DistilBertConfig, seed: int) -> np.ndarray:
     """Fresh float32 values of one parameter."""
     match parameter.kind:
         case "scale":

@@ -17,7 +17,7 @@ import numpy as np
 
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.checkpoint.spec import parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # Keywords of the reference that ask for what always happens here: building without values first,
 # and never running code out of a checkpoint.
-SETTLED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
+IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
 
 Source = str | PathLike[str]
 
@@ -67,7 +67,7 @@ def read_source(
         InputError: neither a source nor what would replace it.
         TypeError: a keyword that names nothing.
     """
-    rest = {name: value for name, value in kwargs.items() if name not in SETTLED_KEYWORDS}
+    rest = {name: value for name, value in kwargs.items() if name not in IMPLIED_KEYWORDS}
     hub = take_hub_options(rest)
     folder = _weights_folder(request, hub)
     config = _load_config(request, folder, hub, rest)
@@ -127,7 +127,7 @@ def _read_config(
     )
 
 
-def one_dtype(torch_dtype: Any, dtype: Any) -> Any:
+def resolve_dtype(torch_dtype: Any, dtype: Any) -> Any:
     """`torch_dtype`, or what its newer name `dtype` says.
 
     Raises:
@@ -141,45 +141,45 @@ def one_dtype(torch_dtype: Any, dtype: Any) -> Any:
     return dtype if torch_dtype is None else torch_dtype
 
 
-def completed(
-    found: Mapping[str, np.ndarray],
+def fill_missing(
+    arrays: Mapping[str, np.ndarray],
     config: DistilBertConfig,
     head: str,
     *,
     seed: Callable[[], int],
 ) -> dict[str, np.ndarray]:
-    """`found` and fresh values for every other parameter, in the order of the spec.
+    """`arrays` and initial values for every other parameter, in the order of the spec.
 
-    Tied parameters are left out: their partner carries the values. `seed` is only called when a
-    fresh value is needed.
+    Tied parameters are left out: their partner carries the values. `seed` is only called when an
+    initial value is needed.
     """
     tied = tied_parameters(config, head)
     names = [row.name for row in parameter_spec(config, head) if row.name not in tied]
-    missing = [name for name in names if name not in found]
-    fresh = fresh_weights(config, head, seed(), names=missing) if missing else {}
-    return {name: found[name] if name in found else fresh[name] for name in names}
+    missing = [name for name in names if name not in arrays]
+    initial = initial_weights(config, head, seed(), names=missing) if missing else {}
+    return {name: arrays[name] if name in arrays else initial[name] for name in names}
 
 
-def settle_report(report: LoadingReport, class_name: str, *, ignore_mismatched: bool) -> None:
-    """Refuse tensors of other shapes unless told to ignore them; log what else did not fit.
+def check_report(report: LoadingReport, class_name: str, *, ignore_mismatched: bool) -> None:
+    """Raise for tensors of other shapes unless they are to be ignored; log what else did not match.
 
     Raises:
         WeightMismatchError: tensors of another shape.
     """
     if report.mismatched_keys and not ignore_mismatched:
         listed = "; ".join(
-            f"`{name}` is {tuple(there)}, the model needs {tuple(here)}"
-            for name, there, here in report.mismatched_keys
+            f"`{name}` is {tuple(in_file)}, the model needs {tuple(in_model)}"
+            for name, in_file, in_model in report.mismatched_keys
         )
         raise WeightMismatchError(
             f"Tensors of the checkpoint must have the shapes of `{class_name}`: {listed}. Change "
-            f"the config, or pass `ignore_mismatched_sizes=True` to start these afresh."
+            f"the config, or pass `ignore_mismatched_sizes=True` to initialize them instead."
         )
-    fresh = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
-    told = {*report.fresh_encoder, *report.fresh_head}
-    rest = ", ".join(name for name in fresh if name not in told)
-    if fresh:
-        more = f" Fresh values were given to: {rest}." if rest else ""
+    initialized = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
+    in_verdict = {*report.initialized_encoder, *report.initialized_head}
+    others = ", ".join(name for name in initialized if name not in in_verdict)
+    if initialized:
+        more = f" Initial values were used for: {others}." if others else ""
         logger.warning("%s: %s%s", class_name, report.verdict(), more)
     elif report.unexpected_keys:
         logger.info("%s does not use: %s.", class_name, ", ".join(report.unexpected_keys))

@@ -27,10 +27,10 @@ MAX_LISTED = 6
 
 @dataclass
 class LoadingReport:
-    """What did not fit: names in the checkpoint's style, all at once.
+    """Which parameters did not match, by their names in the checkpoint's style.
 
     `mismatched_keys` holds (name, shape in the file, shape in the model). The last three fields
-    are what the verdict needs: parameters that need fresh values, of the encoder and of the head.
+    serve the verdict; `initialized_...` lists the parameters that get initial values.
     """
 
     missing_keys: list[str] = field(default_factory=list)
@@ -38,8 +38,8 @@ class LoadingReport:
     mismatched_keys: list[Mismatch] = field(default_factory=list)
     error_msgs: list[str] = field(default_factory=list)
     n_encoder_loaded: int = 0
-    fresh_encoder: list[str] = field(default_factory=list)
-    fresh_head: list[str] = field(default_factory=list)
+    initialized_encoder: list[str] = field(default_factory=list)
+    initialized_head: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, list[Any]]:
         """The four lists, as `output_loading_info=True` returns them."""
@@ -57,15 +57,15 @@ class LoadingReport:
                 "Wrong file: no parameter of DistilBERT's encoder was found in it, so every weight "
                 "of the model is random."
             )
-        if self.fresh_encoder:
+        if self.initialized_encoder:
             return (
-                f"Incomplete file: {len(self.fresh_encoder)} parameters of the encoder are not in "
-                f"it and are random ({_listed(self.fresh_encoder)})."
+                f"Incomplete file: {len(self.initialized_encoder)} parameters of the encoder are "
+                f"not in it and are random ({_listed(self.initialized_encoder)})."
             )
-        if self.fresh_head:
+        if self.initialized_head:
             return (
-                f"The head is new: {_listed(self.fresh_head)} did not come from the checkpoint and "
-                f"must be trained before the model is of use."
+                f"The head is newly initialized: {_listed(self.initialized_head)} did not come "
+                f"from the checkpoint. Train the model before you use it."
             )
         if self.unexpected_keys:
             return f"Complete; the checkpoint's {_listed(self.unexpected_keys)} was not needed."
@@ -110,9 +110,9 @@ def match_parameters(
         else:
             report.mismatched_keys.append((source, tuple(array.shape), parameter.shape))
         if not is_base:
-            report.fresh_head.append(name)
+            report.initialized_head.append(name)
         elif not (config.sinusoidal_pos_embds and name.endswith(POSITION_EMBEDDINGS)):
-            report.fresh_encoder.append(name)  # a sinusoid table is computed, never random
+            report.initialized_encoder.append(name)  # a sinusoid table is computed, never random
     report.missing_keys.sort()
     report.mismatched_keys.sort()
     report.unexpected_keys = sorted(name for name in checkpoint if name not in known)

@@ -67,7 +67,7 @@ def wanted_formats(
     return tuple(name for name in formats if name != "safetensors") or (NATIVE[framework],)
 
 
-def every_format(framework: str) -> tuple[str, ...]:
+def all_formats(framework: str) -> tuple[str, ...]:
     """All formats, those a class of the framework prefers first."""
     first = UNASKED[framework]
     return (*first, *(name for name in WEIGHT_FILES if name not in first))

@@ -12,7 +12,7 @@ from typing import Any
 from distilbert.auto import AutoTokenizer
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.checkpoint.preference import every_format, origin_keyword
+from distilbert.checkpoint.preference import all_formats, origin_keyword
 from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
@@ -214,7 +214,7 @@ def _opened(
         chosen = _as_tokenizer(tokenizer)
         return _Model(type(model).__name__, runner, chosen, None, runner.head, runner.config)
     framework = chosen_framework(framework)
-    formats = every_format(framework)
+    formats = all_formats(framework)
     folder = resolve(model, formats=formats, **hub)
     head = _head_of(folder, task)
     runner = load_runner(

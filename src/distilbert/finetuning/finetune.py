@@ -19,7 +19,7 @@ from distilbert.auto import AutoTokenizer
 from distilbert.checkpoint.bert import is_bert
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.hub import resolve
-from distilbert.checkpoint.preference import every_format, origin_keyword
+from distilbert.checkpoint.preference import all_formats, origin_keyword
 from distilbert.errors import InputError, RunCardError
 from distilbert.finetuning.datasets import Examples, read_examples
 from distilbert.finetuning.result import CARD_FILE, Finished, finish
@@ -311,9 +311,9 @@ def _check_output(output: Path, *, resume: bool) -> None:
 def _source(card: RunCard, stack: ExitStack) -> tuple[Path, dict[str, Any]]:
     """The folder to start from, and the keywords that read its format; a BERT is folded first."""
     framework = chosen_framework(card.framework)
-    folder = resolve(card.model, formats=every_format(framework))
+    folder = resolve(card.model, formats=all_formats(framework))
     if is_bert(folder):
         folded = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         convert(folder, folded / "model")
         return folded / "model", {}
-    return folder, origin_keyword(folder, every_format(framework), variant=None)
+    return folder, origin_keyword(folder, all_formats(framework), variant=None)

@@ -19,7 +19,7 @@ from jax.core import Tracer
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.input_checks import check_ids, is_warned_of_padding, warn_of_unmasked_padding
+from distilbert.input_checks import check_ids, has_warned_of_padding, warn_of_unmasked_padding
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -45,7 +45,7 @@ def check_values(input_ids: Any, config: DistilBertConfig, *, is_masked: bool) -
     if not ids.size:
         return
     check_ids(int(ids.min()), int(ids.max()), config.vocab_size)
-    if is_masked or config.pad_token_id is None or is_warned_of_padding():
+    if is_masked or config.pad_token_id is None or has_warned_of_padding():
         return
     if (ids == config.pad_token_id).any():
         warn_of_unmasked_padding()

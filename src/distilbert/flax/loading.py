@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
+from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.weights import Tree, floating_dtype, to_tree
@@ -41,8 +41,8 @@ def load(
     if stored is not None:
         config.torch_dtype = stored.name
     found, report = match_parameters(arrays, config, request.head)
-    settle_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
-    arrays = completed(found, config, request.head, seed=lambda: model.seed)
+    arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
     params = to_tree(arrays, config, request.head, dtype=stored)
     return model, params, report

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
+from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
 
 IGNORED = -100  # a label that takes no part, as in the reference
 
@@ -53,7 +53,7 @@ def sequence_loss(logits: Array, labels: ArrayLike, *, problem_type: str | None)
     """
     labels = jnp.asarray(labels)
     are_classes = jnp.issubdtype(labels.dtype, jnp.integer)
-    kind = problem_type_of(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
+    kind = infer_problem_type(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
     if kind == "single_label_classification":
         check_class_labels(logits.shape, labels.shape, labels.dtype)
         return token_loss(logits, labels.reshape(-1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 
 from distilbert.flax.weights import Tree, flatten
-from distilbert.input_checks import wanted_pruning
+from distilbert.input_checks import parse_heads_to_prune
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -21,7 +21,7 @@ def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[in
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
     config = model.config
-    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
+    wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         gone = set(config.pruned_heads.get(layer, ()))
         model.replace_leaves(_pruned(model, layer, heads, gone=gone))

@@ -12,7 +12,7 @@ from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
 from distilbert.flax.weights import POSITIONS, flatten, fresh_array
-from distilbert.input_checks import check_size, wanted_words
+from distilbert.input_checks import check_size, new_vocab_size
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -27,7 +27,7 @@ def resize_token_embeddings(
         InputError: a size that is not a positive whole number.
     """
     old = model.get_input_embeddings()
-    size = wanted_words(
+    size = new_vocab_size(
         len(old), new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
     )
     if size == len(old):

@@ -16,7 +16,7 @@ import numpy as np
 from flax.core import FrozenDict, freeze
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from distilbert.checkpoint.init import fresh_weights, sinusoid_table
+from distilbert.checkpoint.init import initial_weights, sinusoid_table
 from distilbert.checkpoint.layout import canonical_name, native_array, native_name
 from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
@@ -85,12 +85,12 @@ def shape_tree(config: DistilBertConfig, head: str) -> Tree:
 
 def fresh_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
     """Fresh float32 parameters, the same as in the other frameworks for the same seed."""
-    return to_tree(fresh_weights(config, head, seed), config, head)
+    return to_tree(initial_weights(config, head, seed), config, head)
 
 
 def fresh_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
     """Fresh float32 values of the parameter with this canonical name."""
-    return fresh_weights(config, head, seed, names=[name])[name]
+    return initial_weights(config, head, seed, names=[name])[name]
 
 
 def seed_of(rng: jax.Array) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.checkpoint.preference import every_format, origin_keyword, wanted_formats
+from distilbert.checkpoint.preference import all_formats, origin_keyword, wanted_formats
 from distilbert.errors import InputError
 from distilbert.pipelines.feature_extraction import FeatureExtraction
 from distilbert.pipelines.fill_mask import FillMask
@@ -80,7 +80,7 @@ def pipeline(
         framework = chosen_framework(framework)
         asked = {key: loading[key] for key in _FORMAT if key in loading}
         variant = loading.get("variant")
-        formats = wanted_formats(framework, **asked) if asked else every_format(framework)
+        formats = wanted_formats(framework, **asked) if asked else all_formats(framework)
         folder = resolve(model, formats=formats, variant=variant, **hub)
         if not asked:
             loading |= origin_keyword(folder, formats, variant=variant)

@@ -23,7 +23,7 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
-    is_warned_of_padding,
+    has_warned_of_padding,
     warn_of_unmasked_padding,
 )
 
@@ -129,7 +129,7 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: st
     values = _values(ids)
     if values is not None and values.size:
         check_ids(int(values.min()), int(values.max()), config.vocab_size)
-        if "attention_mask" in named or config.pad_token_id is None or is_warned_of_padding():
+        if "attention_mask" in named or config.pad_token_id is None or has_warned_of_padding():
             return
         if (values == config.pad_token_id).any():
             warn_of_unmasked_padding()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from distilbert.checkpoint.layout import to_canonical
-from distilbert.checkpoint.loading import LoadRequest, completed, read_source, settle_report
+from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import no_values
@@ -43,14 +43,14 @@ def load(
     if dtype is not None:
         config.torch_dtype = policy.variable_dtype
     found, report = match_parameters(arrays, config, model_class.head)
-    settle_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
     options: dict[str, Any] = {} if name is None else {"name": name}
     if dtype is not None:  # a user's child class need not take keywords that nobody asked for
         options["dtype"] = policy
     # A user's child class may hold values of its own, so it is built with them.
     with no_values() if model_class in MODEL_CLASSES.values() else nullcontext():
         model = model_class(config, *model_args, **options)
-    assign(model, completed(found, config, model.head, seed=drawn_seed))
+    assign(model, fill_missing(found, config, model.head, seed=drawn_seed))
     return model, report
 
 

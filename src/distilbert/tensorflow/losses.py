@@ -11,7 +11,7 @@ import math
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
+from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
 from distilbert.tensorflow.layers import known_shape
 
 IGNORED = -100  # the label of a token that has none
@@ -76,7 +76,7 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
     logits, labels = tf.convert_to_tensor(logits), tf.convert_to_tensor(labels)
     n_labels = int(logits.shape[-1] or 0)
     are_classes = labels.dtype.is_integer
-    kind = problem_type_of(problem_type, n_labels=n_labels, are_classes=are_classes)
+    kind = infer_problem_type(problem_type, n_labels=n_labels, are_classes=are_classes)
     shape, given = known_shape(logits), known_shape(labels)
     if kind == "single_label_classification":
         if shape is not None and given is not None:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.checkpoint.loading import LoadRequest, one_dtype
+from distilbert.checkpoint.loading import LoadRequest, resolve_dtype
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
@@ -206,7 +206,7 @@ class PreTrainedModel(keras.Model):
             model_args,
             request,
             kwargs,
-            dtype=one_dtype(torch_dtype, dtype),
+            dtype=resolve_dtype(torch_dtype, dtype),
             name=name,
             ignore_mismatched_sizes=ignore_mismatched_sizes,
         )

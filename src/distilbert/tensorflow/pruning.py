@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import wanted_pruning
+from distilbert.input_checks import parse_heads_to_prune
 from distilbert.tensorflow.layers import rebuilt_linear, replace_part
 from distilbert.tensorflow.weights import to_array
 
@@ -26,7 +26,7 @@ def prune_heads(
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
-    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
+    wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         attention = transformer.layer[layer].attention
         _prune_layer(attention, heads, config.n_heads)

@@ -10,7 +10,7 @@ import numpy as np
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import check_size, wanted_words
+from distilbert.input_checks import check_size, new_vocab_size
 from distilbert.tensorflow.layers import (
     Embedding,
     Linear,
@@ -35,7 +35,7 @@ def resize_token_embeddings(
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.n_rows
-    size = wanted_words(
+    size = new_vocab_size(
         old_size, new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
     )
     if size == old_size:

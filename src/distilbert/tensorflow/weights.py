@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.layout import LEAVES, native_array
 from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
@@ -87,7 +87,7 @@ def fresh_arrays(
 ) -> dict[str, np.ndarray]:
     """Fresh weights; without a seed, one is drawn from TensorFlow's default generator."""
     seed = drawn_seed() if seed is None else seed
-    return fresh_weights(config, head, seed, names=None if names is None else set(names))
+    return initial_weights(config, head, seed, names=None if names is None else set(names))
 
 
 def drawn_seed() -> int:

@@ -15,10 +15,10 @@ from torch import Tensor
 from distilbert.checkpoint.layout import to_canonical
 from distilbert.checkpoint.loading import (
     LoadRequest,
-    completed,
-    one_dtype,
+    check_report,
+    fill_missing,
     read_source,
-    settle_report,
+    resolve_dtype,
 )
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.checkpoint.spec import parameter_spec
@@ -64,7 +64,7 @@ def load(
         model = model_class(config, *model_args).to(device=device, dtype=dtype)
         _fill(model, found, dtype=dtype, device=device)
         _fill_additions(model, arrays, report)
-    settle_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
     return model.eval(), report
 
 
@@ -81,7 +81,7 @@ def _wanted_dtype(
     newer = kwargs.pop("dtype", None)
     if isinstance(newer, str) and newer != "auto":
         newer = getattr(torch, newer, newer)
-    return one_dtype(torch_dtype, newer)
+    return resolve_dtype(torch_dtype, newer)
 
 
 def _single_device(device_map: str | torch.device | Mapping[str, Any] | None) -> torch.device:
@@ -112,7 +112,7 @@ def _fill(
     device: torch.device,
 ) -> None:
     """Turn every parameter from a shape into values: the found ones, and fresh ones."""
-    arrays = completed(found, model.config, model.head, seed=drawn_seed)
+    arrays = fill_missing(found, model.config, model.head, seed=drawn_seed)
     assign(model, arrays, dtype=dtype, device=device)
     model.tie_weights()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distilbert.input_checks import check_class_labels, check_value_labels, problem_type_of
+from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
         InputError: logits and labels have shapes that do not belong together.
     """
     are_classes = not (labels.dtype == torch.bool or labels.is_floating_point())
-    kind = problem_type_of(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
+    kind = infer_problem_type(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
     if kind == "single_label_classification":
         check_class_labels(logits.shape, labels.shape, labels.dtype)
         return F.cross_entropy(logits, labels.reshape(-1).long())

@@ -21,7 +21,7 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
-    is_warned_of_padding,
+    has_warned_of_padding,
     warn_of_unmasked_padding,
 )
 from distilbert.outputs import BaseModelOutput
@@ -330,7 +330,7 @@ def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
     """Warn of padding; silent where looking at the values would break a graph."""
     if torch.compiler.is_compiling() or _is_traced() or input_ids.is_meta:
         return
-    if pad_token_id is None or is_warned_of_padding():
+    if pad_token_id is None or has_warned_of_padding():
         return
     if bool((input_ids == pad_token_id).any()):
         warn_of_unmasked_padding()

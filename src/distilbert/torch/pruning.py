@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import wanted_pruning
+from distilbert.input_checks import parse_heads_to_prune
 
 if TYPE_CHECKING:
     from distilbert.torch.model import Block, SelfAttention, Transformer
@@ -25,7 +25,7 @@ def prune_heads(
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
-    wanted = wanted_pruning(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
+    wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
         attention = cast("Block", transformer.layer[layer]).attention
         _prune_layer(attention, heads, config.n_heads)

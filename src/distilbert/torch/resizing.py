@@ -11,7 +11,7 @@ from torch import nn
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import check_size, wanted_words
+from distilbert.input_checks import check_size, new_vocab_size
 from distilbert.torch.weights import fresh_arrays, to_tensor
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def resize_token_embeddings(
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.num_embeddings
-    size = wanted_words(
+    size = new_vocab_size(
         old_size, new_num_tokens=new_num_tokens, pad_to_multiple_of=pad_to_multiple_of
     )
     if size == old_size:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
 from distilbert.runner import Runner
@@ -50,7 +50,7 @@ def starting_model(
         source, output_loading_info=True, ignore_mismatched_sizes=True, **changes, **options
     )
     new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    arrays = fresh_weights(model.config, head, seed, names=new)
+    arrays = initial_weights(model.config, head, seed, names=new)
     assign(model, arrays, dtype=torch.float32, device=model.device)
     model.tie_weights()
     return model.float()

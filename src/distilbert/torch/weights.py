@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distilbert.checkpoint.init import fresh_weights
+from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 
@@ -57,7 +57,7 @@ def fresh_arrays(
 ) -> dict[str, np.ndarray]:
     """Fresh weights; without a seed, one is drawn from PyTorch's default generator."""
     seed = drawn_seed() if seed is None else seed
-    return fresh_weights(config, head, seed, names=None if names is None else set(names))
+    return initial_weights(config, head, seed, names=None if names is None else set(names))
 
 
 def drawn_seed() -> int:
