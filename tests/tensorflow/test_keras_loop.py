@@ -21,7 +21,7 @@ def test_every_update_is_one_step_and_then_done() -> None:
 
     def step(update: Update) -> Outcome:
         seen.append(("step", update.number))
-        return Outcome(loss=2.0 * update.number, grad_norm=1.0)
+        return Outcome({"loss": 2.0 * update.number}, grad_norm=1.0)
 
     def done(update: Update, outcome: Outcome) -> bool:
         assert outcome.loss == 2.0 * update.number
@@ -34,7 +34,7 @@ def test_every_update_is_one_step_and_then_done() -> None:
 
 def test_the_loop_stops_where_done_says_so_and_builds_no_further_update() -> None:
     given = updates(9)
-    fit(given, lambda _: Outcome(0.0, 0.0), lambda update, _: update.number < 1)
+    fit(given, lambda _: Outcome({"loss": 0.0}, 0.0), lambda update, _: update.number < 1)
     assert next(given).number == 2
 
 
@@ -63,6 +63,6 @@ def test_errors_reach_the_caller_as_they_are(where: str) -> None:
     with pytest.raises(OwnError):
         fit(
             broken() if where == "updates" else updates(2),
-            fails if where == "step" else lambda _: Outcome(0.0, 0.0),
+            fails if where == "step" else lambda _: Outcome({"loss": 0.0}, 0.0),
             fails if where == "done" else goes_on,  # pyright: ignore[reportArgumentType]
         )

@@ -55,7 +55,7 @@ def main(output: Path, engine: str) -> None:
         seed=0,
         batch_size=3,  # 13 rows: some process has no row of the last batch
         accumulation=2,
-        share=trainer.share,
+        data_shard=trainer.data_shard,
     )
     outcomes = [trainer.update(update) for update in feed.updates(0, 6, lambda step: 1e-2)]
     state = trainer.state()
@@ -63,18 +63,18 @@ def main(output: Path, engine: str) -> None:
     again = trainer.state()
     scores = trainer.runner()({"input_ids": np.arange(5, 10)[None]})["logits"]
     trainer.save(output / "model")
-    if trainer.leads:
+    if trainer.is_main_process:
         found = {
             "losses": [outcome.loss for outcome in outcomes],
             "norms": [outcome.grad_norm for outcome in outcomes],
             "scores": scores.tolist(),
             "same": all(np.array_equal(state[name], again[name]) for name in state),
             "size": trainer.processes.size,
-            "shared": trainer.shared("told"),
+            "shared": trainer.broadcast("told"),
         }
         (output / "found.json").write_text(json.dumps(found))
     else:
-        assert trainer.shared(None) == "told"
+        assert trainer.broadcast(None) == "told"
     trainer.close()
     # A thread that is left when the interpreter ends may abort it.
     tasks = Path("/proc/self/task").glob("*/comm")

@@ -87,12 +87,12 @@ def test_an_update_counts_all_that_it_holds() -> None:
     assert len(first.batches) == 2
     assert first.n_items == first.n_examples == 8
     assert first.n_tokens == sum(LENGTHS[n] for batch in numbers([first]) for n in batch)
-    assert first.rate == 0.0
+    assert first.learning_rate == 0.0
 
 
 def test_shares_are_the_whole_batch_together_and_count_it_whole() -> None:
     whole = updates(feed(LENGTHS))
-    parts = [updates(feed(LENGTHS, share=(rank, 2))) for rank in range(2)]
+    parts = [updates(feed(LENGTHS, data_shard=(rank, 2))) for rank in range(2)]
     for update, left, right in zip(whole, *parts, strict=True):
         together = [*left.batches[0]["number"], *right.batches[0]["number"]]
         assert sorted(together) == sorted(update.batches[0]["number"])

@@ -18,9 +18,9 @@ from distilbert.training.session import Outcome, Policies, Session
 
 
 class Counter:
-    """A trainee whose only weight counts its updates."""
+    """A trainer whose only weight counts its updates."""
 
-    leads = True
+    is_main_process = True
 
     def __init__(self, scores: Sequence[float] = ()) -> None:
         self.weight = 0
@@ -39,7 +39,7 @@ class Counter:
     def save(self, folder: Path) -> None:
         self.saved.append(self.weight)
 
-    def shared(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         return value
 
 
@@ -93,20 +93,20 @@ def session(
     )
 
 
-def run(course: Session, trainee: Counter, *, die_at: int | None = None) -> None:
+def run(course: Session, trainer: Counter, *, die_at: int | None = None) -> None:
     updates: Iterator[Update] = course.updates()
     for update in updates:
-        trainee.weight += 1
-        if die_at == trainee.weight:
+        trainer.weight += 1
+        if die_at == trainer.weight:
             return
-        if not course.done(trainee, update, Outcome(float(update.number), 1.0)):
+        if not course.done(trainer, update, Outcome({"loss": float(update.number)}, 1.0)):
             return
 
 
 def test_a_run_logs_evaluates_and_keeps_the_best(tmp_path: Path) -> None:
-    log, trainee = Log(), Counter([0.5, 0.7, 0.6, 0.7])
+    log, trainer = Log(), Counter([0.5, 0.7, 0.6, 0.7])
     course = session(tmp_path, log)
-    run(course, trainee)
+    run(course, trainer)
     assert log.lines == [
         ("dev", 2, 0.5, 0.5),
         ("train", 3, 0.75, 1.0),
@@ -116,21 +116,21 @@ def test_a_run_logs_evaluates_and_keeps_the_best(tmp_path: Path) -> None:
         ("train", 8, 2.0, 6.5),
         ("dev", 8, 2.0, 0.7),
     ]
-    assert trainee.saved == [2, 4]
+    assert trainer.saved == [2, 4]
     assert (course.progress.best_score, course.progress.best_step) == (0.7, 4)
     assert (course.progress.examples, course.progress.tokens) == (32, 64)
 
 
 def test_lower_can_be_better(tmp_path: Path) -> None:
-    trainee = Counter([3.0, 2.0, 2.5, 1.0])
-    run(session(tmp_path, Log(), replace(POLICIES, higher_is_better=False)), trainee)
-    assert trainee.saved == [2, 4, 8]
+    trainer = Counter([3.0, 2.0, 2.5, 1.0])
+    run(session(tmp_path, Log(), replace(POLICIES, higher_is_better=False)), trainer)
+    assert trainer.saved == [2, 4, 8]
 
 
 def test_nan_is_never_the_best_for_long(tmp_path: Path) -> None:
-    trainee = Counter([float("nan"), 0.1, 0.0, 0.0])
-    run(session(tmp_path, Log()), trainee)
-    assert trainee.saved == [2, 4]
+    trainer = Counter([float("nan"), 0.1, 0.0, 0.0])
+    run(session(tmp_path, Log()), trainer)
+    assert trainer.saved == [2, 4]
 
 
 @pytest.mark.parametrize("die_at", range(1, 9))
@@ -142,48 +142,50 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, die_at:
 
     store = Checkpoints(tmp_path / "cut", keep=2)
     run(session(tmp_path / "cut", Log()), Counter(scores), die_at=die_at)
-    progress, trainee, newest = Progress(RUN), Counter(scores), store.newest()
+    progress, trainer, newest = Progress(RUN), Counter(scores), store.newest()
     if newest is not None:
         arrays, progress = store.load(newest, RUN)
-        trainee = Counter(scores[progress.step // 2 :])
-        trainee.restore(arrays)
+        trainer = Counter(scores[progress.step // 2 :])
+        trainer.restore(arrays)
     log = Log()
     resumed = session(tmp_path / "cut", log, progress=progress)
-    run(resumed, trainee)
-    assert trainee.weight == whole.weight
+    run(resumed, trainer)
+    assert trainer.weight == whole.weight
     assert log.lines == [line for line in whole_log.lines if line[1] > progress.step]
     assert replace(resumed.progress, seconds=0) == replace(uninterrupted.progress, seconds=0)
 
 
 def test_patience_ends_a_run_and_a_resumed_one_stays_ended(tmp_path: Path) -> None:
     policies = replace(POLICIES, patience=2)
-    trainee = Counter([0.9, 0.8, 0.9])
+    trainer = Counter([0.9, 0.8, 0.9])
     course = session(tmp_path, Log(), policies)
-    run(course, trainee)
-    assert course.progress.step == trainee.weight == 6
+    run(course, trainer)
+    assert course.progress.step == trainer.weight == 6
     _, progress = Checkpoints(tmp_path, keep=2).load(
         tmp_path / "checkpoints" / "step-00000006", RUN
     )
     assert list(session(tmp_path, Log(), policies, progress).updates()) == []
 
 
-@pytest.mark.parametrize("outcome", [Outcome(float("nan"), 1.0), Outcome(1.0, float("inf"))])
+@pytest.mark.parametrize(
+    "outcome", [Outcome({"loss": float("nan")}, 1.0), Outcome({"loss": 1.0}, float("inf"))]
+)
 def test_numbers_that_are_not_finite_end_a_run_with_its_last_checkpoint(
     tmp_path: Path, outcome: Outcome
 ) -> None:
     course = session(tmp_path, Log())
-    trainee = Counter([0.5, 0.6])
+    trainer = Counter([0.5, 0.6])
     updates = course.updates()
     for _ in range(4):
-        course.done(trainee, next(updates), Outcome(1.0, 1.0))
+        course.done(trainer, next(updates), Outcome({"loss": 1.0}, 1.0))
     with pytest.raises(TrainingError, match=r"update 5\. .*step-00000003 is kept"):
-        course.done(trainee, next(updates), outcome)
+        course.done(trainer, next(updates), outcome)
 
 
 def test_scores_are_passed_on_once_the_best_model_is_kept(tmp_path: Path) -> None:
     told: list[tuple[int, float, list[int]]] = []
-    trainee = Counter([0.5, 0.7, 0.6, 0.7])
+    trainer = Counter([0.5, 0.7, 0.6, 0.7])
     course = session(tmp_path, Log())
-    course.on_scores = lambda step, scores: told.append((step, scores["f1"], trainee.saved[:]))
-    run(course, trainee)
+    course.on_scores = lambda step, scores: told.append((step, scores["f1"], trainer.saved[:]))
+    run(course, trainer)
     assert told == [(2, 0.5, [2]), (4, 0.7, [2, 4]), (6, 0.6, [2, 4]), (8, 0.7, [2, 4])]

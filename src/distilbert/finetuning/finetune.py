@@ -96,12 +96,14 @@ def finetune(
     with ExitStack() as stack:
         source, loading = _source(card, stack)
         run = _Run(card, examples, source, loading)
-        if not run.trainer.leads:
+        if not run.trainer.is_main_process:
             show_progress = False
         finished = run.train(
             output, resume=resume, show_progress=show_progress, on_scores=on_scores
         )
-        result = run.trainer.shared(_with_result(finished, command) if run.trainer.leads else None)
+        result = run.trainer.broadcast(
+            _with_result(finished, command) if run.trainer.is_main_process else None
+        )
         run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
 
@@ -174,7 +176,7 @@ class _Run:
             accumulation=options.accumulation,
             length_sorted=options.length_sorted,
             groups=n_sequences if len(set(n_sequences.tolist())) > 1 else None,
-            share=self.trainer.share,
+            data_shard=self.trainer.data_shard,
         )
 
     def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -225,7 +227,7 @@ class _Run:
             arrays, progress = checkpoints.load(newest, progress.identity)
             self.trainer.restore(arrays)
         with open_log(
-            output if self.trainer.leads else None,
+            output if self.trainer.is_main_process else None,
             tensorboard=self.card.run.tensorboard,
             trackers=self.card.run.trackers,
             card=asdict(self.card),

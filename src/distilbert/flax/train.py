@@ -61,7 +61,7 @@ def starting_model(
 
 
 class Trainer:
-    """A model in training; see `distilbert.training.session.Trainee`.
+    """A model in training; see `distilbert.training.session.Trainer`.
 
     Every batch is shared among the devices, each of which holds all weights.
     """
@@ -108,17 +108,17 @@ class Trainer:
         self.stepped = _stepped(self.optimizer)
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process logs, evaluates and writes."""
         return True
 
     @property
-    def share(self) -> tuple[int, int]:
+    def data_shard(self) -> tuple[int, int]:
         """Which part of each batch this process computes: (number, of how many)."""
         return 0, 1
 
-    def shared(self, value: Any) -> Any:
-        """The leader's value, in every process."""
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
         return value
 
     def run(self, session: Session) -> None:
@@ -140,8 +140,10 @@ class Trainer:
             total = loss if total is None else total + loss
             sums = self.added(sums, gradients) if sums else gradients
         moments = {name: leaves for name, leaves in self.moving.items() if name != "weights"}
-        self.moving, norm = self.stepped(moments, sums, weights, total, update.rate, self.n_steps)
-        outcome = Outcome(float(total), float(norm))
+        self.moving, norm = self.stepped(
+            moments, sums, weights, total, update.learning_rate, self.n_steps
+        )
+        outcome = Outcome({"loss": float(total)}, float(norm))
         if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
             self.n_steps += 1
         return outcome

@@ -70,7 +70,7 @@ def starting_model(
 
 
 class Trainer:
-    """A model in training; see `distilbert.training.session.Trainee`.
+    """A model in training; see `distilbert.training.session.Trainer`.
 
     Every batch is shared among the devices, each of which holds all weights.
     """
@@ -113,17 +113,17 @@ class Trainer:
         self.present: Runner | None = None
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process logs, evaluates and writes."""
         return True
 
     @property
-    def share(self) -> tuple[int, int]:
+    def data_shard(self) -> tuple[int, int]:
         """Which part of each batch this process computes: (number, of how many)."""
         return 0, 1
 
-    def shared(self, value: Any) -> Any:
-        """The leader's value, in every process."""
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
         return value
 
     def run(self, session: Session) -> None:
@@ -146,8 +146,8 @@ class Trainer:
                 )
             part = self.computed(*shares)
             total = part if total is None else self.added(total, part)
-        loss, norm = self.stepped(total, self.optimizer.numbers(update.rate))
-        outcome = Outcome(float(loss), float(norm))
+        loss, norm = self.stepped(total, self.optimizer.numbers(update.learning_rate))
+        outcome = Outcome({"loss": float(loss)}, float(norm))
         if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
             self.optimizer.n_steps += 1
         return outcome

@@ -21,7 +21,7 @@ from distilbert.torch.runner import present_device
 
 
 class Processes:
-    """This process among its peers: `rank` of `size`; the one of rank 0 leads."""
+    """This process among its peers: `rank` of `size`; the one of rank 0 is the main process."""
 
     def __init__(self) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -34,7 +34,7 @@ class Processes:
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process logs, evaluates and writes."""
         return self.rank == 0
 
@@ -52,8 +52,8 @@ class Processes:
             distributed.all_reduce(value)
         return value
 
-    def shared(self, value: Any) -> Any:
-        """The leader's value, in every process."""
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
         if self.size == 1:
             return value
         box = [value]

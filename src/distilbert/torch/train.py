@@ -57,7 +57,7 @@ def starting_model(
 
 
 class Trainer:
-    """A model in training; see `distilbert.training.session.Trainee`."""
+    """A model in training; see `distilbert.training.session.Trainer`."""
 
     def __init__(
         self, model: PreTrainedModel, card: RunCard, *, class_weights: np.ndarray | None = None
@@ -105,18 +105,18 @@ class Trainer:
             self._make_room()
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process logs, evaluates and writes."""
-        return self.processes.leads
+        return self.processes.is_main_process
 
     @property
-    def share(self) -> tuple[int, int]:
+    def data_shard(self) -> tuple[int, int]:
         """Which part of each batch this process computes: (number, of how many)."""
         return self.processes.rank, self.processes.size
 
-    def shared(self, value: Any) -> Any:
-        """The leader's value, in every process."""
-        return self.processes.shared(value)
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
+        return self.processes.broadcast(value)
 
     def run(self, session: Session) -> None:
         """Go through the session's updates; the caller's random numbers stay as they are."""
@@ -148,11 +148,11 @@ class Trainer:
         norm = float(whole(nn.utils.clip_grad_norm_(self._trained().values(), limit)))
         if np.isfinite(loss_value) and np.isfinite(norm):
             for group in self.optimizer.param_groups:
-                group["lr"] = update.rate * group["scale"]
+                group["lr"] = update.learning_rate * group["scale"]
             self.optimizer.step()
             self._follow()
         self.optimizer.zero_grad(set_to_none=not self.keeps_gradients)
-        return Outcome(loss_value, norm)
+        return Outcome({"loss": loss_value}, norm)
 
     def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """A batch in the pieces that are computed at once; their losses add up to the whole's."""
@@ -196,7 +196,7 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Write the model, adapters merged, as a checkpoint folder."""
         model = self._present()
-        if self.leads:
+        if self.is_main_process:
             model.save_pretrained(folder)
 
     def close(self) -> None:

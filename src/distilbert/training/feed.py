@@ -41,7 +41,7 @@ class Update:
 
     number: int
     epoch: int
-    rate: float
+    learning_rate: float
     batches: list[Batch]
     n_items: int
     n_examples: int
@@ -61,7 +61,7 @@ class Feed:
         accumulation: batches per update.
         length_sorted: features of about the same length share a batch.
         groups: features of different groups (F,) never share a batch.
-        share: (number, of how many): the part of each batch that this process computes.
+        data_shard: (number, of how many): the part of each batch that this process computes.
     """
 
     lengths: np.ndarray
@@ -73,7 +73,7 @@ class Feed:
     accumulation: int = 1
     length_sorted: bool = False
     groups: np.ndarray | None = None
-    share: tuple[int, int] = (0, 1)
+    data_shard: tuple[int, int] = (0, 1)
     _plan: Callable[[int], list[list[np.ndarray]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,14 +91,14 @@ class Feed:
             n += round((epochs - whole) * self.updates_in(whole))
         return max(1, n)
 
-    def updates(self, first: int, total: int, rate: Callable[[int], float]) -> Iterator[Update]:
+    def updates(self, first: int, total: int, schedule: Callable[[int], float]) -> Iterator[Update]:
         """Updates `first` to `total`, built one by one."""
         number, epoch = 0, 0
         while number < total:
             plan = self._plan(epoch)
             for place, batches in enumerate(plan[: total - number]):
                 if number + place >= first:
-                    yield self._update(number + place, epoch, place, batches, rate)
+                    yield self._update(number + place, epoch, place, batches, schedule)
             number += len(plan)
             epoch += 1
 
@@ -108,17 +108,17 @@ class Feed:
         epoch: int,
         place: int,
         batches: Sequence[np.ndarray],
-        rate: Callable[[int], float],
+        schedule: Callable[[int], float],
     ) -> Update:
         whole = [  # every process builds all of it, so that all draw alike
             self.make(indices.tolist(), np.random.default_rng([self.seed, epoch, place, order]))
             for order, indices in enumerate(batches)
         ]
-        mine, of = self.share
+        mine, of = self.data_shard
         return Update(
             number=number,
             epoch=epoch,
-            rate=rate(number),
+            learning_rate=schedule(number),
             batches=[{name: a[mine::of] for name, a in batch.items()} for batch in whole],
             n_items=sum(self.count(batch) for batch in whole),
             n_examples=sum(len(indices) for indices in batches),

@@ -23,41 +23,43 @@ from distilbert.training.feed import Feed, Update
 from distilbert.training.schedule import Schedule
 
 BEST = "best"
+# The name of the loss that is minimized.
+LOSS = "loss"
 
 
-class Trainee(Protocol):
+class Trainer(Protocol):
     """A model in training, whichever the framework.
 
-    Of several processes one leads: it alone logs, evaluates and writes. All take part in `runner`,
-    `state`, `restore` and `shared`, in the same order.
+    Of several processes only the main one logs, evaluates and writes. All of them call `runner`,
+    `state`, `restore`, `save` and `broadcast`, in the same order.
     """
 
     @property
-    def leads(self) -> bool: ...
+    def is_main_process(self) -> bool: ...
 
     def runner(self) -> Runner:
         """The model as it would be saved now, ready to evaluate; training goes on unchanged."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that training has changed: weights, moments, means."""
+        """All arrays that training changes: weights, moments, running means."""
         ...
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` gave."""
+        """Load what `state` returned."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the model as a checkpoint folder; every process calls it, the leader writes."""
+        """Write the model as a checkpoint folder; only the main process writes."""
         ...
 
-    def shared(self, value: Any) -> Any:
-        """The leader's value, in every process."""
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
         ...
 
 
 class RunLog(Protocol):
-    """What a session tells; see `distilbert.training.log`."""
+    """Receives the numbers of a session; see `distilbert.training.log`."""
 
     def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None: ...
     def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None: ...
@@ -66,10 +68,18 @@ class RunLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an update did: the mean loss of its items, the global norm of the gradients."""
+    """The losses of an update by name, means over its items, and the global norm of the gradients.
 
-    loss: float
+    `losses` holds `loss`, which is minimized, and what an objective reports besides.
+    """
+
+    losses: Mapping[str, float]
     grad_norm: float
+
+    @property
+    def loss(self) -> float:
+        """The loss that is minimized."""
+        return self.losses[LOSS]
 
 
 @dataclass(frozen=True)
@@ -118,7 +128,7 @@ class Session:
         if not self.stopped:
             yield from self.feed.updates(self.progress.step, self.policies.total, self.schedule)
 
-    def done(self, trainee: Trainee, update: Update, outcome: Outcome) -> bool:
+    def done(self, trainer: Trainer, update: Update, outcome: Outcome) -> bool:
         """Take note of a finished update; False says that the run is to stop here.
 
         Raises:
@@ -129,10 +139,10 @@ class Session:
         self._count(update, outcome)
         step = self.progress.step
         if step in self.policies.evaluate_at and self.evaluate is not None:
-            self._evaluated(trainee, update)
+            self._evaluated(trainer, update)
         ends = self.stopped or step >= self.policies.total
         if step in self.policies.checkpoint_at or ends:
-            self._checkpoint(trainee)
+            self._checkpoint(trainer)
         return not ends
 
     def _check_finite(self, update: Update, outcome: Outcome) -> None:
@@ -149,11 +159,8 @@ class Session:
 
     def _count(self, update: Update, outcome: Outcome) -> None:
         pending = dict(self.progress.pending)
-        for name, value in (
-            ("loss", outcome.loss),
-            ("grad_norm", outcome.grad_norm),
-            ("updates", 1.0),
-        ):
+        summed = {**outcome.losses, "grad_norm": outcome.grad_norm, "updates": 1.0}
+        for name, value in summed.items():
             pending[name] = pending.get(name, 0.0) + value
         step = update.number + 1
         self.progress = self.progress.after(
@@ -167,9 +174,8 @@ class Session:
         if step % self.policies.log_every == 0 or step == self.policies.total:
             n = pending["updates"]
             values = {
-                "loss": pending["loss"] / n,
-                "grad_norm": pending["grad_norm"] / n,
-                "learning_rate": update.rate,
+                **{name: pending[name] / n for name in (*outcome.losses, "grad_norm")},
+                "learning_rate": update.learning_rate,
                 "examples": self.progress.examples,
                 "tokens": self.progress.tokens,
                 "seconds": self.progress.seconds,
@@ -181,32 +187,32 @@ class Session:
         before = sum(self.feed.updates_in(epoch) for epoch in range(update.epoch))
         return update.epoch + (update.number + 1 - before) / self.feed.updates_in(update.epoch)
 
-    def _evaluated(self, trainee: Trainee, update: Update) -> None:
+    def _evaluated(self, trainer: Trainer, update: Update) -> None:
         assert self.evaluate is not None
-        runner = trainee.runner()
-        scores = trainee.shared(self.evaluate(runner) if trainee.leads else None)
+        runner = trainer.runner()
+        scores = trainer.broadcast(self.evaluate(runner) if trainer.is_main_process else None)
         del runner
         policies, step = self.policies, self.progress.step
         score, best = scores[policies.metric], self.progress.best_score
         self.log.scores(step, self._epoch(update), "dev", scores)
         is_better = best is None or (score > best if policies.higher_is_better else score < best)
         if is_better or best != best:  # anything is better than nan
-            self._write(trainee)
+            self._write(trainer)
             self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
         else:
             self.progress = self.progress.after(stale=self.progress.stale + 1)
         if policies.patience is not None and self.progress.stale >= policies.patience:
             self.stopped = True
-        if self.on_scores is not None and trainee.leads:
+        if self.on_scores is not None and trainer.is_main_process:
             self.on_scores(step, scores)
 
-    def _write(self, trainee: Trainee) -> None:
+    def _write(self, trainer: Trainer) -> None:
         try:
-            trainee.save(self.best_folder)
+            trainer.save(self.best_folder)
         except OSError as error:
             raise self.checkpoints.out_of_space(error) from error
 
-    def _checkpoint(self, trainee: Trainee) -> None:
-        arrays = trainee.state()
-        if trainee.leads:
+    def _checkpoint(self, trainer: Trainer) -> None:
+        arrays = trainer.state()
+        if trainer.is_main_process:
             self.checkpoints.save(arrays, self.progress)
