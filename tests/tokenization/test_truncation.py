@@ -18,6 +18,7 @@ from distilbert.tokenization.truncation import (
     n_excess,
     refuse_long_stride,
     rooms_fast,
+    window_spans,
     windows,
 )
 
@@ -93,6 +94,15 @@ def test_windows_need_room_and_must_move():
     with pytest.raises(InputError, match="got 0 tokens beside the special tokens"):
         check_room(0)
     assert windows(9, 0, 2) == [slice(0, 0), slice(0, 9)]
+
+
+def test_spans_cover_the_text_and_share_the_overlap():
+    assert window_spans(10, 4, 1) == [(0, 4), (3, 7), (6, 10)]
+    assert window_spans(11, 4, 1) == [(0, 4), (3, 7), (6, 10), (9, 11)]
+    assert window_spans(4, 4, 4) == [(0, 4)]
+    assert window_spans(0, 4, 1) == window_spans(0, 0, 0) == [(0, 0)]
+    with pytest.raises(InputError, match="for windows of 0 tokens"):
+        window_spans(1, 0, 0)
 
 
 def test_a_stride_longer_than_any_window_is_refused_at_once():

@@ -120,23 +120,33 @@ def check_room(room: int) -> None:
         )
 
 
-def windows(length: int, room: int, stride: int, *, side: str = "right") -> list[slice]:
-    """Stretches of at most `room` tokens that cover `length` tokens, `stride` of them shared.
+def window_spans(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
+    """Cover `length` tokens with spans of at most `capacity`, each sharing `overlap` with the last.
 
-    The first one is what truncation on `side` keeps: the start of the text for "right", its end
-    for "left". No room at all gives an empty stretch and the whole text, as in the Rust tokenizer.
+    A span is (start, stop). A text that fits, or is empty, is one span.
+
+    Raises:
+        InputError: `overlap` leaves no new token in a span, or there is no capacity at all.
     """
-    if length <= room:
-        return [slice(0, length)]
-    if room <= 0:
+    if length <= capacity:
+        return [(0, length)]
+    if capacity <= overlap:
+        raise _stride_error(capacity, overlap)
+    starts = range(0, length - overlap, capacity - overlap)
+    return [(start, min(start + capacity, length)) for start in starts]
+
+
+def windows(length: int, room: int, stride: int, *, side: str = "right") -> list[slice]:
+    """The spans of a text as slices; the first one is what truncation on `side` keeps.
+
+    No capacity gives an empty slice and the full text, as in the Rust tokenizer.
+    """
+    if room <= 0 and room < length:
         return [slice(0, 0), slice(0, length)]
-    if room <= stride:
-        raise _stride_error(room, stride)
-    starts = range(0, length - stride, room - stride)
-    stretches = [(start, min(start + room, length)) for start in starts]
+    spans = window_spans(length, room, stride)
     if side == "left":
-        stretches = [(length - stop, length - start) for start, stop in stretches]
-    return [slice(start, stop) for start, stop in stretches]
+        spans = [(length - stop, length - start) for start, stop in spans]
+    return [slice(start, stop) for start, stop in spans]
 
 
 def _share(n_first: int, n_second: int, n_remove: int) -> tuple[int, int]:
