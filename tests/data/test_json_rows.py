@@ -1,4 +1,4 @@
-"""Objects of JSON lines and documents become rows; what is no object is told by its place."""
+"""Objects and strings of JSON files become rows; other values are reported by their place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.data.json_rows import NOT_A_LIST, NOT_AN_OBJECT, read_json, read_jsonl
+from distilbert.data.json_rows import NOT_A_LIST, NOT_A_ROW, read_json, read_jsonl
 from distilbert.data.lines import Lines
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
@@ -38,27 +38,37 @@ def test_lines_of_objects_become_rows(tmp_path: Path) -> None:
 def test_a_broken_line_is_told_with_where_it_breaks_in_that_line(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, b'{"a": 1}\n{"a": \n')
     list(read_jsonl(lines))
-    assert lines.problems.found[NOT_AN_OBJECT] == [
+    assert lines.problems.found[NOT_A_ROW] == [
         ("x line 2", repr('Expecting value at character 6 of {"a":'))
     ]
 
 
 def test_broken_lines_are_told_by_number_and_reading_goes_on(tmp_path: Path) -> None:
     deep = b"[" * 100_000
-    content = b'{"a": 1}\n{"a": 1\n[1]\n"text"\n\xff\n' + deep + b'\n{"a": 2}\n'
+    content = b'{"a": 1}\n{"a": 1\n[1]\n3\n\xff\n' + deep + b'\n{"a": 2}\n'
     lines = lines_of(tmp_path, content)
     assert [row.values for row in read_jsonl(lines)] == [{"a": 1}, {"a": 2}]
-    assert places(lines.problems, NOT_AN_OBJECT) == ["x line 2", "x line 3", "x line 4", "x line 6"]
-    _, got = lines.problems.found[NOT_AN_OBJECT][0]
+    assert places(lines.problems, NOT_A_ROW) == ["x line 2", "x line 3", "x line 4", "x line 6"]
+    _, got = lines.problems.found[NOT_A_ROW][0]
     assert "delimiter" in got
     assert len(lines.problems) == 5
+
+
+def test_strings_are_texts(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, '"x"\n{"text": "y"}\n')
+    assert list(read_jsonl(lines)) == [
+        Row({"text": "x"}, "x line 1", is_text=True),
+        Row({"text": "y"}, "x line 2"),
+    ]
+    (row,) = read_json(lines_of(tmp_path, '["a"]'))
+    assert row == Row({"text": "a"}, "x [0]", is_text=True)
 
 
 @pytest.mark.parametrize("content", ['[{"a": 1}, 2]', '{"version": 1, "data": [{"a": 1}, 2]}'])
 def test_a_document_holds_a_list_of_objects(tmp_path: Path, content: str) -> None:
     lines = lines_of(tmp_path, content)
     assert list(read_json(lines)) == [Row({"a": 1}, "x [0]")]
-    assert lines.problems.found == {NOT_AN_OBJECT: [("x [1]", "2")]}
+    assert lines.problems.found == {NOT_A_ROW: [("x [1]", "2")]}
 
 
 def test_articles_with_paragraphs_are_read_as_squad(tmp_path: Path) -> None:
@@ -76,7 +86,30 @@ def test_what_should_be_squad_is_held_to_it(tmp_path: Path) -> None:
 def test_lines_under_the_name_of_a_document_are_read_as_lines(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, '\n{"a": 1}\n{"a": 2\n{"a": 3}\n')
     assert list(read_json(lines)) == [Row({"a": 1}, "x line 2"), Row({"a": 3}, "x line 4")]
-    assert places(lines.problems, NOT_AN_OBJECT) == ["x line 3"]
+    assert places(lines.problems, NOT_A_ROW) == ["x line 3"]
+
+
+def test_objects_that_jq_writes_over_several_lines_are_rows(tmp_path: Path) -> None:
+    # The output of: jq -n '{a: 1, b: "x"}, {a: 2, b: null}'
+    content = '{\n  "a": 1,\n  "b": "x"\n}\n{\n  "a": 2,\n  "b": null\n}\n'
+    rows = list(read_json(lines_of(tmp_path, content)))
+    assert rows == [Row({"a": 1, "b": "x"}, "x [0]"), Row({"a": 2, "b": None}, "x [1]")]
+
+
+def test_lines_under_the_name_of_a_document_are_not_read_ahead(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, '{"a": 1}\n{"a": 2}\nbroken\n')
+    rows = read_json(lines)
+    assert [next(rows).values["a"], next(rows).values["a"]] == [1, 2]
+    assert not len(lines.problems)
+
+
+@pytest.mark.parametrize("content", ['{"text": "x"}\n', '"x"', '{\n"text": "x"\n}'])
+def test_a_document_may_be_a_single_row_where_that_is_allowed(tmp_path: Path, content: str) -> None:
+    (row,) = read_json(lines_of(tmp_path, content), single=True)
+    assert row.values == {"text": "x"}
+    lines = lines_of(tmp_path, '{"data": []}')
+    assert list(read_json(lines, single=True)) == []
+    assert not len(lines.problems)
 
 
 @pytest.mark.parametrize("content", ["3", '{"a": 1}', "[{", ""])

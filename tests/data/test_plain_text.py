@@ -18,10 +18,15 @@ def lines_of(folder: Path, content: bytes) -> Lines:
 def test_lines_are_texts_and_blank_or_unreadable_ones_are_left_out(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, b" a b \r\n\n \n\xff\nc")
     assert list(read_text(lines)) == [
-        Row({"text": " a b "}, "x line 1"),
-        Row({"text": "c"}, "x line 5"),
+        Row({"text": " a b "}, "x line 1", is_text=True),
+        Row({"text": "c"}, "x line 5", is_text=True),
     ]
     assert len(lines.problems) == 1
+
+
+def test_blank_lines_can_be_kept(tmp_path: Path) -> None:
+    rows = list(read_text(lines_of(tmp_path, b"a\r\n\n \nb\n"), keep_blank=True))
+    assert [row.values["text"] for row in rows] == ["a", "", " ", "b"]
 
 
 def test_trec_lines_have_a_coarse_and_a_fine_class(tmp_path: Path) -> None:

@@ -84,9 +84,7 @@ def test_the_file_name_says_the_format(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["a", "a.gz", "a.xlsx"])
 def test_another_file_name_needs_the_format(name: str) -> None:
-    with pytest.raises(
-        DataError, match=rf"got {name}\. Name the format with `--data-format`: csv,"
-    ):
+    with pytest.raises(DataError, match=rf"got {name}\. Set `data_format` to one of csv,"):
         format_of(Path(name))
 
 
@@ -96,6 +94,75 @@ def test_the_format_can_be_named(tmp_path: Path) -> None:
     assert row == Row({"a": "1", "b": "2"}, f"{tmp_path / 'a.txt'} line 2")
     with pytest.raises(DataError, match=r"`data_format` must be one of csv, .*: got 'xml'"):
         read(tmp_path / "a.txt", data_format="xml")
+
+
+ROWS = [{"text": 'a; "b"', "label": "1"}, {"text": "café", "label": "0"}]
+CELLS = 'text;label\r\n"a; ""b""";1\r\ncafé;0\r\n'
+# What Excel saves (CSV UTF-8, CSV, Unicode text) and what jq 1.6 prints (., -c and -s).
+WRITTEN: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "excel.csv": (CELLS.encode("utf-8-sig"), {}),
+    "excel_ansi.csv": (CELLS.encode("cp1252"), {"encoding": "cp1252"}),
+    "excel.txt": (
+        CELLS.replace(";1", "\t1").replace(";0", "\t0").replace("t;l", "t\tl").encode("utf-16"),
+        {"encoding": "utf-16", "data_format": "csv"},
+    ),
+    "jq.json": (
+        b'{\n  "text": "a; \\"b\\"",\n  "label": "1"\n}\n'
+        b'{\n  "text": "caf\xc3\xa9",\n  "label": "0"\n}\n',
+        {},
+    ),
+    "jq.jsonl": (
+        b'{"text":"a; \\"b\\"","label":"1"}\n{"text":"caf\xc3\xa9","label":"0"}\n',
+        {},
+    ),
+    "jq_slurped.json": (
+        b'[\n  {\n    "text": "a; \\"b\\"",\n    "label": "1"\n  },\n'
+        b'  {\n    "text": "caf\xc3\xa9",\n    "label": "0"\n  }\n]\n',
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("inputs", [False, True])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_excel_and_jq_write_is_read(tmp_path: Path, name: str, inputs: bool) -> None:
+    content, options = WRITTEN[name]
+    (tmp_path / name).write_bytes(content)
+    problems = Problems()
+    source, data = str(tmp_path / name), DataSection(**options)
+    rows = list(iter_rows(source, data=data, problems=problems, inputs=inputs))
+    assert not len(problems), problems.report()
+    assert [row.values for row in rows] == ROWS
+
+
+def test_what_pandas_writes_is_read(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = ['a; "b"', "x\ny, z", "tab\tcafé"]
+    frame = pandas.DataFrame({"text": texts, "label": ["1", "0", "1"]})
+    frame.to_csv(tmp_path / "a.csv")
+    frame.to_csv(tmp_path / "b.csv.gz", sep=";", index=False, encoding="utf-8-sig")
+    frame.to_json(tmp_path / "c.json", orient="records")
+    frame.to_json(tmp_path / "d.jsonl", orient="records", lines=True)
+    frame.to_json(tmp_path / "e.json", orient="table", index=False)
+    for name in ("a.csv", "b.csv.gz", "c.json", "d.jsonl", "e.json"):
+        assert [row.values["text"] for row in read(tmp_path / name)] == texts, name
+    frame.to_csv(tmp_path / "f.tsv", sep="\t", index=False)
+    source, problems = str(tmp_path / "f.tsv"), Problems()
+    rows = list(iter_rows(source, data=DataSection(), problems=problems, inputs=True))
+    assert [row.values["text"] for row in rows] == texts
+
+
+def test_inputs_keep_a_row_per_line_and_what_the_header_repeats(tmp_path: Path) -> None:
+    def inputs(name: str, content: bytes) -> list[Any]:
+        (tmp_path / name).write_bytes(content)
+        source, problems = str(tmp_path / name), Problems()
+        rows = list(iter_rows(source, data=DataSection(), problems=problems, inputs=True))
+        assert not len(problems)
+        return [dict(row.values) for row in rows]
+
+    assert inputs("a.txt", b"a\n\nb\n") == [{"text": "a"}, {"text": ""}, {"text": "b"}]
+    assert inputs("a.csv", b"a,a\n1,2\n") == [{"a": "2"}]
+    assert inputs("a.json", b'{"text": "x"}\n') == [{"text": "x"}]
 
 
 def test_a_missing_file_is_told_at_once_whatever_its_format(tmp_path: Path) -> None:
@@ -143,5 +210,5 @@ def test_hub_sets_are_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_is_no_source_of_rows(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must be a file: .* is a folder"):
+    with pytest.raises(DataError, match=r"Data must be a file: .* is a folder"):
         read_rows(str(tmp_path), data=DataSection(), problems=Problems())

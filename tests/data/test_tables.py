@@ -46,9 +46,32 @@ def test_quoted_cells_of_csv_hold_commas_quotes_and_newlines(tmp_path: Path) -> 
     assert [row.place for row in rows] == ["x line 2", "x line 4"]
 
 
-def test_csv_may_be_separated_by_semicolons(tmp_path: Path) -> None:
-    rows, _ = read(tmp_path, "text;label\na, b;1\n", quoted=True)
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_csv_may_be_separated_by_semicolons_or_tabs(tmp_path: Path, mark: str) -> None:
+    rows, _ = read(tmp_path, f"text{mark}label\na, b{mark}1\n", quoted=True)
     assert rows[0].values == {"text": "a, b", "label": "1"}
+
+
+def test_a_file_with_one_column_may_contain_any_mark_in_its_rows(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "text\na; b\tc\n", quoted=True)
+    assert values(rows) == [["a; b\tc"]]
+
+
+def test_the_nameless_index_that_pandas_writes_is_a_column(tmp_path: Path) -> None:
+    # The output of: pandas.DataFrame({"text": ["a, b", 'say "c"'], "label": [1, 0]}).to_csv()
+    rows, problems = read(tmp_path, ',text,label\n0,"a, b",1\n1,"say ""c""",0\n', quoted=True)
+    assert not len(problems)
+    assert rows[1].values == {"": "1", "text": 'say "c"', "label": "0"}
+
+
+def test_the_last_of_columns_with_one_name_is_kept_where_names_may_repeat(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, "a,a,\n1,2,3\n", quoted=True, unique_names=False)
+    assert rows[0].values == {"a": "2", "": "3"}
+
+
+def test_quoted_cells_may_be_separated_by_tabs(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, 'text,x\ty\n"say ""a""\tb"\t1\n', quoted=True, delimiter="\t")
+    assert rows[0].values == {"text,x": 'say "a"\tb', "y": "1"}
 
 
 @pytest.mark.parametrize("quoted", [True, False])
@@ -71,7 +94,7 @@ def test_a_broken_quote_is_told_by_the_line_its_row_begins_in(tmp_path: Path) ->
     assert [place for place, _ in problems.found[NOT_CSV]] == ["x line 2", "x line 4"]
 
 
-def test_a_quote_that_nothing_closes_costs_its_own_row_alone(tmp_path: Path) -> None:
+def test_an_unclosed_quote_drops_only_its_row(tmp_path: Path) -> None:
     lines = [f"row {i},{i}" for i in range(500)]
     lines[2], lines[3], lines[7] = 'a "good" one,2', '"inch,3', '"two'
     rows, problems = read(tmp_path, "\n".join(["a,b", *lines]), quoted=True)
@@ -111,7 +134,7 @@ def test_columns_can_be_named_where_the_file_does_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", ["gj04\t1\t\tBill broke it.", "a\tb\ta"])
 def test_a_first_line_that_cannot_be_a_header_is_told(tmp_path: Path, header: str) -> None:
-    with pytest.raises(DataError, match=r"x must name each column once: .*`--column-names`"):
+    with pytest.raises(DataError, match=r"x must name each column once: .*`column_names`"):
         read(tmp_path, f"{header}\n", quoted=False)
 
 

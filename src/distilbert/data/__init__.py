@@ -1,5 +1,5 @@
-"""Data sets as rows: files of many formats and hub data sets in, rows with their places out.
+"""Data sets as rows: reads files of many formats and data sets of the hub into rows.
 
-Knows no task and no tokenizer. What is wrong with rows is gathered in `problems`, never raised one
-by one.
+Knows no task and no tokenizer. Every row carries its place; faults of rows are collected in
+`problems` rather than raised one by one.
 """

@@ -1,6 +1,6 @@
 """CoNLL files: a token and its tag per line, a blank line between sentences.
 
-Knows nothing of what the tags mean.
+Does not know what the tags mean.
 """
 
 from __future__ import annotations
@@ -20,53 +20,58 @@ def read_conll(
     name: str,
     problems: Problems,
     *,
-    token_column: int = 0,
-    tag_column: int = -1,
+    tokens: str = "tokens",
+    tags: str = "tags",
 ) -> Iterator[Row]:
     """Sentences as rows with the columns `tokens` and `tags`; a place is a sentence's first line.
 
-    Columns are separated by tabs, or by spaces in lines without a tab, and counted from 0, or from
-    -1 backwards. `-DOCSTART-` lines end a sentence and hold nothing. A line that begins with `#` is
-    a comment where it has one column only: in files with tabs, where it has no tab. A sentence with
-    a line of too few columns is left out and goes to `problems`.
+    A column name that is a number selects that column of the file, counted from 0, or from -1
+    backwards; otherwise tokens are in the first column and tags in the last. Columns are separated
+    by tabs, or by spaces in lines without a tab. `-DOCSTART-` lines end a sentence and contain no
+    token. A line that begins with `#` is a comment if it has only one column: in files with tabs,
+    if it has no tab. A sentence with an incomplete line is left out and reported.
     """
+    token_column, tag_column = _number(tokens, 0), _number(tags, -1)
     lines = iter(enumerate(stream, 1))
     head, tabbed = _head(lines)
-    tokens: list[str] = []
-    tags: list[str] = []
-    first, good = 0, True
+    pairs: list[tuple[str, str]] = []
+    first, complete = 0, True
     for number, line in chain(head, lines, [(0, "")]):  # the added blank line ends the last one
-        columns = _columns(line.lstrip("\ufeff") if number == 1 else line)
+        columns = _columns(line)
         if columns and _is_comment(line, columns, tabbed=tabbed):
             continue
         if not columns or columns[0] == DOCUMENT_START:
-            if tokens and good:
-                yield Row({"tokens": tokens, "tags": tags}, f"{name} line {first}")
-            tokens, tags, first, good = [], [], 0, True
+            if pairs and complete:
+                values = {tokens: [token for token, _ in pairs], tags: [tag for _, tag in pairs]}
+                yield Row(values, f"{name} line {first}")
+            pairs, first, complete = [], 0, True
             continue
         first = first or number
         token, tag = _cell(columns, token_column), _cell(columns, tag_column)
         if len(columns) < 2 or not token or not tag:
             problems.add(TOO_FEW, f"{name} line {number}", line)
-            good = False
-            continue
-        tokens.append(token)
-        tags.append(tag)
+            complete = False
+        else:
+            pairs.append((token, tag))
+
+
+def _number(column: str, default: int) -> int:
+    return int(column) if column.removeprefix("-").isdecimal() else default
 
 
 def _head(lines: Iterator[tuple[int, str]]) -> tuple[list[tuple[int, str]], bool]:
-    """The lines up to the first that must be a token's, and whether that one has a tab."""
+    """The lines up to the first that must hold a token, and whether that one has a tab."""
     head = []
     for number, line in lines:
         head.append((number, line))
-        columns = _columns(line.lstrip("\ufeff"))
+        columns = _columns(line)
         if columns and columns[0] != DOCUMENT_START and not columns[0].startswith("#"):
             return head, "\t" in line
     return head, any("\t" in line for _, line in head)
 
 
 def _columns(line: str) -> list[str]:
-    """The cells of a line; none for a blank one. Other white space may be a token."""
+    """The cells of a line; none if it is blank. White space other than these may be a token."""
     line = line.rstrip("\r\n")
     if not line.strip():
         return []

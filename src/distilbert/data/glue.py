@@ -1,7 +1,7 @@
 """The nine tasks of GLUE (Wang et al. 2018): columns, label names and official metrics.
 
-Columns are those of the official downloads and of the hub's copies; both kinds of labels, names and
-numbers, become names.
+Knows the columns of the official downloads and of the hub's copies; labels given as names or as
+numbers both become names.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from distilbert.data.lines import open_bytes
 from distilbert.errors import DataError
 
 SINGLE, REGRESSION = "single_label_classification", "regression"
-NLI = ("entailment", "neutral", "contradiction")
 RTE = ("entailment", "not_entailment")
 
 
 @dataclass(frozen=True)
 class GlueTask:
-    """One task.
+    """One task of GLUE.
 
-    `text`, `text_pair` and `label` are the names a column may have, in order of preference, with no
-    `text_pair` for single sentences; `labels` in the order of their numbers; `metrics` are the
-    official ones, `metric` the one that chooses the best model; `column_names` those of files
-    without a header; `dev_sets` the official names of what is scored.
+    `text`, `text_pair` and `label` are the names that a column may have, in order of preference;
+    tasks on single sentences have no `text_pair`. `labels` are in the order of their numbers.
+    `metrics` are the official ones and `metric` the one that selects the best model.
+    `column_names` are those of files without a header, `dev_sets` the official names of the sets
+    that are scored.
     """
 
     name: str
     text: tuple[str, ...]
-    text_pair: tuple[str, ...]
-    label: tuple[str, ...]
-    labels: tuple[str, ...]
-    metrics: tuple[str, ...]
+    text_pair: tuple[str, ...] = ()
+    label: tuple[str, ...] = ("label",)
+    labels: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("accuracy",)
     problem_type: str = SINGLE
     column_names: tuple[str, ...] = ()
     dev_sets: tuple[str, ...] = ("dev",)
@@ -45,31 +45,24 @@ class GlueTask:
         return "pearson_spearman" if self.problem_type == REGRESSION else self.metrics[0]
 
     def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of a row and `text`, `text_pair` and `label` by these names.
-
-        A column that is not there is left out.
-        """
+        """The columns of a row, with `text`, `text_pair` and `label` added where they are known."""
         named = dict(values)
-        for name, candidates in (
-            ("text", self.text),
-            ("text_pair", self.text_pair),
-            ("label", self.label),
-        ):
-            found = next((column for column in candidates if column in values), None)
-            if found is not None:
-                named[name] = values[found]
+        for name in ("text", "text_pair", "label"):
+            column = next((column for column in getattr(self, name) if column in values), None)
+            if column is not None:
+                named[name] = values[column]
         if self.labels and "label" in named:
             named["label"] = self._label(named["label"])
         return named
 
     def _label(self, value: Any) -> Any:
-        """The name of a label that is given by its number; anything else as it is."""
+        """The name of a label given by its number; any other value is returned unchanged."""
         text = str(value)
         number = int(text) if text.isascii() and text.isdecimal() else len(self.labels)
         return self.labels[number] if number < len(self.labels) else value
 
     def headless(self, path: Path) -> tuple[str, ...]:
-        """The names of the columns of a TSV file, if it is one of those without a header."""
+        """The names of the columns of a TSV file, if it is one without a header."""
         if not self.column_names or not path.is_file():
             return ()
         with open_bytes(path, str(path)) as stream:
@@ -77,90 +70,56 @@ class GlueTask:
         return self.column_names if len(cells) == len(self.column_names) else ()
 
 
-GLUE = {
-    task.name: task
-    for task in (
-        GlueTask(
-            "cola",
-            text=("sentence",),
-            text_pair=(),
-            label=("label",),
-            labels=("unacceptable", "acceptable"),
-            metrics=("matthews",),
-            column_names=("source", "label", "star", "sentence"),
-        ),
-        GlueTask(
-            "sst2",
-            text=("sentence",),
-            text_pair=(),
-            label=("label",),
-            labels=("negative", "positive"),
-            metrics=("accuracy",),
-        ),
-        GlueTask(
-            "mrpc",
-            text=("#1 String", "sentence1"),
-            text_pair=("#2 String", "sentence2"),
-            label=("Quality", "label"),
-            labels=("not_equivalent", "equivalent"),
-            metrics=("f1", "accuracy"),
-        ),
-        GlueTask(
-            "stsb",
-            text=("sentence1",),
-            text_pair=("sentence2",),
-            label=("score", "label"),
-            labels=(),
-            metrics=("pearson", "spearman"),
-            problem_type=REGRESSION,
-        ),
-        GlueTask(
-            "qqp",
-            text=("question1",),
-            text_pair=("question2",),
-            label=("is_duplicate", "label"),
-            labels=("not_duplicate", "duplicate"),
-            metrics=("f1", "accuracy"),
-        ),
-        GlueTask(
-            "mnli",
-            text=("sentence1", "premise"),
-            text_pair=("sentence2", "hypothesis"),
-            label=("gold_label", "label"),
-            labels=NLI,
-            metrics=("accuracy",),
-            dev_sets=("dev_matched", "dev_mismatched"),
-        ),
-        GlueTask(
-            "qnli",
-            text=("question",),
-            text_pair=("sentence",),
-            label=("label",),
-            labels=RTE,
-            metrics=("accuracy",),
-        ),
-        GlueTask(
-            "rte",
-            text=("sentence1",),
-            text_pair=("sentence2",),
-            label=("label",),
-            labels=RTE,
-            metrics=("accuracy",),
-        ),
-        GlueTask(
-            "wnli",
-            text=("sentence1",),
-            text_pair=("sentence2",),
-            label=("label",),
-            labels=("not_entailment", "entailment"),
-            metrics=("accuracy",),
-        ),
-    )
-}
+_TASKS = (
+    GlueTask(
+        "cola",
+        text=("sentence",),
+        labels=("unacceptable", "acceptable"),
+        metrics=("matthews",),
+        column_names=("source", "label", "star", "sentence"),
+    ),
+    GlueTask("sst2", text=("sentence",), labels=("negative", "positive")),
+    GlueTask(
+        "mrpc",
+        text=("#1 String", "sentence1"),
+        text_pair=("#2 String", "sentence2"),
+        label=("Quality", "label"),
+        labels=("not_equivalent", "equivalent"),
+        metrics=("f1", "accuracy"),
+    ),
+    GlueTask(
+        "stsb",
+        text=("sentence1",),
+        text_pair=("sentence2",),
+        label=("score", "label"),
+        metrics=("pearson", "spearman"),
+        problem_type=REGRESSION,
+    ),
+    GlueTask(
+        "qqp",
+        text=("question1",),
+        text_pair=("question2",),
+        label=("is_duplicate", "label"),
+        labels=("not_duplicate", "duplicate"),
+        metrics=("f1", "accuracy"),
+    ),
+    GlueTask(
+        "mnli",
+        text=("sentence1", "premise"),
+        text_pair=("sentence2", "hypothesis"),
+        label=("gold_label", "label"),
+        labels=("entailment", "neutral", "contradiction"),
+        dev_sets=("dev_matched", "dev_mismatched"),
+    ),
+    GlueTask("qnli", text=("question",), text_pair=("sentence",), labels=RTE),
+    GlueTask("rte", text=("sentence1",), text_pair=("sentence2",), labels=RTE),
+    GlueTask("wnli", text=("sentence1",), text_pair=("sentence2",), labels=RTE[::-1]),
+)
+GLUE = {task.name: task for task in _TASKS}
 
 
 def glue_task(name: str) -> GlueTask:
-    """The task of that name, written in any case, with or without its hyphen.
+    """The task with that name, in upper or lower case, with or without its hyphen.
 
     Raises:
         DataError: GLUE has no such task.

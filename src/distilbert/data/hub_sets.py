@@ -1,8 +1,8 @@
-"""Rows of data sets of the hub, through the optional package datasets."""
+"""Rows of data sets of the hub, read with the optional package datasets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from distilbert._lazy import require
@@ -13,10 +13,10 @@ HUB = "hub:"
 
 
 def read_hub_set(source: str) -> Iterator[Row]:
-    """Rows of `hub:owner/name[/config]:split`; numbers of labels become their names.
+    """Rows of `hub:owner/name[/config]:split`; the numbers of labels become their names.
 
     Raises:
-        DataError: the source does not look so, or the hub does not deliver it.
+        DataError: the source does not have this form, or the hub does not deliver it.
         MissingDependencyError: datasets is not installed.
     """
     place, _, split = source.removeprefix(HUB).partition(":")
@@ -35,26 +35,21 @@ def read_hub_set(source: str) -> Iterator[Row]:
 
 
 def _rows(dataset: Any, source: str) -> Iterator[Row]:
-    namers = {name: _namer(feature) for name, feature in dataset.features.items()}
-    renamed: Mapping[str, Callable[[Any], Any]] = {
-        name: namer for name, namer in namers.items() if namer is not None
-    }
+    names = {column: _label_names(feature) for column, feature in dataset.features.items()}
+    labels = {column: found for column, found in names.items() if found is not None}
     for number, values in enumerate(dataset, 1):
-        named = {name: namer(values[name]) for name, namer in renamed.items()}
+        named = {column: _named(values[column], found) for column, found in labels.items()}
         yield Row({**values, **named}, f"{source} row {number}")
 
 
-def _namer(feature: Any) -> Callable[[Any], Any] | None:
-    """What turns the numbers of a class label, or of a list of them, into names."""
-    names = getattr(feature, "names", None)
-    if names is not None:
-        return lambda value: _named(value, names)
-    inner = getattr(getattr(feature, "feature", None), "names", None)
-    if inner is not None:
-        return lambda values: values and [_named(value, inner) for value in values]
-    return None
+def _label_names(feature: Any) -> list[str] | None:
+    """Names of the labels of a column that holds a class label or a list of them."""
+    return getattr(feature, "names", getattr(getattr(feature, "feature", None), "names", None))
 
 
 def _named(value: Any, names: list[str]) -> Any:
-    """A name; the value itself where it is no number of a name, as the -1 of hidden labels."""
+    """The name of a label, or of each in a list; other values, such as the -1 of hidden labels,
+    are returned unchanged."""
+    if isinstance(value, list):
+        return [_named(item, names) for item in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else value

@@ -1,37 +1,28 @@
-"""Rows of Parquet files, through the optional package pyarrow."""
+"""Rows of Parquet files, read with the optional package pyarrow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 from distilbert._lazy import require
 from distilbert.data.rows import Row
 from distilbert.errors import DataError
 
-BATCH = 1024  # rows in memory as Python values at once
+BATCH = 1024  # rows held in memory as Python values
 
 
-def read_parquet(path: Path, name: str) -> Iterator[Row]:
-    """Rows with values as plain Python has them; a place counts rows from 1.
+def read_parquet(file: Any, name: str) -> Iterator[Row]:
+    """Rows of a path or binary stream, with values as Python objects; places count from row 1.
 
     Raises:
-        DataError: there is no such file, or it is no Parquet file.
+        DataError: it is not a Parquet file.
         MissingDependencyError: pyarrow is not installed.
     """
-    if not path.is_file():
-        raise DataError(f"Data must be a file that exists, or hub:owner/name:split: got {name}.")
     parquet = require("pyarrow.parquet", "read Parquet files")
     try:
-        file = parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are children of these
+        table = parquet.ParquetFile(file)
+    except (OSError, ValueError) as error:  # the parents of pyarrow's errors
         raise DataError(f"{name} must be a Parquet file: {error}") from None
-    return _rows(file, name)
-
-
-def _rows(file: object, name: str) -> Iterator[Row]:
-    number = 0
-    for batch in file.iter_batches(batch_size=BATCH):  # type: ignore[attr-defined]
-        for values in batch.to_pylist():
-            number += 1
-            yield Row(values, f"{name} row {number}")
+    rows = (row for batch in table.iter_batches(batch_size=BATCH) for row in batch.to_pylist())
+    return (Row(values, f"{name} row {number}") for number, values in enumerate(rows, 1))

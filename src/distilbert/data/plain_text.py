@@ -1,25 +1,28 @@
-"""Rows of files without columns: a text per line, or TREC's questions with their classes."""
+"""Rows of files without columns: one text per line, or TREC's questions with their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from distilbert.data.lines import Lines
-from distilbert.data.rows import Row
+from distilbert.data.rows import Row, text_row
 
 NOT_TREC = "A line must look like `COARSE:fine question`."
 
 
-def read_text(lines: Lines) -> Iterator[Row]:
-    """A row with the column `text` per line that is not blank."""
+def read_text(lines: Lines, *, keep_blank: bool = False) -> Iterator[Row]:
+    """A row with the column `text` per line; blank lines are skipped unless `keep_blank` is set."""
     for number, line in enumerate(lines, 1):
         text = line.removesuffix("\n").removesuffix("\r")
-        if text.strip() and number not in lines.broken:
-            yield Row({"text": text}, f"{lines.name} line {number}")
+        if (keep_blank or text.strip()) and number not in lines.broken:
+            yield text_row(text, f"{lines.name} line {number}")
 
 
 def read_trec(lines: Lines) -> Iterator[Row]:
-    """Columns `coarse` ("ENTY"), `fine` ("ENTY:animal", as names repeat), and `text`."""
+    """Rows with the columns `coarse` ("ENTY"), `fine` ("ENTY:animal") and `text`.
+
+    `fine` contains the coarse class because several coarse classes share names of fine ones.
+    """
     for row in read_text(lines):
         label, _, question = row.values["text"].partition(" ")
         coarse, colon, fine = label.partition(":")

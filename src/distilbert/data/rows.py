@@ -9,7 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Column names and values; `place` reads like "train.csv line 12"."""
+    """Column names and values.
+
+    `place` reads like "train.csv line 12". `is_text` marks a row without columns, such as a line of
+    a text file: its values are {"text": ...}.
+    """
 
     values: Mapping[str, Any]
     place: str
+    is_text: bool = False
+
+
+def text_row(text: str, place: str) -> Row:
+    """A row that is a plain text."""
+    return Row({"text": text}, place, is_text=True)

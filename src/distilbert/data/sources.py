@@ -1,6 +1,6 @@
-"""From the name of a source to its rows: which reader suits it.
+"""From the name of a source to its rows: chooses the reader that suits it.
 
-Knows no task; which column is the text or the label is for tasks to say.
+Does not know which column is the text or the label; that is up to the tasks.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ FORMAT_OF_SUFFIX |= {".ndjson": "jsonl", ".txt": "text", ".text": "text", ".trec
 FORMAT_OF_SUFFIX |= dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".ner"), "conll")
 
 
-class Reading(Protocol):
-    """How to read; the fields of a run card's data section that decide it."""
+class ReadOptions(Protocol):
+    """The fields of a run card's data section that decide how a source is read."""
 
     @property
     def data_format(self) -> str | None: ...
@@ -47,87 +47,92 @@ class Reading(Protocol):
 
 
 def read_rows(
-    source: str, *, data: Reading, limit: int | None = None, problems: Problems
+    source: str, *, data: ReadOptions, limit: int | None = None, problems: Problems
 ) -> list[Row]:
-    """The first `limit` good rows of a file or hub data set, in their order.
+    """The first `limit` valid rows of a file or hub data set, in order.
 
-    What is wrong with single rows goes to `problems`.
+    Faults of single rows are added to `problems`.
 
     Raises:
-        DataError: no such source or format, or the source as a whole cannot be read.
+        DataError: the source or its format does not exist, or the source cannot be read at all.
     """
     return list(islice(iter_rows(source, data=data, problems=problems), limit))
 
 
-def iter_rows(source: str, *, data: Reading, problems: Problems) -> Iterator[Row]:
-    """Like `read_rows`, one at a time."""
-    rows = _plain_rows(source, data, problems)
+def iter_rows(
+    source: str, *, data: ReadOptions, problems: Problems, inputs: bool = False
+) -> Iterator[Row]:
+    """Like `read_rows`, one row at a time; `inputs` as in `rows_of`."""
+    if source.startswith(HUB):
+        rows = read_hub_set(source)
+    else:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            raise DataError(f"Data must be a file: {source} is a folder. Name one of its files.")
+        kind = data.data_format or format_of(path)
+        if not path.is_file():
+            raise DataError(
+                f"Data must be a file that exists, or hub:owner/name:split: got {source}."
+            )
+        rows = rows_of(Lines(path, source, data.encoding, problems), kind, data, inputs=inputs)
     if data.glue is None:
         return rows
     task = glue_task(data.glue)
     return (replace(row, values=task.named(row.values)) for row in rows)
 
 
-def _plain_rows(source: str, data: Reading, problems: Problems) -> Iterator[Row]:
-    if source.startswith(HUB):
-        return read_hub_set(source)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise DataError(f"A source of rows must be a file: {source} is a folder. Name one file.")
-    kind = data.data_format or format_of(path)
-    if kind not in FORMATS:
-        raise DataError(f"`data_format` must be one of {', '.join(FORMATS)}: got {kind!r}.")
-    if kind == "parquet":
-        return read_parquet(path, source)
-    lines = Lines(path, source, data.encoding, problems)
+def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False) -> Iterator[Row]:
+    """Rows of an open source in the format `kind`.
+
+    With `inputs` they are read to be predicted rather than learned from, so that each has an
+    answer: blank lines of a text are rows, columns may share a name, a JSON document may be a
+    single row, and quotes enclose the cells of TSV as they do in CSV.
+    """
     match kind:
+        case "parquet":
+            return read_parquet(lines.source, lines.name)
         case "csv" | "tsv":
             names = data.column_names
-            if not names and data.glue is not None:
-                names = glue_task(data.glue).headless(path)
-            return read_table(lines, quoted=kind == "csv", column_names=names)
+            if not names and data.glue is not None and isinstance(lines.source, Path):
+                names = glue_task(data.glue).headless(lines.source)
+            return read_table(
+                lines,
+                quoted=inputs or kind == "csv",
+                delimiter=None if kind == "csv" else "\t",
+                column_names=names,
+                unique_names=not inputs,
+            )
         case "jsonl":
             return read_jsonl(lines)
         case "json" | "squad":
-            return read_json(lines, squad=kind == "squad")
+            return read_json(lines, squad=kind == "squad", single=inputs)
         case "conll":
-            return _sentences(lines, data)
+            return read_conll(lines, lines.name, lines.problems, tokens=data.tokens, tags=data.tags)
         case "trec":
             return read_trec(lines)
-    return read_text(lines)
+        case "text":
+            return read_text(lines, keep_blank=inputs)
+    raise DataError(f"`data_format` must be one of {', '.join(FORMATS)}: got {kind!r}.")
 
 
-def format_of(path: Path) -> str:
-    """The format that a file name speaks of, whether packed or not.
-
-    Raises:
-        DataError: it speaks of none.
-    """
+def suffix_format(path: Path) -> str | None:
+    """The format that a file name ends in, before .gz if it is compressed; None if unknown."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
-    kind = FORMAT_OF_SUFFIX.get(suffixes[-1]) if suffixes else None
+    return FORMAT_OF_SUFFIX.get(suffixes[-1]) if suffixes else None
+
+
+def format_of(path: Path) -> str:
+    """The format that a file name ends in.
+
+    Raises:
+        DataError: the name does not end in a known suffix.
+    """
+    kind = suffix_format(path)
     if kind is None:
         raise DataError(
             f"A file name must end in one of {' '.join(FORMAT_OF_SUFFIX)} (or that and .gz): got "
-            f"{path.name}. Name the format with `--data-format`: {', '.join(FORMATS)}."
+            f"{path.name}. Set `data_format` to one of {', '.join(FORMATS)}."
         )
     return kind
-
-
-def _sentences(lines: Lines, data: Reading) -> Iterator[Row]:
-    """Sentences under the names of columns that were asked for; numbers choose file columns."""
-    rows = read_conll(
-        lines,
-        lines.name,
-        lines.problems,
-        token_column=_number(data.tokens, 0),
-        tag_column=_number(data.tags, -1),
-    )
-    for row in rows:
-        values = {data.tokens: row.values["tokens"], data.tags: row.values["tags"]}
-        yield replace(row, values=values)
-
-
-def _number(column: str, otherwise: int) -> int:
-    return int(column) if column.removeprefix("-").isdecimal() else otherwise

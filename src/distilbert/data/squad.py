@@ -1,6 +1,6 @@
-"""SQuAD's JSON (1.1 and 2.0): articles, their paragraphs and the questions on them, as rows.
+"""Rows of SQuAD documents (1.1 and 2.0): articles, their paragraphs and the questions on them.
 
-Knows the shape of the document; whether an answer stands where it should is the task's question.
+Knows the structure of the document; whether an answer is at its offset is checked by the task.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def read_squad(document: Any, name: str, problems: Problems) -> Iterator[Row]:
     """One row per question: `id`, `question`, `context`, `answers`, `is_impossible`.
 
     `answers` is {text: [...], answer_start: [...]}, with offsets in characters. A question without
-    `is_impossible` (SQuAD 1.1) is impossible where it has no answers, as the official script has
-    it. A place names the question by its path in the document.
+    `is_impossible` (SQuAD 1.1) is impossible if it has no answers, as in the official script. A
+    place is the path of the question in the document.
     """
     articles = document.get("data") if isinstance(document, Mapping) else document
     if not isinstance(articles, list):
@@ -37,8 +37,8 @@ def read_squad(document: Any, name: str, problems: Problems) -> Iterator[Row]:
 
 
 def _questions(paragraph: Any, place: str, problems: Problems) -> Iterator[Row]:
-    found = paragraph if isinstance(paragraph, Mapping) else {}
-    context, questions = found.get("context"), found.get("qas")
+    fields = paragraph if isinstance(paragraph, Mapping) else {}
+    context, questions = fields.get("context"), fields.get("qas")
     if not isinstance(context, str) or not isinstance(questions, list):
         problems.add(NO_CONTEXT, place, _kind(paragraph))
         return

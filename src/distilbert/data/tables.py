@@ -1,7 +1,7 @@
 """Rows of comma-separated and tab-separated files.
 
-A CSV file has quoted cells and may be separated by semicolons; in a TSV file, as GLUE and most
-corpora have it, a quote is a character like any other.
+Quotes enclose cells in a CSV file, which may also be separated by semicolons or tabs. In a TSV file
+as GLUE and most corpora have it, a quote is an ordinary character.
 """
 
 from __future__ import annotations
@@ -9,44 +9,50 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from distilbert.data.lines import Lines
 from distilbert.data.rows import Row
 from distilbert.errors import DataError
 
-# Of one cell, in characters; Python's own limit is 131,072, less than a book.
+# Longest cell in characters; Python's default of 131,072 is shorter than a book.
 LONGEST_CELL = 1 << 30
 NOT_CSV = "A row must be valid CSV."
 
 
-def read_table(lines: Lines, *, quoted: bool, column_names: Sequence[str] = ()) -> Iterator[Row]:
-    """Rows whose columns are named by the first line, or by `column_names` where no line does.
+def read_table(
+    lines: Lines,
+    *,
+    quoted: bool,
+    delimiter: str | None = None,
+    column_names: Sequence[str] = (),
+    unique_names: bool = True,
+) -> Iterator[Row]:
+    """Rows whose columns are named by the first line, or by `column_names` if it is a row itself.
 
-    A place is the line in which a row begins. Blank lines are left out. Rows of another number of
-    cells than the header go to the problems.
+    The place of a row is its first line. Blank lines are skipped; rows with more or fewer cells
+    than the header are reported. The `delimiter` of `quoted` files is by default found in the first
+    line. With `unique_names`, names must differ, and only the first column may have none, as the
+    index that pandas writes; otherwise the last of several columns with the same name is kept.
 
     Raises:
-        DataError: the header names a column twice or not at all.
+        DataError: the header breaks the rule of `unique_names`.
     """
-    records = _quoted_records(lines) if quoted else _plain_records(lines)
+    records = _quoted_records(lines, delimiter) if quoted else _plain_records(lines)
     names = list(column_names)
     if not names:
         _, names = next(records, (1, []))
-        _check_header(names, lines.name)
+        if unique_names and (len(set(names)) < len(names) or "" in names[1:]):
+            raise DataError(
+                f"The first line of {lines.name} must name each column once: got "
+                f"{', '.join(names)}. If it is a row like the others, set `column_names`."
+            )
     rule = f"A row must have as many cells as there are columns, {len(names)}."
     for number, cells in records:
         if len(cells) != len(names):
             lines.problems.add(rule, f"{lines.name} line {number}", cells)
         else:
             yield Row(dict(zip(names, cells, strict=True)), f"{lines.name} line {number}")
-
-
-def _check_header(names: Sequence[str], name: str) -> None:
-    if names and (len(set(names)) < len(names) or "" in names):
-        raise DataError(
-            f"The first line of {name} must name each column once: got {', '.join(names)}. Where "
-            f"it is a row like the others, name the columns with `--column-names`."
-        )
 
 
 def _plain_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
@@ -56,56 +62,43 @@ def _plain_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
             yield number, line.split("\t")
 
 
-def _quoted_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
-    """Records of CSV. Where one breaks its rules, reading goes on in the line after its first: a
-    quote that nothing closes would take all rows behind it along."""
-    source = enumerate(lines, 1)
-    head = next(source, None)
-    if head is None:
-        return
-    delimiter = ";" if ";" in head[1] and "," not in head[1] else ","
-    again: deque[tuple[int, str]] = deque([head])
-    taken: list[tuple[int, str]] = []
-    reader = _reader(again, source, taken, delimiter)
+def _quoted_records(lines: Lines, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Records of CSV with the number of their first line.
+
+    After a record that breaks the rules of CSV, reading continues with the line after its first
+    one, because an unclosed quote would otherwise swallow all rows that follow it.
+    """
+    numbered = enumerate(lines, 1)
+    waiting = deque(islice(numbered, 1))
+    if delimiter is None:
+        first = waiting[0][1] if waiting else ""
+        delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+    taken: list[tuple[int, str]] = []  # lines of the current record
+
+    def texts() -> Iterator[str]:
+        while line := waiting.popleft() if waiting else next(numbered, None):
+            taken.append(line)
+            yield line[1]
+
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     while True:
         taken.clear()
         limit = csv.field_size_limit(LONGEST_CELL)
+        fault = None
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            begin = taken[0][0]
-            if not _touches(lines.broken, taken):
-                told = f"{error}, in the record up to line {taken[-1][0]}"
-                lines.problems.add(NOT_CSV, f"{lines.name} line {begin}", told)
-            again.extendleft(reversed(taken[1:]))
-            reader = _reader(again, source, taken, delimiter)
-            continue
+            cells, fault = [], error
         finally:
             csv.field_size_limit(limit)
         if cells is None:
             return
-        if cells and not _touches(lines.broken, taken):
+        readable = not lines.broken or lines.broken.isdisjoint(number for number, _ in taken)
+        if fault is not None:
+            if readable:
+                got = f"{fault}, in the record up to line {taken[-1][0]}"
+                lines.problems.add(NOT_CSV, f"{lines.name} line {taken[0][0]}", got)
+            waiting.extendleft(reversed(taken[1:]))
+            reader = csv.reader(texts(), delimiter=delimiter, strict=True)
+        elif cells and readable:
             yield taken[0][0], cells
-
-
-def _reader(
-    again: deque[tuple[int, str]],
-    source: Iterator[tuple[int, str]],
-    taken: list[tuple[int, str]],
-    delimiter: str,
-) -> Iterator[list[str]]:
-    """Reads the lines of `again`, then those of `source`; `taken` gets those it has asked for."""
-
-    def lines() -> Iterator[str]:
-        while True:
-            line = again.popleft() if again else next(source, None)
-            if line is None:
-                return
-            taken.append(line)
-            yield line[1]
-
-    return csv.reader(lines(), delimiter=delimiter, strict=True)
-
-
-def _touches(broken: set[int], taken: Sequence[tuple[int, str]]) -> bool:
-    return any(number in broken for number, _ in taken) if broken else False
