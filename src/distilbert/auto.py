@@ -13,8 +13,9 @@ import distilbert
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
-from distilbert.config_file import CONFIG_NAME, read_config_file
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.json_files import read_json, read_optional_json
 
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 
@@ -48,7 +49,7 @@ class AutoConfig(_Auto):
         path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
         if not path.is_file():
             path = path / CONFIG_NAME
-        kind = read_config_file(path).get("model_type")
+        kind = read_json(path).get("model_type")
         if kind != DistilBertConfig.model_type:
             do = (
                 "`distilbert convert` turns it into a DistilBERT checkpoint."
@@ -90,11 +91,9 @@ class AutoTokenizer(_Auto):
 
 def _tokenizer_class(folder: Path) -> str | None:
     for name in (TOKENIZER_CONFIG_NAME, CONFIG_NAME):
-        path = folder / name
-        if path.is_file():
-            found = read_config_file(path).get("tokenizer_class")
-            if found is not None:
-                return str(found)
+        found = read_optional_json(folder / name).get("tokenizer_class")
+        if found is not None:
+            return str(found)
     return None
 
 

@@ -20,10 +20,10 @@ from distilbert.config_file import (
     FORMAT_VERSION,
     GENERIC_DEFAULTS,
     has_json,
-    read_config_file,
     without_defaults,
 )
 from distilbert.errors import CheckpointError, ConfigError
+from distilbert.json_files import read_json
 
 _PRIVATE = ("_dtype_name", "_attn_implementation", "_name_or_path")
 
@@ -350,7 +350,7 @@ class DistilBertConfig:
         Raises:
             CheckpointError: the file is missing or is not a JSON object.
         """
-        return cls(**read_config_file(json_file))
+        return cls(**read_json(json_file))
 
     @overload
     @classmethod
@@ -398,7 +398,7 @@ class DistilBertConfig:
         path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
         if not path.is_file():
             path = path / CONFIG_NAME
-        data = read_config_file(path)
+        data = read_json(path)
         kind = data.get("model_type")
         if kind is not None and kind != cls.model_type:
             warnings.warn(

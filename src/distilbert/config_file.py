@@ -1,4 +1,4 @@
-"""The file `config.json`: how it is read, and what is left out of it because every config has it.
+"""The file `config.json`: its name and format, and the default values that are left out of it.
 
 Plain data only; what the values mean is `config.py`'s business.
 """
@@ -6,11 +6,7 @@ Plain data only; what the values mean is `config.py`'s business.
 from __future__ import annotations
 
 import json
-from os import PathLike
-from pathlib import Path
 from typing import Any
-
-from distilbert.errors import CheckpointError
 
 CONFIG_NAME = "config.json"
 
@@ -45,27 +41,6 @@ GENERIC_DEFAULTS: dict[str, Any] = {
     "task_specific_params": None,
     "problem_type": None,
 }
-
-
-def read_config_file(path: str | PathLike[str]) -> dict[str, Any]:
-    """The JSON object in `path`.
-
-    Raises:
-        CheckpointError: the file is missing, unreadable, not UTF-8 JSON, or not an object.
-    """
-    path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise CheckpointError(
-            f"A checkpoint folder must hold `{CONFIG_NAME}`: found none at {path}."
-        ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise CheckpointError(f"A config must be a JSON file: {path} is not ({error}).") from None
-    if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise CheckpointError(f"A config must be a JSON object: {path} holds a {kind}.")
-    return data
 
 
 def without_defaults(data: dict[str, Any]) -> dict[str, Any]:

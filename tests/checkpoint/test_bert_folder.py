@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from tiny_bert import save_bert
 
 from distilbert.checkpoint.bert import fold_bert, is_bert
-from distilbert.checkpoint.bert_folder import carried_files, read_modules, transformer_folder
+from distilbert.checkpoint.bert_folder import carried_files
 from distilbert.checkpoint.convert import convert
 from distilbert.errors import CheckpointError
 
@@ -96,17 +95,3 @@ def test_a_module_with_weights_of_its_own_is_refused_and_the_way_round_works(
         convert(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert fold_bert(source / "0_Transformer").head == "base"
-
-
-@pytest.mark.parametrize("text", ["{", "{}", "[1]", '[{"path": "../up"}]', '[{"path": "/up"}]'])
-def test_a_broken_or_escaping_module_list_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "modules.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"A modules\.json must"):
-        transformer_folder(tmp_path)
-
-
-def test_without_modules_the_folder_is_its_own(tmp_path: Path) -> None:
-    assert read_modules(tmp_path) == []
-    assert transformer_folder(tmp_path) == tmp_path
-    shutil.rmtree(tmp_path)
-    assert transformer_folder(tmp_path) == tmp_path

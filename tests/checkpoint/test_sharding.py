@@ -13,6 +13,7 @@ from distilbert.checkpoint.sharding import (
     parse_size,
     plan_shards,
     read_index,
+    shard_paths,
 )
 from distilbert.errors import CheckpointError, InputError
 
@@ -99,27 +100,32 @@ def test_an_index_cannot_point_elsewhere(tmp_path, file):
     folder.mkdir()
     path = folder / "pytorch_model.bin.index.json"
     path.write_text(json.dumps({"weight_map": {"x": file}}))
-    with pytest.raises(CheckpointError, match=r"may only name \.bin files beside it: .*`x`"):
+    with pytest.raises(CheckpointError, match=r"may only name \.bin files in its own .*`x`"):
         read_index(path, ".bin")
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", "must be JSON"),
-        ("[" * 100_000, "must be JSON"),
-        ("[]", "must hold a `weight_map`"),
+        ("", "must be a JSON file"),
+        ("[" * 100_000, "must be a JSON file"),
+        ("[]", "must be a JSON object"),
         ("{}", "must hold a `weight_map`"),
         ('{"weight_map": []}', "must hold a `weight_map`"),
         ('{"weight_map": {}}', "must hold a `weight_map`"),
-        ('{"weight_map": {"x": "b.bin", "y": "a.bin", "z": "c.bin"}}', r"lacks a\.bin, b\.bin"),
     ],
 )
-def test_damaged_and_incomplete_indexes_are_refused(tmp_path, text, error):
-    (tmp_path / "c.bin").touch()
+def test_damaged_indexes_are_refused(tmp_path, text, error):
     (tmp_path / "index.json").write_text(text)
     with pytest.raises(CheckpointError, match=error):
         read_index(tmp_path / "index.json", ".bin")
+
+
+def test_every_shard_of_an_index_must_exist(tmp_path):
+    (tmp_path / "c.bin").touch()
+    assert shard_paths(tmp_path, {"x": "c.bin", "y": "c.bin"}) == [tmp_path / "c.bin"]
+    with pytest.raises(CheckpointError, match=r"lacks a\.bin, b\.bin"):
+        shard_paths(tmp_path, {"x": "b.bin", "y": "a.bin", "z": "c.bin"})
 
 
 def test_a_huge_index_is_not_read(tmp_path, monkeypatch):

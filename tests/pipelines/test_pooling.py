@@ -67,9 +67,12 @@ def test_other_pooling_is_refused_by_name(tmp_path: Path, flags: Any, asked: str
 
 def test_broken_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text("{", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"^A .json file must hold JSON: .*modules.json does"):
+    with pytest.raises(CheckpointError, match=r"^`modules.json` must be a JSON file in UTF-8: "):
         read_embedding_options(tmp_path, 512)
     write(tmp_path, "modules.json", {"a": 1})
     with pytest.raises(CheckpointError) as caught:
         read_embedding_options(tmp_path, 512)
-    assert str(caught.value) == f"{tmp_path / 'modules.json'} must hold a JSON list: got dict."
+    assert (
+        str(caught.value)
+        == f"`modules.json` must be a JSON array: {tmp_path / 'modules.json'} holds a dict."
+    )

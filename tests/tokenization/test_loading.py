@@ -10,7 +10,7 @@ import pytest
 
 from distilbert.errors import CheckpointError, InputError
 from distilbert.tokenization.fast import DistilBertTokenizerFast
-from distilbert.tokenization.loading import find_tokenizer, normalizer_options, read_json
+from distilbert.tokenization.loading import find_tokenizer, normalizer_options
 from distilbert.tokenization.slow import DistilBertTokenizer
 
 TEXT = "Héllo [MASK] newtok World"
@@ -110,11 +110,11 @@ def test_a_constructor_without_a_vocabulary_says_how(tmp_path):
 def test_broken_files_are_named(uncased, tmp_path):
     shutil.copy(uncased / "vocab.txt", tmp_path)
     (tmp_path / "tokenizer_config.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"tokenizer_config\.json must hold JSON"):
+    with pytest.raises(CheckpointError, match=r"`tokenizer_config\.json` must be a JSON file"):
         find_tokenizer(tmp_path, {})
-    (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(CheckpointError, match="must hold a JSON object: got list"):
-        read_json(tmp_path / "list.json")
+    (tmp_path / "tokenizer_config.json").write_text("[]")
+    with pytest.raises(CheckpointError, match=r"must be a JSON object: .* holds a list"):
+        find_tokenizer(tmp_path, {})
 
 
 def test_another_kind_of_vocabulary_is_refused_by_the_slow_class(tmp_path):

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.bert_folder import transformer_folder
 from distilbert.checkpoint.bert_names import (
     CONFIG_FIELDS,
     HEAD_OF_CLASS,
@@ -26,6 +25,7 @@ from distilbert.checkpoint.bert_names import (
     plain_name,
 )
 from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.sentence_modules import transformer_folder
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.spec import (
     BASE_PREFIX,
@@ -36,8 +36,9 @@ from distilbert.checkpoint.spec import (
 )
 from distilbert.config import DistilBertConfig
 from distilbert.config_checks import ACTIVATIONS
-from distilbert.config_file import CONFIG_NAME, read_config_file
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.json_files import read_json
 
 # What DistilBERT's layer normalisation adds to the variance; it is no field of its config.
 EPSILON = 1e-12
@@ -64,7 +65,7 @@ class FoldedBert:
 def is_bert(folder: str | PathLike[str]) -> bool:
     """Whether the folder holds a BERT, also inside a sentence-transformers folder."""
     path = transformer_folder(folder) / CONFIG_NAME
-    return path.is_file() and _model_type(read_config_file(path)) == "bert"
+    return path.is_file() and _model_type(read_json(path)) == "bert"
 
 
 def fold_bert(
@@ -92,7 +93,7 @@ def fold_bert(
         InputError: `head`, `layers` or `segment` is out of range.
     """
     place = transformer_folder(folder)
-    settings = read_config_file(place / CONFIG_NAME)
+    settings = read_json(place / CONFIG_NAME)
     _check_settings(settings, place)
     source = open_checkpoint(place, formats=tuple(WEIGHT_FILES))
     tensors = {plain_name(name): array for name, array in source.items()}

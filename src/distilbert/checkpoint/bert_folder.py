@@ -1,6 +1,4 @@
-"""What lies beside BERT's weights: where a sentence-transformers folder keeps its model, and which
-small files (tokenizer, pooling) travel along with a conversion. Knows nothing of weights.
-"""
+"""The small files (tokenizer, pooling) that a conversion copies next to the weights."""
 
 from __future__ import annotations
 
@@ -10,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.hub import TOKENIZER_FILES
+from distilbert.checkpoint.sentence_modules import (
+    MODULES,
+    module_kind,
+    read_modules,
+    transformer_folder,
+)
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError
+from distilbert.json_files import read_optional_json
 
-MODULES = "modules.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER_CLASS = "DistilBertTokenizer"
 
@@ -23,40 +27,6 @@ _SENTENCE_FILES = ("sentence_bert_config.json", "config_sentence_transformers.js
 _CARRIED_MODULES = ("Transformer", "Pooling", "Normalize")
 # Facts about the source's tokenizer class or machine that would be wrong in the copy.
 _STALE_KEYS = ("name_or_path", "tokenizer_file", "special_tokens_map_file", "auto_map", "backend")
-
-
-def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
-    """The entries of modules.json in order; none when there is no such file.
-
-    Raises:
-        CheckpointError: the file has another form, or names a folder outside its own.
-    """
-    path = Path(folder) / MODULES
-    if not path.is_file():
-        return []
-    try:
-        modules = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"A {MODULES} must be JSON: {path} is not ({error}).") from None
-    sound = isinstance(modules, list) and all(isinstance(m, dict) for m in modules)
-    if not sound or not all(_is_inside(m.get("path", "")) for m in modules):
-        raise CheckpointError(
-            f"A {MODULES} must list modules with folders beside it: {path} does not."
-        )
-    return modules
-
-
-def _is_inside(path: object) -> bool:
-    return isinstance(path, str) and not Path(path).is_absolute() and ".." not in Path(path).parts
-
-
-def transformer_folder(folder: str | PathLike[str]) -> Path:
-    """The folder with the transformer's config: `folder`, or the part modules.json names."""
-    folder = Path(folder)
-    if (folder / CONFIG_NAME).is_file():
-        return folder
-    modules = read_modules(folder)
-    return folder / modules[0].get("path", "") if modules else folder
 
 
 def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, bytes]:
@@ -69,7 +39,7 @@ def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, byt
     files = _present(place, (*TOKENIZER_FILES, *_SENTENCE_FILES))
     files |= _present(folder, _SENTENCE_FILES)
     if "vocab.txt" in files or "tokenizer.json" in files:
-        settings = json.loads(files.get(TOKENIZER_CONFIG, b"{}"))
+        settings = read_optional_json(place / TOKENIZER_CONFIG)
         settings = {key: value for key, value in settings.items() if key not in _STALE_KEYS}
         settings["tokenizer_class"] = TOKENIZER_CLASS
         settings.setdefault("model_max_length", max_length)
@@ -84,7 +54,7 @@ def _module_files(folder: Path) -> dict[str, bytes]:
     modules = read_modules(folder)
     if not modules:
         return {}
-    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    kinds = [module_kind(module) for module in modules]
     foreign = [kind for kind in kinds if kind not in _CARRIED_MODULES]
     if foreign or kinds[0] != "Transformer":
         raise CheckpointError(

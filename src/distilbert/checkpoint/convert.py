@@ -5,7 +5,6 @@ Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no 
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.json_files import read_optional_json
 
 # What fine-tuning remembers of its task besides the config.
 TASK_FILE = "task.json"
@@ -111,8 +111,8 @@ def convert(
 def _task(folder: Path, head: str) -> dict[str, bytes]:
     """What fine-tuning left beside a model of this head: thresholds, sizes of windows."""
     path = folder / TASK_FILE
-    content = path.read_bytes() if path.is_file() else b"{}"
-    return {TASK_FILE: content} if json.loads(content).get("head") == head else {}
+    same_head = read_optional_json(path).get("head") == head
+    return {TASK_FILE: path.read_bytes()} if same_head else {}
 
 
 def _read_distilbert(

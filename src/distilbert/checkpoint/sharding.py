@@ -1,6 +1,6 @@
-"""Names of weight files, how weights are spread over several, and the index that says where.
+"""The four weight formats: file names, keywords, and how weights are split into shards.
 
-An index is input from outside: every file it names must be a plain name beside it. Knows no codec.
+An index comes from an untrusted source: it may only name files in its own folder. Knows no codec.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distilbert.errors import CheckpointError, InputError
+from distilbert.json_files import read_json
 
 MAX_INDEX_BYTES = 16 * 1024 * 1024
 
@@ -20,10 +21,11 @@ _UNIT_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """The file names of one format."""
+    """The file names of one format, and the keyword of `from_pretrained` that asks for it."""
 
     stem: str
     suffix: str
+    keyword: str
 
     def single(self, variant: str | None = None) -> str:
         """`model.safetensors`, with a variant `model.fp16.safetensors`."""
@@ -51,10 +53,10 @@ def _dotted(variant: str | None) -> str:
 
 
 WEIGHT_FILES = {
-    "safetensors": WeightFiles("model", ".safetensors"),
-    "bin": WeightFiles("pytorch_model", ".bin"),
-    "h5": WeightFiles("tf_model", ".h5"),
-    "msgpack": WeightFiles("flax_model", ".msgpack"),
+    "safetensors": WeightFiles("model", ".safetensors", "use_safetensors=True"),
+    "bin": WeightFiles("pytorch_model", ".bin", "from_pt=True, or use_safetensors=False"),
+    "h5": WeightFiles("tf_model", ".h5", "from_tf=True"),
+    "msgpack": WeightFiles("flax_model", ".msgpack", "from_flax=True"),
 }
 
 
@@ -95,40 +97,39 @@ def index_text(total_size: int, weight_map: Mapping[str, str]) -> str:
 
 
 def read_index(path: Path, suffix: str) -> dict[str, str]:
-    """The index's map from tensor names to files, which all exist beside it.
+    """The index's map from tensor names to files, each a `suffix` file in the index's folder.
 
     Raises:
-        CheckpointError: the index is not JSON of the right form, or names a file that is missing,
-            in another folder, or of another format.
+        CheckpointError: the index is not JSON of the right form, or names a file in another
+            folder or of another format.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_INDEX_BYTES:
-            raise CheckpointError(
-                f"An index file must have at most {MAX_INDEX_BYTES} bytes: {path} has {size}."
-            )
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"An index file must be JSON: {path} is not ({error}).") from None
-    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    weight_map = read_json(path, max_bytes=MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(
             f"An index file must hold a `weight_map` from tensor names to files: {path} does not."
         )
-    files = set()
     for name, file in weight_map.items():
         if not isinstance(file, str) or not _is_plain_name(file) or not file.endswith(suffix):
             raise CheckpointError(
-                f"An index file may only name {suffix} files beside it: "
+                f"An index file may only name {suffix} files in its own folder: "
                 f"{path} maps `{name}` to {file!r}."
             )
-        files.add(file)
-    missing = sorted(file for file in files if not (path.parent / file).is_file())
+    return weight_map
+
+
+def shard_paths(folder: Path, weight_map: Mapping[str, str]) -> list[Path]:
+    """The files that an index names, which must all exist.
+
+    Raises:
+        CheckpointError: files are missing.
+    """
+    paths = [folder / file for file in sorted(set(weight_map.values()))]
+    missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise CheckpointError(
-            f"A sharded checkpoint must be complete: {path.parent} lacks {', '.join(missing)}."
+            f"A sharded checkpoint must be complete: {folder} lacks {', '.join(missing)}."
         )
-    return weight_map
+    return paths
 
 
 def _is_plain_name(file: str) -> bool:

@@ -152,10 +152,10 @@ def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) ->
     """
     import numpy as np
 
-    from distilbert.checkpoint.bert_folder import transformer_folder
     from distilbert.checkpoint.bert_forward import bert_last_hidden_state
     from distilbert.checkpoint.bert_names import plain_name
     from distilbert.checkpoint.folder import open_checkpoint
+    from distilbert.checkpoint.sentence_modules import transformer_folder
     from distilbert.checkpoint.sharding import WEIGHT_FILES
 
     checkpoint = open_checkpoint(transformer_folder(source), formats=tuple(WEIGHT_FILES))

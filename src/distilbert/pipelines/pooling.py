@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from distilbert.checkpoint.sentence_modules import module_kind, read_modules
 from distilbert.errors import CheckpointError
+from distilbert.json_files import read_json, read_optional_json
 
 # Flag in 1_Pooling/config.json -> our name.
 _MODES = {
@@ -25,15 +26,14 @@ def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
         CheckpointError: a file is broken, or asks for a kind of pooling there is not.
     """
     options: dict[str, Any] = {}
-    modules = _read(folder / "modules.json", list) or []
-    kinds = {str(module.get("type", "")).rpartition(".")[2]: module for module in modules}
+    kinds = {module_kind(module): module for module in read_modules(folder)}
     if "Normalize" in kinds:
         options["normalize"] = True
     place = kinds.get("Pooling", {}).get("path") or "1_Pooling"
-    pooling = _read(folder / place / "config.json", dict)
-    if pooling is not None:
-        options["pooling"] = _mode(pooling, folder / place / "config.json")
-    limits = _read(folder / "sentence_bert_config.json", dict) or {}
+    path = folder / place / "config.json"
+    if path.is_file():
+        options["pooling"] = _mode(read_json(path), path)
+    limits = read_optional_json(folder / "sentence_bert_config.json")
     if limits.get("max_seq_length"):
         options["max_length"] = min(int(limits["max_seq_length"]), longest)
     return options
@@ -51,17 +51,3 @@ def _mode(pooling: dict[str, Any], path: Path) -> str:
             "Pass `pooling=`."
         )
     return asked[0]
-
-
-def _read(path: Path, kind: type) -> Any:
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"A .json file must hold JSON: {path} does not ({error}).") from None
-    if not isinstance(content, kind):
-        raise CheckpointError(
-            f"{path} must hold a JSON {kind.__name__}: got {type(content).__name__}."
-        )
-    return content

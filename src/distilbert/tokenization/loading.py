@@ -6,7 +6,6 @@ Reads what transformers 4.x and 5.x write: `vocab.txt`, `tokenizer.json`, `token
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from tokenizers import AddedToken
 
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.errors import CheckpointError
+from distilbert.json_files import read_json, read_optional_json
 from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, token_from_facts
 
 VOCABULARY = "vocab.txt"
@@ -122,21 +122,10 @@ def find_tokenizer(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> To
         str(source),
         vocabulary=vocabulary if vocabulary.is_file() else None,
         backend=backend if backend.is_file() else None,
-        config=_read_if_there(path / CONFIG),
-        special_tokens=_read_if_there(path / SPECIAL_TOKENS),
-        added_tokens=_read_if_there(path / ADDED_TOKENS),
+        config=read_optional_json(path / CONFIG),
+        special_tokens=read_optional_json(path / SPECIAL_TOKENS),
+        added_tokens=read_optional_json(path / ADDED_TOKENS),
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} must hold JSON in UTF-8: {error}.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} must hold a JSON object: got {type(content).__name__}.")
-    return content
 
 
 def vocabulary_of(backend: dict[str, Any], path: Path | None) -> dict[str, int]:
@@ -162,10 +151,6 @@ def normalizer_options(backend: dict[str, Any]) -> dict[str, Any]:
         for name, option in NORMALIZER_OPTIONS.items()
         if name in normalizer
     }
-
-
-def _read_if_there(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
 
 
 def _as_token(value: Any) -> Any:

@@ -1,0 +1,55 @@
+"""`modules.json` of a sentence-transformers folder: its entries, and where the transformer is."""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from distilbert.config_file import CONFIG_NAME
+from distilbert.errors import CheckpointError
+from distilbert.json_files import read_json
+
+MODULES = "modules.json"
+
+
+def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
+    """The entries of `modules.json` in order; an empty list when there is no such file.
+
+    Raises:
+        CheckpointError: the file has another form, or names a folder outside its own.
+    """
+    path = Path(folder) / MODULES
+    if not path.is_file():
+        return []
+    modules = read_json(path, list)
+    if not all(isinstance(m, dict) and _is_inside(m.get("path", "")) for m in modules):
+        raise CheckpointError(
+            f"`{MODULES}` must list modules in folders below its own: {path} does not."
+        )
+    return modules
+
+
+def module_kind(module: dict[str, Any]) -> str:
+    """The class of a module without its package, such as "Transformer" or "Pooling"."""
+    return str(module.get("type", "")).rpartition(".")[2]
+
+
+def transformer_folder(folder: str | PathLike[str]) -> Path:
+    """The folder with the transformer's config: `folder`, or the one that `modules.json` names."""
+    folder = Path(folder)
+    if (folder / CONFIG_NAME).is_file():
+        return folder
+    modules = read_modules(folder)
+    return folder / modules[0].get("path", "") if modules else folder
+
+
+def _is_inside(path: object) -> bool:
+    """Whether the text can only mean a folder below the current one, on every system."""
+    return (
+        isinstance(path, str)
+        and not path.startswith("/")
+        and ".." not in path.split("/")
+        and not re.search(r"[\\:\x00-\x1f]", path)
+    )

@@ -1,0 +1,52 @@
+"""JSON files: what is refused, with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distilbert.errors import CheckpointError
+from distilbert.json_files import read_json, read_optional_json
+
+
+def test_objects_and_arrays_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "é"}', encoding="utf-8")
+    assert read_json(str(path)) == read_optional_json(path) == {"a": "é"}
+    path.write_text("[1]")
+    assert read_json(path, list) == [1]
+    assert read_optional_json(tmp_path / "b.json") == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000])
+def test_what_is_not_json_is_an_os_error_that_names_the_file(tmp_path: Path, content: bytes):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=r"`a\.json` must be a JSON file in UTF-8: .*a\.json is not"):
+        read_json(path)
+
+
+def test_another_kind_of_value_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[1]")
+    with pytest.raises(CheckpointError) as caught:
+        read_json(path)
+    assert str(caught.value) == f"`a.json` must be a JSON object: {path} holds a list."
+    path.write_text("{}")
+    with pytest.raises(CheckpointError, match=r"must be a JSON array: .* holds a dict"):
+        read_json(path, list)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "a.json", tmp_path, tmp_path / "a.json" / "b"):
+        with pytest.raises(CheckpointError, match=f"must hold a file `{path.name}`: found none at"):
+            read_json(path)
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}" + " " * 100)
+    with pytest.raises(CheckpointError, match=r"`a\.json` must have at most 50 bytes: .* has 102"):
+        read_json(path, max_bytes=50)
+    assert read_json(path, max_bytes=102) == {}
