@@ -185,7 +185,7 @@ def _without_times(line: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_finished_run_has_nothing_to_resume(encoder: Path, data: Path, tmp_path: Path) -> None:
     run("sentiment", encoder, data, tmp_path / "out", epochs=1)
-    with pytest.raises(InputError, match="holds a finished run"):
+    with pytest.raises(InputError, match="contains a finished run"):
         run("sentiment", encoder, data, tmp_path / "out", epochs=1, resume=True)
 
 
@@ -199,7 +199,7 @@ def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_
 
 @pytest.mark.parametrize("name", ["model", "output"])
 def test_what_a_run_cannot_do_without_is_named(name: str) -> None:
-    with pytest.raises(RunCardError, match=f"`{name}` must name .* Use `--{name}`"):
+    with pytest.raises(RunCardError, match=f"`{name}` must name .*: got none"):
         finetune(**{"model": "some", "output": "out", "train": "rows.csv", **FAST, name: ""})
 
 
@@ -242,7 +242,9 @@ def test_a_disk_that_fills_at_the_very_end_leaves_what_to_go_on_from(
 
     with monkeypatch.context() as patched:
         patched.setattr("distilbert.finetuning.finetune.finish", full)
-        with pytest.raises(TrainingError, match=r"step-\d+ is kept\. Make room, then go on with"):
+        with pytest.raises(
+            TrainingError, match=r"step-\d+ is kept\. Free some space, then continue with"
+        ):
             run("sentiment", encoder, data, tmp_path / "out", epochs=1)
     done = run("sentiment", encoder, data, tmp_path / "out", epochs=1, resume=True)
     assert done.scores["dev"]

@@ -201,20 +201,20 @@ def test_a_trial_that_fits_no_machine_is_told_and_ray_ends(ray: FakeRay, tmp_pat
             plan(tmp_path), Resources(None, cpus=8.0, gpus=1.0), resume=False, show_progress=False
         )
     assert str(caught.value) == (
-        "A trial must fit the machine: asked for 8 CPUs and 1 GPUs, got 4 and 0. Ask for less "
-        "with `--cpus-per-trial` and `--gpus-per-trial`."
+        "A trial must fit the machine: asked for 8 CPUs and 1 GPUs, got 4 and 0. Reduce "
+        "`cpus_per_trial` or `gpus_per_trial`."
     )
     assert not ray.running
 
 
 def test_a_search_that_was_cut_off_says_how_to_go_on(ray: FakeRay, tmp_path: Path) -> None:
     ray.plays = [("t0", None)]
-    with pytest.raises(TrainingError, match=r"1 of 2 ended before it was cut off. .*`--resume`"):
+    with pytest.raises(TrainingError, match=r"1 of 2 ended before it was interrupted. .*`resume`"):
         search(plan(tmp_path), HERE, resume=False, show_progress=False)
 
 
 def test_nothing_to_resume_is_told(ray: FakeRay, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`--resume` needs the notes of a search that began"):
+    with pytest.raises(InputError, match="`resume` needs the state of an interrupted search"):
         search(plan(tmp_path), HERE, resume=True, show_progress=False)
 
 

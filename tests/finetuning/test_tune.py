@@ -109,7 +109,7 @@ def test_a_search_of_failures_tells_the_first(trials: Trials, data: Path, tmp_pa
 
 def test_only_the_same_search_is_resumed(trials: Trials, data: Path, tmp_path: Path) -> None:
     given = card(data, tmp_path / "out")
-    with pytest.raises(InputError, match="`--resume` needs a search that began"):
+    with pytest.raises(InputError, match="`resume` needs an interrupted search"):
         tune(given, resume=True)
     tune(given, trials=4)
     with pytest.raises(InputError, match="`output` must be a new or empty folder"):

@@ -51,7 +51,7 @@ def test_no_folder_means_no_checkpoint(tmp_path: Path) -> None:
 def test_a_run_does_not_go_on_from_anothers_checkpoint(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
     path = store.save(ARRAYS, Progress({**RUN, "train": "b0"}, step=1))
-    rule = "same run card and data: .* with other values of seed, train. Give"
+    rule = "run card and data of the interrupted run: .* with other values of seed, train. Restore"
     with pytest.raises(TrainingError, match=rule):
         store.load(path, RUN | {"train": "a9", "seed": 2})
 
@@ -75,7 +75,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(
         raise OSError(number, "No space left on device")
 
     monkeypatch.setattr(module, "write", full)
-    with pytest.raises(TrainingError, match=r"step-00000001 is kept\. Make room, then"):
+    with pytest.raises(TrainingError, match=r"step-00000001 is kept\. Free some space, then"):
         store.save(ARRAYS, Progress(RUN, step=2))
     assert [path.name for path in store.all()] == ["step-00000001"]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]

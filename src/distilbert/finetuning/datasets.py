@@ -36,7 +36,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     """
     data = card.data
     if data.train is None:
-        raise RunCardError("`train` must name the training rows: got none. Give it with `--train`.")
+        raise RunCardError("`train` must name a file or hub data set of training rows: got none.")
     problems = Problems()
     unread: list[str] = []
     rows = _rows_or_told(data, data.train, data.max_train_rows, problems, unread)
@@ -69,8 +69,8 @@ def _check_labels(task: Task, source: str, limit: int | None) -> None:
     if len(labels) == 1 and getattr(task, "problem_type", None) != MULTI:
         where = source if limit is None else f"the first {limit} rows of {source}"
         raise DataError(
-            f"Classification needs two labels or more: got only {labels[0]!r} in {where}. Name "
-            f"the right column with `--label`, or all labels with `--labels`."
+            f"Classification needs two labels or more: got only {labels[0]!r} in {where}. Set "
+            f"`label` to the right column, or `labels` to all label names."
         )
 
 

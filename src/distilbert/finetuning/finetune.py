@@ -298,15 +298,15 @@ def _resolved(card: RunCard) -> RunCard:
 def _check_output(output: Path, *, resume: bool) -> None:
     if resume and (output / CARD_FILE).is_file():
         raise InputError(
-            f"`--resume` goes on with a run that was cut off: {output} holds a finished run. "
-            f"Train on from it as `model`, with another `output`."
+            f"`resume` continues an interrupted run: {output} contains a finished run. To train "
+            f"it further, set `model` to this folder and choose another `output`."
         )
     if output.exists() and not output.is_dir():
         raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
     if output.is_dir() and any(output.iterdir()) and not resume:
         raise InputError(
-            f"`output` must be a new or empty folder: {output} holds files. Go on with what is "
-            f"there by `--resume`, or name another folder."
+            f"`output` must be a new or empty folder: {output} contains files. Continue an "
+            f"interrupted run with `resume`, or choose another folder."
         )
 
 

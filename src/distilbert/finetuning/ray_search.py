@@ -89,7 +89,7 @@ def check_packages(sampler: str) -> None:
     """
     require("ray.tune", PURPOSE)
     if sampler == "optuna":
-        require("optuna", "draw trials with `--sampler optuna`")
+        require("optuna", "use `sampler` optuna")
 
 
 def search(plan: Search, resources: Resources, *, resume: bool, show_progress: bool) -> None:
@@ -106,8 +106,8 @@ def search(plan: Search, resources: Resources, *, resume: bool, show_progress: b
     n_ended = sum(one.status != UNFINISHED for one in trials)
     if n_ended < plan.trials:
         raise TrainingError(
-            f"A search must run all its trials: {n_ended} of {plan.trials} ended before it was cut "
-            f"off. Go on with `--resume`."
+            f"A search must run all its trials: {n_ended} of {plan.trials} ended before it was "
+            f"interrupted. Continue it with `resume`."
         )
 
 
@@ -168,8 +168,8 @@ def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
     if lacking:
         raise InputError(
             f"A trial must fit the machine: asked for {resources.cpus:g} CPUs and {gpus:g} GPUs, "
-            f"got {there.get('CPU', 0.0):g} and {n_gpus:g}. Ask for less with `--cpus-per-trial` "
-            f"and `--gpus-per-trial`."
+            f"got {there.get('CPU', 0.0):g} and {n_gpus:g}. Reduce `cpus_per_trial` or "
+            f"`gpus_per_trial`."
         )
     return gpus
 
@@ -185,8 +185,8 @@ def _tuner(
     if resume:
         if not tune.Tuner.can_restore(str(folder)):
             raise InputError(
-                f"`--resume` needs the notes of a search that began: {folder} holds none. Delete "
-                f"{plan.output} and search anew."
+                f"`resume` needs the state of an interrupted search: {folder} contains none. "
+                f"Delete {plan.output} and start the search again."
             )
         return tune.Tuner.restore(
             str(folder), trainable=trainable, param_space=space, resume_errored=True

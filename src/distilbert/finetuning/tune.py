@@ -185,11 +185,11 @@ def _plan(
 def _output(card: RunCard, *, resume: bool) -> Path:
     output = Path(card.output).absolute()
     if resume and not (output / PLAN_FILE).is_file():
-        raise InputError(f"`--resume` needs a search that began: {output} holds none.")
+        raise InputError(f"`resume` needs an interrupted search: {output} contains none.")
     if not resume and output.is_dir() and any(output.iterdir()):
         raise InputError(
-            f"`output` must be a new or empty folder: {output} holds files. Go on with a search "
-            f"that was cut off by `--resume`, or name another folder."
+            f"`output` must be a new or empty folder: {output} contains files. Continue an "
+            f"interrupted search with `resume`, or choose another folder."
         )
     return output
 

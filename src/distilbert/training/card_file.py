@@ -111,7 +111,7 @@ def check_given(card: RunCard, names: Iterable[str]) -> None:
     """Raise RunCardError unless the card names the folders that are asked for."""
     for name in names:
         if not getattr(card, name):
-            raise RunCardError(f"`{name}` must name {GIVEN[name]}: got none. Use `--{name}`.")
+            raise RunCardError(f"`{name}` must name {GIVEN[name]}: got none. Set it.")
 
 
 def with_changes(card: RunCard, changes: Mapping[str, Any]) -> RunCard:

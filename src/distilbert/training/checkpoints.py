@@ -95,8 +95,8 @@ class Checkpoints:
         others = sorted(n for n in names if identity.get(n) != progress.identity.get(n))
         if others:
             raise TrainingError(
-                f"`--resume` goes on with the same run card and data: {path} was written with "
-                f"other values of {', '.join(others)}. Give those of that run, or another `output`."
+                f"`resume` needs the run card and data of the interrupted run: {path} was written "
+                f"with other values of {', '.join(others)}. Restore them, or change `output`."
             )
         return read(path / ARRAYS)[0], progress
 
@@ -108,5 +108,5 @@ class Checkpoints:
         kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."
         return TrainingError(
             f"The disk must hold a checkpoint: {self.folder} is full. {kept} "
-            f"Make room, then go on with `--resume`."
+            f"Free some space, then continue with `resume`."
         )

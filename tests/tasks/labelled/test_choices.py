@@ -192,15 +192,15 @@ def test_missing_columns_are_told_with_those_there_are() -> None:
     assert questions == []
     first, second = problems.found
     assert first.startswith(
-        "`--prompt` must name a column of the data, which has: promt, endings, nr. Nearest: promt."
+        "`prompt` must name a column of the data, which has: promt, endings, nr. Nearest: promt."
     )
-    assert second.startswith("`--label` must name a column")
+    assert second.startswith("`label` must name a column")
 
 
 def test_no_choices_at_all_are_told_too() -> None:
     _, problems = read({"prompt": "p", "label": 1})
     (rule,) = problems.found
-    assert rule.startswith("`--choices` must name a column of the data, which has: prompt, label.")
+    assert rule.startswith("`choices` must name a column of the data, which has: prompt, label.")
 
 
 def test_no_rows_are_no_problem() -> None:

@@ -37,8 +37,7 @@ def test_a_missing_column_is_told_with_those_there_and_the_nearest() -> None:
     assert found.text is None
     (rule,) = problems.found
     assert rule == (
-        "`--text` must name a column of the data, which has: sentence, label. Nearest: sentence. "
-        "Name it with `--text`."
+        "`text` must name a column of the data, which has: sentence, label. Nearest: sentence."
     )
 
 

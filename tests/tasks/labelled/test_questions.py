@@ -120,7 +120,7 @@ def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
     problems = Problems()
     assert read_questions(rows, problems, **columns | {column: "wrong"}) == []
     ((rule, places),) = problems.found.items()
-    assert rule.startswith(f"`--{column}` must name a column of the data, which has: question, ")
+    assert rule.startswith(f"`{column}` must name a column of the data, which has: question, ")
     assert places == [("file line 0", "'wrong'")]
 
 

@@ -74,8 +74,9 @@ def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
     task = TokenClassification(**options).with_labels_of(rows)
     assert task.examples(rows, problems) == []
     assert problems.found == {
-        f"`--{column}` must name a column of the data, which has: tokens, tags. Name it with "
-        f"`--{column}`.": [("x line 1", "'wrong'")]
+        f"`{column}` must name a column of the data, which has: tokens, tags.": [
+            ("x line 1", "'wrong'")
+        ]
     }
 
 

@@ -82,13 +82,9 @@ def has_columns(rows: Sequence[Row], wanted: Mapping[str, str | None], problems:
 
 def missing_column(option: str, name: str | None, there: Sequence[str]) -> str:
     """The rule that an option must name one of the columns that are there."""
-    flag = option.replace("_", "-")
     near = difflib.get_close_matches(name or option, there, 1)
     guess = f" Nearest: {near[0]}." if near else ""
-    return (
-        f"`--{flag}` must name a column of the data, which has: {', '.join(there)}.{guess} "
-        f"Name it with `--{flag}`."
-    )
+    return f"`{option}` must name a column of the data, which has: {', '.join(there)}.{guess}"
 
 
 def read_label(row: Row, columns: Columns) -> str | tuple[str, ...] | None:
