@@ -1,4 +1,4 @@
-"""Fixtures every test may use: where real data and recorded reference values lie."""
+"""Fixtures for every test: paths of real data and recorded reference values, a tiny model's inputs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
-# Models under test are tiny: no time to lose on logs of a framework's start.
+from distilbert import DistilBertConfig
+
+# TensorFlow's start-up messages would drown the output of pytest.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Workers side by side: threads of one would only wait for those of the other.
+# Parallel workers: the threads of one would only wait for those of the other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -26,10 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data and reference values beside the checkout; skips if absent."""
+    """The folder of real data and reference values next to the checkout; skips if absent."""
     folder = ROOT.parent / "shared"
     if not (folder / "golden" / "README.md").is_file():
-        pytest.skip("needs the data folder ../shared beside the checkout, which is absent here")
+        pytest.skip("needs the data folder ../shared next to the checkout, which does not exist")
     return folder
 
 
@@ -39,7 +42,36 @@ def golden() -> Path:
     return ROOT / "tests" / "golden"
 
 
-# A claim of the contract suite that ran on one framework: `...test_modes.py::test_x[flax-...]`.
+@pytest.fixture
+def config() -> DistilBertConfig:
+    """2 layers, D 32, V 99, no dropout, so that training is deterministic too."""
+    return DistilBertConfig(
+        vocab_size=99,
+        dim=32,
+        n_heads=4,
+        n_layers=2,
+        hidden_dim=64,
+        max_position_embeddings=40,
+        dropout=0.0,
+        attention_dropout=0.0,
+        qa_dropout=0.0,
+        seq_classif_dropout=0.0,
+    )
+
+
+@pytest.fixture
+def ids() -> np.ndarray:
+    """(3, 7), every token ordinary."""
+    return np.random.default_rng(5).integers(1, 99, (3, 7))
+
+
+@pytest.fixture
+def mask() -> np.ndarray:
+    """(3, 7): a full row, a padded row, and a row with one token."""
+    return np.array([[1] * 7, [1] * 4 + [0] * 3, [1] + [0] * 6])
+
+
+# A test of the contract suite that ran on one framework: `...test_modes.py::test_x[flax-...]`.
 _LEG = re.compile(r"contract/test_\w+\.py::\w+\[(torch|tensorflow|flax)\b")
 _legs: Counter[tuple[str, str]] = Counter()
 
@@ -52,13 +84,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI no claim may be left out: a framework that is missing there is a failure."""
+    """In CI no contract test may be skipped: a missing framework is a failure there."""
     if os.environ.get("CI") and any(outcome == "skipped" for _, outcome in _legs):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line per leg."""
+    """One line per framework."""
     for framework in sorted({name for name, _ in _legs}):
         ended = {outcome: n for (name, outcome), n in _legs.items() if name == framework}
         counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(ended.items()))

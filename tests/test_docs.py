@@ -11,7 +11,7 @@ import pytest
 from recorded import GOLDEN
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted((ROOT / "docs" / "rooms").glob("*.md"))
+PAGES = sorted((ROOT / "docs" / "frameworks").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HUB_NAME = re.compile(r"""(["'])distilbert-base-uncased\1""")
 
@@ -25,12 +25,12 @@ def run(text: str) -> dict[str, Any]:
     return variables
 
 
-def test_every_room_has_its_page() -> None:
+def test_every_framework_has_its_page() -> None:
     assert [page.stem for page in PAGES] == ["flax", "tensorflow", "torch"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_page_of_a_room_runs(
+def test_the_page_of_a_framework_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,11 +1,11 @@
 """TensorFlow and Flax against our own PyTorch and keras-hub: base size, B=8, S=128, same weights.
 
-    python benchmarks/bench_rooms.py [--rounds 7] [--batch 8] [--length 128] [--only tensorflow]
+    python benchmarks/bench_frameworks.py [--rounds 7] [--batch 8] [--length 128] [--only tensorflow]
 
 Six figures against our torch eager: TensorFlow `predict_on_batch`, `fit` step (plain and with
 `jit_compile=True`), Flax jitted forward and gradient; two against keras-hub's DistilBERT: forward
 and one training step. Answers and losses are compared before anything is timed. Needs the dev
-extra and keras-hub. Writes benchmarks/results/bench_rooms.json.
+extra and keras-hub. Writes benchmarks/results/bench_frameworks.json.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def main() -> None:
     if chosen.only is None:
         extra = versions("tensorflow", "keras", "jax", "flax", "keras-hub")
         shape = {"batch": chosen.batch, "length": chosen.length}
-        print(write_results("bench_rooms", results, peers=extra, **shape))
+        print(write_results("bench_frameworks", results, peers=extra, **shape))
 
 
 if __name__ == "__main__":

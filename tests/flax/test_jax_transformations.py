@@ -1,6 +1,6 @@
-"""The models are citizens of JAX: what its transformations promise holds for them.
+"""The models work under JAX's transformations: `jit`, `vmap`, `grad` and sharding.
 
-`pmap`, `shard_map` and sharded `jit` run in a process of their own, on four simulated devices.
+`pmap`, `shard_map` and sharded `jit` run in a separate process on four simulated devices.
 """
 
 from __future__ import annotations
