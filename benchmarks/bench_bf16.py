@@ -2,8 +2,8 @@
 
     python benchmarks/bench_bf16.py [--rounds 5] [--batch 32] [--length 128]
 
-The ratio is float32 time / bfloat16 time. Processors with AMX have matrix units for bfloat16 and
-are held to the bar; AVX512-BF16 alone has only a dot product. Writes
+The ratio is float32 time / bfloat16 time. The bar applies to processors with AMX, which have
+matrix units for bfloat16; AVX512-BF16 alone only has a dot product. Writes
 benchmarks/results/bench_bf16.json.
 """
 
@@ -26,7 +26,7 @@ FLAGS = ("amx_bf16", "amx_tile", "avx512_bf16", "avx512f")
 
 
 def processor_flags() -> list[str]:
-    """Which of the instruction sets that matter here the processor has (Linux)."""
+    """The relevant instruction sets that the processor supports (Linux)."""
     cpuinfo = Path("/proc/cpuinfo")
     words = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
     return [flag for flag in FLAGS if flag in words]

@@ -1,7 +1,8 @@
 """Fine-tuning and evaluation against transformers' Trainer at its defaults: speed and memory.
 
-Same model, same rows of ragged real text, same machine, in turns; each side of each round is a
-process of its own, so that peak memory is its own too. Needs transformers and a labelled file.
+Both use the same model, the same rows of real text of varying lengths and the same machine,
+alternately; each side of each round is a separate process, so that its peak memory can be
+measured. Needs transformers and a labelled file.
 
     python benchmarks/bench_finetune.py MODEL ROWS.tsv [--rounds 5] [--n 1024]
 """
@@ -21,7 +22,7 @@ from typing import Any
 from in_turns import Comparison, compare, write_results
 
 OURS, PEER = "ours", "trainer"
-# What a side does -> options of ours.
+# Workload -> our options for it.
 WORK = {
     "train-bf16": {"precision": "bfloat16", "length_sorted": True},
     "train-fp32": {"length_sorted": True},
@@ -32,7 +33,7 @@ WORK = {
 
 
 def rows_of(path: Path, n: int, folder: Path) -> Path:
-    """The first rows of a file, as a file of their own."""
+    """The first rows of a file, as a separate file."""
     from distilbert.data.problems import Problems
     from distilbert.data.sources import read_rows
     from distilbert.training.run_card import DataSection
@@ -59,7 +60,7 @@ def classifier_of(model: str, folder: Path) -> str:
 
 
 def ours(work: str, model: str, rows: Path, folder: Path) -> float:
-    """Examples per second of the updates, or of reading features and the model's answers."""
+    """Examples per second of training, or of evaluation including tokenization."""
     import distilbert
 
     n = sum(1 for _ in rows.open(encoding="utf-8"))
@@ -115,7 +116,7 @@ def trainer(work: str, model: str, rows: Path, folder: Path) -> float:
 
 
 def side(which: str, work: str, model: str, rows: Path) -> None:
-    """One side of one round, in this process; prints its numbers."""
+    """Run one side of one round in this process and print its numbers."""
     with tempfile.TemporaryDirectory() as folder:
         rate = {OURS: ours, PEER: trainer}[which](work, model, rows, Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -123,7 +124,7 @@ def side(which: str, work: str, model: str, rows: Path) -> None:
 
 
 def main() -> None:
-    """All work in turns; times are seconds per example, so below the peer's is better."""
+    """Measure every workload alternately; times are seconds per example."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("rows", type=Path)

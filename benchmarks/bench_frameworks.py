@@ -1,10 +1,10 @@
 """TensorFlow and Flax against our own PyTorch and keras-hub: base size, B=8, S=128, same weights.
 
-    python benchmarks/bench_frameworks.py [--rounds 7] [--batch 8] [--length 128] [--only tensorflow]
+    python benchmarks/bench_frameworks.py [--rounds 7] [--batch 8] [--length 128] [--only flax]
 
-Six figures against our torch eager: TensorFlow `predict_on_batch`, `fit` step (plain and with
-`jit_compile=True`), Flax jitted forward and gradient; two against keras-hub's DistilBERT: forward
-and one training step. Answers and losses are compared before anything is timed. Needs the dev
+Six comparisons with our torch eager: TensorFlow `predict_on_batch`, `fit` step (plain and with
+`jit_compile=True`), Flax jitted forward and gradient; two with keras-hub's DistilBERT: forward
+and one training step. Outputs are compared before anything is timed. Needs the dev
 extra and keras-hub. Writes benchmarks/results/bench_frameworks.json.
 """
 
@@ -26,14 +26,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 HEAD = "sequence_classification"
 CLASS = "DistilBertForSequenceClassification"
 LEARNING_RATE = 1e-5
-# How much slower than torch eager a room may be, and what is asked of it against keras-hub.
+# The ratios to reach against torch eager (a framework may be 15 % slower) and keras-hub.
 TORCH_BAR, KERAS_HUB_BAR = 1 / 1.15, 1.0
-# float32 logits of two implementations of one model.
+# For float32 logits of two implementations of one model.
 TOLERANCE = 2e-4
 
 
 def make_checkpoint(folder: Path) -> Any:
-    """A base model with fresh weights and no dropout, so that losses can be compared."""
+    """A base model with initial weights and no dropout, so that losses can be compared."""
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
     from distilbert.checkpoint.init import initial_weights
@@ -55,7 +55,7 @@ def make_batch(config: Any, size: int, length: int) -> dict[str, np.ndarray]:
 
 
 class Torch:
-    """Our PyTorch room, eager: the measure of the others."""
+    """Our PyTorch model, eager: the others are compared with it."""
 
     def __init__(self, folder: Path, batch: dict[str, np.ndarray]) -> None:
         import torch
@@ -85,7 +85,7 @@ class Torch:
 
 
 class TensorFlow:
-    """Our TensorFlow room under Keras' own `predict_on_batch` and `train_on_batch`."""
+    """Our TensorFlow model with Keras' `predict_on_batch` and `train_on_batch`."""
 
     def __init__(self, folder: Path, batch: dict[str, np.ndarray], *, jit: bool) -> None:
         import keras
@@ -106,7 +106,7 @@ class TensorFlow:
 
 
 class Flax:
-    """Our Flax room, jitted."""
+    """Our Flax model, jitted."""
 
     def __init__(self, folder: Path, batch: dict[str, np.ndarray]) -> None:
         import jax
@@ -191,7 +191,7 @@ class KerasHub:
 
 
 def agree(what: str, one: Any, other: Any) -> None:
-    """Stop unless both sides compute the same."""
+    """Raise unless both sides compute the same."""
     np.testing.assert_allclose(one, other, atol=TOLERANCE, err_msg=what)
 
 
@@ -199,17 +199,17 @@ def timed(call: Callable[[], object]) -> Callable[[], float]:
     return lambda: seconds(call)
 
 
-def against_torch(torch: Torch, rooms: list[tuple[str, Any]], rounds: int) -> list[Comparison]:
-    """Every room's forward and training against the same of our PyTorch."""
+def against_torch(torch: Torch, frameworks: list[tuple[str, Any]], rounds: int) -> list[Comparison]:
+    """Forward and training of each framework against our PyTorch."""
     results = []
-    for name, room in rooms:
-        agree(name, room.forward(), torch.forward())
-        mine, theirs = room.forward, torch.forward
+    for name, framework in frameworks:
+        agree(name, framework.forward(), torch.forward())
+        mine, theirs = framework.forward, torch.forward
         what = f"{name} forward against torch eager"
         results.append(compare(what, timed(mine), timed(theirs), rounds=rounds, bar=TORCH_BAR))
-    for name, room in rooms:
-        kind = "step" if hasattr(room, "step") else "gradient"
-        mine, theirs = getattr(room, kind), getattr(torch, kind)
+    for name, framework in frameworks:
+        kind = "step" if hasattr(framework, "step") else "gradient"
+        mine, theirs = getattr(framework, kind), getattr(torch, kind)
         what = f"{name} {kind} against torch eager"
         results.append(compare(what, timed(mine), timed(theirs), rounds=rounds, bar=TORCH_BAR))
     return results
@@ -228,14 +228,14 @@ def main() -> None:
         config = make_checkpoint(folder)
         batch = make_batch(config, chosen.batch, chosen.length)
         if chosen.only in (None, "tensorflow"):
-            rooms: list[tuple[str, Any]] = [
+            frameworks: list[tuple[str, Any]] = [
                 ("TensorFlow", TensorFlow(folder, batch, jit=False)),
                 ("TensorFlow with XLA", TensorFlow(folder, batch, jit=True)),
             ]
-            results += against_torch(Torch(folder, batch), rooms, chosen.rounds)
+            results += against_torch(Torch(folder, batch), frameworks, chosen.rounds)
         if chosen.only in (None, "flax"):
-            rooms = [("Flax jit", Flax(folder, batch))]
-            results += against_torch(Torch(folder, batch), rooms, chosen.rounds)
+            frameworks = [("Flax jit", Flax(folder, batch))]
+            results += against_torch(Torch(folder, batch), frameworks, chosen.rounds)
         if chosen.only in (None, "keras-hub"):
             ours, peer = TensorFlow(folder, batch, jit=False), KerasHub(folder, batch, config)
             agree("keras-hub", ours.forward(), peer.forward())

@@ -1,4 +1,4 @@
-"""How long a fresh process takes to import us, and to have a class of ours, against transformers.
+"""Time of importing the package, or one of its classes, in a new process; against transformers.
 
     python benchmarks/bench_import.py [--rounds 15]
 
@@ -13,7 +13,7 @@ import sys
 
 from in_turns import compare, seconds, write_results
 
-# The promise of `import distilbert` on a warm disk, interpreter start not counted.
+# Limit for `import distilbert` with a warm disk cache, without the start of the interpreter.
 IMPORT_BAR_SECONDS = 0.150
 
 PAIRS = (
@@ -40,7 +40,7 @@ PAIRS = (
 
 
 def process_seconds(code: str) -> float:
-    """Wall time of a fresh interpreter that runs `code`."""
+    """Wall time of a new interpreter that runs `code`."""
     return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
 
 
@@ -59,17 +59,18 @@ def main() -> None:
         for what, ours, peer, bar in PAIRS
     ]
     nothing = compare(
-        "importing us / starting Python at all",
+        "import distilbert / start Python",
         lambda: process_seconds("import distilbert"),
         lambda: process_seconds("pass"),
         rounds=rounds,
     )
-    own = nothing.ours_median - nothing.peer_median
-    print(f"import distilbert alone: {own * 1000:.0f} ms (bar {IMPORT_BAR_SECONDS * 1000:.0f} ms)")
+    import_seconds = nothing.ours_median - nothing.peer_median
+    bar = f"{IMPORT_BAR_SECONDS * 1000:.0f} ms"
+    print(f"import distilbert alone: {import_seconds * 1000:.0f} ms (bar {bar})")
     path = write_results(
         "bench_import",
         [*comparisons, nothing],
-        import_seconds_without_interpreter=own,
+        import_seconds_without_interpreter=import_seconds,
         import_bar_seconds=IMPORT_BAR_SECONDS,
     )
     print(path)

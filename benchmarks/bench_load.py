@@ -2,8 +2,8 @@
 
     python benchmarks/bench_load.py [--rounds 9]
 
-Three figures: `from_pretrained` in a warm process, from process start to a loaded model, and the
-extra memory at the peak, relative to the size of the weights. Needs the dev extra. Writes
+Measures `from_pretrained` in a warm process, the time from process start to a loaded model, and
+the additional peak memory relative to the size of the weights. Needs the dev extra. Writes
 benchmarks/results/bench_load.json.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from in_turns import compare, seconds, write_results
 
-# Extra memory that loading may need at its peak, in sizes of the weights.
+# Limit of the peak memory of loading, as a multiple of the size of the weights.
 MEMORY_BAR = 1.2
 
 # Linux only. Not `ru_maxrss`: a child process inherits that from its parent.
@@ -42,7 +42,7 @@ print((loaded - before) * 1024, (kilobytes("VmHWM") - before) * 1024)
 
 
 def make_checkpoint(folder: Path) -> int:
-    """Write a DistilBERT-base with fresh weights; its size in bytes."""
+    """Write a DistilBERT-base with initial weights; return its size in bytes."""
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
     from distilbert.checkpoint.init import initial_weights
@@ -53,7 +53,7 @@ def make_checkpoint(folder: Path) -> int:
 
 
 def process_seconds(package: str, folder: Path) -> float:
-    """Wall time of a fresh interpreter until the model is loaded."""
+    """Wall time of a new interpreter until the model is loaded."""
     code = f"from {package} import DistilBertModel as M; M.from_pretrained({str(folder)!r})"
     return seconds(
         lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

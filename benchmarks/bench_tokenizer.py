@@ -1,9 +1,9 @@
-"""How long the two tokenizer classes take on 1,000 English sentences, against transformers.
+"""Time of the two tokenizer classes on 1,000 English sentences, against transformers.
 
     python benchmarks/bench_tokenizer.py [--rounds 15] [--reference-python PATH]
 
 Needs the dev extra; the slow class is compared only with PATH, a Python that has transformers
-4.37.2 (the last line with a slow class). Writes benchmarks/results/bench_tokenizer.json.
+4.37.2 (the last release line with a slow class). Writes benchmarks/results/bench_tokenizer.json.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def measure(folder: Path, rounds: int, reference_python: str | None) -> None:
         )
         for job, bar in bars.items()
     ]
-    # For information: a program that runs on meets mostly words it has seen.
+    # For information: a long-running program mostly encounters words that it has seen.
     results += [
         compare(
-            f"fast, {job}, nothing remembered",
+            f"fast, {job}, empty cache",
             lambda job=job: first_time(DistilBertTokenizerFast, folder, sentences, job),
             lambda job=job: seconds(theirs[job]),
             rounds=rounds,
@@ -110,7 +110,7 @@ def measure(folder: Path, rounds: int, reference_python: str | None) -> None:
 
 
 def jobs(tokenizer: Any, sentences: list[str]) -> dict[str, Callable[[], object]]:
-    """What is timed, by name."""
+    """The timed calls, by name."""
     padded = {"padding": True, "truncation": True, "return_tensors": "np"}
     return {
         BATCH: lambda: tokenizer(sentences),
@@ -120,7 +120,7 @@ def jobs(tokenizer: Any, sentences: list[str]) -> dict[str, Callable[[], object]
 
 
 def first_time(cls: Any, folder: Path, sentences: list[str], job: str) -> float:
-    """The same with a new tokenizer: both of our classes remember the words they have seen."""
+    """The same with a new tokenizer: both of our classes cache the words they have seen."""
     return seconds(jobs(cls.from_pretrained(folder), sentences)[job])
 
 
@@ -128,7 +128,7 @@ def compare_with_reference(
     python: str,
     folder: Path,
     ours: dict[str, Callable[[], object]],
-    fresh: Callable[[], float],
+    uncached: Callable[[], float],
     rounds: int,
 ) -> list[Comparison]:
     """Our slow class against that of transformers 4.37.2, which runs in its own Python."""
@@ -156,8 +156,8 @@ def compare_with_reference(
         ]
         results.append(
             compare(
-                f"slow against transformers 4.37.2, {BATCH}, nothing remembered",
-                fresh,
+                f"slow against transformers 4.37.2, {BATCH}, empty cache",
+                uncached,
                 lambda: ask(BATCH),
                 rounds=rounds,
             )
@@ -167,7 +167,7 @@ def compare_with_reference(
 
 
 def serve_reference(folder: Path) -> None:
-    """In the reference's Python: time each job named on standard input."""
+    """Runs in the reference's Python: time each job whose name is read from standard input."""
     import transformers
     from transformers import DistilBertTokenizer
 

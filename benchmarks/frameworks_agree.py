@@ -1,7 +1,7 @@
-"""One run card in three frameworks: scores on dev over seeds, and whether they differ by more.
+"""One run card in three frameworks: do scores differ by more than they do between seeds?
 
-Same seed means same fresh weights and same batches everywhere; dropout is drawn by each framework
-itself, so single runs differ while their distribution should not.
+The same seed gives the same initial weights and batches in each framework; each framework draws
+dropout itself, so single runs differ while their distribution should not.
 
     python benchmarks/frameworks_agree.py recipes/small/trec.toml [--seeds 5] [--rows 2000]
 """
@@ -23,7 +23,7 @@ FRAMEWORKS = ("torch", "tensorflow", "flax")
 
 
 def one(card: str, framework: str, seed: int, rows: int, epochs: float) -> None:
-    """One run in this process; prints its score and seconds."""
+    """Run once in this process and print score and seconds."""
     import distilbert
 
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +43,7 @@ def one(card: str, framework: str, seed: int, rows: int, epochs: float) -> None:
 
 
 def main() -> None:
-    """All seeds in all frameworks, in turns."""
+    """Run all seeds in all frameworks, alternately."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("card")
     parser.add_argument("--seeds", type=int, default=5)
@@ -64,10 +64,10 @@ def main() -> None:
                 text=True,
                 check=True,
             )
-            told = json.loads(ran.stdout.splitlines()[-1])
-            found.append(told["score"])
-            print(framework, seed, told, flush=True)
-    told = {
+            result = json.loads(ran.stdout.splitlines()[-1])
+            found.append(result["score"])
+            print(framework, seed, result, flush=True)
+    report = {
         "card": Path(arguments.card).name,
         "rows": arguments.rows,
         "epochs": arguments.epochs,
@@ -77,16 +77,20 @@ def main() -> None:
         "deviation": {name: statistics.stdev(found) for name, found in scores.items()},
         "differences": [difference(a, b, scores) for a, b in combinations(FRAMEWORKS, 2)],
     }
-    Path(RESULTS / "frameworks_agree.json").write_text(json.dumps(told, indent=1) + "\n")
-    print(json.dumps(told["differences"], indent=1))
+    Path(RESULTS / "frameworks_agree.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report["differences"], indent=1))
 
 
 def difference(first: str, second: str, scores: dict[str, list[float]]) -> dict[str, object]:
     """The mean difference of two frameworks over seeds, and its standard error."""
     pairs = zip(scores[first], scores[second], strict=True)
-    apart = [b - a for a, b in pairs]
-    error = statistics.stdev(apart) / len(apart) ** 0.5
-    return {"of": f"{second} - {first}", "mean": statistics.mean(apart), "standard_error": error}
+    differences = [b - a for a, b in pairs]
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    return {
+        "of": f"{second} - {first}",
+        "mean": statistics.mean(differences),
+        "standard_error": error,
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How every benchmark here measures: us and a peer in turns in one run, ratios, medians, JSON.
+"""Shared measuring code: time this package and a peer alternately, write ratios as JSON.
 
 Machines are shared and noisy, so single times mean little: each round times both sides one after
-the other and keeps their ratio; the median over rounds is what is quoted.
+the other and keeps their ratio; we report the median over rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One measured pair. `ratio` is peer / ours (times) or ours / peer (rates): above 1, we win."""
+    """One measured pair. `ratio` is peer / ours: above 1, this package is faster or smaller."""
 
     what: str
     ours_median: float
@@ -32,7 +32,7 @@ class Comparison:
     ratio_min: float
     ratio_max: float
     rounds: int
-    bar: float | None = None  # the ratio this project promises to reach
+    bar: float | None = None  # the ratio that this project aims for
 
     def line(self) -> str:
         """One line for a terminal."""
@@ -61,7 +61,7 @@ def compare(
     unit: str = "s",
     bar: float | None = None,
 ) -> Comparison:
-    """Ask both sides for a number (smaller is better) in turns; odd rounds start with the peer."""
+    """Measure both sides alternately (smaller is better); odd rounds start with the peer."""
     for _ in range(warm_up):
         ours(), peer()
     pairs = []
@@ -107,7 +107,7 @@ def write_results(name: str, comparisons: list[Comparison], **facts: object) -> 
 
 
 def machine() -> dict[str, object]:
-    """What matters for speed: processor, cores, load, Python."""
+    """Facts that matter for speed: processor, cores, load, Python."""
     model = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -123,7 +123,7 @@ def machine() -> dict[str, object]:
 
 
 def versions(*names: str) -> dict[str, str]:
-    """Installed versions of the packages named."""
+    """Installed versions of the given packages."""
     found = {}
     for name in names:
         try:

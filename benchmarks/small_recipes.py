@@ -1,8 +1,8 @@
-"""The cards of `recipes/small` over seeds, beside what majorities and counts of words reach.
+"""Scores of the cards of `recipes/small` over several seeds, compared with simple baselines.
 
-Runs that are finished in the folder are read, the others are run. Writes
-`results/small_recipes.json` with the rows of the table in `docs/results.md` and the lines in the
-headers of the cards; a test holds both to it.
+Finished runs in the folder are read, the others are started. Writes
+`results/small_recipes.json`, which includes the rows of the table in `docs/results.md` and the
+headers of the cards; a test compares both with this file.
 
     python benchmarks/small_recipes.py runs [--seeds 1 2 3] [--only trec sst2] [--read]
 """
@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from floors import floors
+from baselines import baselines
 from in_turns import RESULTS, machine
 
 CARDS = Path(__file__).parent.parent / "recipes" / "small"
@@ -27,30 +27,30 @@ METRICS = {
     "f1_micro": "micro F1",
     "pearson_spearman": "mean of Pearson and Spearman",
 }
-ROW = "| `{card}` | {score} on {split} | **{median}** | {scores} | {floors} | {seconds} |"
+ROW = "| `{card}` | {score} on {split} | **{median}** | {scores} | {baselines} | {seconds} |"
 HEADER = """\
 # Reached: {score} {median} on {split},
 #   median of seeds {seeds} ({scores}).
-# Floors: {floors} (benchmarks/floors.py).
-# Time and hardware: {seconds} of training beside other jobs on a 2-core AMD EPYC (AVX512-BF16).
+# Baselines: {baselines} (benchmarks/baselines.py).
+# Time and hardware: {seconds} of training while other jobs ran on a 2-core AMD EPYC (AVX512-BF16).
 """
 
 
 def report_of(folder: Path) -> dict[str, Any] | None:
-    """What a finished run reported."""
+    """The report of a finished run, or None."""
     path = folder / "report.json"
     return json.loads(path.read_text()) if path.is_file() else None
 
 
 def run(card: Path, seed: int, folder: Path) -> None:
-    """One run, where it is not finished; goes on where it was cut off."""
+    """Start or resume one run unless it is finished."""
     if report_of(folder) is None:
         command = ["distilbert", "finetune", str(card), "--seed", str(seed), "--resume"]
         subprocess.run([*command, "--output", str(folder)], check=True)
 
 
 def summary(reports: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """Scores over seeds of the split that counts: test where the card has one, or else dev."""
+    """Scores over seeds on the test split if the card has one, else on dev."""
     first = next(iter(reports.values()))
     split = "test" if "test" in first["splits"] else "dev"
     scores = {
@@ -72,20 +72,21 @@ def summary(reports: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 
 def percent(task: str) -> float:
-    """What makes a score per cent; those of questions are, as SQuAD's script has them."""
+    """The factor that turns a score into per cent; scores of question answering already are."""
     return 1.0 if task == "question-answering" else 100.0
 
 
-def beside_floors(name: str, found: dict[str, Any]) -> dict[str, Any]:
-    """The summary with its card, the floors, and how the table and the card tell it."""
-    below = floors(str(CARDS / f"{name}.toml"))
-    scaled = {floor: value * percent(found["task"]) for floor, value in below.items()}
-    whole = found | {"card": f"{name}.toml", "floors": scaled}
-    return whole | {"row": ROW.format(**told(whole)), "header": HEADER.format(**told(whole))}
+def with_baselines(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The summary with its card, baselines, row of the table and header of the card."""
+    below = baselines(str(CARDS / f"{name}.toml"))
+    scaled = {baseline: value * percent(found["task"]) for baseline, value in below.items()}
+    result = found | {"card": f"{name}.toml", "baselines": scaled}
+    fields = texts(result)
+    return result | {"row": ROW.format(**fields), "header": HEADER.format(**fields)}
 
 
-def told(found: dict[str, Any]) -> dict[str, str]:
-    """The parts of a row and of a header."""
+def texts(found: dict[str, Any]) -> dict[str, str]:
+    """The fields of a row and of a header."""
     seconds = statistics.median(found["seconds"].values())
     return {
         "card": found["card"],
@@ -94,18 +95,18 @@ def told(found: dict[str, Any]) -> dict[str, str]:
         "median": f"{found['median']:.1f}",
         "seeds": ", ".join(found["scores"]),
         "scores": ", ".join(f"{one[found['metric']]:.1f}" for one in found["scores"].values()),
-        "floors": "; ".join(f"{name} {value:.1f}" for name, value in found["floors"].items()),
+        "baselines": "; ".join(f"{name} {value:.1f}" for name, value in found["baselines"].items()),
         "seconds": f"{seconds:,.0f} s",
     }
 
 
 def main() -> None:
-    """Run or read, and write."""
+    """Run or read every card and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--only", nargs="+", help="other cards keep what the file has")
-    parser.add_argument("--read", action="store_true", help="only what is finished")
+    parser.add_argument("--only", nargs="+", help="other cards keep their entries in the file")
+    parser.add_argument("--read", action="store_true", help="read finished runs only")
     arguments = parser.parse_args()
     known = json.loads(TARGET.read_text())["results"] if TARGET.is_file() else []
     found = {one["card"]: one for one in known}
@@ -122,10 +123,10 @@ def main() -> None:
         if reports:
             found[card] = summary(reports)
         if card in found:
-            found[card] = beside_floors(name, found[card])
+            found[card] = with_baselines(name, found[card])
             print(found[card]["row"], flush=True)
-    whole = {"machine": machine(), "results": [found[card] for card in sorted(found)]}
-    TARGET.write_text(json.dumps(whole, indent=1) + "\n")
+    report = {"machine": machine(), "results": [found[card] for card in sorted(found)]}
+    TARGET.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fixtures for every test: paths of real data and recorded reference values, a tiny model's inputs."""
+"""Fixtures for every test: paths of real data and recorded values, a tiny config and batch."""
 
 from __future__ import annotations
 

@@ -89,4 +89,4 @@ def test_a_small_recipe_and_the_table_tell_what_was_measured(path: Path) -> None
     assert found["row"] in (RECIPES.parent / "docs" / "results.md").read_text().splitlines()
     own = sorted(scores[found["metric"]] for scores in found["scores"].values())
     assert len(own) == 3
-    assert own[1] == found["median"] > max(found["floors"].values())
+    assert own[1] == found["median"] > max(found["baselines"].values())

@@ -1,4 +1,4 @@
-"""Fine-tune a chooser of endings with TensorFlow; arguments: a model and a new folder."""
+"""Fine-tune a multiple-choice model with TensorFlow; arguments: a model and a new folder."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ result = finetune(
 print(result.metric, f"{result.best_score:.3f}")
 tokenizer = AutoTokenizer.from_pretrained(output)
 model = TFDistilBertForMultipleChoice.from_pretrained(output)
-endings = ["the room was kind", "the meal was sad"]
+endings = ["the trip was kind", "the meal was sad"]
 pairs = tokenizer(["she smiled because"] * 2, endings, padding=True, return_tensors="np")
 inputs = {name: tf.constant(array[None]) for name, array in pairs.items()}  # (1, 2, S)
 print("shape", tuple(model(**inputs).logits.shape))

@@ -1,4 +1,4 @@
-"""Fine-tune a question answerer with TensorFlow; arguments: a model and a new folder."""
+"""Fine-tune a question-answering model with TensorFlow; arguments: a model and a new folder."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fine-tune a tagger of names with TensorFlow; arguments: a model and a new folder."""
+"""Fine-tune a named-entity tagger with TensorFlow; arguments: a model and a new folder."""
 
 import sys
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""What knowing nothing, and counting words, reach on the dev rows of run cards.
+"""Scores of simple baselines on the data of run cards.
 
-Prints, for each card, the score of the card's metric on its last split (test, or else dev) for
-answers that ignore the input (majority), and for answers from counts of words alone: multinomial
+Prints, for each card, the score of the card's metric on its last split (test, else dev) for
+predictions that ignore the input (majority) and for predictions from word counts: multinomial
 naive Bayes for labels, the most frequent tag of a word, the overlap of words for values and
-choices. Questions have no such floor but the empty answer.
+choices. The only baseline for question answering is the empty answer.
 
-    python benchmarks/floors.py recipes/small/*.toml
+    python benchmarks/baselines.py recipes/small/*.toml
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def words(text: str) -> list[str]:
 
 
 def overlap(first: str, second: str) -> float:
-    """The share of all different words that both texts have."""
+    """The fraction of all distinct words that occur in both texts."""
     a, b = set(words(first)), set(words(second))
     return len(a & b) / max(1, len(a | b))
 
 
 class NaiveBayes:
-    """Multinomial naive Bayes over words, add-one smoothed; of one label out of N."""
+    """Multinomial naive Bayes over words with add-one smoothing; one label out of N."""
 
     def __init__(self, texts: Sequence[list[str]], truths: Sequence[int], n_labels: int) -> None:
         found = dict.fromkeys(word for text in texts for word in text)
@@ -64,7 +64,7 @@ class NaiveBayes:
 
 
 def of_texts(task: Any, train: Sequence[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Answers of text classification by the majority and by words."""
+    """Predictions for text classification by the majority and by words."""
     if task.problem_type == REGRESSION:
         mean = float(np.mean([one.truth for one in train]))
         shared = [{"value": overlap(one.text, one.text_pair or "")} for one in rows]
@@ -89,7 +89,7 @@ def of_texts(task: Any, train: Sequence[Any], rows: Sequence[Any]) -> dict[str, 
 
 
 def of_tokens(task: Any, train: Sequence[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Answers of token classification by the usual tag, and by the usual tag of each word."""
+    """Predictions for tokens by the most frequent tag, overall and of each word."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     every: Counter[str] = Counter()
     for one in train:
@@ -105,7 +105,7 @@ def of_tokens(task: Any, train: Sequence[Any], rows: Sequence[Any]) -> dict[str,
 
 
 def of_choices(train: Sequence[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Answers of multiple choice by the usual place, and by words shared with the prompt."""
+    """Predictions for multiple choice by the most frequent index and by overlap of words."""
     usual = Counter(one.truth for one in train).most_common(1)[0][0]
     shared = [[overlap(one.prompt, choice) for choice in one.choices] for one in rows]
     return {
@@ -114,8 +114,8 @@ def of_choices(train: Sequence[Any], rows: Sequence[Any]) -> dict[str, list[Any]
     }
 
 
-def floors(path: str) -> dict[str, float]:
-    """The floors of one card, as its metric has them."""
+def baselines(path: str) -> dict[str, float]:
+    """The baselines of one card, scored with its metric."""
     card = read_card(path)
     found = read_examples(card, task_of(card))
     task: Any = found.task
@@ -139,4 +139,4 @@ def floors(path: str) -> dict[str, float]:
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:
-        print(json.dumps({"card": path, **floors(path)}), flush=True)
+        print(json.dumps({"card": path, **baselines(path)}), flush=True)
