@@ -1,7 +1,7 @@
 """What models return: one ordered mapping per head, readable by key, attribute and position.
 
-Plain Python on purpose: the arrays inside may belong to any framework. The rooms register these
-classes with their own tree utilities.
+Plain Python on purpose: the arrays inside may belong to any framework. Each framework package
+registers these classes with the framework's tree utilities.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def _holds_fields(value: Any) -> bool:
 class ModelOutput(dict[str, Any]):
     """A mapping of the fields that are not None, in their declared order.
 
-    A child class declares its fields as annotations. `out.logits`, `out["logits"]` and `out[0]`
-    read the same value; a field that is None is no key, takes no position and reads as None by
-    attribute. The dict itself is the only storage, so the views cannot disagree. Fields can be
-    replaced but not deleted, as on the reference page.
+    A subclass declares its fields as annotations. `out.logits`, `out["logits"]` and `out[0]` read
+    the same value; a field that is None has no key and no position, and its attribute is None.
+    The dict is the only storage, so the three views always agree. Fields can be replaced but not
+    deleted, as on the reference page.
     """
 
     field_names: ClassVar[tuple[str, ...]] = ()
@@ -35,8 +35,10 @@ class ModelOutput(dict[str, Any]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.field_names = tuple(inspect.get_annotations(cls)) or cls.field_names
-        for name in cls.field_names:  # the "= None" is for readers and type checkers; left in
-            if name in cls.__dict__:  # place it would hide the stored value from `out.name`
+        # "= None" is for readers and type checkers; as a class attribute it would hide the stored
+        # value from `out.name`.
+        for name in cls.field_names:
+            if name in cls.__dict__:
                 delattr(cls, name)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -82,12 +84,9 @@ class ModelOutput(dict[str, Any]):
         elif key in self:
             dict.__setitem__(self, key, value)
         else:  # keep the declared order
-            known = dict(self)
-            known[key] = value
+            fields = {**self, key: value}
             dict.clear(self)
-            for name in names:
-                if name in known:
-                    dict.__setitem__(self, name, known[name])
+            dict.update(self, {name: fields[name] for name in names if name in fields})
 
     def to_tuple(self) -> tuple[Any, ...]:
         """The fields that are not None, in order."""
@@ -104,7 +103,7 @@ class ModelOutput(dict[str, Any]):
         return type(self), (dict(self),)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(f"A `{type(self).__name__}` cannot lose or take over fields.")
+        raise TypeError(f"A `{type(self).__name__}` does not allow fields to be removed or merged in.")
 
     __delitem__ = _refuse
     pop = _refuse
@@ -122,40 +121,27 @@ class BaseModelOutput(ModelOutput):
     attentions: Any = None
 
 
-class MaskedLMOutput(ModelOutput):
+class _LossAndLogits(ModelOutput):
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class MaskedLMOutput(_LossAndLogits):
     """`logits` (B, S, V)."""
 
-    loss: Any = None
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
 
-
-class SequenceClassifierOutput(ModelOutput):
+class SequenceClassifierOutput(_LossAndLogits):
     """`logits` (B, N)."""
 
-    loss: Any = None
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
 
-
-class MultipleChoiceModelOutput(ModelOutput):
+class MultipleChoiceModelOutput(_LossAndLogits):
     """`logits` (B, C); hidden states and attentions keep the flattened batch B*C."""
 
-    loss: Any = None
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
 
-
-class TokenClassifierOutput(ModelOutput):
+class TokenClassifierOutput(_LossAndLogits):
     """`logits` (B, S, N)."""
-
-    loss: Any = None
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
 
 
 class QuestionAnsweringModelOutput(ModelOutput):
@@ -168,76 +154,62 @@ class QuestionAnsweringModelOutput(ModelOutput):
     attentions: Any = None
 
 
-# TensorFlow's and Flax's classes have names of their own on the reference page. Flax's models take
-# no labels, so their outputs have no loss.
+# The reference page gives TensorFlow's and Flax's outputs other class names. Flax models take no
+# labels, so their outputs have no loss.
 
 
 class TFBaseModelOutput(BaseModelOutput):
-    """What TensorFlow's model returns; the fields of `BaseModelOutput`."""
+    """The fields of `BaseModelOutput`."""
 
 
 class TFMaskedLMOutput(MaskedLMOutput):
-    """What TensorFlow's model returns; the fields of `MaskedLMOutput`."""
+    """The fields of `MaskedLMOutput`."""
 
 
 class TFSequenceClassifierOutput(SequenceClassifierOutput):
-    """What TensorFlow's model returns; the fields of `SequenceClassifierOutput`."""
+    """The fields of `SequenceClassifierOutput`."""
 
 
 class TFMultipleChoiceModelOutput(MultipleChoiceModelOutput):
-    """What TensorFlow's model returns; the fields of `MultipleChoiceModelOutput`."""
+    """The fields of `MultipleChoiceModelOutput`."""
 
 
 class TFTokenClassifierOutput(TokenClassifierOutput):
-    """What TensorFlow's model returns; the fields of `TokenClassifierOutput`."""
+    """The fields of `TokenClassifierOutput`."""
 
 
 class TFQuestionAnsweringModelOutput(QuestionAnsweringModelOutput):
-    """What TensorFlow's model returns; the fields of `QuestionAnsweringModelOutput`."""
+    """The fields of `QuestionAnsweringModelOutput`."""
 
 
-class FlaxBaseModelOutput(ModelOutput):
-    """What Flax's model returns; the fields of `BaseModelOutput`."""
-
-    last_hidden_state: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
+class FlaxBaseModelOutput(BaseModelOutput):
+    """The fields of `BaseModelOutput`."""
 
 
-class FlaxMaskedLMOutput(ModelOutput):
-    """What Flax's model returns; the fields of `MaskedLMOutput` without the loss."""
-
+class _Logits(ModelOutput):
     logits: Any = None
     hidden_states: Any = None
     attentions: Any = None
 
 
-class FlaxSequenceClassifierOutput(ModelOutput):
-    """What Flax's model returns; the fields of `SequenceClassifierOutput` without the loss."""
-
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
+class FlaxMaskedLMOutput(_Logits):
+    """The fields of `MaskedLMOutput` without the loss."""
 
 
-class FlaxMultipleChoiceModelOutput(ModelOutput):
-    """What Flax's model returns; the fields of `MultipleChoiceModelOutput` without the loss."""
-
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
+class FlaxSequenceClassifierOutput(_Logits):
+    """The fields of `SequenceClassifierOutput` without the loss."""
 
 
-class FlaxTokenClassifierOutput(ModelOutput):
-    """What Flax's model returns; the fields of `TokenClassifierOutput` without the loss."""
+class FlaxMultipleChoiceModelOutput(_Logits):
+    """The fields of `MultipleChoiceModelOutput` without the loss."""
 
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
+
+class FlaxTokenClassifierOutput(_Logits):
+    """The fields of `TokenClassifierOutput` without the loss."""
 
 
 class FlaxQuestionAnsweringModelOutput(ModelOutput):
-    """What Flax's model returns; the fields of `QuestionAnsweringModelOutput` without the loss."""
+    """The fields of `QuestionAnsweringModelOutput` without the loss."""
 
     start_logits: Any = None
     end_logits: Any = None
