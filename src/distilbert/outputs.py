@@ -103,7 +103,7 @@ class ModelOutput(dict[str, Any]):
         return type(self), (dict(self),)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(f"A `{type(self).__name__}` does not allow fields to be removed or merged in.")
+        raise TypeError(f"A `{type(self).__name__}` does not allow fields to be removed.")
 
     __delitem__ = _refuse
     pop = _refuse

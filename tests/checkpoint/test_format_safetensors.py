@@ -74,7 +74,7 @@ def test_opening_reads_the_header_only(tmp_path):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"\0\0", "8 bytes of header length, got 2 bytes"),
+        (b"\0\0", "8 bytes of header length, got 2"),
         (b"\xff" * 8 + b"{}", "got a header of 18446744073709551615 bytes"),
         (raw(b"{"), "must be JSON"),
         (raw(b"\xff{}"), "must be JSON"),

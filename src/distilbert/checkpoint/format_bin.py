@@ -1,7 +1,7 @@
-"""`pytorch_model.bin` without torch: the zip that torch.save writes, and its older form.
+"""`pytorch_model.bin` without torch: the zip that `torch.save` writes, and its older form.
 
 Tensors are memory-mapped where the zip stores them uncompressed, as torch always does. The pickle
-inside is read as data (`state_dict_pickle.py`). Names are the file's own.
+inside is read as data (`state_dict_pickle.py`). Names stay as they are in the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from distilbert.checkpoint.mapped import DTYPES, map_file, raw_bytes, view
+from distilbert.checkpoint.mapped import DTYPES, explain_errors, map_file, raw_bytes, view
 from distilbert.checkpoint.state_dict_pickle import (
     STORAGES_OF_TYPES,
     Storage,
@@ -35,6 +35,12 @@ MAX_PICKLE_BYTES = 16 * 1024 * 1024
 # Storages start at a multiple of this in the file, as torch's own do.
 ALIGNMENT = 64
 LOCAL_HEADER_BYTES = 30
+# What `zipfile` raises for a damaged archive (OSError when an offset lies before the file) and for
+# an unknown method of compression (NotImplementedError, a RuntimeError).
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(ValueError, RuntimeError, OSError, OverflowError),
+)
 # Id of the extra field that pads to the alignment; torch uses the same ("FB").
 PADDING_ID = b"FB"
 
@@ -46,18 +52,16 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         CheckpointError: the file is missing, damaged, or holds anything but tensors.
     """
     buffer = map_file(path)
-    try:
+    with explain_errors(path, "a PyTorch state dict", DAMAGED):
         if bytes(buffer[:4]) == ZIP_MAGIC:
             tensors, storages = _read_zip(path, buffer)
         else:
             tensors, storages = _read_legacy(buffer)
         return {name: _tensor(name, tensor, storages) for name, tensor in tensors.items()}, {}
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} cannot be read as a PyTorch state dict: {error}") from None
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a zip that `torch.load(path, weights_only=True)` reads; arrays that are one stay one.
+    """Write a zip that `torch.load(path, weights_only=True)` reads; shared arrays stay shared.
 
     Raises:
         CheckpointError: an array has a dtype the format cannot hold.
@@ -111,49 +115,38 @@ def _tensor(name: str, tensor: object, storages: Mapping[str, np.ndarray]) -> np
     if storage.key not in storages:
         raise CheckpointError(f"the bytes of `{name}` (storage {storage.key}) are missing.")
     data = storages[storage.key]
-    n_bytes = storage.n_elements * dtype.itemsize
-    if n_bytes > data.size:
-        raise CheckpointError(f"`{name}` needs {n_bytes} bytes, its storage has {data.size}.")
+    if storage.n_bytes > data.size:
+        raise CheckpointError(
+            f"`{name}` needs {storage.n_bytes} bytes, its storage has {data.size}."
+        )
     offset = tensor.offset * dtype.itemsize
-    return view(data[:n_bytes], dtype, tensor.shape, offset=offset, strides=tensor.strides)
-
-
-# What `zipfile` raises for a damaged archive; OSError when an offset lies before the file.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError)
+    return view(data[: storage.n_bytes], dtype, tensor.shape, offset=offset, strides=tensor.strides)
 
 
 # --- zip --------------------------------------------------------------------------------------
 
 
 def _read_zip(path: Path, buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
-            if "data.pkl" not in members:
-                raise CheckpointError("it is a zip without `data.pkl`.")
-            pickled = _small_member(archive, members["data.pkl"], MAX_PICKLE_BYTES)
-            order = members.get("byteorder")
-            if order is not None and _small_member(archive, order, 16) != b"little":
-                raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
-            tensors = _state_dict(read_pickle(BytesIO(pickled)))
-            sizes = {
-                tensor.storage.key: tensor.storage.n_elements
-                * DTYPES[tensor.storage.dtype].itemsize
-                for tensor in tensors.values()
-                if isinstance(tensor, StoredTensor)
-            }
-            storages = {
-                key: _member(archive, members[f"data/{key}"], buffer, n_bytes=n_bytes)
-                for key, n_bytes in sizes.items()
-                if f"data/{key}" in members
-            }
-    except CheckpointError:
-        raise
-    except (NotImplementedError, OverflowError) as error:
-        raise CheckpointError(f"the zip uses an unknown method ({error}).") from None
-    except _DAMAGED as error:
-        raise CheckpointError(f"the zip is damaged ({error}). Get it again.") from None
+    with zipfile.ZipFile(path) as archive:
+        members = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
+        if "data.pkl" not in members:
+            raise CheckpointError("it is a zip without `data.pkl`.")
+        pickled = _small_member(archive, members["data.pkl"], MAX_PICKLE_BYTES)
+        order = members.get("byteorder")
+        if order is not None and _small_member(archive, order, 16) != b"little":
+            raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
+        tensors = _state_dict(read_pickle(BytesIO(pickled)))
+        storages = {
+            key: _member(archive, members[f"data/{key}"], buffer, n_bytes=storage.n_bytes)
+            for key, storage in _used_storages(tensors).items()
+            if f"data/{key}" in members
+        }
     return tensors, storages
+
+
+def _used_storages(tensors: Mapping[str, object]) -> dict[str, Storage]:
+    found = (t.storage for t in tensors.values() if isinstance(t, StoredTensor))
+    return {storage.key: storage for storage in found}
 
 
 def _small_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
@@ -177,11 +170,11 @@ def _member(
     at = max(entry.header_offset, 0)
     header = buffer[at : at + LOCAL_HEADER_BYTES].tobytes()
     if len(header) < LOCAL_HEADER_BYTES or header[:4] != ZIP_MAGIC:
-        raise CheckpointError(f"the zip is damaged at `{entry.filename}`. Get it again.")
+        raise CheckpointError(f"the zip is damaged at `{entry.filename}`. Download it again.")
     n_name, n_extra = (int.from_bytes(header[i : i + 2], "little") for i in (26, 28))
     start = at + LOCAL_HEADER_BYTES + n_name + n_extra
     if start + entry.file_size > buffer.size:
-        raise CheckpointError(f"the zip ends inside of `{entry.filename}`. Get it again.")
+        raise CheckpointError(f"the zip ends inside of `{entry.filename}`. Download it again.")
     return buffer[start : start + entry.file_size]
 
 
@@ -209,18 +202,14 @@ def _read_legacy(buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.nd
     if not machine.get("little_endian", True):
         raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
     tensors = _state_dict(value)
-    sizes = {
-        tensor.storage.key: DTYPES[tensor.storage.dtype].itemsize
-        for tensor in tensors.values()
-        if isinstance(tensor, StoredTensor)
-    }
+    used = _used_storages(tensors)
     position = stream.tell()
     storages: dict[str, np.ndarray] = {}
     for key in keys if isinstance(keys, list) else ():
-        if key not in sizes:
+        if key not in used:
             raise CheckpointError(f"storage {key!r} belongs to no tensor.")
         n_elements = int.from_bytes(buffer[position : position + 8].tobytes(), "little")
-        position += 8
-        storages[key] = buffer[position : position + n_elements * sizes[key]]
-        position += n_elements * sizes[key]
+        start = position + 8
+        position = start + n_elements * DTYPES[used[key].dtype].itemsize
+        storages[key] = buffer[start:position]
     return tensors, storages

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from distilbert._lazy import require
-from distilbert.checkpoint.mapped import map_file, view
+from distilbert.checkpoint.mapped import explain_errors, map_file, view
 from distilbert.errors import CheckpointError
 
 # The version whose layout this is; Keras reads it to choose how to load.
@@ -57,18 +57,11 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     h5py = require("h5py", "read .h5 files")
     buffer = map_file(path)
     arrays: dict[str, np.ndarray] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for name, dataset in _datasets(h5py, file):
-                if name not in arrays:
-                    arrays[name] = _array(name, dataset, buffer)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} cannot be read as Keras weights: {error}") from None
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{path} is not a whole HDF5 file ({reason}). Get it again."
-        ) from None
+    damaged = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError)
+    with explain_errors(path, "Keras weights (HDF5)", damaged), h5py.File(path, "r") as file:
+        for name, dataset in _datasets(h5py, file):
+            if name not in arrays:
+                arrays[name] = _array(name, dataset, buffer)
     return arrays, {}
 
 

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from distilbert._lazy import require
-from distilbert.checkpoint.mapped import DTYPES, MAX_AXES, is_shape, map_file, raw_bytes, view
+from distilbert.checkpoint.mapped import (
+    DTYPES,
+    MAX_AXES,
+    explain_errors,
+    is_shape,
+    map_file,
+    raw_bytes,
+    view,
+)
 from distilbert.errors import CheckpointError
 
 ARRAY = 1  # Flax's extension type of an array: a packed (shape, dtype name, bytes)
@@ -37,7 +45,9 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     msgpack = require("msgpack", "read .msgpack files")
     buffer = map_file(path)
-    try:
+    # Besides ValueError, the library raises subclasses of its own for damaged data.
+    damaged = (ValueError, TypeError, msgpack.UnpackException, RecursionError)
+    with explain_errors(path, "Flax weights (msgpack)", damaged):
         tree = msgpack.unpackb(
             buffer.data,
             ext_hook=lambda code, data: _array(msgpack, code, data),
@@ -47,12 +57,6 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         if not isinstance(tree, dict):
             raise CheckpointError(f"it holds a {type(tree).__name__}, not a tree of arrays.")
         return dict(_flatten(tree, "", depth=0)), {}
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} cannot be read as Flax weights: {error}") from None
-    # Besides ValueError, the library raises its own children of these for damaged data.
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise CheckpointError(f"{path} is not a whole msgpack file ({reason}).") from None
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

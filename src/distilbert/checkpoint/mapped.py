@@ -1,4 +1,4 @@
-"""Bytes of a file as NumPy arrays, without reading them: copy-on-write memory mapping.
+"""Bytes of a file as NumPy arrays through copy-on-write memory mapping.
 
 Such arrays may be written to; the file never changes. Every view is checked against the bounds of
 the file first. Knows dtypes, offsets and strides; knows no file format.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeGuard
 
@@ -18,22 +19,12 @@ import numpy as np
 from distilbert.errors import CheckpointError
 
 # Names common to torch, flax and NumPy -> little-endian dtype, the byte order of all four formats.
-DTYPES: dict[str, np.dtype] = {
-    "bool": np.dtype("?"),
-    "uint8": np.dtype("u1"),
-    "int8": np.dtype("i1"),
-    "uint16": np.dtype("<u2"),
-    "int16": np.dtype("<i2"),
-    "uint32": np.dtype("<u4"),
-    "int32": np.dtype("<i4"),
-    "uint64": np.dtype("<u8"),
-    "int64": np.dtype("<i8"),
-    "float16": np.dtype("<f2"),
-    "float32": np.dtype("<f4"),
-    "float64": np.dtype("<f8"),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
-    "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
+DTYPES = {
+    name: np.dtype(getattr(ml_dtypes, name, name)).newbyteorder("<")
+    for name in (
+        *("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+        *("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
+    )
 }
 
 # More axes than any framework writes; NumPy itself allows 64.
@@ -60,8 +51,28 @@ def map_file(path: Path) -> np.ndarray:
     return np.frombuffer(mapped, np.uint8)
 
 
+@contextmanager
+def explain_errors(
+    path: Path, kind: str, damaged: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Add the path and the kind of file to errors about a file's content.
+
+    `damaged` are the exceptions that a library raises for a damaged file.
+    """
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be read as {kind}: {error}") from None
+    except damaged as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read as {kind}: the file is incomplete or damaged ({reason}). "
+            f"Download or save it again."
+        ) from None
+
+
 def is_shape(value: object) -> TypeGuard[Sequence[int]]:
-    """Whether `value` is a list or tuple of few whole numbers >= 0."""
+    """Whether `value` is a list or tuple of at most MAX_AXES integers >= 0."""
     return (
         isinstance(value, (list, tuple))
         and len(value) <= MAX_AXES
@@ -89,25 +100,17 @@ def view(
     n_elements = math.prod(shape)
     # NumPy multiplies the other axes of an empty array too, and refuses what overflows.
     too_big = math.prod(max(n, 1) for n in shape) > MAX_ELEMENTS
-    if strides is None:
-        n_spanned = n_elements
-    elif n_elements == 0:
-        n_spanned = 0
-    else:
+    n_spanned = n_elements
+    if strides is not None and n_elements:
         n_spanned = 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
-    if (
-        too_big
-        or n_spanned < n_elements
-        or offset < 0
-        or offset + n_spanned * dtype.itemsize > buffer.size
-    ):
+    end = offset + n_spanned * dtype.itemsize
+    if too_big or n_spanned < n_elements or offset < 0 or end > buffer.size:
         raise CheckpointError(
             f"A tensor must lie inside its storage of {buffer.size} bytes: got shape {shape}, "
             f"dtype {dtype.name}, byte offset {offset}. The file is damaged."
         )
-    flat = buffer[offset : offset + n_spanned * dtype.itemsize]
-    aligned = flat.ctypes.data % max(dtype.alignment, 1) == 0
-    if not aligned:
+    flat = buffer[offset:end]
+    if flat.ctypes.data % max(dtype.alignment, 1):
         flat = flat.copy()
     elements = flat.view(dtype)
     if strides is None or n_elements == 0:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from distilbert.checkpoint.mapped import is_shape
+from distilbert.checkpoint.mapped import DTYPES, is_shape
 from distilbert.errors import CheckpointError
 
 # torch's storage classes -> dtype names of `mapped.DTYPES`.
@@ -47,6 +47,11 @@ class Storage:
     key: str
     dtype: str
     n_elements: int
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of the tensors' part of the block."""
+        return self.n_elements * DTYPES[self.dtype].itemsize
 
 
 @dataclass(frozen=True, slots=True)
