@@ -7,8 +7,8 @@ import inspect
 import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from distilbert.errors import InputError
@@ -99,39 +99,32 @@ def test_encode_and_its_relatives_agree_with_the_call(tokenizer):
     )
 
 
-def test_windows_cover_the_text_and_overlap(tokenizer):
-    (windows,) = tokenizer.encode_windows([SENTENCES[3]], max_length=12, stride=3)
-    bare = tokenizer.encode(SENTENCES[3], add_special_tokens=False)
-    assert [len(window.ids) for window in windows[:-1]] == [12] * (len(windows) - 1)
-    for before, after in pairwise(windows):
-        assert before.ids[-4:-1] == after.ids[1:4]
-    joined = windows[0].ids[1:-1] + [i for window in windows[1:] for i in window.ids[4:-1]]
-    assert joined == bare
-    assert windows[1].offsets[1][0] > 0
-    assert windows[0].sequence_ids == [None] + [0] * 10 + [None]
+def test_ids_and_located_tokens_are_those_of_a_call(tokenizer):
+    texts = [SENTENCES[3], "", "é Hello"]
+    located = tokenizer.located_tokens(texts)
+    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    for number, ids in enumerate(tokenizer.token_ids(texts)):
+        assert (ids.dtype, ids.tolist()) == (np.int64, encoded["input_ids"][number])
+        assert located[number].ids.tolist() == ids.tolist()
+        assert list(map(tuple, located[number].offsets)) == encoded["offset_mapping"][number]
+        assert located[number].words.tolist() == encoded.word_ids(number)
+    assert located[1].offsets.shape == (0, 2)
 
 
-def test_windows_of_pairs_keep_the_whole_first_text(tokenizer):
-    pairs = [SENTENCES[3], "a"]
-    first, second = tokenizer.encode_windows([SENTENCES[0]] * 2, pairs, max_length=20, stride=4)
-    question = tokenizer.encode(SENTENCES[0])
-    assert len(first) > 2
-    assert all(window.ids[: len(question)] == question for window in first)
-    assert second[0].sequence_ids == [None] + [0] * 8 + [None, 1, None]
-    assert [len(windows) for windows in tokenizer.encode_windows(["a", "b"])] == [1, 1]
+def test_tokens_of_words_know_their_word(tokenizer):
+    words = [["Hello", "dog", "cute"], []]
+    located, empty = tokenizer.located_tokens(words, is_split_into_words=True)
+    assert located.words.tolist() == [0, 0, 1, 2]
+    assert located.offsets.tolist() == [[0, 2], [2, 5], [0, 3], [0, 4]]
+    assert empty.ids.tolist() == []
+    ids, _ = tokenizer.token_ids(words, is_split_into_words=True)
+    assert ids.tolist() == located.ids.tolist()
 
 
-def test_windows_of_words_know_their_word(tokenizer):
-    words = [["Hello", "dog", "cute"]]
-    (windows,) = tokenizer.encode_windows(words, max_length=4, is_split_into_words=True)
-    assert [window.word_ids for window in windows] == [[None, 0, 0, None], [None, 1, 2, None]]
-
-
-def test_windows_without_room_are_refused(tokenizer):
-    with pytest.raises(InputError, match="room for text"):
-        tokenizer.encode_windows([SENTENCES[0]], max_length=2)
-    with pytest.raises(InputError, match="`stride` must be smaller"):
-        tokenizer.encode_windows([SENTENCES[0]], max_length=6, stride=4)
+def test_pairs_are_not_a_list_of_texts(tokenizer):
+    for method in (tokenizer.token_ids, tokenizer.located_tokens):
+        with pytest.raises(InputError, match="`texts` must be a string"):
+            method([("a", "b")])
 
 
 def test_one_tokenizer_serves_many_threads(tokenizer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import pytest
 from tokenization.test_slow import plain_signature
@@ -57,6 +58,36 @@ def test_the_rust_tokenizer_is_never_reconfigured_by_a_call(fast):
 def test_an_empty_second_text_is_dropped_alone_and_kept_in_a_batch(fast):
     assert fast("a", "")["input_ids"] == [5, 16, 6]
     assert fast(["a"], [""])["input_ids"] == [[5, 16, 6, 6]]
+
+
+def test_windows_cover_the_text_and_overlap(fast):
+    text = "Jim Henson was a nice puppet who lived in a small house near the river"
+    options = {"truncation": True, "max_length": 12, "stride": 3, "return_overflowing_tokens": True}
+    encoded = fast(text, **options)
+    windows = encoded["input_ids"]
+    assert [len(window) for window in windows[:-1]] == [12] * (len(windows) - 1)
+    for before, after in pairwise(windows):
+        assert before[-4:-1] == after[1:4]
+    joined = windows[0][1:-1] + [i for window in windows[1:] for i in window[4:-1]]
+    assert joined == fast.encode(text, add_special_tokens=False)
+    assert encoded[1].offsets[1][0] > 0
+    assert encoded.sequence_ids(0) == [None] + [0] * 10 + [None]
+
+
+def test_windows_of_pairs_keep_the_first_text(fast):
+    texts = ["Who was Jim Henson?"] * 2, ["Jim Henson was a nice puppet who lived", "a"]
+    options = {"truncation": "only_second", "max_length": 20, "stride": 4}
+    encoded = fast(*texts, **options, return_overflowing_tokens=True)
+    question = fast.encode(texts[0][0])
+    assert encoded["overflow_to_sample_mapping"] == [0, 0, 0, 1]
+    assert all(row[: len(question)] == question for row in encoded["input_ids"])
+    assert encoded.sequence_ids(3) == [None] + [0] * 8 + [None, 1, None]
+
+
+def test_windows_of_words_know_their_word(fast):
+    options = {"truncation": True, "max_length": 4, "return_overflowing_tokens": True}
+    encoded = fast(["Hello", "dog", "cute"], is_split_into_words=True, **options)
+    assert [encoded.word_ids(i) for i in (0, 1)] == [[None, 0, 0, None], [None, 1, 2, None]]
 
 
 @pytest.mark.parametrize("side", ["right", "left"])

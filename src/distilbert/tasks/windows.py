@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from distilbert.errors import InputError
+from distilbert.tokenization.encoding import LocatedTokens
 
 # Special tokens of the two templates, `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
 N_SPECIAL_SINGLE = 2
@@ -35,9 +36,12 @@ class Tokenizer(Protocol):
     def all_special_ids(self) -> list[int]: ...
     def __len__(self) -> int: ...
 
-    def encode_windows(
-        self, texts: Sequence[Any], *, max_length: int, is_split_into_words: bool = False
-    ) -> list[list[Any]]: ...
+    def token_ids(
+        self, texts: Sequence[Any], *, is_split_into_words: bool = False
+    ) -> list[np.ndarray]: ...
+    def located_tokens(
+        self, texts: Sequence[Any], *, is_split_into_words: bool = False
+    ) -> list[LocatedTokens]: ...
 
     def convert_tokens_to_ids(self, tokens: str) -> Any: ...
     def convert_ids_to_tokens(self, ids: list[int]) -> Any: ...
@@ -75,9 +79,6 @@ class Window:
 
 NOTHING = np.zeros(0, dtype=np.int64)
 
-# A window no text fills: texts are tokenized whole and cut here, where the model's length is known.
-UNCUT = 1 << 40
-
 
 def tokenize(
     tokenizer: Tokenizer,
@@ -90,18 +91,12 @@ def tokenize(
 
     Offsets of a text that came split into words refer to its words joined with single spaces.
     """
-    rows = tokenizer.encode_windows(
-        texts, max_length=UNCUT, is_split_into_words=is_split_into_words
-    )
+    if not located:
+        rows = tokenizer.token_ids(texts, is_split_into_words=is_split_into_words)
+        return [Tokens(ids, NOTHING, NOTHING) for ids in rows]
     tokenized = []
-    for text, (encoding,) in zip(texts, rows, strict=True):
-        ids = np.array(encoding.ids[1:-1], dtype=np.int64)
-        if not located:
-            tokenized.append(Tokens(ids, NOTHING, NOTHING))
-            continue
-        offsets = np.array(encoding.offsets[1:-1], dtype=np.int64).reshape(-1, 2)
-        named = [-1 if word is None else word for word in encoding.word_ids[1:-1]]
-        words = np.array(named, dtype=np.int64)
+    pieces = tokenizer.located_tokens(texts, is_split_into_words=is_split_into_words)
+    for text, (ids, offsets, words) in zip(texts, pieces, strict=True):
         if is_split_into_words and len(words):
             lengths = np.array([len(word) for word in text], dtype=np.int64)
             starts = np.cumsum(lengths + 1) - (lengths + 1)

@@ -11,16 +11,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from distilbert.errors import InputError
 from distilbert.tokenization import loading, saving
 from distilbert.tokenization.batch_encoding import BatchEncoding, Row
 from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.encoding import LocatedTokens, Pieces
 from distilbert.tokenization.from_ids import Columns
 from distilbert.tokenization.inputs import (
     Examples,
     Text,
     read_batch,
     read_example,
+    read_list,
     read_texts,
 )
 from distilbert.tokenization.row_builder import RowBuilder
@@ -82,19 +86,31 @@ class TokenizerBase(RowBuilder):
         """The columns of a single text without their batch axis."""
 
     @abstractmethod
-    def encode_windows(
-        self,
-        texts: Sequence[Text],
-        pairs: Sequence[Text] | None = None,
-        *,
-        max_length: int | None = None,
-        stride: int = 0,
-        is_split_into_words: bool = False,
-    ) -> list[list[Any]]:
-        """The overlapping windows of each example, unpadded, `[CLS] text [SEP] pair [SEP]`.
+    def _text_ids(self, texts: Sequence[Text], *, split: bool) -> Sequence[list[int]]:
+        """The ids of each text without special tokens."""
 
-        Only the last text of an example is cut. `max_length` counts special tokens too.
+    @abstractmethod
+    def _text_pieces(self, texts: Sequence[Text], *, split: bool) -> Sequence[Pieces]:
+        """The pieces of each text without special tokens."""
+
+    def token_ids(
+        self, texts: Sequence[Text], *, is_split_into_words: bool = False
+    ) -> list[np.ndarray]:
+        """The ids (int64, (T,)) of each text: no special tokens, no truncation, no offsets."""
+        checked = read_list(texts, split=is_split_into_words)
+        rows = self._text_ids(checked, split=is_split_into_words)
+        return [np.array(row, dtype=np.int64) for row in rows]
+
+    def located_tokens(
+        self, texts: Sequence[Text], *, is_split_into_words: bool = False
+    ) -> list[LocatedTokens]:
+        """`token_ids` with offsets and word numbers; slower, so only for callers that need these.
+
+        Offsets in a text that is split into words are relative to each word.
         """
+        checked = read_list(texts, split=is_split_into_words)
+        pieces = self._text_pieces(checked, split=is_split_into_words)
+        return [LocatedTokens.of(text) for text in pieces]
 
     # ---- calls
 

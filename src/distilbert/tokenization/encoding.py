@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 Span = tuple[int, int]
 
@@ -21,6 +23,26 @@ class Pieces(Protocol):
     tokens: list[str]
     offsets: list[Span]
     words: list[int]
+
+
+class LocatedTokens(NamedTuple):
+    """The tokens of one text without special tokens, as int64 arrays.
+
+    `ids` (T,); `offsets` (T, 2), the first character and the one after the last; `words` (T,), the
+    number of the word that each token is a piece of.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    words: np.ndarray
+
+    @classmethod
+    def of(cls, pieces: Pieces) -> LocatedTokens:
+        """The pieces of a tokenizer engine as arrays."""
+        offsets = np.array(pieces.offsets, dtype=np.int64).reshape(-1, 2)
+        return cls(
+            np.array(pieces.ids, dtype=np.int64), offsets, np.array(pieces.words, dtype=np.int64)
+        )
 
 
 @dataclass(slots=True)

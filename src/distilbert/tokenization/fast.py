@@ -15,17 +15,17 @@ import tokenizers
 from tokenizers import AddedToken, normalizers
 
 from distilbert.errors import InputError
-from distilbert.tokenization import rust_backend, template
+from distilbert.tokenization import rust_backend
 from distilbert.tokenization.base import Rows, TokenizerBase
 from distilbert.tokenization.batch_encoding import Row
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
 from distilbert.tokenization.encoding import Encoding
 from distilbert.tokenization.from_ids import Columns, IdRow, columns_of_rows
-from distilbert.tokenization.inputs import CallTypeError, Examples, Text, read_texts
+from distilbert.tokenization.inputs import CallTypeError, Examples, Text
 from distilbert.tokenization.loading import BACKEND
 from distilbert.tokenization.special_tokens import as_special_token
-from distilbert.tokenization.truncation import check_room, refuse_long_stride, rooms_fast, windows
+from distilbert.tokenization.truncation import refuse_long_stride, rooms_fast, windows
 from distilbert.tokenization.wordpiece import TextPieces
 
 
@@ -105,34 +105,6 @@ class DistilBertTokenizerFast(TokenizerBase):
 
     # ---- calls
 
-    def encode_windows(
-        self,
-        texts: Sequence[Text],
-        pairs: Sequence[Text] | None = None,
-        *,
-        max_length: int | None = None,
-        stride: int = 0,
-        is_split_into_words: bool = False,
-    ) -> list[list[Row]]:
-        """The overlapping windows of each example, unpadded, `[CLS] text [SEP] pair [SEP]`.
-
-        Only the last text of an example is cut. `max_length` counts special tokens too.
-
-        Raises:
-            InputError: no room for a window, or a `stride` as long as one.
-        """
-        examples = read_texts(list(texts), pairs, split=is_split_into_words)
-        limit = self.model_max_length if max_length is None else max_length
-        check_room(limit - template.n_special(pair=pairs is not None))
-        options = CallOptions(
-            truncation="only_first" if pairs is None else "only_second",
-            max_length=limit,
-            stride=stride,
-            is_split_into_words=is_split_into_words,
-        )
-        rows = self._encode_rows(examples, options)
-        return [[row, *row.overflowing] for row in rows]
-
     def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
         if not examples.is_batch and examples.second and not examples.second[0]:
             # The reference drops an empty second text of a single call, but keeps it in a batch.
@@ -207,9 +179,9 @@ class DistilBertTokenizerFast(TokenizerBase):
 
         Encoded again without the template, since what is cut is the text and not its end marks.
         """
-        first = self._encode_alone(examples.first, options)
+        first = self._text_pieces(examples.first, split=options.is_split_into_words)
         given = [text for text in examples.second or () if text is not None]
-        second = iter(self._encode_alone(given, options))
+        second = iter(self._text_pieces(given, split=options.is_split_into_words))
         stride, side = options.stride, options.truncation_side
         rows: list[Encoding] = []
         for a, (_, pair) in zip(first, examples.rows(), strict=True):
@@ -226,12 +198,18 @@ class DistilBertTokenizerFast(TokenizerBase):
             rows.append(row)
         return rows
 
-    def _encode_alone(self, texts: Sequence[Text], options: CallOptions) -> list[TextPieces]:
-        """The pieces of texts without the template."""
-        rows = self._backend.encode_batch(
-            texts, is_pretokenized=options.is_split_into_words, add_special_tokens=False
+    def _text_ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
+        if self._chunk_ids is not None:
+            return self._chunk_ids.encode(texts)
+        return [row.ids for row in self._rust_rows(texts, split=split)]
+
+    def _text_pieces(self, texts: Sequence[Text], *, split: bool) -> list[TextPieces]:
+        return [_pieces(row) for row in self._rust_rows(texts, split=split)]
+
+    def _rust_rows(self, texts: Sequence[Text], *, split: bool) -> list[tokenizers.Encoding]:
+        return self._backend.encode_batch(
+            list(texts), is_pretokenized=split, add_special_tokens=False
         )
-        return [_pieces(row) for row in rows]
 
     def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
         # As in the reference: windows stay rows, and plain numbers stay in their list.

@@ -91,6 +91,12 @@ def read_batch(items: Any, *, split: bool) -> Examples:
     return Examples(first, second if has_pairs else None, is_batch=True)
 
 
+def read_list(texts: Sequence[Any], *, split: bool) -> list[Text]:
+    """A list of single texts, none of them a pair."""
+    check = _check_words if split else _check_string
+    return [check(text, "texts") for text in texts]
+
+
 def _is_batch(text: Any, split: bool) -> bool:
     if not isinstance(text, list | tuple):
         return False

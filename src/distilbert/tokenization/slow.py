@@ -14,14 +14,12 @@ from typing import Any
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
-from distilbert.tokenization import template
 from distilbert.tokenization.base import Rows, TokenizerBase
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.encoding import Encoding
 from distilbert.tokenization.from_ids import Columns, plan_cut
-from distilbert.tokenization.inputs import Examples, Text, read_texts
+from distilbert.tokenization.inputs import Examples, Text
 from distilbert.tokenization.special_tokens import as_special_token, copy_token
-from distilbert.tokenization.truncation import EVERYTHING, check_room, windows
 from distilbert.tokenization.vocab import load_vocab
 from distilbert.tokenization.wordpiece import TextPieces, WordPieceEngine
 
@@ -79,38 +77,6 @@ class DistilBertTokenizer(TokenizerBase):
 
     # ---- calls
 
-    def encode_windows(
-        self,
-        texts: Sequence[Text],
-        pairs: Sequence[Text] | None = None,
-        *,
-        max_length: int | None = None,
-        stride: int = 0,
-        is_split_into_words: bool = False,
-    ) -> list[list[Encoding]]:
-        """The overlapping windows of each example, unpadded, `[CLS] text [SEP] pair [SEP]`.
-
-        Only the last text of an example is cut. `max_length` counts special tokens too.
-
-        Raises:
-            InputError: no room for a window, or a `stride` as long as one.
-        """
-        examples = read_texts(list(texts), pairs, split=is_split_into_words)
-        limit = self.model_max_length if max_length is None else max_length
-        found: list[list[Encoding]] = []
-        for text, pair in examples.rows():
-            a = self._pieces(text)
-            b = None if pair is None else self._pieces(pair)
-            cut, fixed = (a, 0) if b is None else (b, len(a.ids))
-            room = limit - template.n_special(pair=b is not None) - fixed
-            check_room(room)
-            stretches = windows(len(cut.ids), room, stride)
-            if b is None:
-                found.append([self._row(a, stretch) for stretch in stretches])
-            else:
-                found.append([self._row(a, EVERYTHING.first, b, stretch) for stretch in stretches])
-        return found
-
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
@@ -145,6 +111,12 @@ class DistilBertTokenizer(TokenizerBase):
             complete = options.add_special_tokens
             rows.append(self._row(a, cut.first, b, cut.second, complete=complete))
         return rows
+
+    def _text_ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
+        return [self._ids(text) for text in texts]
+
+    def _text_pieces(self, texts: Sequence[Text], *, split: bool) -> list[TextPieces]:
+        return [self._pieces(text) for text in texts]
 
     def _ids(self, text: Text) -> list[int]:
         if isinstance(text, str):

@@ -111,15 +111,6 @@ def refuse_long_stride(options: CallOptions) -> None:
         raise _stride_error(room, options.stride)
 
 
-def check_room(room: int) -> None:
-    """Refuse windows that hold no text."""
-    if room <= 0:
-        raise InputError(
-            f"A window must have room for text: got {room} tokens beside the special tokens and "
-            "the first text. Use a larger `max_length` or a shorter first text."
-        )
-
-
 def window_spans(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
     """Cover `length` tokens with spans of at most `capacity`, each sharing `overlap` with the last.
 
