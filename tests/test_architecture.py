@@ -1,4 +1,4 @@
-"""The picture of ARCHITECTURE, enforced: who imports whom, what stays unloaded, what has a test."""
+"""The architecture, enforced: allowed imports, what stays unloaded, sizes, mirrored tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
 INNER |= {"runner", "json_files"}
-ROOMS = {"torch", "tensorflow", "flax"}
+FRAMEWORKS = {"torch", "tensorflow", "flax"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
 SOURCE_AND_SINK |= {"checkpoint.sentence_modules"}
@@ -29,18 +29,35 @@ ARROWS: dict[str, set[str]] = {
     "data": INNER | SOURCE_AND_SINK,
     "tasks": INNER | {"tokenization", "data"},
     "training": INNER | SOURCE_AND_SINK | {"checkpoint.format_safetensors"},
-    # `auto` chooses a class by name and loads no room until it has chosen.
+    # `auto` chooses a class by name and loads no framework until it has chosen.
     "pipelines": INNER | SOURCE_AND_SINK | {"tasks", "tokenization", "auto"},
-    # Puts data, task, training and a room together; the room is chosen by name.
+    # Joins data, task, training and a framework, which is imported by name.
     "finetuning": INNER
     | {"auto", "checkpoint", "data", "pipelines", "tasks", "tokenization", "training"},
     "export": INNER | {"checkpoint", "torch"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
-    **{room: INNER | {"checkpoint", "training"} for room in ROOMS},
+    **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},
 }
-FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
-UNWANTED = (*FRAMEWORKS, "transformers", "h5py")
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 430, 80
+FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax", "flax")
+UNWANTED = (*FRAMEWORK_MODULES, "transformers", "h5py")
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+# Files and functions that are longer, with their lines. Shorten them and delete their entry; new
+# entries are not allowed.
+LONG_FILES = {
+    "config.py": 430,  # a sentence on meaning and unit below every field
+    "flax/pretrained.py": 428,
+    "tasks/labelled/sequence_classification.py": 429,
+    "tensorflow/pretrained.py": 421,
+}
+LONG_FUNCTIONS = {
+    "cli/predict.py:predict": 75,  # a parameter with its help text for every option
+    "cli/tune.py:_tune": 67,  # likewise
+    "finetuning/evaluate.py:evaluate": 74,  # public signature and docstring
+    "flax/pretrained.py:from_pretrained": 65,  # signature of the reference and its docstring
+    "pipelines/factory.py:pipeline": 62,  # public signature and docstring
+    "tensorflow/pretrained.py:from_pretrained": 69,  # as in Flax
+    "torch/pretrained.py:from_pretrained": 72,  # as in Flax
+}
 
 
 def parse(path: Path) -> ast.Module:
@@ -90,7 +107,7 @@ def every_import() -> list[tuple[Path, str, int, bool]]:
     return [(path, *found) for path in SOURCES for found in imports(parse(path))]
 
 
-def test_every_import_follows_an_arrow_of_the_picture() -> None:
+def test_every_import_is_allowed_by_the_architecture() -> None:
     wrong = []
     for path, name, line, _ in every_import():
         part, steps = part_of(path), name.split(".")
@@ -102,7 +119,7 @@ def test_every_import_follows_an_arrow_of_the_picture() -> None:
     assert wrong == []
 
 
-def test_every_folder_of_the_package_is_in_the_picture() -> None:
+def test_every_folder_of_the_package_is_in_the_architecture() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(ARROWS) | {"cli"}
 
@@ -111,8 +128,8 @@ def test_every_folder_of_the_package_is_in_the_picture() -> None:
 KNOWN_CIRCLES = [
     ["distilbert.flax.loading", "distilbert.flax.pretrained"],
     *(
-        [f"distilbert.{room}.{name}" for name in ("heads", "loading", "model", "pretrained")]
-        for room in ("tensorflow", "torch")
+        [f"distilbert.{package}.{name}" for name in ("heads", "loading", "model", "pretrained")]
+        for package in ("tensorflow", "torch")
     ),
 ]
 
@@ -159,7 +176,7 @@ def cycles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return sorted((set(group) for group in groups), key=min)
 
 
-def test_inner_modules_import_nothing_outer_when_loaded() -> None:
+def test_inner_modules_import_no_outer_module_when_loaded() -> None:
     wrong = [
         f"{path.name}:{line} {name}"
         for path, name, line, lazily in every_import()
@@ -170,12 +187,14 @@ def test_inner_modules_import_nothing_outer_when_loaded() -> None:
     assert wrong == []
 
 
-def test_only_a_room_and_the_lazy_door_import_its_framework() -> None:
-    """Elsewhere a framework is entered by name, inside the one function that needs it."""
+def test_only_a_framework_package_imports_its_framework() -> None:
+    """Elsewhere a framework is imported by name, inside the one function that needs it."""
     wrong = [
         f"{path.relative_to(ROOT)}:{line} {name}"
         for path, name, line, lazily in every_import()
-        if name.split(".")[0] in FRAMEWORKS and part_of(path) not in ROOMS and not lazily
+        if name.split(".")[0] in FRAMEWORK_MODULES
+        and part_of(path) not in FRAMEWORKS
+        and not lazily
         if line not in type_checking_lines(parse(path))
     ]
     assert wrong == []
@@ -184,8 +203,8 @@ def test_only_a_room_and_the_lazy_door_import_its_framework() -> None:
 def test_transformers_is_never_imported() -> None:
     assert [path for path, name, *_ in every_import() if name.split(".")[0] == "transformers"] == []
     texts = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
-    doors = ('require("transformers', 'import_module("transformers', '__import__("transformers')
-    assert [name for name, text in texts.items() if any(door in text for door in doors)] == []
+    lazily = ('require("transformers', 'import_module("transformers', '__import__("transformers')
+    assert [name for name, text in texts.items() if any(call in text for call in lazily)] == []
 
 
 def test_the_command_line_imports_the_package_only_inside_functions() -> None:
@@ -234,7 +253,7 @@ USES = {
 
 @pytest.mark.parametrize("use", USES)
 def test_no_framework_is_loaded_by(use: str, tmp_path: Path) -> None:
-    """In a process of its own, since this one has long loaded PyTorch."""
+    """In a separate process, since this one has already loaded PyTorch."""
     vocab = tmp_path / "vocab.txt"
     vocab.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world"]))
     lines = [
@@ -251,19 +270,21 @@ def test_no_framework_is_loaded_by(use: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "alias", "framework"),
+    ("package", "alias", "framework"),
     [("torch", "torch", "torch"), ("tensorflow", "tf", "tensorflow"), ("flax", "nn", "flax.linen")],
 )
-def test_the_real_framework_is_what_the_room_imports(room: str, alias: str, framework: str) -> None:
-    """The rooms are named after their frameworks, so a relative import would find ourselves."""
+def test_a_framework_package_imports_the_real_framework(
+    package: str, alias: str, framework: str
+) -> None:
+    """The packages have the names of their frameworks: a relative import would find our package."""
     real = importlib.import_module(framework)
-    model = importlib.import_module(f"distilbert.{room}.model")
+    model = importlib.import_module(f"distilbert.{package}.model")
     assert getattr(model, alias) is real
-    ours = (ROOT / "src", ROOT / "tests")  # an environment may well lie inside the checkout
+    ours = (ROOT / "src", ROOT / "tests")  # an environment may be inside the checkout
     assert not any(Path(str(real.__file__)).is_relative_to(folder) for folder in ours)
 
 
-# What only one framework has a use for: room -> file -> reason.
+# Files that only one framework needs: package -> file -> reason.
 EXTRA_FILES = {
     "torch": {
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
@@ -279,7 +300,7 @@ EXTRA_FILES = {
         "inputs.py": "a call may be one mapping, list or tuple",
         "keras_fit.py": "Keras' `fit` asks a model for its loss and its labels",
         "keras_loop.py": "Keras owns the training loop, around the session's updates",
-        "layers.py": "Keras' own layers name and freeze variables in another way",
+        "layers.py": "Keras' layers name and freeze variables differently",
     },
     "flax": {
         "adamw.py": "JAX has no optimizer, and no other package is needed for one",
@@ -299,23 +320,25 @@ def public_names(path: Path) -> list[str]:
     return [name for name in names if not name.startswith("_")]
 
 
-def test_the_rooms_have_the_same_files() -> None:
+def test_the_framework_packages_have_the_same_files() -> None:
     files = {
-        room: {path.name for path in (PACKAGE / room).glob("*.py")} - set(EXTRA_FILES[room])
-        for room in ROOMS
+        name: {path.name for path in (PACKAGE / name).glob("*.py")} - set(EXTRA_FILES[name])
+        for name in FRAMEWORKS
     }
     assert files["tensorflow"] == files["flax"] == files["torch"]
 
 
-@pytest.mark.parametrize("room", ["tensorflow", "flax"])
+@pytest.mark.parametrize("framework", ["tensorflow", "flax"])
 @pytest.mark.parametrize("file", ["model.py", "heads.py", "losses.py", "activations.py"])
-def test_the_rooms_hold_the_same_names_in_the_same_order(room: str, file: str) -> None:
+def test_the_framework_packages_define_the_same_names_in_the_same_order(
+    framework: str, file: str
+) -> None:
     first = public_names(PACKAGE / "torch" / file)
-    other = public_names(PACKAGE / room / file)
+    other = public_names(PACKAGE / framework / file)
     assert [name for name in other if name in first] == first
 
 
-def test_nothing_but_the_rooms_is_named_after_a_dependency_or_the_standard_library() -> None:
+def test_only_framework_packages_are_named_after_a_dependency_or_the_standard_library() -> None:
     reserved = sys.stdlib_module_names | {"numpy", "tokenizers", "safetensors", "h5py", "typer"}
     names = {path.stem for path in SOURCES if path.parent == PACKAGE}
     names |= {path.name for path in PACKAGE.iterdir() if path.is_dir()}
@@ -334,17 +357,37 @@ def test_every_source_file_has_its_test_file(path: Path) -> None:
     assert mirror.is_file()
 
 
+def sizes() -> tuple[dict[str, int], dict[str, int]]:
+    """The files and functions that are longer than the limits, with their lines."""
+    files: dict[str, int] = {}
+    functions: dict[str, int] = {}
+    for path in SOURCES:
+        name = path.relative_to(PACKAGE).as_posix()
+        files[name] = len(path.read_text(encoding="utf-8").splitlines())
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                functions[f"{name}:{node.name}"] = max(
+                    lines, functions.get(f"{name}:{node.name}", 0)
+                )
+    return (
+        {name: n for name, n in files.items() if n > MAX_FILE_LINES},
+        {name: n for name, n in functions.items() if n > MAX_FUNCTION_LINES},
+    )
+
+
+@pytest.mark.parametrize("kind", ["files", "functions"])
+def test_files_and_functions_are_short_but_for_listed_exceptions(kind: str) -> None:
+    listed = {"files": LONG_FILES, "functions": LONG_FUNCTIONS}[kind]
+    long = dict(zip(("files", "functions"), sizes(), strict=True))[kind]
+    too_long = {name: n for name, n in long.items() if n > listed.get(name, 0)}
+    assert too_long == {}, "shorten these"
+    assert listed.keys() <= long.keys(), "delete the entries of those that are short enough now"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_files_and_functions_stay_short_and_say_what_they_are(path: Path) -> None:
+def test_every_file_has_a_docstring(path: Path) -> None:
     tree = parse(path)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
-    long = [
-        f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
-    ]
-    assert long == []
     assert not tree.body or ast.get_docstring(tree)
 
 
