@@ -41,7 +41,7 @@ def main() -> None:
     from distilbert import DistilBertConfig
     from distilbert.checkpoint.folder import save_checkpoint
     from distilbert.checkpoint.init import initial_weights
-    from distilbert.runner import load_runner
+    from distilbert.opening import find_model, load_runner
 
     flags = processor_flags()
     config = DistilBertConfig()
@@ -54,17 +54,19 @@ def main() -> None:
         save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
         for framework in FRAMEWORKS:
             runners: dict[str, Any] = {
-                dtype: load_runner(folder, "base", framework=framework, dtype=dtype)
+                dtype: load_runner(find_model(folder, framework=framework), "base", dtype=dtype)
                 for dtype in ("float32", "bfloat16")
             }
-            exact, rounded = (runner(batch)["last_hidden_state"] for runner in runners.values())
+            exact, rounded = (
+                runner.run_batch(batch)["last_hidden_state"] for runner in runners.values()
+            )
             errors[framework] = float(np.abs(exact - rounded).max())
             half, full = runners["bfloat16"], runners["float32"]
             results.append(
                 compare(
                     f"{framework}: bfloat16 (ours) against float32 (peer)",
-                    lambda half=half: seconds(lambda: half(batch)),
-                    lambda full=full: seconds(lambda: full(batch)),
+                    lambda half=half: seconds(lambda: half.run_batch(batch)),
+                    lambda full=full: seconds(lambda: full.run_batch(batch)),
                     rounds=chosen.rounds,
                     bar=AMX_BAR if "amx_bf16" in flags else None,
                 )

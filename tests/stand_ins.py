@@ -15,6 +15,7 @@ import pytest
 
 import distilbert
 from distilbert.config import DistilBertConfig
+from distilbert.runner import CPU_BATCH_TOKENS, only_wanted
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = (
@@ -67,6 +68,7 @@ class ArithmeticRunner:
     ) -> None:
         self.head = head
         self.config = config
+        self.preferred_batch_tokens = CPU_BATCH_TOKENS
         self.batches: list[tuple[int, ...]] = []
         n_out = {
             "base": config.dim,
@@ -78,7 +80,15 @@ class ArithmeticRunner:
         self.table = rng.normal(size=(config.vocab_size, n_out)).astype(np.float32)
         self.overrides = dict(overrides or {})
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        return only_wanted(self._outputs(batch), wanted)
+
+    def close(self) -> None:
+        del self.table
+
+    def _outputs(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         ids, mask = batch["input_ids"], batch["attention_mask"]
         assert ids.dtype == mask.dtype == np.int64
         assert ids.shape[-1] <= self.config.max_position_embeddings

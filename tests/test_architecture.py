@@ -18,7 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
-INNER |= {"runner", "json_files"}
+INNER |= {"heads", "json_files", "runner"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
@@ -27,13 +27,16 @@ ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
     "checkpoint": INNER,
     "data": INNER | SOURCE_AND_SINK,
-    "tasks": INNER | {"tokenization", "data"},
+    "batching": INNER,
+    "tasks": INNER | {"batching", "tokenization", "data"},
     "training": INNER | SOURCE_AND_SINK | {"checkpoint.format_safetensors"},
     # `auto` chooses a class by name and loads no framework until it has chosen.
-    "pipelines": INNER | SOURCE_AND_SINK | {"tasks", "tokenization", "auto"},
+    "opening": INNER | {"auto", "checkpoint"},
+    "pipelines": INNER | SOURCE_AND_SINK | {"batching", "opening", "tasks", "tokenization"},
     # Joins data, task, training and a framework, which is imported by name.
     "finetuning": INNER
-    | {"auto", "checkpoint", "data", "pipelines", "tasks", "tokenization", "training"},
+    | {"batching", "checkpoint", "data", "opening", "pipelines", "tasks", "tokenization"}
+    | {"training"},
     "export": INNER | {"checkpoint", "torch"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},

@@ -9,9 +9,9 @@ import pytest
 import distilbert
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
-from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
 
 CONFIG = DistilBertConfig(
     vocab_size=6, dim=8, n_heads=2, n_layers=1, hidden_dim=8, max_position_embeddings=16
@@ -19,7 +19,7 @@ CONFIG = DistilBertConfig(
 VOCABULARY = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n"
 AUTO_NAMES = {
     head: "AutoModel" + name.removeprefix("DistilBert").removeprefix("Model")
-    for head, name in CLASS_NAMES.items()
+    for head, name in ((h.name, h.class_name) for h in HEADS.values())
 }
 
 
@@ -31,7 +31,7 @@ def save(folder, head="base", **files: bytes):
 
 
 @pytest.mark.parametrize("prefix", ["", "TF", "Flax"])
-@pytest.mark.parametrize("head", CLASS_NAMES)
+@pytest.mark.parametrize("head", HEADS)
 def test_the_head_that_is_asked_for_decides_the_class_not_the_architecture(head, prefix, tmp_path):
     auto = getattr(distilbert, prefix + AUTO_NAMES[head])
     save(tmp_path / "m", head)
@@ -39,7 +39,7 @@ def test_the_head_that_is_asked_for_decides_the_class_not_the_architecture(head,
     config["architectures"] = ["DistilBertForSomethingElse"]
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     model = auto.from_pretrained(tmp_path / "m")
-    assert type(model).__name__ == prefix + CLASS_NAMES[head]
+    assert type(model).__name__ == prefix + HEADS[head].class_name
     if not prefix:
         assert not model.training
     assert type(auto.from_config(CONFIG)) is type(model)

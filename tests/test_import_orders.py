@@ -12,7 +12,7 @@ import pytest
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
-from distilbert.runner import ROOMS
+from distilbert.opening import FRAMEWORKS
 
 # A forward pass and a gradient in each framework, in the order of the arguments.
 WORK = """
@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("order", itertools.permutations(ROOMS), ids="-".join)
+@pytest.mark.parametrize("order", itertools.permutations(FRAMEWORKS), ids="-".join)
 def test_any_order_of_import_works_and_gives_the_same(order: tuple[str, ...], folder: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", WORK, str(folder), *order],

@@ -14,12 +14,12 @@ from contract.samples import random_weights, some_inputs, some_labels, tiny_conf
 from tolerances import HALF, OUTPUT, REORDERED, Tolerance, assert_close
 
 import distilbert
-from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
+from distilbert.heads import HEADS
 
 
 def built(head: str, **changes: Any) -> Any:
     config = tiny_config(head, **changes)
-    model = getattr(distilbert, CLASS_NAMES[head])(config)
+    model = getattr(distilbert, HEADS[head].class_name)(config)
     weights = random_weights(config, head)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return model.eval()
@@ -148,7 +148,7 @@ def test_outputs_and_configs_can_be_pickled() -> None:
 def test_a_model_on_the_meta_device_has_shapes_and_no_values(head: str) -> None:
     config = tiny_config(head)
     with torch.device("meta"):
-        empty = getattr(distilbert, CLASS_NAMES[head])(config)
+        empty = getattr(distilbert, HEADS[head].class_name)(config)
     assert {parameter.device.type for parameter in empty.parameters()} == {"meta"}
     full = built(head)
     empty.load_state_dict(full.state_dict(), assign=True)

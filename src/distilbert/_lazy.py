@@ -27,7 +27,7 @@ INSTALL = {
     "ray": "pip install 'distilbert[ray]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
-# Framework -> the packages its room imports.
+# Framework -> the packages that our package for it imports.
 FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow", "keras"), "flax": ("jax", "flax")}
 
 
@@ -51,6 +51,11 @@ def require_framework(framework: str, purpose: str) -> None:
     for name in FRAMEWORKS[framework]:
         if not is_available(name):
             raise MissingDependencyError(_sentence(name, purpose))
+
+
+def has_framework(framework: str) -> bool:
+    """Whether all packages of `framework` can be imported; imports none."""
+    return all(is_available(name) for name in FRAMEWORKS[framework])
 
 
 def _sentence(name: str, purpose: str) -> str:

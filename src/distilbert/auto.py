@@ -11,10 +11,10 @@ from typing import Any, ClassVar, NoReturn
 
 import distilbert
 from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
 from distilbert.json_files import read_json, read_optional_json
 
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
@@ -105,7 +105,7 @@ class _AutoModel(_Auto):
 
     @classmethod
     def _model_class(cls) -> Any:
-        return getattr(distilbert, cls.framework_prefix + CLASS_NAMES[cls.head])
+        return getattr(distilbert, cls.framework_prefix + HEADS[cls.head].class_name)
 
     @classmethod
     def from_pretrained(

@@ -17,8 +17,8 @@ from distilbert.checkpoint import format_bin, format_msgpack, format_safetensors
 from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_names import HEAD_OF_CLASS
 from distilbert.checkpoint.convert import convert
-from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
 
 TOLERANCE = 1e-5
 IDS = torch.tensor([[2, 17, 98, 5, 5, 64, 3], [2, 40, 41, 3, 0, 0, 0]])  # (B, S)
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The classifier is only", "ignore
 def converted(source: Path, target: Path, **options: Any) -> Any:
     """The folder's conversion, run by transformers' DistilBERT."""
     folded = convert(source, target, **options)
-    model, info = getattr(transformers, CLASS_NAMES[folded.head]).from_pretrained(
+    model, info = getattr(transformers, HEADS[folded.head].class_name).from_pretrained(
         target, output_loading_info=True
     )
     assert not info["missing_keys"]
@@ -64,7 +64,7 @@ def edit_config(folder: Path, **changes: Any) -> None:
 def test_the_encoder_of_every_class_is_exact(name: str, tmp_path: Path) -> None:
     bert = save_bert(tmp_path / "bert", name)
     model = converted(tmp_path / "bert", tmp_path / "distil")
-    assert type(model).__name__ == CLASS_NAMES[HEAD_OF_CLASS[name]]
+    assert type(model).__name__ == HEADS[HEAD_OF_CLASS[name]].class_name
     assert difference(hidden(bert), hidden(model)) < TOLERANCE
 
 
@@ -294,7 +294,7 @@ def test_a_classifier_of_unknown_kind_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`head` must say what the `classifier`"):
         fold_bert(tmp_path)
     assert fold_bert(tmp_path, head="token_classification").head == "token_classification"
-    with pytest.raises(InputError, match=f"`head` must be one of {HEADS[0]}"):
+    with pytest.raises(InputError, match="`head` must be one of base"):
         fold_bert(tmp_path, head="pooler")
 
 

@@ -12,9 +12,10 @@ from distilbert.checkpoint.layout import (
     native_name,
     to_canonical,
 )
-from distilbert.checkpoint.spec import HEADS, parameter_spec
+from distilbert.checkpoint.spec import parameter_spec
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError
+from distilbert.heads import HEADS
 
 TINY = DistilBertConfig(n_layers=12, dim=32, n_heads=4, hidden_dim=48, vocab_size=99)
 

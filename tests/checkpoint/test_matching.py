@@ -9,10 +9,10 @@ import pytest
 
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import match_parameters
-from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.config import DistilBertConfig
+from distilbert.heads import HEADS
 
-HEAD_OF_CLASS = {name: head for head, name in CLASS_NAMES.items()}
+HEAD_OF_CLASS = {name: head for head, name in ((h.name, h.class_name) for h in HEADS.values())}
 
 
 def recorded_reports(golden):

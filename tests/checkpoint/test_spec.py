@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from distilbert.checkpoint.spec import HEADS, attention_width, parameter_spec, tied_parameters
+from distilbert.checkpoint.spec import attention_width, parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 
 TINY = {"vocab_size": 99, "dim": 32, "n_heads": 4, "n_layers": 2, "hidden_dim": 48}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilbert.runner import ROOMS
+from distilbert.opening import FRAMEWORKS
 
 # Task -> the head of its model, and what follows on the command line.
 LINES = {
@@ -39,19 +39,19 @@ def rounded(value: Any) -> Any:
 def test_predict_answers_alike_in_every_framework(run, checkpoint, task):
     head, arguments = LINES[task]
     answers = {}
-    for framework in ROOMS:
+    for framework in FRAMEWORKS:
         line = ("predict", task, "-m", checkpoint(head), *arguments, "--json")
         ran = run(*line, "--framework", framework)
         assert ran.code == 0, ran.err
         answers[framework] = [json.loads(row) for row in ran.out.splitlines()]
     assert answers["torch"]
-    for framework in ROOMS:
+    for framework in FRAMEWORKS:
         assert answers[framework] == rounded(answers["torch"]), framework
 
 
 def test_embed_answers_alike_in_every_framework(run, checkpoint):
     vectors = []
-    for framework in ROOMS:
+    for framework in FRAMEWORKS:
         ran = run("embed", "-m", checkpoint("base"), "a dog", "the cat", "--framework", framework)
         assert ran.code == 0, ran.err
         vectors.append([json.loads(row) for row in ran.out.splitlines()])

@@ -14,9 +14,10 @@ from contract.legs import Arrays
 import distilbert
 from distilbert import DistilBertConfig
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.checkpoint.spec import CLASS_NAMES, POSITION_EMBEDDINGS, parameter_spec
+from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, parameter_spec
 from distilbert.flax.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.flax.weights import to_arrays, to_tree
+from distilbert.heads import HEADS
 
 LABELS = ("labels", "start_positions", "end_positions")
 
@@ -27,7 +28,7 @@ class FlaxLeg:
     keeps_stored_dtype = True  # as the reference's Flax classes do; PyTorch's cast to float32
 
     def class_of(self, head: str) -> Any:
-        return getattr(distilbert, f"Flax{CLASS_NAMES[head]}")
+        return getattr(distilbert, f"Flax{HEADS[head].class_name}")
 
     def build(self, config: DistilBertConfig, head: str, weights: Arrays | None = None) -> Any:
         model = self.class_of(head)(copy.deepcopy(config))

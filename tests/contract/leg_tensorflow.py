@@ -13,7 +13,8 @@ from contract.legs import Arrays
 import distilbert
 from distilbert import DistilBertConfig
 from distilbert.checkpoint.layout import native_array
-from distilbert.checkpoint.spec import CLASS_NAMES, parameter_spec, tied_parameters
+from distilbert.checkpoint.spec import parameter_spec, tied_parameters
+from distilbert.heads import HEADS
 from distilbert.tensorflow.weights import (
     assign,
     canonical_arrays,
@@ -28,7 +29,7 @@ class TensorFlowLeg:
     """Variables are renamed and turned; losses of samples become their mean, as PyTorch's are."""
 
     def class_of(self, head: str) -> Any:
-        return getattr(distilbert, "TF" + CLASS_NAMES[head])
+        return getattr(distilbert, "TF" + HEADS[head].class_name)
 
     def build(self, config: DistilBertConfig, head: str, weights: Arrays | None = None) -> Any:
         model = self.class_of(head)(copy.deepcopy(config))

@@ -12,7 +12,7 @@ from contract.legs import Arrays
 
 import distilbert
 from distilbert import DistilBertConfig
-from distilbert.checkpoint.spec import CLASS_NAMES
+from distilbert.heads import HEADS
 
 LABELS = ("labels", "start_positions", "end_positions")
 
@@ -21,7 +21,7 @@ class TorchLeg:
     """Canonical names are PyTorch's own, so nothing is renamed here."""
 
     def class_of(self, head: str) -> Any:
-        return getattr(distilbert, CLASS_NAMES[head])
+        return getattr(distilbert, HEADS[head].class_name)
 
     def build(self, config: DistilBertConfig, head: str, weights: Arrays | None = None) -> Any:
         model = self.class_of(head)(copy.deepcopy(config)).eval()
@@ -67,7 +67,11 @@ class TorchLeg:
             return
         from distilbert.checkpoint.folder import save_checkpoint
 
-        head = next(head for head, name in CLASS_NAMES.items() if name == type(model).__name__)
+        head = next(
+            head
+            for head, name in ((h.name, h.class_name) for h in HEADS.values())
+            if name == type(model).__name__
+        )
         flavour = {"h5": "tf", "msgpack": "flax"}[form]
         save_checkpoint(
             folder, self.weights(model), model.config, head=head, format=form, flavour=flavour

@@ -19,7 +19,7 @@ from contract.legs import Leg
 from contract.samples import random_weights, some_inputs, some_labels, tiny_config
 
 from distilbert import DistilBertConfig
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 Exercise = Callable[[Leg, str, Path], None]  # the leg, the field, a folder to write to
 EXERCISES: dict[str, Exercise] = {}

@@ -10,7 +10,7 @@ from contract.legs import LEGS, Leg, leg as leg_named
 from contract.samples import random_weights, some_inputs, tiny_config
 from tolerances import OUTPUT, Tolerance, assert_close
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 FORMS = ("safetensors", "bin", "h5", "msgpack")
 WEIGHTS_FILE = {

@@ -8,7 +8,7 @@ from contract.legs import Leg
 from contract.samples import random_weights, some_inputs, tiny_config
 from tolerances import HALF, assert_close
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 
 @pytest.mark.parametrize("dtype", HALF)

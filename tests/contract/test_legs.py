@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contract.legs import LEGS
 
-from distilbert.runner import ROOMS
+from distilbert.opening import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # pytest in a process where importing the framework fails.
@@ -24,7 +24,7 @@ sys.exit(pytest.main([claims, "-k", sys.argv[1], "-q", "-p", "no:cacheprovider",
 
 
 def test_every_room_has_a_leg() -> None:
-    assert list(LEGS) == list(ROOMS)
+    assert list(LEGS) == list(FRAMEWORKS)
 
 
 @pytest.mark.parametrize("framework", LEGS)

@@ -9,7 +9,7 @@ import pytest
 from contract.legs import Leg
 from contract.samples import random_weights, some_inputs, tiny_config
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 EXTRA = {"output_hidden_states": True, "output_attentions": True}
 DROPOUT = {

@@ -8,7 +8,7 @@ from contract.agreement import assert_agrees
 from contract.legs import Leg
 from contract.samples import as_embeddings, some_inputs, some_labels, tiny_config
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 HEAD_MASKS = {
     "per-head": np.array([1.0, 0.0, 0.5, 2.0], np.float32),

@@ -13,7 +13,7 @@ from oracle.model import run
 from tolerances import REORDERED, assert_close
 
 from distilbert import DistilBertConfig
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 TOKEN_OUTPUTS = ("last_hidden_state", "start_logits", "end_logits")
 

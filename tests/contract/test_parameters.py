@@ -10,7 +10,8 @@ from contract.legs import Leg
 from contract.samples import random_weights, some_inputs, some_labels, tiny_config
 
 from distilbert.checkpoint.init import sinusoid_table
-from distilbert.checkpoint.spec import HEADS, parameter_spec
+from distilbert.checkpoint.spec import parameter_spec
+from distilbert.heads import HEADS
 
 WORDS = "distilbert.embeddings.word_embeddings.weight"
 PROJECTOR = "vocab_projector.weight"

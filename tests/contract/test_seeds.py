@@ -9,7 +9,7 @@ from contract.samples import some_inputs, some_labels, tiny_config
 from tolerances import GRADIENT, OUTPUT, assert_close
 
 from distilbert.checkpoint.init import initial_weights
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 
 
 @pytest.mark.parametrize("head", HEADS)

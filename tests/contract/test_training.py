@@ -13,6 +13,7 @@ import pytest
 from distilbert import DistilBertConfig
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
+from distilbert.opening import find_model
 from distilbert.training.feed import Update
 from distilbert.training.run_card import OptimizationSection, RunCard
 
@@ -113,7 +114,8 @@ def _trainer(
         "problem_type": kind,
         **dict.fromkeys(("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout"), 0.0),
     }
-    model = room.starting_model(start, head, changes=changes, seed=7)
+    request = find_model(start, framework=framework).request(head)
+    model = room.starting_model(request, changes=changes, seed=7)
     card = RunCard(
         seed=7, optimization=OptimizationSection(batch_size=ROWS, epsilon=EPSILON, **options)
     )

@@ -16,7 +16,7 @@ from distilbert import (
 from distilbert.errors import DataError, InputError
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import finetune
-from distilbert.pipelines.factory import as_runner
+from distilbert.opening import as_runner
 from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity
 
 QUICK: dict[str, Any] = {"framework": "torch", "device": "cpu", "bootstrap": 20}
@@ -162,7 +162,7 @@ def test_models_of_other_labels_are_not_compared(
 
 def test_a_model_without_a_task_needs_to_be_told(encoder: Path, data: Path) -> None:
     rows = str(data / "sentiment.dev.jsonl")
-    with pytest.raises(InputError, match="`task` must be given, since the config"):
+    with pytest.raises(InputError, match="`task` must be given, because the config"):
         evaluate(str(encoder), rows, **QUICK)
     with pytest.raises(InputError, match="`task` must be one of"):
         evaluate(str(encoder), rows, task="sentiment", **QUICK)

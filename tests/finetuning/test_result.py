@@ -11,7 +11,7 @@ import pytest
 from distilbert import AutoTokenizer
 from distilbert.finetuning.result import slowest, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, scores_of
-from distilbert.runner import load_runner
+from distilbert.opening import find_model, load_runner
 from distilbert.tasks.labelled.sequence_classification import Example, SequenceClassification
 
 TASK = SequenceClassification(labels=("a", "b"), problem_type="single_label_classification")
@@ -41,7 +41,9 @@ def test_a_split_is_told_with_intervals_and_its_wrongest_examples_first() -> Non
 
 def test_the_longest_examples_are_timed_alone(encoder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    runner = load_runner(encoder, "sequence_classification", framework="torch", device="cpu")
+    runner = load_runner(
+        find_model(encoder, framework="torch"), "sequence_classification", device="cpu"
+    )
     features = TASK.features(tokenizer, EXAMPLES, training=False)
     timed = slowest(TASK, runner, Split("dev", EXAMPLES, features), tokenizer, 0)
     assert sorted(one["tokens"] for one in timed) == [6, 7, 8, 9, 10]

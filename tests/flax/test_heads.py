@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from distilbert import outputs
-from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.errors import ConfigError
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.weights import flatten
+from distilbert.heads import HEADS
 
 OUTPUTS = {
     "base": (outputs.FlaxBaseModelOutput, (3, 7, 32)),
@@ -30,7 +30,7 @@ def inputs_of(head: str, ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndar
 
 
 def test_every_head_has_its_class() -> None:
-    names = {head: f"Flax{name}" for head, name in CLASS_NAMES.items()}
+    names = {name: f"Flax{head.class_name}" for name, head in HEADS.items()}
     assert {head: c.__name__ for head, c in MODEL_CLASSES.items()} == names
 
 

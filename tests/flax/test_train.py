@@ -19,6 +19,7 @@ from distilbert.errors import InputError
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.train import Trainer, starting_model
 from distilbert.flax.weights import to_arrays
+from distilbert.opening import find_model
 from distilbert.training.feed import Update
 from distilbert.training.run_card import (
     OptimizationSection,
@@ -204,7 +205,7 @@ def test_evaluating_between_updates_changes_nothing() -> None:
     for number in range(3):
         found.append(other.update(update(number)).loss)
         batch = update(9).batches[0]
-        other.runner()({name: batch[name] for name in ("input_ids", "attention_mask")})
+        other.runner().run_batch({name: batch[name] for name in ("input_ids", "attention_mask")})
     assert run(one, range(3)) == found
 
 
@@ -216,7 +217,7 @@ def test_a_runner_keeps_the_weights_of_its_time() -> None:
     before = early(batch)["logits"]
     run(subject, range(1, 3))
     np.testing.assert_array_equal(early(batch)["logits"], before)
-    assert not np.array_equal(subject.runner()(batch)["logits"], before)
+    assert not np.array_equal(subject.runner().run_batch(batch)["logits"], before)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -233,7 +234,9 @@ def test_a_saved_model_holds_the_trained_weights(tmp_path: Path, precision: str)
     batch = {name: update(9).batches[0][name] for name in ("input_ids", "attention_mask")}
     expected = np.asarray(saved(**batch).logits)
     tolerance = 1e-5 if precision == "float32" else 3e-2
-    np.testing.assert_allclose(subject.runner()(batch)["logits"], expected, atol=tolerance)
+    np.testing.assert_allclose(
+        subject.runner().run_batch(batch)["logits"], expected, atol=tolerance
+    )
 
 
 def test_dropout_of_the_card_replaces_the_models_in_training_alone(tmp_path: Path) -> None:
@@ -267,7 +270,11 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     base = MODEL_CLASSES["base"](DistilBertConfig(**CONFIG), seed=0)
     base.save_pretrained(tmp_path / "base")
     one, same, other = (
-        starting_model(tmp_path / "base", HEAD, changes={"num_labels": 4}, seed=seed)
+        starting_model(
+            find_model(tmp_path / "base", framework="flax").request(HEAD),
+            changes={"num_labels": 4},
+            seed=seed,
+        )
         for seed in (1, 1, 2)
     )
     first, again, third = (np.array(m.params["classifier"]["kernel"]) for m in (one, same, other))
@@ -275,7 +282,11 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, third)
     one.save_pretrained(tmp_path / "four")
-    two = starting_model(tmp_path / "four", HEAD, changes={"num_labels": 2}, seed=1)
+    two = starting_model(
+        find_model(tmp_path / "four", framework="flax").request(HEAD),
+        changes={"num_labels": 2},
+        seed=1,
+    )
     assert two.params["classifier"]["kernel"].shape == (32, 2)
     name = "distilbert.embeddings.word_embeddings.weight"
     arrays = to_arrays(two.params, two.config, HEAD)

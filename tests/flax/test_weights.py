@@ -10,7 +10,7 @@ import pytest
 from flax.core import freeze
 
 from distilbert.checkpoint.init import initial_weights, sinusoid_table
-from distilbert.checkpoint.spec import HEADS, parameter_spec
+from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import ConfigError
 from distilbert.flax.weights import (
     cast,
@@ -24,6 +24,7 @@ from distilbert.flax.weights import (
     to_arrays,
     to_tree,
 )
+from distilbert.heads import HEADS
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])

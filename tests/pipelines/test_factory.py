@@ -79,7 +79,7 @@ def test_aliases_stand_for_tasks(tokenizer: Any) -> None:
         ),
         (
             {"task": "ner", "model": ArithmeticRunner("base", small_config())},
-            "`ner` needs a model with the head 'token_classification': got one with 'base'.",
+            "`model` must have the head 'token_classification' for this task: got one with 'base'.",
         ),
         (
             {"task": "feature-extraction", "model": ArithmeticRunner("base", small_config())},
@@ -91,7 +91,8 @@ def test_aliases_stand_for_tasks(tokenizer: Any) -> None:
                 "model": ArithmeticRunner("base", small_config()),
                 "device": "cpu",
             },
-            "`device` and `dtype` belong to loading: got them with a runner, which has its own.",
+            "`device` and `dtype` belong to loading: got them with a runner, which is loaded "
+            "already.",
         ),
     ],
 )

@@ -45,7 +45,7 @@ def test_targets_keep_their_share_of_the_whole_vocabulary(pipe: Any) -> None:
 
 def log_probability(runner: Any, ids: list[int], place: int, token: int) -> float:
     batch = np.array([ids], dtype=np.int64)
-    outputs = runner({"input_ids": batch, "attention_mask": np.ones_like(batch)})
+    outputs = runner.run_batch({"input_ids": batch, "attention_mask": np.ones_like(batch)})
     row = outputs["logits"][0, place].astype(np.float64)
     return float(row[token] - np.log(np.exp(row).sum()))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from stand_ins import ArithmeticRunner, ids_of, small_config
 
-from distilbert.pipelines.batching import run_windows
+from distilbert.batching import run_windows
 from distilbert.pipelines.filling import fill_jointly, score_gaps, widen
 from distilbert.pipelines.job import Setup
 from distilbert.tasks.masked_lm import Encoded, Example, encode

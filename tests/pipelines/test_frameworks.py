@@ -12,9 +12,9 @@ from stand_ins import small_config, write_vocab
 import distilbert
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
-from distilbert.checkpoint.spec import CLASS_NAMES
+from distilbert.heads import HEADS
+from distilbert.opening import FRAMEWORKS
 from distilbert.pipelines import pipeline
-from distilbert.runner import ROOMS
 
 PREFIXES = {"torch": "", "tensorflow": "TF", "flax": "Flax"}
 HEAD = "sequence_classification"
@@ -33,29 +33,31 @@ def scores(answers: Any) -> list[float]:
     return [answer["score"] for answer in answers]
 
 
-@pytest.mark.parametrize("framework", ROOMS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_source_and_a_model_give_the_same_in_every_framework(
     folder: Path, framework: str
 ) -> None:
     expected = scores(pipeline("text-classification", folder, framework="torch")(TEXTS))
     by_name = pipeline("text-classification", folder, framework=framework)
-    assert type(by_name.runner).__module__ == ROOMS[framework]
+    assert type(by_name.runner).__module__ == f"{FRAMEWORKS[framework].package}.runner"
     np.testing.assert_allclose(scores(by_name(TEXTS)), expected, atol=1e-5)
-    model = getattr(distilbert, PREFIXES[framework] + CLASS_NAMES[HEAD]).from_pretrained(folder)
+    model = getattr(distilbert, PREFIXES[framework] + HEADS[HEAD].class_name).from_pretrained(
+        folder
+    )
     tokenizer = distilbert.AutoTokenizer.from_pretrained(folder)
     by_model = pipeline("text-classification", model, tokenizer)
     assert type(by_model.runner) is type(by_name.runner)
     np.testing.assert_allclose(scores(by_model(TEXTS)), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("framework", ROOMS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_each_frameworks_own_file_is_enough(folder: Path, framework: str, tmp_path: Path) -> None:
     """A folder with nothing but the native format, read by every framework, asked to or not."""
     form = {"torch": "bin", "tensorflow": "h5", "flax": "msgpack"}[framework]
     asked = {"bin": "from_pt", "h5": "from_tf", "msgpack": "from_flax"}[form]
     distilbert.convert(folder, tmp_path / "m", format=form)
     expected = scores(pipeline("text-classification", folder, framework="torch")(TEXTS))
-    for reader in ROOMS:
+    for reader in FRAMEWORKS:
         for options in ({asked: True}, {}):
             pipe = pipeline(
                 "text-classification", tmp_path / "m", str(folder), framework=reader, **options

@@ -15,7 +15,7 @@ from recorded import GOLDEN, named_arrays, read_arrays, read_json
 from tolerances import OUTPUT, assert_close
 
 import distilbert
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.weights import assign

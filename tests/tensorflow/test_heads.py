@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from distilbert import outputs
-from distilbert.checkpoint.spec import CLASS_NAMES
 from distilbert.errors import ConfigError
+from distilbert.heads import HEADS
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import Linear, TiedLinear
 
@@ -57,7 +57,9 @@ def close(one, other) -> None:
 
 def test_every_head_has_its_class() -> None:
     names = {head: c.__name__ for head, c in MODEL_CLASSES.items()}
-    assert names == {head: f"TF{name}" for head, name in CLASS_NAMES.items()}
+    assert names == {
+        head: f"TF{name}" for head, name in ((h.name, h.class_name) for h in HEADS.values())
+    }
 
 
 @pytest.mark.parametrize("head", OUTPUTS)

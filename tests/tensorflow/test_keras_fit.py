@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from distilbert import DistilBertConfig
-from distilbert.checkpoint.spec import HEADS
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.keras_fit import named_labels

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from distilbert import DistilBertConfig
+from distilbert.heads import HEADS
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.objective import LossOptions, Objective
 from distilbert.torch.objective import LossOptions as TorchOptions, Objective as TorchObjective
@@ -49,7 +50,7 @@ def batch_of(head: str, kind: str | None = None) -> dict[str, np.ndarray]:
     mask = (np.arange(11) < np.array(LENGTHS)[:, None]).astype(np.int32)
     ids = rng.integers(5, 99, mask.shape).astype(np.int32) * mask
     labels: dict[str, Any]
-    if head in TOKEN_HEADS:
+    if HEADS[head].labels_per_token:
         chosen = (rng.random(mask.shape) < 0.4) & (mask == 1)
         truth = ids if head == "masked_lm" else rng.integers(0, 3, mask.shape)
         labels = {"labels": np.where(chosen, truth, -100)}
@@ -86,7 +87,7 @@ def test_the_mean_over_items_is_the_models_own_loss(
         batch = {name: value[2:3] for name, value in batch.items()}
     own = float(tf.reduce_mean(model(tensors(batch), return_dict=True).loss))
     n_items = len(batch["input_ids"])
-    if head in TOKEN_HEADS:
+    if HEADS[head].labels_per_token:
         n_items = int((batch["labels"] != -100).sum())
     assert loss_of(model, batch) / n_items == pytest.approx(own, rel=2e-5)
 
@@ -135,7 +136,11 @@ class _Named(torch.nn.Module):
 def test_more_padding_changes_no_loss(head: str, kind: str | None) -> None:
     model, batch = model_of(head, kind), batch_of(head, kind)
     wide = dict(batch)
-    per_token = ["input_ids", "attention_mask", *(["labels"] if head in TOKEN_HEADS else [])]
+    per_token = [
+        "input_ids",
+        "attention_mask",
+        *(["labels"] if HEADS[head].labels_per_token else []),
+    ]
     for name in per_token:
         sides = [(0, 0)] * (batch[name].ndim - 1) + [(0, 3)]
         fill = -100 if name == "labels" else 0

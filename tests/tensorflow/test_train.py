@@ -20,6 +20,7 @@ from distilbert import (
     TFDistilBertModel,
 )
 from distilbert.errors import InputError
+from distilbert.opening import find_model
 from distilbert.tensorflow.train import Trainer, starting_model
 from distilbert.tensorflow.weights import canonical_arrays
 from distilbert.training.feed import Update
@@ -223,7 +224,7 @@ def test_the_running_mean_is_what_is_evaluated_and_saved(tmp_path: Path) -> None
     np.testing.assert_allclose(found, (start + now) / 2, atol=1e-7)
     batch = {name: update(9).batches[0][name] for name in ("input_ids", "attention_mask")}
     logits: Any = saved(batch).logits
-    np.testing.assert_allclose(subject.runner()(batch)["logits"], logits, atol=1e-6)
+    np.testing.assert_allclose(subject.runner().run_batch(batch)["logits"], logits, atol=1e-6)
     np.testing.assert_array_equal(weights(subject)["classifier.weight"], now)
 
 
@@ -235,7 +236,7 @@ def test_evaluating_between_updates_changes_nothing(tmp_path: Path, precision: s
     logits: Any = None
     for number in range(2):
         found.append(other.update(update(number)).loss)
-        logits = other.runner()(batch)["logits"]
+        logits = other.runner().run_batch(batch)["logits"]
     assert run(one, range(2)) == found
     one.save(tmp_path / "saved")
     saved = TFDistilBertForSequenceClassification.from_pretrained(tmp_path / "saved")
@@ -281,7 +282,12 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     base.save_pretrained(tmp_path / "base", safe_serialization=True)
     head, changes = "sequence_classification", {"num_labels": 4}
     one, same, other = (
-        starting_model(tmp_path / "base", head, changes=changes, seed=seed) for seed in (1, 1, 2)
+        starting_model(
+            find_model(tmp_path / "base", framework="tensorflow").request(head),
+            changes=changes,
+            seed=seed,
+        )
+        for seed in (1, 1, 2)
     )
     assert one.config.num_labels == 4
     assert {array.dtype.name for array in canonical_arrays(one).values()} == {"float32"}
@@ -290,7 +296,11 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     assert np.array_equal(first, again)
     assert not np.array_equal(first, third)
     one.save_pretrained(tmp_path / "four")
-    two = starting_model(tmp_path / "four", head, changes={"num_labels": 2}, seed=1)
+    two = starting_model(
+        find_model(tmp_path / "four", framework="tensorflow").request(head),
+        changes={"num_labels": 2},
+        seed=1,
+    )
     assert canonical_arrays(two)[name].shape == (2, 32)
     words = [model.get_input_embeddings().table for model in (one, two)]
     np.testing.assert_array_equal(*words)

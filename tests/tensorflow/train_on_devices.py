@@ -38,7 +38,7 @@ def learned(model: TFDistilBertForMaskedLM, device: str | None) -> dict[str, Any
     second.restore(first.state())
     losses.append(second.update(update(2)).loss)
     batch = {name: update(9).batches[0][name] for name in ("input_ids", "attention_mask")}
-    logits = second.runner()(batch)["logits"]
+    logits = second.runner().run_batch(batch)["logits"]
     n_devices = second.strategy.num_replicas_in_sync
     return {"devices": n_devices, "losses": losses, "logits": logits.tolist()}
 

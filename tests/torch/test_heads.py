@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from distilbert import outputs
-from distilbert.checkpoint.spec import CLASS_NAMES, parameter_spec
+from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import ConfigError
+from distilbert.heads import HEADS
 from distilbert.torch.heads import MODEL_CLASSES
 
 OUTPUTS = {
@@ -43,7 +44,9 @@ def build(head: str, config):
 
 
 def test_every_head_has_its_class() -> None:
-    assert {head: c.__name__ for head, c in MODEL_CLASSES.items()} == CLASS_NAMES
+    assert {head: c.__name__ for head, c in MODEL_CLASSES.items()} == {
+        h.name: h.class_name for h in HEADS.values()
+    }
 
 
 @pytest.mark.parametrize("head", OUTPUTS)

@@ -12,6 +12,7 @@ import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 from distilbert.errors import InputError
+from distilbert.opening import find_model
 from distilbert.torch import train
 from distilbert.torch.train import Trainer, in_parts, starting_model
 from distilbert.training.feed import Update
@@ -214,7 +215,7 @@ def test_evaluating_between_updates_changes_nothing() -> None:
     for number in range(3):
         found.append(other.update(update(number)).loss)
         batch = update(9).batches[0]
-        other.runner()({name: batch[name] for name in ("input_ids", "attention_mask")})
+        other.runner().run_batch({name: batch[name] for name in ("input_ids", "attention_mask")})
     assert run(one, range(3)) == found
 
 
@@ -263,7 +264,7 @@ def test_adapters_learn_alone_and_are_merged_when_saved(tmp_path: Path) -> None:
         *("pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"),
     }
     logits = saved(**{name: torch.from_numpy(array) for name, array in batch.items()}).logits
-    np.testing.assert_allclose(runner(batch)["logits"], logits.detach(), atol=1e-5)
+    np.testing.assert_allclose(runner.run_batch(batch)["logits"], logits.detach(), atol=1e-5)
     resumed = Trainer(fresh(), card)
     resumed.restore(subject.state())
     assert run(resumed, range(3, 5)) == run(subject, range(3, 5))
@@ -292,7 +293,12 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     base.save_pretrained(tmp_path / "base")
     head, changes = "sequence_classification", {"num_labels": 4}
     one, same, other = (
-        starting_model(tmp_path / "base", head, changes=changes, seed=seed) for seed in (1, 1, 2)
+        starting_model(
+            find_model(tmp_path / "base", framework="torch").request(head),
+            changes=changes,
+            seed=seed,
+        )
+        for seed in (1, 1, 2)
     )
     assert one.num_labels == 4  # pyright: ignore[reportAttributeAccessIssue]
     first, again, third = (
@@ -301,7 +307,11 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
     assert torch.equal(first, again)
     assert not torch.equal(first, third)
     one.save_pretrained(tmp_path / "four")
-    two = starting_model(tmp_path / "four", head, changes={"num_labels": 2}, seed=1)
+    two = starting_model(
+        find_model(tmp_path / "four", framework="torch").request(head),
+        changes={"num_labels": 2},
+        seed=1,
+    )
     assert dict(two.named_parameters())["classifier.weight"].shape == (2, 32)
     torch.testing.assert_close(
         two.base_model.embeddings.word_embeddings.weight,

@@ -61,7 +61,7 @@ def main(output: Path, engine: str) -> None:
     state = trainer.state()
     trainer.restore(state)
     again = trainer.state()
-    scores = trainer.runner()({"input_ids": np.arange(5, 10)[None]})["logits"]
+    scores = trainer.runner().run_batch({"input_ids": np.arange(5, 10)[None]})["logits"]
     trainer.save(output / "model")
     if trainer.is_main_process:
         found = {

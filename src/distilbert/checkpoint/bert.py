@@ -29,7 +29,6 @@ from distilbert.checkpoint.sentence_modules import transformer_folder
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.spec import (
     BASE_PREFIX,
-    HEADS,
     POSITION_EMBEDDINGS,
     parameter_spec,
     tied_parameters,
@@ -38,10 +37,8 @@ from distilbert.config import DistilBertConfig
 from distilbert.config_checks import ACTIVATIONS
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS, LAYER_NORM_EPS
 from distilbert.json_files import read_json
-
-# What DistilBERT's layer normalisation adds to the variance; it is no field of its config.
-EPSILON = 1e-12
 
 _POOLED = ("sequence_classification", "multiple_choice")
 # Heads whose inputs are often pairs of texts.
@@ -131,7 +128,7 @@ def _check_settings(settings: Mapping[str, Any], folder: Path) -> None:
     if kind != "bert":
         raise CheckpointError(f"Only a BERT can be folded: {folder} holds model_type={kind!r}.")
     wanted = {
-        "layer_norm_eps": EPSILON,
+        "layer_norm_eps": LAYER_NORM_EPS,
         "position_embedding_type": "absolute",
         "is_decoder": False,
         "add_cross_attention": False,

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-# What BERT adds to the variance in every layer normalisation.
-BERT_EPSILON = 1e-12
+from distilbert.heads import LAYER_NORM_EPS
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -76,7 +75,7 @@ def _linear(weights: Mapping[str, np.ndarray], name: str, x: np.ndarray) -> np.n
 
 def _norm(weights: Mapping[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
     centred = x - x.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + BERT_EPSILON)
+    deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + LAYER_NORM_EPS)
     return centred / deviation * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 

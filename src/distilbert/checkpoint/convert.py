@@ -20,9 +20,9 @@ from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.matching import match_parameters
 from distilbert.checkpoint.sharding import WEIGHT_FILES
-from distilbert.checkpoint.spec import CLASS_NAMES, HEADS
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
 from distilbert.json_files import read_optional_json
 
 # What fine-tuning remembers of its task besides the config.
@@ -42,8 +42,9 @@ class Conversion:
     def describe(self) -> str:
         """One sentence."""
         config, origin = self.config, "folded from BERT" if self.from_bert else "rewritten"
+        name = HEADS[self.head].class_name
         return (
-            f"{CLASS_NAMES[self.head]} {origin}, {config.n_layers} layers of width {config.dim}, "
+            f"{name} {origin}, {config.n_layers} layers of width {config.dim}, "
             f"in {', '.join(path.name for path in self.files)}."
         )
 
@@ -124,8 +125,8 @@ def _read_distilbert(
     arrays, report = match_parameters(checkpoint, config, head)
     if report.missing_keys or report.mismatched_keys:
         raise CheckpointError(
-            f"A rewritten checkpoint must be complete: {folder} as {CLASS_NAMES[head]} is not. "
-            f"{report.verdict()} Choose another `head`."
+            f"A rewritten checkpoint must be complete: {folder} as "
+            f"{HEADS[head].class_name} is not. {report.verdict()} Choose another `head`."
         )
     return config, head, arrays, report.unexpected_keys
 
@@ -142,6 +143,6 @@ def infer_head(names: Iterable[str], config: DistilBertConfig) -> str:
     if "qa_outputs.weight" in names:
         return "question_answering"
     if "pre_classifier.weight" in names:
-        choice = CLASS_NAMES["multiple_choice"] in (config.architectures or ())
+        choice = HEADS["multiple_choice"].class_name in (config.architectures or ())
         return "multiple_choice" if choice else "sequence_classification"
-    return "token_classification" if "classifier.weight" in names else HEADS[0]
+    return "token_classification" if "classifier.weight" in names else "base"

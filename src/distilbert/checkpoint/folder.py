@@ -29,7 +29,6 @@ from distilbert.checkpoint.sharding import (
 )
 from distilbert.checkpoint.spec import (
     BASE_PREFIX,
-    CLASS_NAMES,
     POSITION_EMBEDDINGS,
     parameter_spec,
     tied_parameters,
@@ -37,6 +36,7 @@ from distilbert.checkpoint.spec import (
 from distilbert.config import DistilBertConfig
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
 
 READERS = {
     "safetensors": format_safetensors.read,
@@ -306,7 +306,7 @@ def _config_text(
     config: DistilBertConfig, head: str, arrays: Mapping[str, np.ndarray], *, sets_dtype: bool
 ) -> str:
     config = copy.deepcopy(config)
-    config.architectures = [CLASS_NAMES[head]]
+    config.architectures = [HEADS[head].class_name]
     dtypes = [array.dtype.name for array in arrays.values() if array.dtype.name in _FLOATING]
     if dtypes and (sets_dtype or config.dtype_name is not None):
         config.torch_dtype = dtypes[0]

@@ -12,19 +12,9 @@ from typing import Literal
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 
 Kind = Literal["word", "position", "matrix", "bias", "scale", "shift"]
-
-# Head -> PyTorch class. TensorFlow and Flax put `TF` and `Flax` before it.
-CLASS_NAMES = {
-    "base": "DistilBertModel",
-    "masked_lm": "DistilBertForMaskedLM",
-    "sequence_classification": "DistilBertForSequenceClassification",
-    "multiple_choice": "DistilBertForMultipleChoice",
-    "token_classification": "DistilBertForTokenClassification",
-    "question_answering": "DistilBertForQuestionAnswering",
-}
-HEADS = tuple(CLASS_NAMES)
 
 # Heads put the base model's parameters under this name.
 BASE_PREFIX = "distilbert."

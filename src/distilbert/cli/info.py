@@ -95,9 +95,10 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
     from distilbert.checkpoint.hub import resolve
     from distilbert.checkpoint.matching import match_parameters
     from distilbert.checkpoint.sharding import WEIGHT_FILES
-    from distilbert.checkpoint.spec import CLASS_NAMES, tied_parameters
+    from distilbert.checkpoint.spec import tied_parameters
     from distilbert.config import DistilBertConfig
     from distilbert.errors import CheckpointError
+    from distilbert.heads import HEADS
 
     folder = resolve(source, want="weights", formats=tuple(WEIGHT_FILES), **hub)
     if is_bert(folder):
@@ -113,7 +114,7 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
     sizes = {name: array.size for name, array in arrays.items() if name not in tied}
     return {
         "source": source,
-        "model": CLASS_NAMES[head],
+        "model": HEADS[head].class_name,
         "loads": report.verdict(),
         "format": f"{checkpoint.format} ({checkpoint.flavour})",
         "dtypes": sorted({str(array.dtype) for array in arrays.values()}),

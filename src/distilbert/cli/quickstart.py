@@ -167,7 +167,7 @@ def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) ->
     expected = bert_last_hidden_state(
         weights, **batch, n_layers=config.n_layers, n_heads=config.n_heads
     )
-    got = embedder.runner(batch)["last_hidden_state"]
+    got = embedder.runner.run_batch(batch)["last_hidden_state"]
     real = batch["attention_mask"] == 1  # what stands at padding is nobody's answer
     difference = float(np.abs(got - expected)[real].max())
     if not difference <= TOLERANCE:

@@ -9,21 +9,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from distilbert.auto import AutoTokenizer
 from distilbert.checkpoint.atomic import atomic_folder
-from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.checkpoint.preference import all_formats, origin_keyword
-from distilbert.checkpoint.spec import CLASS_NAMES
-from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.errors import InputError
 from distilbert.finetuning.datasets import check_some, examples_of
 from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
-from distilbert.finetuning.tasks import HEADS, as_trained, task_of
-from distilbert.pipelines.batching import BATCH_TOKENS
-from distilbert.pipelines.factory import as_runner
-from distilbert.runner import Runner, chosen_framework, load_runner
+from distilbert.finetuning.tasks import as_trained, task_of
+from distilbert.heads import HEADS
+from distilbert.opening import OpenModel, head_of_task, open_model, take_load_options
 from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.labelled.task import Answer, Task
 from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
@@ -55,18 +49,6 @@ class EvaluationResult:
     skipped: int
     comparison: dict[str, Any] | None
     output: Path | None
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A model that can be asked, and where it came from."""
-
-    name: str
-    runner: Runner
-    tokenizer: Any
-    folder: Path | None
-    head: str
-    config: DistilBertConfig
 
 
 def evaluate(
@@ -110,13 +92,19 @@ def evaluate(
             of a model that is no masked LM.
     """
     target = _new_folder(output)
-    hub = take_hub_options(changes).as_keywords()
-    options = {"framework": framework, "device": device, "dtype": dtype, "hub": hub}
-    first = _opened(model, tokenizer, task, **options)
+    options = {
+        "head": None if task is None else head_of_task(task),
+        "tokenizer": tokenizer,
+        "framework": framework,
+        "device": device,
+        "dtype": dtype,
+        "options": take_load_options(changes),
+    }
+    first = open_model(model, **options)
     _check_pseudo(pseudo_perplexity, first)
-    second = None if against is None else _opened(against, tokenizer, task, **options)
+    second = None if against is None else open_model(against, **options)
     card = _card_for(card, first.folder, data)
-    card = replace(with_changes(card, changes), task=_name_of(first.head))
+    card = replace(with_changes(card, changes), task=HEADS[first.head].task)
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
@@ -197,68 +185,8 @@ def _write(
         write_report(staging, report, pages=pages)
 
 
-def _opened(
-    model: Any,
-    tokenizer: Any,
-    task: str | None,
-    *,
-    framework: str | None,
-    device: Any,
-    dtype: Any,
-    hub: Mapping[str, Any],
-) -> _Model:
-    if not isinstance(model, (str, PathLike)):
-        runner = as_runner(model, device=device, dtype=dtype)
-        if tokenizer is None:
-            raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
-        chosen = _as_tokenizer(tokenizer)
-        return _Model(type(model).__name__, runner, chosen, None, runner.head, runner.config)
-    framework = chosen_framework(framework)
-    formats = all_formats(framework)
-    folder = resolve(model, formats=formats, **hub)
-    head = _head_of(folder, task)
-    runner = load_runner(
-        folder,
-        head,
-        framework=framework,
-        device=device,
-        dtype=dtype,
-        **origin_keyword(folder, formats),
-    )
-    chosen = _as_tokenizer(folder if tokenizer is None else tokenizer)
-    return _Model(str(model), runner, chosen, folder, head, runner.config)
-
-
-def _as_tokenizer(tokenizer: Any) -> Any:
-    if isinstance(tokenizer, (str, PathLike)):
-        return AutoTokenizer.from_pretrained(tokenizer)
-    return tokenizer
-
-
-def _head_of(folder: Path, task: str | None) -> str:
-    """The head that `task` needs, or the one the config says the weights were saved with."""
-    if task is not None:
-        if task not in HEADS:
-            raise InputError(f"`task` must be one of {', '.join(HEADS)}: got {task!r}.")
-        return HEADS[task]
-    heads = {name: head for head, name in CLASS_NAMES.items() if head != "base"}
-    written = DistilBertConfig.from_pretrained(folder).architectures or []
-    for name in written:
-        plain = name.removeprefix("TF").removeprefix("Flax")
-        if plain in heads:
-            return heads[plain]
-    raise InputError(
-        f"`task` must be given, since the config does not say what {folder} was trained for: "
-        f"one of {', '.join(HEADS)}."
-    )
-
-
-def _name_of(head: str) -> str:
-    return next(name for name, own in HEADS.items() if own == head)
-
-
 def _evaluated(
-    task: Task, model: _Model, examples: Sequence[Any], batch_tokens: int | None
+    task: Task, model: OpenModel, examples: Sequence[Any], batch_tokens: int | None
 ) -> Evaluated:
     """Answers to all examples, a chunk at a time."""
     answers: list[Answer] = []
@@ -274,13 +202,13 @@ def _evaluated(
     return Evaluated(whole, answers, scores_of(task, whole, answers), seconds)
 
 
-def _check_pseudo(is_asked: bool, model: _Model) -> None:
+def _check_pseudo(is_asked: bool, model: OpenModel) -> None:
     if is_asked and model.head != "masked_lm":
-        raise InputError(f"`pseudo_perplexity` is for masked-lm: got {_name_of(model.head)}.")
+        raise InputError(f"`pseudo_perplexity` is for masked-lm: got {HEADS[model.head].task}.")
 
 
 def _pseudo_perplexity(
-    task: Any, model: _Model, found: Evaluated, batch_tokens: int | None
+    task: Any, model: OpenModel, found: Evaluated, batch_tokens: int | None
 ) -> float:
     """Of all texts together, in the windows of the task."""
     return pseudo_perplexity_of(
@@ -289,15 +217,15 @@ def _pseudo_perplexity(
         [example.text for example in found.split.examples],
         max_length=task.max_length,
         overlap=task.overlap,
-        batch_tokens=batch_tokens or BATCH_TOKENS,
+        batch_tokens=batch_tokens,
     ).perplexity
 
 
 def _compared(
     task: Task,
     theirs: Task,
-    first: _Model,
-    second: _Model,
+    first: OpenModel,
+    second: OpenModel,
     found: Evaluated,
     card: RunCard,
     batch_tokens: int | None,

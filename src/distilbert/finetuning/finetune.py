@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,17 +14,21 @@ from typing import Any
 import numpy as np
 
 from distilbert._lazy import require_framework
-from distilbert.auto import AutoTokenizer
 from distilbert.checkpoint.bert import is_bert
 from distilbert.checkpoint.convert import convert
-from distilbert.checkpoint.hub import resolve
-from distilbert.checkpoint.preference import all_formats, origin_keyword
 from distilbert.errors import InputError, RunCardError
 from distilbert.finetuning.datasets import Examples, read_examples
 from distilbert.finetuning.result import CARD_FILE, Finished, finish
 from distilbert.finetuning.scoring import Split, evaluated, split_of
 from distilbert.finetuning.tasks import class_weights_of, task_of, tuned
-from distilbert.runner import Runner, chosen_framework
+from distilbert.opening import (
+    FoundModel,
+    choose_framework,
+    find_model,
+    framework_module,
+    open_tokenizer,
+)
+from distilbert.runner import Runner
 from distilbert.tasks.labelled.task import Task
 from distilbert.training.card_file import AnyCard, as_card, check_given, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
@@ -35,12 +38,6 @@ from distilbert.training.run_card import RunCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import BEST, Policies, Session
 from distilbert.training.trackers import package_of
-
-TRAINERS = {
-    "torch": "distilbert.torch.train",
-    "tensorflow": "distilbert.tensorflow.train",
-    "flax": "distilbert.flax.train",
-}
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,7 @@ def finetune(
     _check_output(output, resume=resume)
     examples = read_examples(card, task_of(card))
     with ExitStack() as stack:
-        source, loading = _source(card, stack)
-        run = _Run(card, examples, source, loading)
+        run = _FineTuning(card, examples, _start(card, stack))
         if not run.trainer.is_main_process:
             show_progress = False
         finished = run.train(
@@ -116,33 +112,28 @@ def _with_result(finished: Finished, command: str | None) -> dict[str, Any]:
         raise checkpoints.out_of_space(error) from error
 
 
-class _Run:
+class _FineTuning:
     """Everything of one run, from rows to the best model."""
 
     def __init__(
         self,
         card: RunCard,
         examples: Examples,
-        source: Path,
-        loading: Mapping[str, Any],
+        start: FoundModel,
     ) -> None:
         self.card = card
         self.examples = examples
         self.task: Task = examples.task
-        self.tokenizer = AutoTokenizer.from_pretrained(source)
+        self.tokenizer = open_tokenizer(start.folder)
         self.pad_id = self.tokenizer.pad_token_id or 0
-        self.framework = chosen_framework(card.framework)
-        room = importlib.import_module(TRAINERS[self.framework])
-        model = room.starting_model(
-            source,
-            self.task.head,
-            changes=self.task.config_changes(),
-            seed=card.seed,
-            **loading,
+        self.framework = start.framework
+        train = framework_module(self.framework, "train", "fine-tune")
+        model = train.starting_model(
+            start.request(self.task.head), changes=self.task.config_changes(), seed=card.seed
         )
         self.base_config = model.config
         weights = class_weights_of(self.task, card, examples.train)
-        self.trainer = room.Trainer(model, card, class_weights=weights)
+        self.trainer = train.Trainer(model, card, class_weights=weights)
         self.features = self.task.features(self.tokenizer, examples.train, training=True)
         self.feed = self._feed()
         self.splits = {
@@ -290,7 +281,7 @@ def _resolved(card: RunCard) -> RunCard:
     check_given(card, ("model", "output"))
     for name in card.run.trackers:
         package_of(name)
-    framework = chosen_framework(card.framework)
+    framework = choose_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
     return with_changes(card, {"framework": framework})  # which fields it has not is told now
 
@@ -310,12 +301,11 @@ def _check_output(output: Path, *, resume: bool) -> None:
         )
 
 
-def _source(card: RunCard, stack: ExitStack) -> tuple[Path, dict[str, Any]]:
-    """The folder to start from, and the keywords that read its format; a BERT is folded first."""
-    framework = chosen_framework(card.framework)
-    folder = resolve(card.model, formats=all_formats(framework))
-    if is_bert(folder):
-        folded = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        convert(folder, folded / "model")
-        return folded / "model", {}
-    return folder, origin_keyword(folder, all_formats(framework), variant=None)
+def _start(card: RunCard, stack: ExitStack) -> FoundModel:
+    """The checkpoint to start from; a BERT is folded first."""
+    found = find_model(card.model, framework=card.framework)
+    if is_bert(found.folder):
+        folded = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+        convert(found.folder, folded)
+        found = find_model(folded, framework=card.framework)
+    return found

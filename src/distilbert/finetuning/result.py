@@ -20,7 +20,8 @@ from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
 from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
-from distilbert.runner import Runner, load_runner
+from distilbert.opening import find_model, load_runner
+from distilbert.runner import Runner
 from distilbert.tasks.labelled.task import Answer, Task
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
@@ -61,7 +62,8 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
     Returns:
         The fields of a `FineTuneResult` besides card and output.
     """
-    runner = load_runner(run.best, run.task.head, framework=run.framework, **_device(run.card))
+    found = find_model(run.best, framework=run.framework)
+    runner = load_runner(found, run.task.head, device=run.card.run.device)
     task, found = _scored(run, runner)
     scores = {name: split.scores for name, split in found.items()}
     report = _report(run, task, runner, found, command)
@@ -105,10 +107,6 @@ def _put_model(best: Path, target: Path, head: str) -> None:
                 shutil.copy2(path, target / path.name)
     else:
         convert(best, target, head=head)
-
-
-def _device(card: RunCard) -> dict[str, Any]:
-    return {} if card.run.device is None else {"device": card.run.device}
 
 
 def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:

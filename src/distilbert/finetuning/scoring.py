@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.pipelines.batching import BATCH_TOKENS, run_windows
+from distilbert.batching import run_windows
 from distilbert.runner import Runner
 from distilbert.tasks.labelled.task import Answer, Feature, Task
 from distilbert.tasks.windows import Tokenizer
@@ -66,7 +66,6 @@ def answered(
 ) -> list[Answer]:
     """One answer per example; windows go through the model sorted by length."""
     features = split.features
-    tokens = batch_tokens or BATCH_TOKENS
     windows = [ids for feature in features for ids in feature.sequences]
 
     def keep(number: int, outputs: Mapping[str, np.ndarray]) -> Any:
@@ -74,7 +73,7 @@ def answered(
 
     if runner.head == "multiple_choice":
         logits = run_windows(
-            runner, windows, _logits, batch_tokens=tokens, pad_id=pad_id
+            runner, windows, _logits, batch_tokens=batch_tokens, pad_id=pad_id
         )  # one row per choice
         starts = np.cumsum([0, *(len(feature.sequences) for feature in features)])
         kept = [
@@ -82,7 +81,7 @@ def answered(
             for feature, start, stop in zip(features, starts[:-1], starts[1:], strict=True)
         ]
     else:
-        kept = run_windows(runner, windows, keep, batch_tokens=tokens, pad_id=pad_id)
+        kept = run_windows(runner, windows, keep, batch_tokens=batch_tokens, pad_id=pad_id)
     return task.answers(split.examples, features, kept)
 
 

@@ -14,6 +14,7 @@ from distilbert.checkpoint.convert import TASK_FILE
 from distilbert.config import DistilBertConfig
 from distilbert.data.glue import glue_task
 from distilbert.errors import CheckpointError, RunCardError
+from distilbert.heads import TASK_HEADS
 from distilbert.tasks.labelled.columns import Columns
 from distilbert.tasks.labelled.masked_lm import MaskedLM
 from distilbert.tasks.labelled.multiple_choice import MultipleChoice
@@ -27,14 +28,6 @@ from distilbert.tasks.labelled.task import Answer, Task
 from distilbert.tasks.labelled.token_classification import TokenClassification
 from distilbert.training.run_card import RunCard
 
-# What a card says -> head.
-HEADS = {
-    "text-classification": "sequence_classification",
-    "token-classification": "token_classification",
-    "masked-lm": "masked_lm",
-    "question-answering": "question_answering",
-    "multiple-choice": "multiple_choice",
-}
 # What a result folder remembers of its task besides the config.
 REMEMBERED = ("max_length", "overlap", "thresholds", "unanswerable", "null_threshold")
 REMEMBERED += ("scheme", "usual_tag", "first", "long_texts", "label_all_tokens")
@@ -61,9 +54,9 @@ def task_of(card: RunCard) -> Task:
     """
     data, windows = card.data, card.windows
     sizes: dict[str, Any] = {"max_length": windows.max_length, "overlap": windows.overlap}
-    if card.task not in HEADS:
-        raise RunCardError(f"`task` must be one of {', '.join(HEADS)}: got {card.task!r}.")
-    match HEADS[card.task]:
+    if card.task not in TASK_HEADS:
+        raise RunCardError(f"`task` must be one of {', '.join(TASK_HEADS)}: got {card.task!r}.")
+    match TASK_HEADS[card.task].name:
         case "sequence_classification":
             return _classification(card, sizes)
         case "token_classification":

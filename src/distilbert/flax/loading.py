@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import jax.numpy as jnp
+
 from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.weights import Tree, floating_dtype, to_tree
 
@@ -46,3 +49,25 @@ def load(
     arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
     params = to_tree(arrays, config, request.head, dtype=stored)
     return model, params, report
+
+
+def load_model(
+    request: LoadRequest,
+    *,
+    torch_dtype: Any = None,
+    ignore_mismatched_sizes: bool = False,
+    **changes: Any,
+) -> tuple[PreTrainedModel, LoadingReport]:
+    """The model that `request` describes, with its parameters; `changes` override fields of its
+    config, and `seed` that of new parameters."""
+    model, params, report = load(
+        MODEL_CLASSES[request.head],
+        (),
+        request,
+        changes,
+        dtype=jnp.float32,
+        torch_dtype=torch_dtype,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+    )
+    model._params = params
+    return model, report

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from distilbert.heads import IGNORED_LABEL
 from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
-
-IGNORED = -100  # a label that takes no part, as in the reference
 
 
 def token_loss(logits: Array, labels: ArrayLike) -> Array:
@@ -24,7 +23,7 @@ def token_loss(logits: Array, labels: ArrayLike) -> Array:
         labels: integers (B, S).
     """
     labels = jnp.asarray(labels, jnp.int32)
-    counts = labels != IGNORED
+    counts = labels != IGNORED_LABEL
     return _cross_entropy(logits, labels, counts).sum() / counts.sum()
 
 

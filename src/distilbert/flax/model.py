@@ -23,6 +23,7 @@ from distilbert.flax.attention import attend, layer_head_masks
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.trees import register_outputs
+from distilbert.heads import LAYER_NORM_EPS
 from distilbert.input_checks import (
     check_axes,
     check_ids_or_embeddings,
@@ -32,8 +33,6 @@ from distilbert.input_checks import (
 from distilbert.outputs import FlaxBaseModelOutput
 
 register_outputs()
-
-LAYER_NORM_EPS = 1e-12  # as in BERT's first release
 
 
 class Embeddings(nn.Module):

@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from distilbert.flax.losses import IGNORED
 from distilbert.flax.shapes import COUNTS, PLACES
-from distilbert.training.feed import TOKEN_HEADS
+from distilbert.heads import HEADS, IGNORED_LABEL
 
 Batch = dict[str, Array]
 
@@ -104,7 +103,9 @@ class Objective:
 
     def _sum(self, losses: Array, batch: Batch) -> Array:
         """Over what counts: labelled tokens, or rows that were not added."""
-        is_item = batch["labels"] != IGNORED if self.head in TOKEN_HEADS else batch[COUNTS]
+        is_item = (
+            batch["labels"] != IGNORED_LABEL if HEADS[self.head].labels_per_token else batch[COUNTS]
+        )
         return jnp.where(is_item, losses, 0.0).sum()
 
 

@@ -8,40 +8,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from os import PathLike
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import ConfigError, InputError
-from distilbert.flax.heads import MODEL_CLASSES
+from distilbert.flax.loading import load_model
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.weights import cast, floating_dtype
+from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
+from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
 
 # The shortest length a batch is padded to; the next ones are 3/2 and 2 times as long, and so on.
 SHORTEST = 16
 
 
-def load_runner(
-    source: str | PathLike[str],
-    head: str,
-    *,
-    device: Any = None,
-    dtype: Any = None,
-    **options: Any,
-) -> FlaxRunner:
-    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
-
-    Raises:
-        InputError: an unknown head.
-    """
-    if head not in MODEL_CLASSES:
-        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> FlaxRunner:
+    """The runner of the checkpoint that `request` describes."""
+    model, _ = load_model(request)
+    return as_runner(model, device, dtype)
 
 
 def as_runner(model: PreTrainedModel, device: Any = None, dtype: Any = None) -> FlaxRunner:
@@ -71,23 +60,14 @@ class FlaxRunner:
         self.model = model
         self.head = model.head
         self.config = model.config
+        is_cpu = jax.default_backend() == "cpu"
+        self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
         self.evaluate = _evaluation(model.module)
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Evaluate one padded batch.
-
-        Args:
-            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
-                (B, C, S) for multiple choice.
-
-        Returns:
-            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
-            `logits`.
-
-        Raises:
-            TokenIdError: an id or the length lies outside the model's tables.
-            InputError: other arrays, or arrays of other types and shapes.
-        """
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
         check_batch(batch, self.config, self.head)
         ids = batch["input_ids"]
         mask = batch.get("attention_mask")
@@ -100,9 +80,14 @@ class FlaxRunner:
         outputs = self.evaluate(
             self.model.params, np.pad(ids.astype(np.int32), sides), np.pad(mask, sides)
         )
-        per_token = self.head not in ("sequence_classification", "multiple_choice")
+        per_token = not HEADS[self.head].reads_first_token
         kept = (slice(rows), slice(length)) if per_token else (slice(rows),)
-        return {name: np.asarray(array)[kept] for name, array in outputs.items()}
+        arrays = {name: np.asarray(array)[kept] for name, array in outputs.items()}
+        return only_wanted(arrays, wanted)
+
+    def close(self) -> None:
+        """Release the memory of the model; the runner cannot be used afterwards."""
+        del self.model
 
 
 def device_named(device: Any) -> Any:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from distilbert.flax.losses import IGNORED
 from distilbert.flax.runner import padded_length
-from distilbert.training.feed import TOKEN_HEADS
+from distilbert.heads import HEADS, IGNORED_LABEL
 
 COUNTS, PLACES = "counts", "places"
 
@@ -42,13 +41,15 @@ def in_few_shapes(
     wanted = n_rows if n_rows is not None and n_rows >= rows else few(rows)
     wanted += -wanted % multiple
     columns = padded_length(length, longest)
-    per_token = {"input_ids", "attention_mask"} | ({"labels"} if head in TOKEN_HEADS else set())
+    per_token = {"input_ids", "attention_mask"} | (
+        {"labels"} if HEADS[head].labels_per_token else set()
+    )
     out = {
         name: _padded(
             array,
             wanted - rows,
             columns - length if name in per_token else 0,
-            fill=IGNORED if name == "labels" and name in per_token else 0,
+            fill=IGNORED_LABEL if name == "labels" and name in per_token else 0,
         )
         for name, array in batch.items()
     }
@@ -75,7 +76,7 @@ def _padded(array: np.ndarray, rows: int, columns: int, *, fill: int) -> np.ndar
 
 
 def _labelled(labels: np.ndarray) -> dict[str, np.ndarray]:
-    chosen = labels != IGNORED
+    chosen = labels != IGNORED_LABEL
     n = max(1, int(chosen.sum(1).max(initial=0)))
     n = min(few(n), labels.shape[1])
     places = np.argsort(~chosen, axis=1, kind="stable")[:, :n].astype(np.int32)  # (B, K)

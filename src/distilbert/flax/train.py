@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from flax.traverse_util import unflatten_dict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distilbert.checkpoint.layout import canonical_name
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.flax.adamw import AdamW, Leaves, added
-from distilbert.flax.heads import MODEL_CLASSES
+from distilbert.flax.loading import load_model
 from distilbert.flax.objective import LossOptions, Objective
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.runner import as_runner, device_named
@@ -42,22 +42,14 @@ STEP = "step"
 
 
 def starting_model(
-    source: str | PathLike[str], head: str, *, changes: Mapping[str, Any], seed: int, **options: Any
+    request: LoadRequest, *, changes: Mapping[str, Any], seed: int
 ) -> PreTrainedModel:
-    """The checkpoint `source` with `head`, whose new weights are those of `seed` in any framework.
-
-    Args:
-        changes: fields of the config that the task decides.
-        options: keywords of `from_pretrained`.
-    """
-    return MODEL_CLASSES[head].from_pretrained(
-        source,
-        ignore_mismatched_sizes=True,
-        torch_dtype="float32",
-        seed=seed,
-        **changes,
-        **options,
+    """The model that `request` describes, whose new weights are those of `seed` in any framework;
+    `changes` are fields of the config that the task decides."""
+    model, _ = load_model(
+        request, torch_dtype="float32", ignore_mismatched_sizes=True, seed=seed, **changes
     )
+    return model
 
 
 class Trainer:

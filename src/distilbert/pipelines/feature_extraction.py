@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from distilbert.pipelines.batching import Run
+from distilbert.batching import Evaluate
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import embedding as task
@@ -56,7 +56,9 @@ class FeatureExtraction:
     def n_tokens(self, encoded: list[Window]) -> int:
         return sum(len(window.ids) for window in encoded)
 
-    def answers(self, encoded: Sequence[list[Window]], setup: Setup, run: Run) -> Iterator[Any]:
+    def answers(
+        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+    ) -> Iterator[Any]:
         windows = [window.ids for own in encoded for window in own]
 
         def keep(number: int, outputs: Mapping[str, np.ndarray]) -> np.ndarray:

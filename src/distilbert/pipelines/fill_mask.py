@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.filling import BEAM_WIDTH, Filling, fill_jointly, score_gaps, widen
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least
@@ -70,7 +70,7 @@ class FillMask:
         return len(encoded.ids)
 
     def answers(
-        self, encoded: Sequence[task.Encoded], setup: Setup, run: Run
+        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
     ) -> Iterator[list[Any]]:
         targets = None if self.targets is None else target_pieces(self.targets, setup)
         if self.joint:
@@ -91,7 +91,7 @@ class FillMask:
         encoded: Sequence[task.Encoded],
         targets: Sequence[tuple[int, ...]] | None,
         setup: Setup,
-        run: Run,
+        run: Evaluate,
     ) -> list[list[list[task.Answer]]]:
         """Per text and mask the likeliest tokens, or all targets of one piece."""
         pool = None if targets is None else [pieces[0] for pieces in targets if len(pieces) == 1]
@@ -128,7 +128,7 @@ class FillMask:
         encoded: Sequence[task.Encoded],
         targets: Sequence[tuple[int, ...]],
         setup: Setup,
-        run: Run,
+        run: Evaluate,
     ) -> None:
         long = [pieces for pieces in targets if len(pieces) > 1]
         gaps = [
@@ -148,7 +148,7 @@ class FillMask:
         encoded: Sequence[task.Encoded],
         targets: Sequence[tuple[int, ...]] | None,
         setup: Setup,
-        run: Run,
+        run: Evaluate,
     ) -> Iterator[list[dict[str, Any]]]:
         pool = None
         if targets is not None:

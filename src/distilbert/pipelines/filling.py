@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.job import Setup
 from distilbert.tasks.masked_lm import Encoded, View, view
 from distilbert.tasks.probability import log_softmax
@@ -37,7 +37,7 @@ def widen(encoded: Encoded, mask: int, pieces: tuple[int, ...]) -> Gap:
     return Gap(ids, mask, pieces)
 
 
-def score_gaps(gaps: Sequence[Gap], setup: Setup, run: Run) -> list[float]:
+def score_gaps(gaps: Sequence[Gap], setup: Setup, run: Evaluate) -> list[float]:
     """The joint log-probability of each gap's pieces, given that the gap has that many."""
     totals = np.zeros(len(gaps))
     for step in range(max((len(gap.pieces) for gap in gaps), default=0)):
@@ -87,7 +87,7 @@ class Filling:
 def fill_jointly(
     encoded: Sequence[Encoded],
     setup: Setup,
-    run: Run,
+    run: Evaluate,
     *,
     width: int,
     targets: Sequence[int] | None = None,

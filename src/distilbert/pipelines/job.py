@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from distilbert.batching import Evaluate
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.tasks.windows import Tokenizer
 
 # The least window that still holds three special tokens and one token of each text.
@@ -70,7 +70,7 @@ class Job(Protocol):
         """About how many tokens the model will see for this example."""
         ...
 
-    def answers(self, encoded: Sequence[Any], setup: Setup, run: Run) -> Iterator[Any]:
+    def answers(self, encoded: Sequence[Any], setup: Setup, run: Evaluate) -> Iterator[Any]:
         """The results, in order; all model work is done before the first."""
         ...
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import multiple_choice as task
@@ -75,7 +75,7 @@ class MultipleChoice:
     def n_tokens(self, encoded: Encoded) -> int:
         return sum(len(window.ids) for own in encoded.windows for window in own)
 
-    def answers(self, encoded: Sequence[Encoded], setup: Setup, run: Run) -> Iterator[Any]:
+    def answers(self, encoded: Sequence[Encoded], setup: Setup, run: Evaluate) -> Iterator[Any]:
         windows = [window.ids for one in encoded for own in one.windows for window in own]
         rows = iter(run(windows, lambda _, outputs: outputs["logits"][0]))
         for one in encoded:

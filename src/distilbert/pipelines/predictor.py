@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from distilbert.pipelines.batching import BATCH_TOKENS, run_windows
+from distilbert.batching import run_windows
 from distilbert.pipelines.inputs import as_stream
 from distilbert.pipelines.job import Job, Setup, check_at_least, with_options
 from distilbert.pipelines.progress import with_progress
@@ -43,7 +43,7 @@ class Predictor:
         self.job = job
         self.runner = runner
         self.setup = setup
-        self.batch_tokens = batch_tokens or BATCH_TOKENS
+        self.batch_tokens = batch_tokens or runner.preferred_batch_tokens
         self.progress = progress
 
     def __repr__(self) -> str:

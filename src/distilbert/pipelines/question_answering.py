@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least
 from distilbert.tasks import question_answering as task
@@ -103,7 +103,9 @@ class QuestionAnswering:
     def n_tokens(self, encoded: task.Encoded) -> int:
         return sum(len(window.ids) for window in encoded.windows)
 
-    def answers(self, encoded: Sequence[task.Encoded], setup: Setup, run: Run) -> Iterator[Any]:
+    def answers(
+        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
+    ) -> Iterator[Any]:
         windows = [window for one in encoded for window in one.windows]
 
         def keep(number: int, outputs: Mapping[str, np.ndarray]) -> task.Evidence:

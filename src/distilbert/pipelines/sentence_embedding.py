@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
-from distilbert.pipelines.batching import Run
+from distilbert.batching import Evaluate
 from distilbert.pipelines.inputs import as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import embedding as task
@@ -59,7 +59,7 @@ class SentenceEmbedding:
         return sum(len(window.ids) for window in encoded)
 
     def answers(
-        self, encoded: Sequence[list[Window]], setup: Setup, run: Run
+        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
     ) -> Iterator[np.ndarray]:
         windows = [window.ids for own in encoded for window in own]
 

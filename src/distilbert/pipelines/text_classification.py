@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import sequence_classification as task
@@ -71,7 +71,9 @@ class TextClassification:
     def n_tokens(self, encoded: list[Window]) -> int:
         return sum(len(window.ids) for window in encoded)
 
-    def answers(self, encoded: Sequence[list[Window]], setup: Setup, run: Run) -> Iterator[Any]:
+    def answers(
+        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+    ) -> Iterator[Any]:
         windows = [window.ids for own in encoded for window in own]
         rows = iter(run(windows, lambda _, outputs: outputs["logits"]))
         config = setup.config

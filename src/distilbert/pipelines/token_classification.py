@@ -8,8 +8,8 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.batching import Run
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, read_words
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
 from distilbert.tasks import token_classification as task
@@ -71,7 +71,7 @@ class TokenClassification:
         return sum(len(window.ids) for window in encoded.windows)
 
     def answers(
-        self, encoded: Sequence[task.Encoded], setup: Setup, run: Run
+        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
     ) -> Iterator[list[dict[str, Any]]]:
         windows = [window.ids for one in encoded for window in one.windows]
 

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from distilbert.errors import InputError
+from distilbert.heads import IGNORED_LABEL
 from distilbert.tensorflow.inputs import LABELS, argument_names
-from distilbert.tensorflow.losses import IGNORED
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -114,7 +114,7 @@ def _padded(rows: Sequence[Row], *, pad: int, left: bool) -> Batch:
     ids = columns.get("input_ids")
     if ids is not None and "attention_mask" not in columns:
         columns["attention_mask"] = _ones(ids)
-    fillers = {"input_ids": pad, "labels": IGNORED}
+    fillers = {"input_ids": pad, "labels": IGNORED_LABEL}
     return {
         name: _rectangular(values, filler=fillers.get(name, 0), left=left)
         for name, values in columns.items()

@@ -14,10 +14,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.inputs import LABELS, named_arguments
 from distilbert.tensorflow.losses import token_loss
-from distilbert.training.feed import TOKEN_HEADS
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -77,7 +77,7 @@ def own_loss_of(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | N
         )
     if weights is None:
         return tf.reduce_mean(loss)
-    if model.head in TOKEN_HEADS:
+    if HEADS[model.head].labels_per_token:
         logits = predictions_of(model, output)
         return token_loss(logits, x["labels"], ignores_negative=True, weights=weights)[0]
     return tf.reduce_mean(loss * tf.cast(tf.reshape(weights, (-1,)), loss.dtype))
@@ -101,7 +101,7 @@ def for_metrics(model: PreTrainedModel, y: Any, output: Any, weights: Any) -> tu
     predictions = predictions_of(model, output, y)
     if model.head != "question_answering" and isinstance(y, Mapping):
         y = named_labels(model, y)["labels"]
-    if model.head not in TOKEN_HEADS or y is None:
+    if not HEADS[model.head].labels_per_token or y is None:
         return y, predictions, weights
     active = y >= 0  # (B, S)
     if weights is not None:

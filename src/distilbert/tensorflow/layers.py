@@ -16,9 +16,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from distilbert.heads import LAYER_NORM_EPS
 from distilbert.tensorflow.backend import keras
-
-LAYER_NORM_EPS = 1e-12  # as in BERT's first release
 
 _get_values: ContextVar[bool] = ContextVar("_get_values", default=True)
 

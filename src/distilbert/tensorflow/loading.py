@@ -54,6 +54,25 @@ def load(
     return model, report
 
 
+def load_model(
+    request: LoadRequest,
+    *,
+    dtype: Any = None,
+    ignore_mismatched_sizes: bool = False,
+    **changes: Any,
+) -> tuple[PreTrainedModel, LoadingReport]:
+    """The model that `request` describes; `changes` override fields of its config."""
+    return load(
+        MODEL_CLASSES[request.head],
+        (),
+        request,
+        changes,
+        dtype=dtype,
+        name=None,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+    )
+
+
 def canonical_state(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The arrays of a state dict under today's canonical names."""
     return to_canonical({name: np.asarray(value) for name, value in state_dict.items()}, "pt")

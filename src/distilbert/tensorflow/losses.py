@@ -11,10 +11,9 @@ import math
 import tensorflow as tf
 from tensorflow import Tensor
 
+from distilbert.heads import IGNORED_LABEL
 from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
 from distilbert.tensorflow.layers import known_shape
-
-IGNORED = -100  # the label of a token that has none
 
 
 def token_loss(
@@ -38,7 +37,7 @@ def token_loss(
         (1,), or (T,) for `legacy`.
     """
     labels = tf.reshape(_signed(labels), tf.shape(logits)[:-1])  # (B, S)
-    active = labels >= 0 if ignores_negative else tf.not_equal(labels, IGNORED)
+    active = labels >= 0 if ignores_negative else tf.not_equal(labels, IGNORED_LABEL)
     values = _cross_entropy(logits, tf.where(active, labels, 0))  # (B, S)
     if weights is not None:
         weights = tf.cast(weights, values.dtype)

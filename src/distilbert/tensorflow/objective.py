@@ -13,9 +13,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.tensorflow.losses import IGNORED
+from distilbert.heads import HEADS, IGNORED_LABEL
 from distilbert.tensorflow.pretrained import PreTrainedModel
-from distilbert.training.feed import TOKEN_HEADS
 
 Batch = dict[str, Tensor]
 
@@ -70,8 +69,8 @@ class Objective:
             ids, mask = (tf.reshape(array, (-1, sizes[2])) for array in (ids, mask))  # (B * C, S)
         encoded: Any = self.model.base_model(ids, mask, return_dict=True, training=True)
         states = encoded.last_hidden_state  # (B, S, D)
-        if self.head in TOKEN_HEADS:  # nothing is computed for tokens that teach nothing
-            states = tf.boolean_mask(states, batch["labels"] != IGNORED)  # (M, D)
+        if HEADS[self.head].labels_per_token:  # nothing is computed for tokens that teach nothing
+            states = tf.boolean_mask(states, batch["labels"] != IGNORED_LABEL)  # (M, D)
         logits = tf.cast(head.rate(states, training=True), tf.float32)
         if self.head == "multiple_choice":
             return tf.reshape(logits, sizes[:2])
@@ -87,8 +86,8 @@ class Objective:
             labels = tf.stack((batch["start_positions"], batch["end_positions"]), 1)  # (B, 2)
             return _span_loss(logits, labels, batch["attention_mask"], smoothing)
         labels = batch["labels"]
-        if self.head in TOKEN_HEADS:
-            labels = tf.boolean_mask(labels, labels != IGNORED)
+        if HEADS[self.head].labels_per_token:
+            labels = tf.boolean_mask(labels, labels != IGNORED_LABEL)
         elif self.kind == "regression":
             return _squares(logits, tf.reshape(labels, tf.shape(logits)))
         elif self.kind == "multi_label_classification":

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from os import PathLike
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import ConfigError, InputError
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
+from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.loading import load_model
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import (
     added_variables,
@@ -27,22 +28,9 @@ from distilbert.tensorflow.weights import (
 )
 
 
-def load_runner(
-    source: str | PathLike[str],
-    head: str,
-    *,
-    device: str | None = None,
-    dtype: Any = None,
-    **options: Any,
-) -> TensorFlowRunner:
-    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
-
-    Raises:
-        InputError: an unknown head.
-    """
-    if head not in MODEL_CLASSES:
-        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    model: Any = MODEL_CLASSES[head].from_pretrained(source, **options)
+def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TensorFlowRunner:
+    """The runner of the checkpoint that `request` describes."""
+    model, _ = load_model(request)
     return as_runner(model, device, dtype)
 
 
@@ -72,26 +60,17 @@ class TensorFlowRunner:
         self.model = model if dtype is None else _cast(model, dtype)
         self.head = model.head
         self.config = model.config
+        is_cpu = not tf.config.list_logical_devices("GPU")
+        self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
         # Traced once: sizes are left open, so that no new length is a new graph.
         axes = (None,) * (3 if self.head == "multiple_choice" else 2)
         signature = {name: tf.TensorSpec(axes, tf.int32, name=name) for name in RUNNER_INPUTS}
         self._compute = tf.function(self._answer, input_signature=[signature])
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Evaluate one padded batch.
-
-        Args:
-            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
-                (B, C, S) for multiple choice.
-
-        Returns:
-            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
-            `logits`.
-
-        Raises:
-            TokenIdError: an id or the length lies outside the model's tables.
-            InputError: other arrays, or arrays of other types and shapes.
-        """
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
         check_batch(batch, self.config, self.head)
         ids = batch["input_ids"]
         mask = batch.get("attention_mask", np.ones_like(ids))
@@ -99,7 +78,11 @@ class TensorFlowRunner:
         with tf.device(self.device):
             tensors = {name: tf.constant(value, tf.int32) for name, value in arrays.items()}
             output = self._compute(tensors)
-        return {name: tensor.numpy() for name, tensor in output.items()}
+        return only_wanted({name: tensor.numpy() for name, tensor in output.items()}, wanted)
+
+    def close(self) -> None:
+        """Release the memory of the model; the runner cannot be used afterwards."""
+        del self.model, self._compute
 
     def _answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         output = self.model(

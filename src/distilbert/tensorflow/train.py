@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from distilbert.checkpoint.layout import native_array
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.spec import Parameter
 from distilbert.runner import Runner
 from distilbert.tensorflow.adamw import AdamW, put
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.keras_loop import fit
 from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.loading import load_model
 from distilbert.tensorflow.objective import LossOptions, Objective
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.runner import as_runner, device_named
@@ -47,25 +47,13 @@ STEP = "step"
 
 
 def starting_model(
-    source: str | PathLike[str], head: str, *, changes: Mapping[str, Any], seed: int, **options: Any
+    request: LoadRequest, *, changes: Mapping[str, Any], seed: int
 ) -> PreTrainedModel:
-    """The checkpoint `source` with `head`, whose new weights are those of `seed` in any framework.
-
-    Args:
-        changes: fields of the config that the task decides.
-        options: keywords of `from_pretrained`.
-    """
-    loaded: Any = MODEL_CLASSES[head].from_pretrained(
-        source,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-        torch_dtype="float32",
-        **changes,
-        **options,
-    )
-    model, report = loaded
-    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    assign(model, fresh_arrays(model.config, head, seed=seed, names=new))
+    """The model that `request` describes, whose new weights are those of `seed` in any framework;
+    `changes` are fields of the config that the task decides."""
+    model, report = load_model(request, dtype="float32", ignore_mismatched_sizes=True, **changes)
+    new = {*report.missing_keys, *(name for name, *_ in report.mismatched_keys)}
+    assign(model, fresh_arrays(model.config, request.head, seed=seed, names=new))
     return model
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.config import DistilBertConfig
+from distilbert.heads import LAYER_NORM_EPS
 from distilbert.input_checks import check_axes
 from distilbert.outputs import (
     MaskedLMOutput,
@@ -18,7 +19,7 @@ from distilbert.outputs import (
 )
 from distilbert.torch.activations import activation_function
 from distilbert.torch.losses import choice_loss, sequence_loss, span_loss, token_loss
-from distilbert.torch.model import LAYER_NORM_EPS, DistilBertModel
+from distilbert.torch.model import DistilBertModel
 from distilbert.torch.pretrained import PreTrainedModel, no_values
 
 
@@ -309,4 +310,3 @@ MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     )
 }
 # Those whose `rate` reads no token but the first of each sequence.
-FIRST_TOKEN_HEADS = ("sequence_classification", "multiple_choice")

@@ -68,6 +68,21 @@ def load(
     return model.eval(), report
 
 
+def load_model(
+    request: LoadRequest, *, ignore_mismatched_sizes: bool = False, **changes: Any
+) -> tuple[PreTrainedModel, LoadingReport]:
+    """The float32 model that `request` describes; `changes` override fields of its config."""
+    return load(
+        MODEL_CLASSES[request.head],
+        (),
+        request,
+        changes,
+        torch_dtype=None,
+        device_map=None,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+    )
+
+
 def canonical_state(state_dict: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """Arrays of their own, so that training the model does not change the caller's tensors."""
     arrays = {name: to_array(tensor).copy() for name, tensor in state_dict.items()}

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from distilbert.checkpoint.spec import attention_width
 from distilbert.config import DistilBertConfig
+from distilbert.heads import LAYER_NORM_EPS
 from distilbert.input_checks import (
     check_axes,
     check_ids,
@@ -32,8 +33,6 @@ from distilbert.torch.pretrained import PreTrainedModel, no_values
 from distilbert.torch.trees import register_outputs
 
 register_outputs()
-
-LAYER_NORM_EPS = 1e-12  # as in BERT's first release
 
 
 class Embeddings(nn.Module):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from distilbert.heads import HEADS, IGNORED_LABEL
 from distilbert.torch.packing import places_of, rounded_up
 from distilbert.torch.pretrained import PreTrainedModel
-from distilbert.training.feed import IGNORED, TOKEN_HEADS
 
 Batch = dict[str, Tensor]
 
@@ -79,8 +79,8 @@ class Objective(nn.Module):
             states = self._encoded(model, ids.flatten(0, 1), mask.flatten(0, 1))
             return _rates(model, states).view(ids.shape[:2])
         states = self._encoded(model, ids, mask)  # (B, S or more, D)
-        if self.head in TOKEN_HEADS:  # nothing is computed for tokens that teach nothing
-            chosen = rounded_up(batch["labels"] != IGNORED, states.shape[1])
+        if HEADS[self.head].labels_per_token:  # nothing is computed for tokens that teach nothing
+            chosen = rounded_up(batch["labels"] != IGNORED_LABEL, states.shape[1])
             places, n_tokens = places_of(chosen)
             return _rates(model, states.flatten(0, 1)[places])[:n_tokens]
         if self.head != "question_answering":
@@ -103,8 +103,8 @@ class Objective(nn.Module):
             labels = torch.stack((batch["start_positions"], batch["end_positions"]), 1)  # (B, 2)
             return _span_loss(logits, labels, batch["attention_mask"], smoothing)
         labels = batch["labels"]
-        if self.head in TOKEN_HEADS:
-            labels = labels[labels != IGNORED]
+        if HEADS[self.head].labels_per_token:
+            labels = labels[labels != IGNORED_LABEL]
         elif self.kind == "regression":
             return F.mse_loss(logits, labels.reshape(logits.shape), reduction="sum") / _width(
                 logits

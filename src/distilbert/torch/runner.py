@@ -6,35 +6,25 @@ The only place of this room where device and dtype of inference are decided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
-from distilbert.torch.heads import FIRST_TOKEN_HEADS, MODEL_CLASSES
+from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
+from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.loading import load_model
 from distilbert.torch.pretrained import PreTrainedModel
 
 
-def load_runner(
-    source: str | PathLike[str],
-    head: str,
-    *,
-    device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
-    **options: Any,
-) -> TorchRunner:
-    """A runner of the checkpoint `source`; `options` are keywords of `from_pretrained`.
-
-    Raises:
-        InputError: an unknown head.
-    """
-    if head not in MODEL_CLASSES:
-        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    return as_runner(MODEL_CLASSES[head].from_pretrained(source, **options), device, dtype)
+def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
+    """The runner of the checkpoint that `request` describes."""
+    model, _ = load_model(request)
+    return as_runner(model, device, dtype)
 
 
 def as_runner(
@@ -68,23 +58,14 @@ class TorchRunner:
         self.model = model.to(device=present_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
+        is_cpu = self.model.device.type == "cpu"
+        self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
 
     @torch.inference_mode()
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Evaluate one padded batch.
-
-        Args:
-            batch: `input_ids`, and `attention_mask` unless every token counts: integers (B, S), or
-                (B, C, S) for multiple choice.
-
-        Returns:
-            float32 arrays: `last_hidden_state` (B, S, D); `start_logits`, `end_logits` (B, S); or
-            `logits`.
-
-        Raises:
-            TokenIdError: an id or the length lies outside the model's tables.
-            InputError: other arrays, or arrays of other types and shapes.
-        """
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
         check_batch(batch, self.config, self.head)
         tensors = {
             name: torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
@@ -92,14 +73,19 @@ class TorchRunner:
         }
         if "attention_mask" not in tensors:
             tensors["attention_mask"] = torch.ones_like(tensors["input_ids"])
-        return {name: found.float().cpu().numpy() for name, found in self._outputs(**tensors)}
+        outputs = {name: found.float().cpu().numpy() for name, found in self._outputs(**tensors)}
+        return only_wanted(outputs, wanted)
+
+    def close(self) -> None:
+        """Release the memory of the model; the runner cannot be used afterwards."""
+        del self.model
 
     def _outputs(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor
     ) -> Iterable[tuple[str, torch.Tensor]]:
         model: Any = self.model
         # A caller's own class may read more than our heads do.
-        if self.head in FIRST_TOKEN_HEADS and type(self.model) is MODEL_CLASSES[self.head]:
+        if HEADS[self.head].reads_first_token and type(self.model) is MODEL_CLASSES[self.head]:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))
             logits = model.rate(model.base_model.encode_first(ids, mask))
             shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from distilbert.checkpoint.init import initial_weights
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.loading import load_model
 from distilbert.torch.objective import LossOptions, Objective
 from distilbert.torch.parallel import Processes, let_go, local_gradients, put, spread_out, whole
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.runner import as_runner
 from distilbert.torch.weights import assign, to_array, to_tensor
-from distilbert.training.feed import TOKEN_HEADS, Update
+from distilbert.training.feed import Update
 from distilbert.training.parameters import treatments
 from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session
@@ -38,19 +40,13 @@ TOKENS_AT_ONCE = 384
 
 
 def starting_model(
-    source: str | PathLike[str], head: str, *, changes: Mapping[str, Any], seed: int, **options: Any
+    request: LoadRequest, *, changes: Mapping[str, Any], seed: int
 ) -> PreTrainedModel:
-    """The checkpoint `source` with `head`, whose new weights are those of `seed` in any framework.
-
-    Args:
-        changes: fields of the config that the task decides.
-        options: keywords of `from_pretrained`.
-    """
-    model, report = MODEL_CLASSES[head].from_pretrained(
-        source, output_loading_info=True, ignore_mismatched_sizes=True, **changes, **options
-    )
-    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    arrays = initial_weights(model.config, head, seed, names=new)
+    """The model that `request` describes, whose new weights are those of `seed` in any framework;
+    `changes` are fields of the config that the task decides."""
+    model, report = load_model(request, ignore_mismatched_sizes=True, **changes)
+    new = {*report.missing_keys, *(name for name, *_ in report.mismatched_keys)}
+    arrays = initial_weights(model.config, request.head, seed, names=new)
     assign(model, arrays, dtype=torch.float32, device=model.device)
     model.tie_weights()
     return model.float()
@@ -159,7 +155,7 @@ class Trainer:
         gathers = self.processes.size > 1 and self.card.run.parallel == "fsdp"
         if self.device.type != "cpu" or gathers:  # whose forward passes must keep step with peers
             return [dict(batch)]
-        per_token = ("labels",) if self.model.head in TOKEN_HEADS else ()
+        per_token = ("labels",) if HEADS[self.model.head].labels_per_token else ()
         return in_parts(batch, TOKENS_AT_ONCE, ("input_ids", "attention_mask", *per_token))
 
     def runner(self) -> Runner:

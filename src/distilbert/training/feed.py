@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from distilbert.heads import HEADS, IGNORED_LABEL
+
 Batch = dict[str, np.ndarray]
 Make = Callable[[Sequence[int], np.random.Generator], Batch]
 
@@ -19,15 +21,10 @@ Make = Callable[[Sequence[int], np.random.Generator], Batch]
 POOL = 64
 
 
-# Heads with a label per token, and the label of a token that teaches nothing.
-TOKEN_HEADS = ("masked_lm", "token_classification")
-IGNORED = -100
-
-
 def n_items(batch: Batch, head: str) -> int:
     """What the loss of a batch is the mean of: labelled tokens, or examples."""
-    if head in TOKEN_HEADS:
-        return int((batch["labels"] != IGNORED).sum())
+    if HEADS[head].labels_per_token:
+        return int((batch["labels"] != IGNORED_LABEL).sum())
     return len(batch["input_ids"])
 
 

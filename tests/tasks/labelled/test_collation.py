@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilbert.tasks.labelled.collation import IGNORED, collate
+from distilbert.heads import IGNORED_LABEL
+from distilbert.tasks.labelled.collation import collate
 from distilbert.tasks.labelled.task import Feature
 
 
@@ -47,7 +48,10 @@ def test_several_labels_keep_their_names() -> None:
 
 
 def test_labels_of_tokens_are_ignored_where_there_is_padding() -> None:
-    features = [feature(2, labels=np.array([5, IGNORED])), feature(3, labels=np.array([1, 2, 3]))]
+    features = [
+        feature(2, labels=np.array([5, IGNORED_LABEL])),
+        feature(3, labels=np.array([1, 2, 3])),
+    ]
     batch = collate(features, pad_id=0, per_token=True)
     assert batch["labels"].tolist() == [[5, -100, -100], [1, 2, 3]]
     assert batch["labels"].dtype == np.int64

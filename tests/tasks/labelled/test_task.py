@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from distilbert.checkpoint.spec import HEADS
+from distilbert.heads import HEADS
 from distilbert.tasks.labelled.masked_lm import MaskedLM
 from distilbert.tasks.labelled.multiple_choice import MultipleChoice
 from distilbert.tasks.labelled.question_answering import QuestionAnswering

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks.labelled.task import Feature
-
-# A label that takes no part in a loss, in all frameworks.
-IGNORED = -100
 
 
 def collate(
@@ -44,6 +42,6 @@ def _per_sequence(values: Sequence[Any]) -> np.ndarray:
 
 
 def _per_token(values: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
-    labels = np.full(mask.shape, IGNORED, dtype=np.int64)
+    labels = np.full(mask.shape, IGNORED_LABEL, dtype=np.int64)
     labels[mask] = np.concatenate(values)
     return labels

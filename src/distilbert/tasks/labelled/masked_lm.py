@@ -14,7 +14,8 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.labelled.collation import IGNORED, collate
+from distilbert.heads import IGNORED_LABEL
+from distilbert.tasks.labelled.collation import collate
 from distilbert.tasks.labelled.masking import NO_UNIT, Vocabulary, mask, units
 from distilbert.tasks.labelled.task import Answer, Feature, Scorer
 from distilbert.tasks.probability import log_softmax
@@ -130,7 +131,7 @@ class MaskedLM:
             seen, labels = mask(
                 [ids], [own], probability=self.mask_probability, vocabulary=vocabulary, rng=rng
             )
-            positions = np.flatnonzero(labels != IGNORED)
+            positions = np.flatnonzero(labels != IGNORED_LABEL)
             features.append(Feature((seen,), {}, example, Hidden(positions, labels[positions])))
         return features
 
@@ -182,7 +183,7 @@ class MaskedLM:
             rng=rng,
         )
         real = batch["attention_mask"].astype(bool)
-        labels = np.full(real.shape, IGNORED, dtype=np.int64)
+        labels = np.full(real.shape, IGNORED_LABEL, dtype=np.int64)
         batch["input_ids"][real] = seen
         labels[real] = true
         return {**batch, "labels": labels}

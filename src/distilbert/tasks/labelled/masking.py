@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.tasks.labelled.collation import IGNORED
+from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks.windows import Tokenizer, word_starts
 
 # What a chosen token becomes: [MASK], any other token, or itself for the rest (10 %).
@@ -90,7 +90,7 @@ def mask(
     open_ = (own != NO_UNIT) & ~np.isin(ids, vocabulary.special_ids)
     where = np.flatnonzero(open_)
     chosen = where[_chosen(own[where], row[where], probability, rng)]
-    labels = np.full(len(ids), IGNORED, dtype=np.int64)
+    labels = np.full(len(ids), IGNORED_LABEL, dtype=np.int64)
     labels[chosen] = ids[chosen]
     fate = rng.random(len(chosen))
     seen = ids.copy()

@@ -5,18 +5,16 @@ Costs a forward pass per token, and depends on no draw of masks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from distilbert.heads import PADDING_ID
+from distilbert.runner import Runner
 from distilbert.tasks.labelled.masking import Vocabulary
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.windows import Tokenizer, owners, single_windows, tokenize
-
-# A masked-LM runner: a padded batch in, `logits` (B, S, V) out.
-Run = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-PADDING = 0  # is masked, so which id it is does not matter
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class PseudoPerplexity:
 
 
 def pseudo_perplexity(
-    run: Run,
+    runner: Runner,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     *,
     max_length: int = 512,
     overlap: int | None = None,
-    batch_tokens: int = 512,
+    batch_tokens: int | None = None,
 ) -> PseudoPerplexity:
     """Hide every token of every text once, special ones aside.
 
@@ -66,17 +64,20 @@ def pseudo_perplexity(
             hidden += [(text, len(rows), position) for position in mine.tolist()]
             rows.append(window.ids)
     sums = np.zeros(len(texts), dtype=np.float64)
-    for group in _groups(hidden, [len(row) for row in rows], batch_tokens):
+    for group in _groups(
+        hidden, [len(row) for row in rows], batch_tokens or runner.preferred_batch_tokens
+    ):
         width = max(len(rows[row]) for _, row, _ in group)
-        ids = np.full((len(group), width), PADDING, dtype=np.int64)
+        ids = np.full((len(group), width), PADDING_ID, dtype=np.int64)
         visible = np.zeros_like(ids)
         for i, (_, row, position) in enumerate(group):
             ids[i, : len(rows[row])] = rows[row]
             ids[i, position] = mask_id
             visible[i, : len(rows[row])] = 1
-        logits = run({"input_ids": ids, "attention_mask": visible})["logits"]
-        at = [position for *_, position in group]
-        scores = log_softmax(logits[np.arange(len(group)), at])  # (B, V)
+        wanted = np.zeros(ids.shape, dtype=bool)
+        wanted[np.arange(len(group)), [position for *_, position in group]] = True
+        batch = {"input_ids": ids, "attention_mask": visible}
+        scores = log_softmax(runner.run_batch(batch, wanted=wanted)["logits"])  # (B, V)
         truth = [rows[row][position] for _, row, position in group]
         np.add.at(sums, [text for text, *_ in group], scores[np.arange(len(group)), truth])
     counts = np.array([len(tokens.ids) for tokens in tokenized], dtype=np.int64)

@@ -48,7 +48,7 @@ class Scorer(Protocol):
 class Task(Protocol):
     """A task with its options.
 
-    `head` is one of `distilbert.checkpoint.spec.HEADS`; `metric` the score that chooses the best
+    `head` is one of `distilbert.heads.HEADS`; `metric` the score that chooses the best
     model, a key of what the scorer returns; `higher_is_better` says which way.
     """
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.labelled.collation import IGNORED, collate
+from distilbert.heads import IGNORED_LABEL
+from distilbert.tasks.labelled.collation import collate
 from distilbert.tasks.labelled.columns import has_columns
 from distilbert.tasks.labelled.entities import (
     OUTSIDE,
@@ -315,10 +316,10 @@ def _labels(
     every: np.ndarray | None,
 ) -> np.ndarray:
     """Label numbers (S,); `every` holds the words of all tokens if further pieces count, (T,)."""
-    labels = np.full(len(window.ids), IGNORED, dtype=np.int64)
+    labels = np.full(len(window.ids), IGNORED_LABEL, dtype=np.int64)
     if every is not None:
         words = every[window.start : window.stop]
-        further = np.where(np.isin(words, shown.words), inside[tags[words]], IGNORED)
+        further = np.where(np.isin(words, shown.words), inside[tags[words]], IGNORED_LABEL)
         labels[window.at : window.at + len(words)] = further
     labels[shown.positions] = tags[shown.words]
     return labels

@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import given, strategies as st
 from stand_ins import ArithmeticRunner, small_config
 
-from distilbert.pipelines.batching import batches, pad, run_windows
+from distilbert.batching import BatchPlan, pad_sequences, padded_batch, run_windows
 
 
 @given(st.lists(st.integers(2, 64), max_size=60), st.integers(1, 300))
 def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    groups = list(batches(np.array(lengths, dtype=np.int64), budget))
+    groups = [group.tolist() for group in BatchPlan.by_length(lengths, budget)]
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
     for group in groups:
         longest = max(lengths[i] for i in group)
@@ -21,11 +21,11 @@ def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], bu
 
 
 def test_the_longest_windows_come_first() -> None:
-    assert list(batches(np.array([3, 9, 5, 3]), 10)) == [[1], [2, 0], [3]]
+    assert [b.tolist() for b in BatchPlan.by_length([3, 9, 5, 3], 10)] == [[1], [2, 0], [3]]
 
 
 def test_padding_is_masked() -> None:
-    batch = pad([np.array([7, 8, 9]), np.array([5])], 1)
+    batch = padded_batch([np.array([7, 8, 9]), np.array([5])], pad_id=1)
     assert batch["input_ids"].tolist() == [[7, 8, 9], [5, 1, 1]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert {array.dtype for array in batch.values()} == {np.dtype(np.int64)}
@@ -57,3 +57,19 @@ def test_no_windows_need_no_model() -> None:
     runner = ArithmeticRunner("base", small_config())
     assert run_windows(runner, [], lambda _, out: out, batch_tokens=9) == []
     assert runner.batches == []
+
+
+def test_only_the_outputs_at_the_wanted_positions_are_returned() -> None:
+    windows = [np.array([5, 6, 7]), np.array([8, 9]), np.array([10, 11, 12, 13])]
+    positions = [np.array([1]), np.array([], dtype=np.int64), np.array([0, 3])]
+    runner = ArithmeticRunner("masked_lm", small_config())
+    full = run_windows(runner, windows, lambda _, out: out["logits"])
+    some = run_windows(runner, windows, lambda _, out: out["logits"], positions=positions)
+    for everything, chosen, rows in zip(full, some, positions, strict=True):
+        assert np.array_equal(chosen, everything[rows])
+
+
+def test_sequences_are_filled_on_the_right() -> None:
+    assert pad_sequences([np.array([1, 2]), np.array([3])], -100).tolist() == [[1, 2], [3, -100]]
+    assert pad_sequences([np.array([1])], 0, length=3).tolist() == [[1, 0, 0]]
+    assert pad_sequences([], 0).shape == (0, 0)

@@ -1,0 +1,302 @@
+"""One way to open a model: from a source, a model object or a runner to a runner and a tokenizer.
+
+Pipelines, evaluation, fine-tuning and the command line all open models here. **Frameworks** (torch,
+tensorflow, flax) have model classes and can train; a framework is chosen by name and imported only
+then. Runtimes for exported files will be a second table beside `FRAMEWORKS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from distilbert import _lazy
+from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.preference import all_formats, wanted_formats
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError
+from distilbert.heads import HEADS, TASK_HEADS, head_of_class
+from distilbert.runner import Runner
+
+Source = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A framework package of ours.
+
+    Attributes:
+        package: its import name.
+        class_prefix: what its model classes put before the PyTorch name.
+    """
+
+    package: str
+    class_prefix: str
+
+
+FRAMEWORKS = {
+    "torch": Framework("distilbert.torch", ""),
+    "tensorflow": Framework("distilbert.tensorflow", "TF"),
+    "flax": Framework("distilbert.flax", "Flax"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """The keywords of `from_pretrained` that say where weights come from and how they are read."""
+
+    hub: HubOptions = field(default_factory=HubOptions)
+    formats: Mapping[str, Any] = field(default_factory=dict)  # `from_pt`, ..., `use_safetensors`
+    variant: str | None = None
+    attn_implementation: str | None = None
+
+
+def take_load_options(options: dict[str, Any]) -> LoadOptions:
+    """Pop the keywords of loading from `options`: those of the hub (`revision`, `token`,
+    `cache_dir`, ...), `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `variant` and
+    `attn_implementation`."""
+    names = ("from_pt", "from_tf", "from_flax", "use_safetensors")
+    return LoadOptions(
+        hub=take_hub_options(options),
+        formats={name: options.pop(name) for name in names if name in options},
+        variant=options.pop("variant", None),
+        attn_implementation=options.pop("attn_implementation", None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundModel:
+    """A source whose files are on this machine: what `find_model` returns."""
+
+    name: str
+    folder: Path
+    framework: str
+    formats: tuple[str, ...]
+    options: LoadOptions
+
+    def request(self, head: str) -> LoadRequest:
+        """What the framework's package needs to load the model with `head`."""
+        return LoadRequest(
+            class_name=FRAMEWORKS[self.framework].class_prefix + HEADS[head].class_name,
+            head=head,
+            source=self.folder,
+            formats=self.formats,
+            variant=self.options.variant,
+            attn_implementation=self.options.attn_implementation,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenModel:
+    """A model ready to compute, with its tokenizer; `folder` is None for one given as an object."""
+
+    name: str
+    folder: Path | None
+    runner: Runner
+    tokenizer: Any
+
+    @property
+    def head(self) -> str:
+        """A key of `distilbert.heads.HEADS`."""
+        return self.runner.head
+
+    @property
+    def config(self) -> DistilBertConfig:
+        """The model's configuration."""
+        return self.runner.config
+
+
+def open_model(
+    model: Any,
+    *,
+    head: str | None = None,
+    tokenizer: Any = None,
+    framework: str | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    options: LoadOptions | None = None,
+) -> OpenModel:
+    """Open a model and its tokenizer.
+
+    Args:
+        model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
+        head: the key of `distilbert.heads.HEADS` that the model must have; None takes the one that
+            the config of a source names, or that of the object.
+        tokenizer: a tokenizer or its source; by default that of `model`'s source.
+        framework: a key of FRAMEWORKS, for a source; None takes the first installed one.
+        device, dtype: where and in what precision a source or model runs.
+
+    Raises:
+        InputError: an argument breaks a rule.
+        CheckpointError: the source holds no such model or tokenizer.
+        MissingDependencyError: the framework is not installed.
+    """
+    options = options or LoadOptions()
+    if not isinstance(model, (str, PathLike)):
+        runner = as_runner(model, device=device, dtype=dtype)
+        if head is not None and runner.head != head:
+            raise InputError(
+                f"`model` must have the head {head!r} for this task: got one with {runner.head!r}."
+            )
+        name = type(model).__name__
+        return OpenModel(
+            name=name, folder=None, runner=runner, tokenizer=open_tokenizer(tokenizer, options)
+        )
+    found = find_model(model, framework=framework, options=options)
+    head = head or head_of_folder(found.folder)
+    runner = load_runner(found, head, device=device, dtype=dtype)
+    opened = (
+        open_tokenizer(found.folder) if tokenizer is None else open_tokenizer(tokenizer, options)
+    )
+    return OpenModel(name=found.name, folder=found.folder, runner=runner, tokenizer=opened)
+
+
+def find_model(
+    source: Source, *, framework: str | None = None, options: LoadOptions | None = None
+) -> FoundModel:
+    """Bring the files of a source to this machine and choose which of them hold the weights.
+
+    Weights of any of the four formats are taken, those a framework prefers first, unless `options`
+    name a format.
+
+    Raises:
+        CheckpointError: `source` is neither an existing path nor a possible name.
+        HubError: the hub or the package index could not deliver.
+        MissingDependencyError: the framework is not installed; nothing was downloaded.
+    """
+    options = options or LoadOptions()
+    framework = choose_framework(framework)
+    _lazy.require_framework(framework, f"load a model with `framework={framework!r}`")
+    if options.formats:
+        formats = wanted_formats(framework, **options.formats)
+    else:
+        formats = all_formats(framework)
+    folder = resolve(source, formats=formats, variant=options.variant, **options.hub.as_keywords())
+    return FoundModel(
+        name=fspath(source), folder=folder, framework=framework, formats=formats, options=options
+    )
+
+
+def load_runner(found: FoundModel, head: str, *, device: Any = None, dtype: Any = None) -> Runner:
+    """The model `found` with `head`, loaded into its framework.
+
+    Raises:
+        InputError: an unknown head.
+        MissingDependencyError: the framework is not installed.
+        CheckpointError: no weights there, or broken ones.
+    """
+    if head not in HEADS:
+        raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+    module = framework_module(found.framework, "runner", "run a model")
+    return module.load_runner(found.request(head), device=device, dtype=dtype)
+
+
+def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
+    """`model` itself if it is a runner, else the runner of its framework around it.
+
+    Raises:
+        InputError: it is neither a runner nor a model of this package.
+    """
+    if model is None:
+        raise InputError(
+            "`model` must be given: a folder, a hub name such as `owner/name`, a runner or a model."
+        )
+    if isinstance(model, Runner):
+        if device is not None or dtype is not None:
+            raise InputError(
+                "`device` and `dtype` belong to loading: got them with a runner, which is loaded "
+                "already."
+            )
+        return model
+    framework = framework_of(model)
+    if framework is None:
+        raise InputError(
+            "`model` must be a source, a runner or a model of this package: "
+            f"got {type(model).__module__}.{type(model).__name__}."
+        )
+    return framework_module(framework, "runner", "run a model").as_runner(model, device, dtype)
+
+
+def open_tokenizer(tokenizer: Any, options: LoadOptions | None = None) -> Any:
+    """A tokenizer from its source; a tokenizer object as it is.
+
+    Raises:
+        InputError: `tokenizer` is None.
+        CheckpointError: the source holds no tokenizer.
+    """
+    if tokenizer is None:
+        raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
+    if not isinstance(tokenizer, (str, PathLike)):
+        return tokenizer
+    from distilbert.auto import AutoTokenizer
+
+    hub = HubOptions() if options is None else options.hub
+    return AutoTokenizer.from_pretrained(tokenizer, **hub.as_keywords())
+
+
+def head_of_task(task: str) -> str:
+    """The head that a task of a run card needs.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    if task not in TASK_HEADS:
+        raise InputError(f"`task` must be one of {', '.join(TASK_HEADS)}: got {task!r}.")
+    return TASK_HEADS[task].name
+
+
+def head_of_folder(folder: Path) -> str:
+    """The head of the task model whose class the config in `folder` names.
+
+    Raises:
+        InputError: the config names none.
+    """
+    for name in DistilBertConfig.from_pretrained(folder).architectures or []:
+        head = head_of_class(name)
+        if head is not None and head.task is not None:
+            return head.name
+    raise InputError(
+        f"`task` must be given, because the config in {folder} does not name the class of a task "
+        f"model: one of {', '.join(TASK_HEADS)}."
+    )
+
+
+def choose_framework(framework: str | None) -> str:
+    """`framework`; for None the first installed one of FRAMEWORKS.
+
+    All give the same answers, so the choice is one of speed and taste.
+
+    Raises:
+        InputError: unknown framework.
+    """
+    if framework is None:
+        installed = (name for name in FRAMEWORKS if _lazy.has_framework(name))
+        return next(installed, next(iter(FRAMEWORKS)))
+    if framework not in FRAMEWORKS:
+        known = ", ".join(FRAMEWORKS)
+        raise InputError(f"`framework` must be one of {known}: got {framework!r}.")
+    return framework
+
+
+def framework_module(framework: str, name: str, purpose: str) -> Any:
+    """The module `name` of a framework's package; `purpose` says in an error what it is for.
+
+    Raises:
+        MissingDependencyError: the framework is not installed.
+    """
+    _lazy.require_framework(framework, f"{purpose} with `framework={framework!r}`")
+    return importlib.import_module(f"{FRAMEWORKS[framework].package}.{name}")
+
+
+def framework_of(model: Any) -> str | None:
+    """The framework of a model of this package, found without importing any; None for others."""
+    modules = [parent.__module__ for parent in type(model).__mro__]
+    for name, framework in FRAMEWORKS.items():
+        if any(module.startswith(f"{framework.package}.") for module in modules):
+            return name
+    return None

@@ -1,0 +1,108 @@
+"""One way to open a model: a source, a model or a runner, in any framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import distilbert
+from distilbert.checkpoint.folder import save_checkpoint
+from distilbert.checkpoint.init import initial_weights
+from distilbert.config import DistilBertConfig
+from distilbert.errors import InputError, MissingDependencyError, TokenIdError
+from distilbert.opening import (
+    FRAMEWORKS,
+    as_runner,
+    choose_framework,
+    find_model,
+    framework_of,
+    head_of_folder,
+    head_of_task,
+    load_runner,
+)
+from distilbert.runner import Runner
+
+CONFIG = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path / "m", initial_weights(CONFIG, "base", 0), CONFIG, head="base")
+    return tmp_path / "m"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_checkpoint_becomes_a_runner_of_the_framework_that_was_named(folder, framework):
+    runner = load_runner(find_model(folder, framework=framework), "base")
+    assert isinstance(runner, Runner)
+    assert (runner.head, runner.config.dim) == ("base", 8)
+    assert type(runner).__module__ == f"{FRAMEWORKS[framework].package}.runner"
+
+
+def test_every_framework_gives_the_same_numbers(folder):
+    ids = np.array([[1, 2, 3, 0], [4, 5, 6, 7]])
+    batch = {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64)}
+    answers = [
+        load_runner(find_model(folder, framework=name), "base").run_batch(batch)
+        for name in FRAMEWORKS
+    ]
+    for answer in answers:
+        assert list(answer) == ["last_hidden_state"]
+        assert answer["last_hidden_state"].dtype == np.float32
+        np.testing.assert_allclose(
+            answer["last_hidden_state"], answers[0]["last_hidden_state"], atol=2e-5
+        )
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_framework_refuses_a_wrong_batch_with_the_same_words(folder, framework):
+    runner = load_runner(find_model(folder, framework=framework), "base")
+    with pytest.raises(TokenIdError, match="between 0 and 8: got 1 to 9"):
+        runner.run_batch({"input_ids": np.array([[1, 9]])})
+    with pytest.raises(InputError, match="got input_ids, labels"):
+        runner.run_batch({"input_ids": np.array([[1]]), "labels": np.array([1])})
+
+
+def test_unasked_the_first_installed_framework_runs(monkeypatch):
+    assert choose_framework(None) == "torch"
+    monkeypatch.setattr(
+        "distilbert._lazy.is_available", lambda name: name in ("jax", "flax", "keras")
+    )
+    assert choose_framework(None) == "flax"
+    monkeypatch.setattr("distilbert._lazy.is_available", lambda name: False)
+    assert choose_framework(None) == "torch"
+
+
+def test_a_missing_framework_is_named_with_its_command(monkeypatch):
+    monkeypatch.setattr("distilbert._lazy.is_available", lambda name: False)
+    with pytest.raises(MissingDependencyError, match=r"`jax`.*pip install 'distilbert\[flax\]'"):
+        load_runner(find_model("nowhere", framework="flax"), "base")
+
+
+def test_an_unknown_framework_is_refused_before_anything_is_loaded():
+    with pytest.raises(InputError, match=r"`framework` must be one of .*torch.*: got 'theano'"):
+        load_runner(find_model("nowhere", framework="theano"), "base")
+
+
+def test_an_unknown_head_is_refused(folder):
+    with pytest.raises(InputError, match="`head` must be one of base"):
+        load_runner(find_model(folder), "lm")
+
+
+def test_the_config_of_a_folder_names_the_head(tmp_path):
+    weights = initial_weights(CONFIG, "masked_lm", 0)
+    save_checkpoint(tmp_path / "m", weights, CONFIG, head="masked_lm")
+    assert head_of_folder(tmp_path / "m") == "masked_lm"
+    assert head_of_task("masked-lm") == "masked_lm"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_model_object_becomes_a_runner_of_its_framework(folder, framework):
+    prefix = FRAMEWORKS[framework].class_prefix
+    model = getattr(distilbert, f"{prefix}DistilBertModel").from_pretrained(folder)
+    assert framework_of(model) == framework
+    runner = as_runner(model)
+    assert isinstance(runner, Runner)
+    assert as_runner(runner) is runner
