@@ -55,9 +55,8 @@ LONG_FILES = {
 LONG_FUNCTIONS = {
     "cli/predict.py:predict": 75,  # a parameter with its help text for every option
     "cli/tune.py:_tune": 67,  # likewise
-    "finetuning/evaluate.py:evaluate": 74,  # public signature and docstring
+    "finetuning/evaluate.py:evaluate": 80,  # public signature and docstring
     "flax/pretrained.py:from_pretrained": 65,  # signature of the reference and its docstring
-    "pipelines/factory.py:pipeline": 62,  # public signature and docstring
     "tensorflow/pretrained.py:from_pretrained": 69,  # as in Flax
     "torch/pretrained.py:from_pretrained": 72,  # as in Flax
 }
@@ -129,7 +128,12 @@ def test_every_folder_of_the_package_is_in_the_architecture() -> None:
 
 # Import circles that are still to be broken.
 KNOWN_CIRCLES = [
-    ["distilbert.flax.loading", "distilbert.flax.pretrained"],
+    [
+        "distilbert.flax.heads",
+        "distilbert.flax.loading",
+        "distilbert.flax.model",
+        "distilbert.flax.pretrained",
+    ],
     *(
         [f"distilbert.{package}.{name}" for name in ("heads", "loading", "model", "pretrained")]
         for package in ("tensorflow", "torch")
