@@ -203,18 +203,18 @@ def test_offline_and_not_cached_says_what_to_do(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        HubError, match=r"`local_files_only=True` forbids .* load it once with a conn"
+        HubError, match=r"`local_files_only=True` rules out .* load it once with a conn"
     ):
         resolve("ann/tiny", local_files_only=True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "yes")
-    with pytest.raises(HubError, match="HF_HUB_OFFLINE forbids the hub"):
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE rules out the hub"):
         resolve("ann/tiny")
     assert hub.log == []
 
 
 def test_an_unknown_repository_may_be_private(hub: FakeHub) -> None:
     with pytest.raises(
-        HubError, match=r"`ann/none` is neither a folder.*or it is private: pass token="
+        HubError, match=r"`ann/none` is neither a local folder.*private repository pass `token`"
     ):
         resolve("ann/none")
     assert issubclass(HubError, OSError)
@@ -245,7 +245,7 @@ def test_missing_config_and_tokenizer_files_are_named(hub: FakeHub) -> None:
 
 def test_a_token_opens_a_private_repository_and_a_wrong_one_is_refused(hub: FakeHub) -> None:
     hub.private.add("ann/tiny")
-    with pytest.raises(HubError, match="or it is private: pass token="):
+    with pytest.raises(HubError, match="private repository pass `token`"):
         resolve("ann/tiny", want="config")
     with pytest.raises(HubError, match="The hub refused the token"):
         resolve("ann/tiny", want="config", token="hf_wrong")
@@ -283,7 +283,7 @@ def test_a_connection_that_stays_cut_leaves_nothing_behind(hub: FakeHub, tmp_pat
 def test_a_wrong_checksum_is_refused_and_not_kept(hub: FakeHub, tmp_path: Path) -> None:
     hub.altered.add("model.safetensors")
     with pytest.raises(
-        HubError, match=r"announced one: model\.safetensors.*got sha256 .* was deleted"
+        HubError, match=r"announced one: model\.safetensors.*got [0-9a-f]{64}. It was deleted"
     ):
         resolve("ann/tiny", want="weights")
     assert len(whole_cache(tmp_path)) == 1  # config.json only
@@ -318,7 +318,7 @@ def test_an_ill_hub_is_an_absent_hub(hub: FakeHub, status: int) -> None:
     cached = resolve("ann/tiny", want="config")
     hub.ill = status
     assert resolve("ann/tiny", want="config") == cached
-    with pytest.raises(HubError, match=f"cannot be reached .it answered with status {status}"):
+    with pytest.raises(HubError, match=f"cannot be reached .it responded with status {status}"):
         resolve("ann/tiny", want="weights")
     with pytest.raises(HubError, match="`force_download=True` needs it"):
         resolve("ann/tiny", want="config", force_download=True)
@@ -338,5 +338,5 @@ def test_a_refused_connection_is_told_at_once(
 
 def test_a_server_that_is_no_hub_is_recognised(hub: FakeHub) -> None:
     hub.commits["main"] = ""
-    with pytest.raises(HubError, match="did not, so it is no hub; check HF_ENDPOINT"):
+    with pytest.raises(HubError, match=r"did not\. Check HF_ENDPOINT"):
         resolve("ann/tiny")

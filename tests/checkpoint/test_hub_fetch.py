@@ -23,7 +23,7 @@ def test_an_error_in_time_is_passed_on_as_it_is() -> None:
 
 def test_no_answer_ends_in_a_timeout_that_says_how_long() -> None:
     forever = threading.Event()
-    with pytest.raises(TimeoutError, match=r"no answer in 0\.01 s"):
+    with pytest.raises(TimeoutError, match=r"no response in 0\.01 s"):
         within(0.01, forever.wait)
     forever.set()
 

