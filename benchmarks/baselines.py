@@ -21,10 +21,10 @@ import numpy as np
 
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.tasks import task_of, tuned
-from distilbert.tasks.labelled.multiple_choice import MultipleChoice
-from distilbert.tasks.labelled.question_answering import QuestionAnswering
-from distilbert.tasks.labelled.sequence_classification import MULTI, REGRESSION
-from distilbert.tasks.labelled.token_classification import TokenClassification
+from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
+from distilbert.tasks.question_answering.train import QuestionAnsweringTask
+from distilbert.tasks.sequence_classification.train import MULTI, REGRESSION
+from distilbert.tasks.token_classification.train import TokenClassificationTask
 from distilbert.training.card_file import read_card
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -121,11 +121,11 @@ def baselines(path: str) -> dict[str, float]:
     task: Any = found.task
     rows = found.test or found.dev
     match task:
-        case TokenClassification():
+        case TokenClassificationTask():
             answers = of_tokens(task, found.train, rows)
-        case MultipleChoice():
+        case MultipleChoiceTask():
             answers = of_choices(found.train, rows)
-        case QuestionAnswering():
+        case QuestionAnsweringTask():
             nothing = {"text": "", "start": 0, "end": 0, "score": 0.0, "null_score": 1.0}
             answers = {"no answer": [{"id": one.id, "n_best": [], **nothing} for one in rows]}
         case _:

@@ -17,7 +17,7 @@ from distilbert.errors import DataError, InputError
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import finetune
 from distilbert.opening import as_runner
-from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity
+from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity
 
 QUICK: dict[str, Any] = {"framework": "torch", "device": "cpu", "bootstrap": 20}
 TASKS = {

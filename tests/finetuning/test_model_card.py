@@ -9,7 +9,7 @@ import pytest
 from sample_report import sample_report
 
 from distilbert.finetuning.model_card import HUB_TASKS, model_card
-from distilbert.finetuning.tasks import HEADS
+from distilbert.heads import TASK_HEADS
 
 
 def front_matter(card: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_a_folder_that_looks_like_a_hub_name_is_none(
 
 
 def test_every_task_tells_how_it_is_used() -> None:
-    assert set(HUB_TASKS) == set(HEADS)
+    assert set(HUB_TASKS) == set(TASK_HEADS)
     for task, (kind, name) in HUB_TASKS.items():
         text = model_card(sample_report(task=task))
         assert f'pipeline("{kind}", model="FOLDER")' in text

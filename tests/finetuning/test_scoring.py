@@ -13,20 +13,24 @@ from distilbert import AutoTokenizer, DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.finetuning.scoring import evaluated, split_of
-from distilbert.tasks.labelled.multiple_choice import MultipleChoice
-from distilbert.tasks.labelled.sequence_classification import SequenceClassification
+from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
+from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 
 
 class LastToken:
     """Answers with the id of the last token of each row, which the task must give back in order."""
 
     config = DistilBertConfig(vocab_size=50)
+    preferred_batch_tokens = 512
 
     def __init__(self, head: str) -> None:
         self.head = head
         self.sizes: list[int] = []
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        assert wanted is None
         mask = batch["attention_mask"]
         self.sizes.append(mask.size)
         last = np.take_along_axis(batch["input_ids"], mask.sum(-1, keepdims=True) - 2, axis=-1)
@@ -34,6 +38,9 @@ class LastToken:
         if self.head == "multiple_choice":
             return {"logits": logits}
         return {"logits": np.concatenate([logits, -logits], axis=1)}
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def test_answers_come_in_the_order_of_the_examples(tokenizer: Any) -> None:
         Row({"text": " ".join(["the"] * (9 - 2 * i) + [word]), "label": i % 2}, "")
         for i, word in enumerate(words)
     ]
-    task = SequenceClassification().with_labels_of(rows)
+    task = SequenceClassificationTask().with_labels_of(rows)
     runner = LastToken("sequence_classification")
     split = split_of(task, tokenizer, "dev", task.examples(rows, Problems()))
     found = evaluated(task, runner, split, batch_tokens=16)
@@ -63,7 +70,7 @@ def test_choices_of_any_number_are_put_together_again(tokenizer: Any) -> None:
         Row({"ctx": "the day was", "endings": ["bad", "good"], "label": 0}, ""),
         Row({"ctx": "the", "endings": ["film", "road", "book"], "label": 1}, ""),
     ]
-    task = MultipleChoice().with_labels_of(rows)
+    task = MultipleChoiceTask().with_labels_of(rows)
     split = split_of(task, tokenizer, "dev", task.examples(rows, Problems()))
     found = evaluated(task, LastToken("multiple_choice"), split, batch_tokens=16)
     for answer, row in zip(found.answers, rows, strict=True):

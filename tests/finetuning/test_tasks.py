@@ -11,7 +11,6 @@ import pytest
 from distilbert import DistilBertConfig
 from distilbert.errors import CheckpointError, RunCardError
 from distilbert.finetuning.tasks import (
-    HEADS,
     TASK_FILE,
     as_trained,
     class_weights_of,
@@ -19,20 +18,23 @@ from distilbert.finetuning.tasks import (
     task_of,
     tuned,
 )
-from distilbert.tasks.labelled.question_answering import QuestionAnswering
-from distilbert.tasks.labelled.sequence_classification import Example, SequenceClassification
+from distilbert.heads import TASK_HEADS
+from distilbert.tasks.question_answering.train import QuestionAnsweringTask
+from distilbert.tasks.sequence_classification.train import Example, SequenceClassificationTask
 from distilbert.training.run_card import DataSection, RunCard, TaskSection
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", TASK_HEADS)
 def test_every_task_of_a_card_has_its_head_and_its_windows(name: str) -> None:
     task = task_of(RunCard(task=name, windows=TaskSection(max_length=77)))
-    assert task.head == HEADS[name]
+    assert task.head == TASK_HEADS[name].name
     assert getattr(task, "max_length") == 77  # noqa: B009
 
 
 def test_an_unknown_task_is_told_with_those_there_are() -> None:
-    with pytest.raises(RunCardError, match="`task` must be one of text-classification"):
+    with pytest.raises(
+        RunCardError, match="`task` must be one of masked-lm, text-classification, "
+    ):
         task_of(RunCard(task="translation"))
 
 
@@ -46,7 +48,7 @@ def test_an_unknown_task_is_told_with_those_there_are() -> None:
 )
 def test_glue_brings_labels_kind_and_official_metric(name: str, metric: str, kind: str) -> None:
     task = task_of(RunCard(data=DataSection(glue=name)))
-    assert isinstance(task, SequenceClassification)
+    assert isinstance(task, SequenceClassificationTask)
     assert (task.metric, task.problem_type) == (metric, kind)
     assert len(task.labels) == {"cola": 2, "stsb": 0, "mnli": 3}[name]
 
@@ -54,13 +56,13 @@ def test_glue_brings_labels_kind_and_official_metric(name: str, metric: str, kin
 def test_a_separator_counts_only_where_several_labels_are_declared() -> None:
     several = TaskSection(problem_type="multi_label_classification")
     declared, plain = task_of(RunCard(windows=several)), task_of(RunCard())
-    assert isinstance(declared, SequenceClassification)
-    assert isinstance(plain, SequenceClassification)
+    assert isinstance(declared, SequenceClassificationTask)
+    assert isinstance(plain, SequenceClassificationTask)
     assert (declared.columns.separator, plain.columns.separator) == (",", None)
 
 
 def test_a_result_folder_remembers_its_task(tmp_path: Path) -> None:
-    trained = SequenceClassification(
+    trained = SequenceClassificationTask(
         labels=("a", "b"),
         problem_type="multi_label_classification",
         max_length=48,
@@ -69,36 +71,38 @@ def test_a_result_folder_remembers_its_task(tmp_path: Path) -> None:
     (tmp_path / TASK_FILE).write_text(settings_text(trained))
     config = DistilBertConfig(id2label={0: "a", 1: "b"}, problem_type="multi_label_classification")
     again = as_trained(task_of(RunCard()), tmp_path, config)
-    assert isinstance(again, SequenceClassification)
+    assert isinstance(again, SequenceClassificationTask)
     assert replace(again, columns=trained.columns) == trained
     with pytest.raises(CheckpointError, match="was trained for another task"):
-        as_trained(QuestionAnswering(), tmp_path, config)
+        as_trained(QuestionAnsweringTask(), tmp_path, config)
 
 
 def test_a_model_of_one_label_gives_values() -> None:
     found = as_trained(task_of(RunCard()), Path("nowhere"), DistilBertConfig(num_labels=1))
-    assert isinstance(found, SequenceClassification)
+    assert isinstance(found, SequenceClassificationTask)
     assert found.problem_type == "regression"
 
 
 def test_only_several_labels_and_questions_have_thresholds() -> None:
-    single = SequenceClassification(labels=("a", "b"), problem_type="single_label_classification")
+    single = SequenceClassificationTask(
+        labels=("a", "b"), problem_type="single_label_classification"
+    )
     assert tuned(single, [], []) is single
-    several = SequenceClassification(labels=("a",), problem_type="multi_label_classification")
+    several = SequenceClassificationTask(labels=("a",), problem_type="multi_label_classification")
     examples = [Example("x", None, (0,), ""), Example("y", None, (), "")]
     answers = [{"probabilities": [0.3]}, {"probabilities": [0.1]}]
     found = tuned(several, examples, answers)
-    assert isinstance(found, SequenceClassification)
+    assert isinstance(found, SequenceClassificationTask)
     assert found.thresholds == pytest.approx((0.2,))
 
 
 def test_class_weights_are_for_classes() -> None:
     card = RunCard(windows=TaskSection(class_weights="balanced"))
-    task = SequenceClassification(labels=("a", "b"), problem_type="single_label_classification")
+    task = SequenceClassificationTask(labels=("a", "b"), problem_type="single_label_classification")
     examples = [Example("x", None, number, "") for number in (0, 0, 0, 1)]
     weights = class_weights_of(task, card, examples)
     assert weights is not None
     np.testing.assert_allclose(weights, [4 / 6, 2.0])
     assert class_weights_of(task, RunCard(), examples) is None
     with pytest.raises(RunCardError, match="`class_weights` are for text-classification"):
-        class_weights_of(QuestionAnswering(), card, [])
+        class_weights_of(QuestionAnsweringTask(), card, [])

@@ -11,7 +11,7 @@ from stand_ins import ArithmeticRunner, ids_of, small_config
 from distilbert.batching import run_windows
 from distilbert.pipelines.filling import fill_jointly, score_gaps, widen
 from distilbert.pipelines.job import Setup
-from distilbert.tasks.masked_lm import Encoded, Example, encode
+from distilbert.tasks.masked_lm.predict import Encoded, Example, encode
 
 
 def prepare(tokenizer: Any, text: str) -> tuple[Encoded, Setup, ArithmeticRunner, Any]:

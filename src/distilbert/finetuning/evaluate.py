@@ -18,8 +18,8 @@ from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.heads import HEADS
 from distilbert.opening import OpenModel, head_of_task, open_model, take_load_options
-from distilbert.tasks.labelled.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
-from distilbert.tasks.labelled.task import Answer, Task
+from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
+from distilbert.tasks.task import Answer, Task
 from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap

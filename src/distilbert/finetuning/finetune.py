@@ -29,7 +29,7 @@ from distilbert.opening import (
     open_tokenizer,
 )
 from distilbert.runner import Runner
-from distilbert.tasks.labelled.task import Task
+from distilbert.tasks.task import Task
 from distilbert.training.card_file import AnyCard, as_card, check_given, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, n_items

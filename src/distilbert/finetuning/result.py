@@ -22,7 +22,7 @@ from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated,
 from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
 from distilbert.opening import find_model, load_runner
 from distilbert.runner import Runner
-from distilbert.tasks.labelled.task import Answer, Task
+from distilbert.tasks.task import Answer, Task
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
 from distilbert.training.checkpoints import FOLDER, Progress

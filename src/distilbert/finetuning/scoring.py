@@ -11,7 +11,7 @@ import numpy as np
 
 from distilbert.batching import run_windows
 from distilbert.runner import Runner
-from distilbert.tasks.labelled.task import Answer, Feature, Task
+from distilbert.tasks.task import Answer, Feature, Task
 from distilbert.tasks.windows import Tokenizer
 
 

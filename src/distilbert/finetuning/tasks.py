@@ -15,17 +15,17 @@ from distilbert.config import DistilBertConfig
 from distilbert.data.glue import glue_task
 from distilbert.errors import CheckpointError, RunCardError
 from distilbert.heads import TASK_HEADS
-from distilbert.tasks.labelled.columns import Columns
-from distilbert.tasks.labelled.masked_lm import MaskedLM
-from distilbert.tasks.labelled.multiple_choice import MultipleChoice
-from distilbert.tasks.labelled.question_answering import QuestionAnswering
-from distilbert.tasks.labelled.sequence_classification import (
+from distilbert.tasks.columns import Columns
+from distilbert.tasks.masked_lm.train import MaskedLMTask
+from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
+from distilbert.tasks.question_answering.train import QuestionAnsweringTask
+from distilbert.tasks.sequence_classification.train import (
     MULTI,
     REGRESSION,
-    SequenceClassification,
+    SequenceClassificationTask,
 )
-from distilbert.tasks.labelled.task import Answer, Task
-from distilbert.tasks.labelled.token_classification import TokenClassification
+from distilbert.tasks.task import Answer, Task
+from distilbert.tasks.token_classification.train import TokenClassificationTask
 from distilbert.training.run_card import RunCard
 
 # What a result folder remembers of its task besides the config.
@@ -60,7 +60,7 @@ def task_of(card: RunCard) -> Task:
         case "sequence_classification":
             return _classification(card, sizes)
         case "token_classification":
-            return TokenClassification(
+            return TokenClassificationTask(
                 labels=data.labels,
                 label_all_tokens=windows.label_all_tokens,
                 tokens=data.tokens,
@@ -69,7 +69,7 @@ def task_of(card: RunCard) -> Task:
                 **sizes,
             )
         case "masked_lm":
-            return MaskedLM(
+            return MaskedLMTask(
                 text=data.text or "text",
                 mask_probability=windows.mask_probability,
                 whole_words=windows.whole_words,
@@ -78,7 +78,7 @@ def task_of(card: RunCard) -> Task:
                 **sizes,
             )
         case "question_answering":
-            return QuestionAnswering(
+            return QuestionAnsweringTask(
                 question=data.question,
                 context=data.context,
                 answers_column=data.answers,
@@ -89,7 +89,7 @@ def task_of(card: RunCard) -> Task:
                 chosen_metric=windows.metric,
                 **sizes,
             )
-    return MultipleChoice(
+    return MultipleChoiceTask(
         prompt=data.prompt,
         choices=data.choices,
         label=data.label,
@@ -98,10 +98,10 @@ def task_of(card: RunCard) -> Task:
     )
 
 
-def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassification:
+def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassificationTask:
     data, windows = card.data, card.windows
     separator = data.label_separator if windows.problem_type == MULTI else None
-    task = SequenceClassification(
+    task = SequenceClassificationTask(
         columns=Columns(data.text, data.text_pair, data.label, separator),
         labels=data.labels,
         problem_type=windows.problem_type,
@@ -122,9 +122,9 @@ def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassifi
 
 def tuned(task: Task, examples: Sequence[Any], answers: Sequence[Answer]) -> Task:
     """The task with the thresholds that are best on these examples; itself where it has none."""
-    if isinstance(task, SequenceClassification) and task.problem_type == MULTI:
+    if isinstance(task, SequenceClassificationTask) and task.problem_type == MULTI:
         return task.with_thresholds(examples, answers)
-    if isinstance(task, QuestionAnswering):
+    if isinstance(task, QuestionAnsweringTask):
         return task.with_null_threshold(examples, answers)
     return task
 
@@ -132,18 +132,18 @@ def tuned(task: Task, examples: Sequence[Any], answers: Sequence[Answer]) -> Tas
 def score_names(task: Task) -> tuple[str, ...]:
     """The scores of a task whose labels are known, `loss` first."""
     match task:
-        case SequenceClassification(problem_type=kind) if kind == REGRESSION:
+        case SequenceClassificationTask(problem_type=kind) if kind == REGRESSION:
             own = ("pearson", "spearman", "pearson_spearman", "rmse", "mae")
-        case SequenceClassification(problem_type=kind) if kind == MULTI:
+        case SequenceClassificationTask(problem_type=kind) if kind == MULTI:
             own = ("f1_micro", "f1_macro", "exact", "average_precision")
-        case SequenceClassification():
+        case SequenceClassificationTask():
             own = ("accuracy", "f1_macro", "matthews")
             own += ("f1",) if len(task.labels) == 2 else ()
-        case TokenClassification():
+        case TokenClassificationTask():
             own = ("accuracy", "f1_macro") if task.bare else ("accuracy", *ENTITY_SCORES)
-        case MaskedLM():
+        case MaskedLMTask():
             own = ("perplexity", "accuracy")
-        case QuestionAnswering():
+        case QuestionAnsweringTask():
             own = ("exact", "f1")
         case _:
             own = ("accuracy",)
@@ -170,7 +170,7 @@ def class_weights_of(task: Task, card: RunCard, examples: Sequence[Any]) -> np.n
     """
     if card.windows.class_weights is None:
         return None
-    if not isinstance(task, SequenceClassification) or task.problem_type == REGRESSION:
+    if not isinstance(task, SequenceClassificationTask) or task.problem_type == REGRESSION:
         raise RunCardError(
             f"`class_weights` are for text-classification with labels: got {card.task!r}."
         )

@@ -14,7 +14,7 @@ from distilbert.errors import InputError
 from distilbert.pipelines.filling import BEAM_WIDTH, Filling, fill_jointly, score_gaps, widen
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least
-from distilbert.tasks import masked_lm as task
+from distilbert.tasks.masked_lm import predict as task
 from distilbert.tasks.windows import tokenize
 
 NAME = "fill-mask"

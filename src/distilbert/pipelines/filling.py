@@ -14,7 +14,7 @@ import numpy as np
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.job import Setup
-from distilbert.tasks.masked_lm import Encoded, View, view
+from distilbert.tasks.masked_lm.predict import Encoded, View, view
 from distilbert.tasks.probability import log_softmax
 
 # Partial fillings that are kept at each mask; the likeliest whole filling may not start likeliest.

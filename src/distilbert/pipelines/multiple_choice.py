@@ -12,8 +12,8 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
-from distilbert.tasks import multiple_choice as task
 from distilbert.tasks.combination import Combination
+from distilbert.tasks.multiple_choice import predict as task
 from distilbert.tasks.windows import Window
 
 NAME = "multiple-choice"

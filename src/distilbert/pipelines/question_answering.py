@@ -12,7 +12,7 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least
-from distilbert.tasks import question_answering as task
+from distilbert.tasks.question_answering import predict as task
 
 NAME = "question-answering"
 

@@ -12,8 +12,8 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_row, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
-from distilbert.tasks import sequence_classification as task
 from distilbert.tasks.combination import Combination
+from distilbert.tasks.sequence_classification import predict as task
 from distilbert.tasks.windows import Window
 
 NAME = "text-classification"

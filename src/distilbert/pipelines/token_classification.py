@@ -12,7 +12,7 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, read_words
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of
-from distilbert.tasks import token_classification as task
+from distilbert.tasks.token_classification import predict as task
 
 NAME = "token-classification"
 

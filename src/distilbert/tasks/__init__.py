@@ -1,4 +1,6 @@
-"""What each task means, in NumPy: examples become token windows, model outputs become answers.
+"""What each task means, in NumPy: one folder per task.
 
-Nothing here knows a framework, a checkpoint or where the numbers were computed.
+Examples become token windows and model outputs become answers (`predict.py`), rows become labelled
+features (`train.py`), and answers are scored (`metrics.py`). Nothing here knows a framework or a
+checkpoint.
 """

@@ -1,0 +1,1 @@
+"""Multiple choice: which of several continuations fits a prompt best."""

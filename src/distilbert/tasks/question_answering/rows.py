@@ -1,0 +1,129 @@
+"""Rows to questions with the answers that stand in their context, or to what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from distilbert.data.problems import Problems
+from distilbert.data.rows import Row
+from distilbert.tasks.columns import has_columns
+
+NO_TEXT = "A question and its context must be texts that are not empty."
+SAME_ID = "Every question needs an id of its own."
+NOT_ANSWERS = (
+    "Answers must be {text: [...], answer_start: [...]} with texts that are not empty, and one "
+    "offset, in characters, for each."
+)
+UNANSWERED = "A question that is not impossible needs an answer."
+NOT_FOUND = "An answer must stand in the context where answer_start says."
+PLACES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, its context and the true answers, each a text and its first character.
+
+    There are no answers where the context holds none.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int], ...]
+    place: str
+
+
+def read_questions(
+    rows: Iterable[Row], problems: Problems, *, question: str, context: str, answers: str
+) -> list[Question]:
+    """The good questions of rows with these columns and, where they have them, `id` and
+    `is_impossible`.
+
+    Without `id` a question is called by its place, without `is_impossible` it is impossible where
+    it has no answers.
+    """
+    rows = list(rows)
+    wanted = {"question": question, "context": context, "answers": answers}
+    if rows and not has_columns(rows, wanted, problems):
+        return []
+    found: list[Question] = []
+    ids: set[str] = set()
+    for row in rows:
+        asked, passage = row.values.get(question), row.values.get(context)
+        if not _is_text(asked) or not _is_text(passage):
+            problems.add(NO_TEXT, row.place, {question: asked, context: passage})
+            continue
+        name = row.values.get("id")
+        if name is None or name == "":
+            name = row.place
+        if str(name) in ids:
+            problems.add(SAME_ID, row.place, name)
+            continue
+        ids.add(str(name))
+        golds = _read_answers(row, answers, passage, problems)
+        if golds is not None:
+            found.append(Question(str(name), asked, passage, golds, row.place))
+    return found
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _read_answers(
+    row: Row, column: str, context: str, problems: Problems
+) -> tuple[tuple[str, int], ...] | None:
+    """The answers; None where something is wrong with them."""
+    given, impossible = row.values.get(column), row.values.get("is_impossible")
+    if impossible:
+        return ()
+    pairs = [] if given is None else _pairs(given)
+    if pairs is None:
+        problems.add(NOT_ANSWERS, row.place, given)
+        return None
+    if not pairs and impossible is not None:
+        problems.add(UNANSWERED, row.place, row.values.get("id"))
+        return None
+    missed = [pair for pair in pairs if not context.startswith(pair[0], pair[1]) or pair[1] < 0]
+    for text, start in missed:
+        problems.add(NOT_FOUND, row.place, _whereabouts(text, start, context))
+    return None if missed else tuple(pairs)
+
+
+def _pairs(given: Any) -> list[tuple[str, int]] | None:
+    """Texts and offsets, from a dict of two lists or a list of dicts; None for anything else."""
+    pairs: list[tuple[Any, Any]]
+    if isinstance(given, Mapping):
+        texts, starts = given.get("text"), given.get("answer_start")
+        if not _is_list(texts) or not _is_list(starts) or len(texts) != len(starts):
+            return None
+        pairs = list(zip(texts, starts, strict=True))
+    elif _is_list(given) and all(isinstance(answer, Mapping) for answer in given):
+        pairs = [(answer.get("text"), answer.get("answer_start")) for answer in given]
+    else:
+        return None
+    good = all(_is_text(text) and _is_whole(start) for text, start in pairs)
+    return [(text, int(start)) for text, start in pairs] if good else None
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _whereabouts(text: str, start: int, context: str) -> str:
+    """What the row says, and where the text stands instead."""
+    places, at = [], context.find(text)
+    while at >= 0 and len(places) <= PLACES_SHOWN:
+        places.append(at)
+        at = context.find(text, at + 1)
+    listed = ", ".join(map(str, places[:PLACES_SHOWN]))
+    more = " and elsewhere" if len(places) > PLACES_SHOWN else ""
+    return f"{text!r} at {start}; it stands " + (f"at {listed}{more}" if places else "nowhere")

@@ -1,0 +1,173 @@
+"""Labels for the tokens of a text, and the entities they make, with exact character offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from distilbert.tasks.probability import softmax
+from distilbert.tasks.token_classification.tagging import Tag, group, read_tags
+from distilbert.tasks.windows import (
+    Tokenizer,
+    Tokens,
+    Window,
+    merge_rows,
+    single_windows,
+    tokenize,
+    word_starts,
+)
+
+Integer = int | np.integer
+Strategy = Literal["none", "simple", "first", "average", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text, or its words when it comes already split."""
+
+    text: str
+    words: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text as tokens with their places, and the windows that show them."""
+
+    text: str
+    tokens: Tokens
+    windows: list[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A label over tokens `first` to `last` (inclusive, counted from 0 in the text).
+
+    `start` and `end` are characters of the text; `score` is a probability.
+    """
+
+    label: str
+    score: float
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+def encode(
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    *,
+    max_length: int,
+    overlap: int | None = None,
+) -> list[Encoded]:
+    """The tokens and windows of each example; all examples are split into words, or none is."""
+    split = [example.words for example in examples if example.words is not None]
+    if split:
+        tokens = tokenize(tokenizer, split, located=True, is_split_into_words=True)
+    else:
+        tokens = tokenize(tokenizer, [example.text for example in examples], located=True)
+    return [
+        Encoded(
+            example.text,
+            own,
+            single_windows(tokenizer, own.ids, max_length=max_length, overlap=overlap),
+        )
+        for example, own in zip(examples, tokens, strict=True)
+    ]
+
+
+def decode(
+    encoded: Encoded,
+    logits: Sequence[np.ndarray],
+    *,
+    labels: Mapping[int, str],
+    strategy: Strategy,
+    ignore_labels: Sequence[str] = ("O",),
+) -> list[Answer]:
+    """Token labels (`none`) or entities from one array of logits (S, N) per window.
+
+    Each token is judged in the window that shows it with most context on both sides. Words decide
+    as a whole, so no entity ever ends inside one:
+
+    - `first`: the label of the word's first piece, the only one most training labels;
+    - `average`: the label with the highest mean probability over the pieces;
+    - `max`: the label of the most certain piece;
+    - `simple`: the type of the first piece; each piece scores with its best label of that type.
+
+    Neighbouring words of one entity are joined; the score of an entity is the mean of its parts.
+    """
+    if not len(encoded.tokens.ids):
+        return []
+    scores = softmax(merge_rows(encoded.windows, logits))  # (T, N)
+    names = [labels[i] for i in range(scores.shape[1])]
+    if strategy == "none":
+        return _token_answers(encoded.tokens, scores, names, ignore_labels)
+    starts = word_starts(encoded.tokens.words)
+    tags = read_tags(names)
+    if strategy == "simple":
+        return _simple_entities(encoded.tokens, scores, starts, tags, ignore_labels)
+    best, score = _judge_words(scores, starts, strategy)
+    word_tags = [tags[i] for i in best]
+    stops = [*starts[1:], len(scores)]
+    return [
+        _answer(encoded.tokens, word_tags[a].type, score[a:b].mean(), starts[a], stops[b - 1])
+        for a, b in group(word_tags)
+        if word_tags[a].type not in ignore_labels
+    ]
+
+
+def _token_answers(
+    tokens: Tokens, scores: np.ndarray, names: Sequence[str], ignore_labels: Sequence[str]
+) -> list[Answer]:
+    best = scores.argmax(axis=1)
+    ignored = np.array([name in ignore_labels for name in names])
+    return [
+        _answer(tokens, names[int(best[i])], scores[i, best[i]], i, i + 1)
+        for i in np.flatnonzero(~ignored[best]).tolist()
+    ]
+
+
+def _judge_words(
+    scores: np.ndarray, starts: np.ndarray, strategy: Strategy
+) -> tuple[np.ndarray, np.ndarray]:
+    """The label number and its probability for each word, (W,) and (W,)."""
+    if strategy == "first":
+        words = scores[starts]
+    elif strategy == "average":
+        counts = np.diff([*starts, len(scores)])
+        words = np.add.reduceat(scores, starts, axis=0) / counts[:, None]
+    else:
+        highest = scores.max(axis=1)
+        stops = [*starts[1:], len(scores)]
+        words = scores[[a + highest[a:b].argmax() for a, b in zip(starts, stops, strict=True)]]
+    best = words.argmax(axis=1)
+    return best, words[np.arange(len(words)), best]
+
+
+def _simple_entities(
+    tokens: Tokens,
+    scores: np.ndarray,
+    starts: np.ndarray,
+    tags: Sequence[Tag],
+    ignore_labels: Sequence[str],
+) -> list[Answer]:
+    types = list(dict.fromkeys(tag.type for tag in tags))
+    of_type = [[i for i, tag in enumerate(tags) if tag.type == kind] for kind in types]
+    by_type = np.stack([scores[:, columns].max(axis=1) for columns in of_type], axis=1)
+    word_tags = [tags[i] for i in scores[starts].argmax(axis=1)]
+    stops = [*starts[1:], len(scores)]
+    answers = []
+    for a, b in group(word_tags):
+        kind = word_tags[a].type
+        if kind not in ignore_labels:
+            score = by_type[starts[a] : stops[b - 1], types.index(kind)].mean()
+            answers.append(_answer(tokens, kind, score, starts[a], stops[b - 1]))
+    return answers
+
+
+def _answer(tokens: Tokens, label: str, score: float, first: Integer, stop: Integer) -> Answer:
+    start, end = tokens.offsets[first, 0], tokens.offsets[stop - 1, 1]
+    return Answer(label, float(score), int(first), int(stop) - 1, int(start), int(end))
