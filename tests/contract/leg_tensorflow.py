@@ -18,7 +18,7 @@ from distilbert.heads import HEADS
 from distilbert.tensorflow.weights import (
     assign,
     canonical_arrays,
-    own_parameters,
+    untied_parameters,
     variable_of,
 )
 
@@ -56,7 +56,7 @@ class TensorFlowLeg:
         return named | ({"loss": named["loss"].mean()} if "loss" in named else {})
 
     def gradients(self, model: Any, inputs: Arrays) -> dict[str, np.ndarray]:
-        rows = own_parameters(model)
+        rows = untied_parameters(model)
         variables = [variable_of(model, row) for row in rows]
         with tf.GradientTape() as tape:
             loss = self._loss(model, inputs)
@@ -75,7 +75,7 @@ class TensorFlowLeg:
 
     def descend(self, model: Any, inputs: Arrays) -> None:
         gradients = self.gradients(model, inputs)
-        for row in own_parameters(model):
+        for row in untied_parameters(model):
             if row.name in gradients:
                 step = native_array(gradients[row.name], row.kind, "tf")
                 variable_of(model, row).assign_sub(0.1 * step)

@@ -118,7 +118,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
         ),
     )
     arrays = padded(model, batch, n_rows=6)
-    shape = ours.rated(model.params, arrays, KEY).shape
+    shape = ours.item_logits(model.params, arrays, KEY).shape
     rng = np.random.default_rng(1)
     logits, wanted = (rng.standard_normal(shape).astype(np.float32) * 3 for _ in range(2))
     tensors = {name: torch.from_numpy(array) for name, array in batch.items()}

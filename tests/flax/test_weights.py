@@ -16,7 +16,7 @@ from distilbert.flax.weights import (
     cast,
     flatten,
     floating_dtype,
-    fresh_tree,
+    initial_tree,
     merged,
     plain,
     seed_of,
@@ -64,7 +64,7 @@ def test_tied_weights_and_the_sinusoid_table_are_no_part_of_a_tree(config):
 
 
 def test_fresh_trees_follow_the_seed(config):
-    one, again, other = (fresh_tree(config, "base", seed=seed) for seed in (3, 3, 4))
+    one, again, other = (initial_tree(config, "base", seed=seed) for seed in (3, 3, 4))
     jax.tree.map(np.testing.assert_array_equal, one, again)
     path = "transformer/layer/1/ffn/lin2/kernel"
     assert not np.array_equal(flatten(one)[path], flatten(other)[path])

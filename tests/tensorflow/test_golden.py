@@ -18,7 +18,7 @@ from tolerances import GRADIENT, assert_close
 
 import distilbert
 from distilbert.checkpoint.layout import native_array
-from distilbert.tensorflow.weights import canonical_arrays, own_parameters, variable_of
+from distilbert.tensorflow.weights import canonical_arrays, untied_parameters, variable_of
 
 API = read_json("api.json")
 CASES = {head: read_json(f"cases/tf_V_{head}.json") for head in HEADS}
@@ -73,7 +73,7 @@ def test_every_gradient_has_the_values_recorded_in_pytorch(loaded: tuple[str, An
     head, model = loaded
     recorded = read_json(f"cases/pt_V_{head}.json")["grads"]
     file = f"cases/pt_V_{head}.npz"
-    rows = own_parameters(model)
+    rows = untied_parameters(model)
     with tf.GradientTape() as tape:
         inputs = named_arrays(file, recorded["inputs"])
         output = model(inputs, **recorded["flags"])

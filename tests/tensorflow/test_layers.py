@@ -12,11 +12,11 @@ from distilbert.tensorflow.layers import (
     Embedding,
     Linear,
     TiedLinear,
+    deferred_init,
     get_values,
     known_shape,
     layer_norm,
     leading,
-    no_values,
     path_scope,
     replace_part,
 )
@@ -31,7 +31,7 @@ def numbers(*shape: int) -> np.ndarray:
 def test_layers_hold_zeros_unless_others_bring_the_values() -> None:
     for layer in (Linear(4, 5), Embedding(4, 5, leaf="weight")):
         assert not np.any(layer.get_weights()[0])
-    with no_values():
+    with deferred_init():
         assert not get_values()
         assert Linear(4, 5).kernel.shape == (4, 5)
         assert Embedding(4, 5, leaf="weight", dtype="bfloat16").weight.dtype == "bfloat16"

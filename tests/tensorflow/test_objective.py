@@ -108,7 +108,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
     )
     if head == "question_answering":  # both let padding out before
         batch["attention_mask"][:] = 1
-    shape: Any = tuple(ours.rated(tensors(batch)).shape)
+    shape: Any = tuple(ours.item_logits(tensors(batch)).shape)
     rng = np.random.default_rng(1)
     logits, wanted = (rng.standard_normal(shape).astype(np.float32) * 3 for _ in range(2))
     given = {

@@ -16,9 +16,9 @@ from distilbert.tensorflow.weights import (
     assign,
     canonical_arrays,
     floating_dtype,
-    fresh_arrays,
-    own_parameters,
+    initial_arrays,
     to_array,
+    untied_parameters,
     variable_of,
 )
 
@@ -50,7 +50,7 @@ def test_a_matrix_is_held_turned(config) -> None:
 def test_a_tied_parameter_has_no_variable_of_its_own(config, tied) -> None:
     config.tie_word_embeddings = tied
     model = TFDistilBertForMaskedLM(config)
-    names = [row.name for row in own_parameters(model)]
+    names = [row.name for row in untied_parameters(model)]
     assert ("vocab_projector.weight" in names) != tied
     assert len(names) == len(model.weights)
 
@@ -59,7 +59,7 @@ def test_fresh_arrays_follow_the_seed_or_tensorflows_generator(config) -> None:
     name = "transformer.layer.0.ffn.lin1.weight"
 
     def draw(seed=None):
-        return fresh_arrays(config, "base", seed=seed, names=[name])[name]
+        return initial_arrays(config, "base", seed=seed, names=[name])[name]
 
     np.testing.assert_array_equal(draw(3), draw(3))
     tf.random.set_seed(0)

@@ -9,7 +9,7 @@ import torch
 
 from distilbert import DistilBertModel
 from distilbert.errors import ConfigError
-from distilbert.torch.weights import assign, floating_dtype, fresh_arrays, to_array, to_tensor
+from distilbert.torch.weights import assign, floating_dtype, initial_arrays, to_array, to_tensor
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
@@ -46,7 +46,7 @@ def test_fresh_arrays_follow_the_seed_or_torchs_generator(config):
     name = "transformer.layer.0.ffn.lin1.weight"
 
     def draw(seed=None):
-        return fresh_arrays(config, "base", seed=seed, names=[name])[name]
+        return initial_arrays(config, "base", seed=seed, names=[name])[name]
 
     np.testing.assert_array_equal(draw(3), draw(3))
     torch.manual_seed(0)

@@ -68,9 +68,9 @@ class MaskedLMModule(nn.Module):
         self.vocab_projector = VocabProjector(config, self.dtype)
         self.activation = activation_function(config.activation)
 
-    def rate(self, states: Array, deterministic: bool = True) -> Array:
-        """The head alone: states (..., D) of any tokens to logits (..., V)."""
-        x = self.activation(self.vocab_transform(states))
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
+        """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(hidden_states))
         words = self.distilbert.embeddings.word_embeddings.embedding
         return self.vocab_projector(self.vocab_layer_norm(x), words)
 
@@ -95,7 +95,7 @@ class MaskedLMModule(nn.Module):
             output_hidden_states,
         )
         return FlaxMaskedLMOutput(
-            logits=self.rate(encoded.last_hidden_state),  # (B, S, V)
+            logits=self.compute_logits(encoded.last_hidden_state),  # (B, S, V)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -122,10 +122,10 @@ class SequenceClassificationModule(nn.Module):
         self.classifier = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
 
-    def rate(self, states: Array, deterministic: bool = True) -> Array:
-        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
+        """Head only: hidden states (B, S, D) to logits (B, N), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        x = jax.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        x = jax.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
         return self.classifier(self.dropout(x, deterministic=deterministic))
 
     def __call__(
@@ -149,7 +149,7 @@ class SequenceClassificationModule(nn.Module):
             output_hidden_states,
         )
         return FlaxSequenceClassifierOutput(
-            logits=self.rate(encoded.last_hidden_state, deterministic),  # (B, N)
+            logits=self.compute_logits(encoded.last_hidden_state, deterministic),  # (B, N)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -176,10 +176,10 @@ class MultipleChoiceModule(nn.Module):
         self.classifier = dense(config, 1, self.dtype)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
 
-    def rate(self, states: Array, deterministic: bool = True) -> Array:
-        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
+        """Head only: hidden states (B, S, D) to logits (B, 1), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        x = jax.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        x = jax.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
         return self.classifier(self.dropout(x, deterministic=deterministic))
 
     def __call__(
@@ -209,7 +209,7 @@ class MultipleChoiceModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        ratings = self.rate(encoded.last_hidden_state, deterministic)  # (B * C, 1)
+        ratings = self.compute_logits(encoded.last_hidden_state, deterministic)  # (B * C, 1)
         return FlaxMultipleChoiceModelOutput(
             logits=ratings.reshape(shape),  # (B, C)
             hidden_states=encoded.hidden_states,
@@ -244,9 +244,9 @@ class TokenClassificationModule(nn.Module):
         self.classifier = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.dropout)
 
-    def rate(self, states: Array, deterministic: bool = True) -> Array:
-        """The head alone: states (..., D) of any tokens to logits (..., N)."""
-        return self.classifier(self.dropout(states, deterministic=deterministic))
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
+        """Head only: hidden states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(hidden_states, deterministic=deterministic))
 
     def __call__(
         self,
@@ -269,7 +269,7 @@ class TokenClassificationModule(nn.Module):
             output_hidden_states,
         )
         return FlaxTokenClassifierOutput(
-            logits=self.rate(encoded.last_hidden_state, deterministic),  # (B, S, N)
+            logits=self.compute_logits(encoded.last_hidden_state, deterministic),  # (B, S, N)
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
@@ -295,9 +295,9 @@ class QuestionAnsweringModule(nn.Module):
         self.qa_outputs = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.qa_dropout)
 
-    def rate(self, states: Array, deterministic: bool = True) -> Array:
-        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
-        return self.qa_outputs(self.dropout(states, deterministic=deterministic))
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
+        """Head only: hidden states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(hidden_states, deterministic=deterministic))
 
     def __call__(
         self,
@@ -319,7 +319,7 @@ class QuestionAnsweringModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        logits = self.rate(encoded.last_hidden_state, deterministic)  # (B, S, 2)
+        logits = self.compute_logits(encoded.last_hidden_state, deterministic)  # (B, S, 2)
         return FlaxQuestionAnsweringModelOutput(
             start_logits=logits[..., 0],  # (B, S)
             end_logits=logits[..., 1],

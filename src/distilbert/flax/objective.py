@@ -48,23 +48,23 @@ class Objective:
             key: what dropout is drawn from.
         """
         first, second = jax.random.split(key)
-        logits = self.rated(params, batch, first)
+        logits = self.item_logits(params, batch, first)
         loss = self.label_loss(logits, batch)
         if self.options.r_drop:
-            again = self.rated(params, batch, second)
+            again = self.item_logits(params, batch, second)
             loss = (loss + self.label_loss(again, batch)) / 2
             apart = self.divergence(logits, again, batch) + self.divergence(again, logits, batch)
             loss = loss + self.options.r_drop * apart / 2
         return loss
 
-    def rated(self, params: Any, batch: Batch, key: Array) -> Array:
+    def item_logits(self, params: Any, batch: Batch, key: Array) -> Array:
         """Logits of the items, float32.
 
         (B, S, N) of all tokens, (B, K, V) of the tokens to predict, (B, N), (B, C), or (B, 2, S)
         for start and end, where padding can never be chosen.
         """
         logits = self.module.apply(
-            {"params": params}, batch, method=_rate, rngs={"dropout": key}
+            {"params": params}, batch, method=_compute_logits, rngs={"dropout": key}
         ).astype(jnp.float32)  # pyright: ignore[reportAttributeAccessIssue]
         if self.head == "multiple_choice":
             return logits.reshape(batch["input_ids"].shape[:2])  # (B, C)
@@ -109,14 +109,14 @@ class Objective:
         return jnp.where(is_item, losses, 0.0).sum()
 
 
-def _rate(module: Any, batch: Batch) -> Array:
+def _compute_logits(module: Any, batch: Batch) -> Array:
     """Logits of a module with a head, in training; nothing is computed for words not asked for."""
     ids, mask = batch["input_ids"], batch["attention_mask"]
     ids, mask = (array.reshape(-1, array.shape[-1]) for array in (ids, mask))  # choices as rows
     states = module.distilbert(ids, mask, deterministic=False).last_hidden_state  # (B, S, D)
     if PLACES in batch:
         states = jnp.take_along_axis(states, batch[PLACES][..., None], 1)  # (B, K, D)
-    return module.rate(states, deterministic=False)
+    return module.compute_logits(states, deterministic=False)
 
 
 def _class_loss(logits: Array, labels: Array, weights: Any, smoothing: float) -> Array:

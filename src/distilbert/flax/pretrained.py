@@ -79,7 +79,7 @@ class PreTrainedModel:
         self.build_module()
         self._params: Tree | None = None
         if _do_init:
-            self._params = weights.fresh_tree(config, self.head, seed=seed)
+            self._params = weights.initial_tree(config, self.head, seed=seed)
 
     def build_module(self) -> None:
         """Make the module that the config and the settings of this model describe now."""
@@ -138,7 +138,7 @@ class PreTrainedModel:
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
     # Tools and tests read the page's list; what the call takes is that and `inputs_embeds`.
     __call__.__signature__ = page_signature(__call__)  # pyright: ignore[reportFunctionMemberAccess]
@@ -196,7 +196,7 @@ class PreTrainedModel:
             ids = ids[None] if self.head == "multiple_choice" and ids.ndim == 2 else ids
             fresh = weights.plain(self.module.init(rng, ids)["params"])
         else:
-            fresh = weights.fresh_tree(self.config, self.head, seed=weights.seed_of(rng))
+            fresh = weights.initial_tree(self.config, self.head, seed=weights.seed_of(rng))
         return fresh if params is None else weights.merged(fresh, flatten(params))
 
     @classmethod
@@ -400,7 +400,7 @@ class PreTrainedModel:
         """
         return layer_head_masks(head_mask, num_hidden_layers, self.dtype)
 
-    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+    def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The form the caller wants: the output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict

@@ -11,7 +11,7 @@ from jax import Array
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.flax.weights import POSITIONS, flatten, fresh_array
+from distilbert.flax.weights import POSITIONS, flatten, initial_array
 from distilbert.input_checks import check_size, new_vocab_size
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
 def _resized_rows(
     old: Array, size: int, config: DistilBertConfig, *, name: str, seed: int
 ) -> Array:
-    """The first rows of `old`; then fresh rows of the parameter `name`."""
+    """The first rows of `old`; then initial rows of the parameter `name`."""
     rows = jnp.asarray(old)[:size]
     if size <= len(old):
         return rows
     head = "masked_lm" if name == TIED_PROJECTOR else "base"
-    fresh = fresh_array(config, head, seed=seed, name=name)
-    return jnp.concatenate([rows, jnp.array(fresh[len(old) :], rows.dtype)])
+    initial = initial_array(config, head, seed=seed, name=name)
+    return jnp.concatenate([rows, jnp.array(initial[len(old) :], rows.dtype)])
 
 
 def _resize_projector(model: PreTrainedModel, size: int, config: DistilBertConfig) -> None:

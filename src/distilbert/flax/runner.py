@@ -56,7 +56,7 @@ class FlaxRunner:
             model.dtype = _floating(dtype)
             model.build_module()
             params = cast(params, model.dtype)
-        model.params = jax.device_put(params, device_named(device))
+        model.params = jax.device_put(params, available_device(device))
         self.model = model
         self.head = model.head
         self.config = model.config
@@ -90,7 +90,7 @@ class FlaxRunner:
         del self.model
 
 
-def device_named(device: Any) -> Any:
+def available_device(device: Any) -> Any:
     """The JAX device of a name such as "cpu" or "cuda:1"; what is no name stays as it is.
 
     Raises:

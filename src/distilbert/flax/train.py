@@ -25,7 +25,7 @@ from distilbert.flax.adamw import AdamW, Leaves, added
 from distilbert.flax.loading import load_model
 from distilbert.flax.objective import LossOptions, Objective
 from distilbert.flax.pretrained import PreTrainedModel
-from distilbert.flax.runner import as_runner, device_named
+from distilbert.flax.runner import as_runner, available_device
 from distilbert.flax.shapes import in_few_shapes
 from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.weights import POSITIONS, flatten, to_arrays, to_tree
@@ -73,7 +73,7 @@ class Trainer:
         """
         self.card, self.options = card, card.optimization
         chosen = card.run.device
-        self.devices = jax.local_devices() if chosen is None else [device_named(chosen)]
+        self.devices = jax.local_devices() if chosen is None else [available_device(chosen)]
         self.dtype = jnp.bfloat16 if self.options.precision == "bfloat16" else None
         self.config = copy.deepcopy(model.config)
         self.model = model
@@ -142,7 +142,7 @@ class Trainer:
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
-        return as_runner(self._present(), self.devices[0], self.dtype)
+        return as_runner(self._current_model(), self.devices[0], self.dtype)
 
     def state(self) -> dict[str, np.ndarray]:
         """Trained weights, moments and running means, by name."""
@@ -168,7 +168,7 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write the model as a checkpoint folder."""
-        self._present().save_pretrained(folder)
+        self._current_model().save_pretrained(folder)
 
     def close(self) -> None:
         """Nothing is held that outlives the trainer."""
@@ -227,7 +227,7 @@ class Trainer:
             multiple=len(self.devices),
         )
 
-    def _present(self) -> PreTrainedModel:
+    def _current_model(self) -> PreTrainedModel:
         """The model as it would be saved now."""
         means = {path: jnp.array(mean) for path, mean in self.moving["mean"].items()}
         model = copy.copy(self.model)

@@ -83,12 +83,12 @@ def shape_tree(config: DistilBertConfig, head: str) -> Tree:
     return unflatten_dict(flat, sep="/")
 
 
-def fresh_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
+def initial_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
     """Fresh float32 parameters, the same as in the other frameworks for the same seed."""
     return to_tree(initial_weights(config, head, seed), config, head)
 
 
-def fresh_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
+def initial_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
     """Fresh float32 values of the parameter with this canonical name."""
     return initial_weights(config, head, seed, names=[name])[name]
 

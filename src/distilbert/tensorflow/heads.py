@@ -18,7 +18,7 @@ from distilbert.outputs import (
 )
 from distilbert.tensorflow.activations import activation_function
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.layers import Linear, TiedLinear, layer_norm, no_values, replace_part
+from distilbert.tensorflow.layers import Linear, TiedLinear, deferred_init, layer_norm, replace_part
 from distilbert.tensorflow.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.tensorflow.model import TFDistilBertModel
 from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -33,7 +33,7 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
     def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
         super().__init__(config, *inputs, **kwargs)
         policy = self.dtype_policy
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.distilbert = TFDistilBertModel(config, name="distilbert", dtype=policy)
             self.vocab_transform = Linear(
                 config.dim, config.dim, name="vocab_transform", dtype=policy
@@ -48,7 +48,7 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
                     config.dim, config.vocab_size, name="vocab_projector", dtype=policy
                 )
         self.activation = activation_function(config.activation)
-        self.give_values()
+        self.materialize()
 
     def get_output_embeddings(self) -> Any:
         """The projection onto the vocabulary."""
@@ -59,9 +59,9 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
         replace_part(self, "vocab_projector", value)
         self.forget_functions()
 
-    def rate(self, states: Tensor, training: bool = False) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., V)."""
-        x = self.activation(self.vocab_transform(states))
+    def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(hidden_states))
         return self._project(self.vocab_layer_norm(x))
 
     def call(
@@ -87,7 +87,7 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        logits = self.rate(encoded.last_hidden_state)  # (B, S, V)
+        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, V)
         loss = None
         if labels is not None:
             loss = token_loss(logits, labels, legacy=self.config.tf_legacy_loss)
@@ -97,7 +97,7 @@ class TFDistilBertForMaskedLM(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
     def _project(self, x: Tensor) -> Tensor:
         if isinstance(self.vocab_projector, TiedLinear):
@@ -115,19 +115,19 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
         super().__init__(config, *inputs, **kwargs)
         policy = self.dtype_policy
         self.num_labels = config.num_labels
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.distilbert = TFDistilBertModel(config, name="distilbert", dtype=policy)
             self.pre_classifier = Linear(
                 config.dim, config.dim, name="pre_classifier", dtype=policy
             )
             self.classifier = Linear(config.dim, config.num_labels, name="classifier", dtype=policy)
         self.dropout = keras.layers.Dropout(config.seq_classif_dropout, dtype=policy)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor, training: bool = False) -> Tensor:
-        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+    def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
+        """Head only: hidden states (B, S, D) to logits (B, N), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        x = tf.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        x = tf.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
         return self.classifier(self.dropout(x, training=training))
 
     def call(
@@ -153,7 +153,7 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, N)
+        logits = self.compute_logits(encoded.last_hidden_state, training=training)  # (B, N)
         loss = None
         if labels is not None:
             loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
@@ -163,7 +163,7 @@ class TFDistilBertForSequenceClassification(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 @keras.saving.register_keras_serializable("distilbert")
@@ -175,19 +175,19 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
     def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
         super().__init__(config, *inputs, **kwargs)
         policy = self.dtype_policy
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.distilbert = TFDistilBertModel(config, name="distilbert", dtype=policy)
             self.pre_classifier = Linear(
                 config.dim, config.dim, name="pre_classifier", dtype=policy
             )
             self.classifier = Linear(config.dim, 1, name="classifier", dtype=policy)
         self.dropout = keras.layers.Dropout(config.seq_classif_dropout, dtype=policy)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor, training: bool = False) -> Tensor:
-        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+    def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
+        """Head only: hidden states (B, S, D) to logits (B, 1), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        x = tf.nn.relu(self.pre_classifier(states[:, 0]))  # (B, D)
+        x = tf.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
         return self.classifier(self.dropout(x, training=training))
 
     def call(
@@ -220,7 +220,7 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        scores = self.rate(encoded.last_hidden_state, training=training)  # (B * C, 1)
+        scores = self.compute_logits(encoded.last_hidden_state, training=training)  # (B * C, 1)
         logits = tf.reshape(scores, (-1, n_choices))  # (B, C)
         output = TFMultipleChoiceModelOutput(
             loss=None if labels is None else choice_loss(logits, labels),
@@ -228,7 +228,7 @@ class TFDistilBertForMultipleChoice(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 @keras.saving.register_keras_serializable("distilbert")
@@ -241,15 +241,15 @@ class TFDistilBertForTokenClassification(PreTrainedModel):
         super().__init__(config, *inputs, **kwargs)
         policy = self.dtype_policy
         self.num_labels = config.num_labels
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.distilbert = TFDistilBertModel(config, name="distilbert", dtype=policy)
             self.classifier = Linear(config.dim, config.num_labels, name="classifier", dtype=policy)
         self.dropout = keras.layers.Dropout(config.dropout, dtype=policy)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor, training: bool = False) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., N)."""
-        return self.classifier(self.dropout(states, training=training))
+    def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(hidden_states, training=training))
 
     def call(
         self,
@@ -274,7 +274,7 @@ class TFDistilBertForTokenClassification(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, S, N)
+        logits = self.compute_logits(encoded.last_hidden_state, training=training)  # (B, S, N)
         loss = None
         if labels is not None:
             legacy = self.config.tf_legacy_loss
@@ -285,7 +285,7 @@ class TFDistilBertForTokenClassification(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 @keras.saving.register_keras_serializable("distilbert")
@@ -297,15 +297,15 @@ class TFDistilBertForQuestionAnswering(PreTrainedModel):
     def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
         super().__init__(config, *inputs, **kwargs)
         policy = self.dtype_policy
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.distilbert = TFDistilBertModel(config, name="distilbert", dtype=policy)
             self.qa_outputs = Linear(config.dim, config.num_labels, name="qa_outputs", dtype=policy)
         self.dropout = keras.layers.Dropout(config.qa_dropout, dtype=policy)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor, training: bool = False) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
-        return self.qa_outputs(self.dropout(states, training=training))
+    def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(hidden_states, training=training))
 
     def call(
         self,
@@ -331,7 +331,7 @@ class TFDistilBertForQuestionAnswering(PreTrainedModel):
             return_dict=True,
             training=training,
         )
-        logits = self.rate(encoded.last_hidden_state, training=training)  # (B, S, 2)
+        logits = self.compute_logits(encoded.last_hidden_state, training=training)  # (B, S, 2)
         start_logits, end_logits = tf.unstack(logits, axis=-1)  # (B, S)
         loss = None
         if start_positions is not None and end_positions is not None:
@@ -343,7 +343,7 @@ class TFDistilBertForQuestionAnswering(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 def _flat(x: Tensor | None, *, n_axes: int) -> Tensor | None:

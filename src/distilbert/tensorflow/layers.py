@@ -23,8 +23,8 @@ _get_values: ContextVar[bool] = ContextVar("_get_values", default=True)
 
 
 @contextmanager
-def no_values() -> Iterator[None]:
-    """A context in which models get shapes but no values; `give_values` brings them."""
+def deferred_init() -> Iterator[None]:
+    """A context in which models get shapes but no values; `materialize` brings them."""
     token = _get_values.set(False)
     try:
         yield
@@ -33,7 +33,7 @@ def no_values() -> Iterator[None]:
 
 
 def get_values() -> bool:
-    """Whether what is built now is to have values: always, but under `no_values`."""
+    """Whether what is built now is to have values: always, but under `deferred_init`."""
     return _get_values.get()
 
 

@@ -15,9 +15,9 @@ from distilbert.checkpoint.layout import to_canonical
 from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.tensorflow.heads import MODEL_CLASSES
-from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.layers import deferred_init
 from distilbert.tensorflow.pretrained import PreTrainedModel
-from distilbert.tensorflow.weights import assign, drawn_seed, floating_dtype
+from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -48,9 +48,9 @@ def load(
     if dtype is not None:  # a user's child class need not take keywords that nobody asked for
         options["dtype"] = policy
     # A user's child class may hold values of its own, so it is built with them.
-    with no_values() if model_class in MODEL_CLASSES.values() else nullcontext():
+    with deferred_init() if model_class in MODEL_CLASSES.values() else nullcontext():
         model = model_class(config, *model_args, **options)
-    assign(model, fill_missing(found, config, model.head, seed=drawn_seed))
+    assign(model, fill_missing(found, config, model.head, seed=draw_seed))
     return model, report
 
 

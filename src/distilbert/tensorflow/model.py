@@ -22,10 +22,10 @@ from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.layers import (
     Embedding,
     Linear,
+    deferred_init,
     known_shape,
     layer_norm,
     leading,
-    no_values,
 )
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.trees import register_outputs
@@ -215,10 +215,10 @@ class TFDistilBertModel(PreTrainedModel):
 
     def __init__(self, config: DistilBertConfig, *inputs: Any, **kwargs: Any) -> None:
         super().__init__(config, *inputs, **kwargs)
-        with no_values(), self.variable_scope():
+        with deferred_init(), self.variable_scope():
             self.embeddings = Embeddings(config, name="embeddings", dtype=self.dtype_policy)
             self.transformer = Transformer(config, name="transformer", dtype=self.dtype_policy)
-        self.give_values()
+        self.materialize()
 
     def call(
         self,
@@ -260,7 +260,7 @@ class TFDistilBertModel(PreTrainedModel):
             output_hidden_states=output_hidden_states,
             training=training,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:

@@ -47,16 +47,16 @@ class Objective:
 
     def __call__(self, batch: Batch) -> Tensor:
         """The sum of the loss over the items of a padded batch, a scalar."""
-        logits = self.rated(batch)
+        logits = self.item_logits(batch)
         loss = self.label_loss(logits, batch)
         if self.options.r_drop:
-            again = self.rated(batch)
+            again = self.item_logits(batch)
             loss = (loss + self.label_loss(again, batch)) / 2
             apart = self.divergence(logits, again) + self.divergence(again, logits)
             loss = loss + self.options.r_drop * apart / 2
         return loss
 
-    def rated(self, batch: Batch) -> Tensor:
+    def item_logits(self, batch: Batch) -> Tensor:
         """Logits of the items, float32.
 
         (M, N) of the M labelled tokens, (B, N), (B, C), or (B, 2, S) for start and end, where
@@ -71,7 +71,7 @@ class Objective:
         states = encoded.last_hidden_state  # (B, S, D)
         if HEADS[self.head].labels_per_token:  # nothing is computed for tokens that teach nothing
             states = tf.boolean_mask(states, batch["labels"] != IGNORED_LABEL)  # (M, D)
-        logits = tf.cast(head.rate(states, training=True), tf.float32)
+        logits = tf.cast(head.compute_logits(states, training=True), tf.float32)
         if self.head == "multiple_choice":
             return tf.reshape(logits, sizes[:2])
         if self.head == "question_answering":

@@ -42,8 +42,8 @@ from distilbert.tensorflow.resizing import (
 )
 from distilbert.tensorflow.weights import (
     assign,
-    fresh_arrays,
-    own_parameters,
+    initial_arrays,
+    untied_parameters,
     variable_of,
 )
 
@@ -103,7 +103,7 @@ class PreTrainedModel(keras.Model):
         is_bare = self.head == "base" and self.name != self.base_model_prefix
         return path_scope(f"{self.name}/{self.base_model_prefix}" if is_bare else self.name)
 
-    def give_values(self) -> None:
+    def materialize(self) -> None:
         """Fill a newly built model with fresh weights, unless it is to stay empty.
 
         The seed is drawn from TensorFlow's default generator, so `tf.random.set_seed` decides.
@@ -113,7 +113,7 @@ class PreTrainedModel(keras.Model):
 
     def init_weights(self, seed: int | None = None) -> None:
         """Overwrite every parameter with fresh values; without a seed TensorFlow draws one."""
-        assign(self, fresh_arrays(self.config, self.head, seed=seed))
+        assign(self, initial_arrays(self.config, self.head, seed=seed))
 
     def tie_weights(self) -> None:
         """Make the bias of a tied projection as long as the vocabulary it projects onto."""
@@ -315,7 +315,7 @@ class PreTrainedModel(keras.Model):
         """Number of values in the parameters; tied ones count once."""
         return sum(
             int(np.prod(row.shape))
-            for row in own_parameters(self)
+            for row in untied_parameters(self)
             if not (exclude_embeddings and row.kind in ("word", "position"))
             if not only_trainable or variable_of(self, row).trainable
         )
@@ -330,7 +330,7 @@ class PreTrainedModel(keras.Model):
         """
         return layer_head_masks(head_mask, num_hidden_layers, self.compute_dtype)
 
-    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+    def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The form the caller wants: the output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict

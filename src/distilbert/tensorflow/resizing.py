@@ -19,7 +19,7 @@ from distilbert.tensorflow.layers import (
     rebuilt_linear,
     replace_part,
 )
-from distilbert.tensorflow.weights import fresh_arrays, to_array
+from distilbert.tensorflow.weights import initial_arrays, to_array
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -76,12 +76,12 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
 
 
 def _resized_rows(old: np.ndarray, size: int, config: DistilBertConfig, *, name: str) -> np.ndarray:
-    """The first rows of `old`, then fresh rows of the parameter `name`."""
+    """The first rows of `old`, then initial rows of the parameter `name`."""
     if size <= len(old):
         return old[:size]
     head = "masked_lm" if name == TIED_PROJECTOR else "base"
-    fresh = fresh_arrays(config, head, seed=None, names=[name])[name]
-    return np.concatenate([old, fresh[len(old) :].astype(old.dtype)])
+    initial = initial_arrays(config, head, seed=None, names=[name])[name]
+    return np.concatenate([old, initial[len(old) :].astype(old.dtype)])
 
 
 def _rebuilt(old: Embedding, rows: np.ndarray) -> Embedding:

@@ -17,7 +17,7 @@ from distilbert.errors import ConfigError, InputError
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
 from distilbert.tensorflow.heads import MODEL_CLASSES
-from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.layers import deferred_init
 from distilbert.tensorflow.loading import load_model
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import (
@@ -56,7 +56,7 @@ class TensorFlowRunner:
         Raises:
             InputError: `dtype` is not a floating type; TensorFlow has no such device.
         """
-        self.device = None if device is None else device_named(device)
+        self.device = None if device is None else available_device(device)
         self.model = model if dtype is None else _cast(model, dtype)
         self.head = model.head
         self.config = model.config
@@ -95,7 +95,7 @@ class TensorFlowRunner:
         return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
 
 
-def device_named(device: str) -> str:
+def available_device(device: str) -> str:
     """TensorFlow's name of a device. One it lacks is refused: it would take the CPU instead."""
     kind, _, number = str(device).lower().rpartition("/")[2].removeprefix("device:").partition(":")
     name = f"/device:{kind.replace('cuda', 'gpu').upper()}:{number or 0}"
@@ -116,7 +116,7 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
             f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}."
         ) from None
     is_ours = type(model) in MODEL_CLASSES.values()
-    with no_values() if is_ours else nullcontext():
+    with deferred_init() if is_ours else nullcontext():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))
     for new, old in zip(added_variables(other), added_variables(model), strict=True):

@@ -22,17 +22,17 @@ from distilbert.runner import Runner
 from distilbert.tensorflow.adamw import AdamW, put
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.keras_loop import fit
-from distilbert.tensorflow.layers import no_values
+from distilbert.tensorflow.layers import deferred_init
 from distilbert.tensorflow.loading import load_model
 from distilbert.tensorflow.objective import LossOptions, Objective
 from distilbert.tensorflow.pretrained import PreTrainedModel
-from distilbert.tensorflow.runner import as_runner, device_named
+from distilbert.tensorflow.runner import as_runner, available_device
 from distilbert.tensorflow.weights import (
     assign,
     canonical_arrays,
-    fresh_arrays,
-    own_parameters,
+    initial_arrays,
     to_array,
+    untied_parameters,
     variable_of,
 )
 from distilbert.training.feed import Update
@@ -53,7 +53,7 @@ def starting_model(
     `changes` are fields of the config that the task decides."""
     model, report = load_model(request, dtype="float32", ignore_mismatched_sizes=True, **changes)
     new = {*report.missing_keys, *(name for name, *_ in report.mismatched_keys)}
-    assign(model, fresh_arrays(model.config, request.head, seed=seed, names=new))
+    assign(model, initial_arrays(model.config, request.head, seed=seed, names=new))
     return model
 
 
@@ -143,7 +143,7 @@ class Trainer:
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
         if self.present is None:  # traced once, it sees the variables as they are
-            self.present = as_runner(self._present(), self.card.run.device)
+            self.present = as_runner(self._current_model(), self.card.run.device)
         return self.present
 
     def state(self) -> dict[str, np.ndarray]:
@@ -167,7 +167,7 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write the model as a checkpoint folder."""
-        self._present().save_pretrained(folder)
+        self._current_model().save_pretrained(folder)
 
     def close(self) -> None:
         """Nothing is held that outlives the trainer."""
@@ -179,7 +179,7 @@ class Trainer:
             for name in DROPOUTS:
                 setattr(config, name, self.options.dropout)
         policy = keras.DTypePolicy(POLICIES[self.options.precision])
-        with no_values():
+        with deferred_init():
             new = type(model)(config, name=model.name, dtype=policy)
         assign(new, canonical_arrays(model))
         new.config = copy.deepcopy(model.config)
@@ -204,7 +204,7 @@ class Trainer:
         return AdamW(trained, chosen, self.options, means=means)
 
     def _rows(self) -> list[Parameter]:
-        return own_parameters(self.model)
+        return untied_parameters(self.model)
 
     def _moving(self) -> dict[str, Mapping[str, Any]]:
         """All that training changes: kind -> variables by name."""
@@ -268,7 +268,7 @@ class Trainer:
         results = self.strategy.run(step, total)
         return tuple(self.strategy.experimental_local_results(value)[0] for value in results)
 
-    def _present(self) -> PreTrainedModel:
+    def _current_model(self) -> PreTrainedModel:
         """The model as it would be saved now."""
         return self.model if self.mean_model is None else self.mean_model
 
@@ -276,7 +276,7 @@ class Trainer:
 def _strategy(chosen: str | None) -> Any:
     """Where a model is trained: on the named device, or on all of the best kind."""
     if chosen is not None:
-        return tf.distribute.OneDeviceStrategy(device_named(chosen))
+        return tf.distribute.OneDeviceStrategy(available_device(chosen))
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
     if len(devices) == 1:
@@ -292,7 +292,7 @@ def _device_number() -> int:
 
 def _variables(model: PreTrainedModel) -> dict[str, Any]:
     """TensorFlow's own variables by canonical name."""
-    return {row.name: _raw(variable_of(model, row)) for row in own_parameters(model)}
+    return {row.name: _raw(variable_of(model, row)) for row in untied_parameters(model)}
 
 
 def _raw(variable: Any) -> Any:

@@ -29,7 +29,7 @@ def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
     return getattr(place, LEAVES[parameter.kind][KERAS_LEAF])
 
 
-def own_parameters(model: PreTrainedModel) -> list[Parameter]:
+def untied_parameters(model: PreTrainedModel) -> list[Parameter]:
     """The parameters that have a variable of their own: all but the tied ones."""
     tied = tied_parameters(model.config, model.head)
     return [row for row in parameter_spec(model.config, model.head) if row.name not in tied]
@@ -47,13 +47,13 @@ def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
     """
     return {
         row.name: native_array(to_array(variable_of(model, row)), row.kind, "tf")
-        for row in own_parameters(model)
+        for row in untied_parameters(model)
     }
 
 
 def added_variables(model: PreTrainedModel) -> list[Any]:
     """What a child class has beyond the parameters of its head; Keras' LoRA does not count."""
-    known = {id(variable_of(model, row)) for row in own_parameters(model)}
+    known = {id(variable_of(model, row)) for row in untied_parameters(model)}
     return [
         variable
         for layer in model._flatten_layers()
@@ -75,22 +75,22 @@ def check_nothing_added(model: PreTrainedModel) -> None:
 
 def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:
     """Give the variables the values of the arrays, which go by canonical names."""
-    for row in own_parameters(model):
+    for row in untied_parameters(model):
         if row.name in arrays:
             variable = variable_of(model, row)
             array = native_array(arrays[row.name], row.kind, "tf")
             variable.assign(np.ascontiguousarray(array.astype(variable.dtype, copy=False)))
 
 
-def fresh_arrays(
+def initial_arrays(
     config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Fresh weights; without a seed, one is drawn from TensorFlow's default generator."""
-    seed = drawn_seed() if seed is None else seed
+    seed = draw_seed() if seed is None else seed
     return initial_weights(config, head, seed, names=None if names is None else set(names))
 
 
-def drawn_seed() -> int:
+def draw_seed() -> int:
     """A seed from TensorFlow's default generator, so that `tf.random.set_seed` decides."""
     with tf.init_scope():
         return int(tf.random.uniform((), maxval=2**31 - 1, dtype=tf.int32))

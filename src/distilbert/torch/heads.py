@@ -20,7 +20,7 @@ from distilbert.outputs import (
 from distilbert.torch.activations import activation_function
 from distilbert.torch.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.torch.model import DistilBertModel
-from distilbert.torch.pretrained import PreTrainedModel, no_values
+from distilbert.torch.pretrained import PreTrainedModel, deferred_init
 
 
 class DistilBertForMaskedLM(PreTrainedModel):
@@ -30,13 +30,13 @@ class DistilBertForMaskedLM(PreTrainedModel):
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
-        with no_values():
+        with deferred_init():
             self.distilbert = DistilBertModel(config)
             self.vocab_transform = nn.Linear(config.dim, config.dim)
             self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
             self.vocab_projector = nn.Linear(config.dim, config.vocab_size)
         self.activation = activation_function(config.activation)
-        self.give_values()
+        self.materialize()
 
     def get_output_embeddings(self) -> nn.Linear:
         """The projection onto the vocabulary."""
@@ -46,9 +46,9 @@ class DistilBertForMaskedLM(PreTrainedModel):
         """Replace the projection onto the vocabulary."""
         self.vocab_projector = new_embeddings
 
-    def rate(self, states: Tensor) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., V)."""
-        x = self.activation(self.vocab_transform(states))
+    def compute_logits(self, hidden_states: Tensor) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
+        x = self.activation(self.vocab_transform(hidden_states))
         return self.vocab_projector(self.vocab_layer_norm(x))
 
     def forward(
@@ -72,14 +72,14 @@ class DistilBertForMaskedLM(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.rate(encoded.last_hidden_state)  # (B, S, V)
+        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, V)
         output = MaskedLMOutput(
             loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 class DistilBertForSequenceClassification(PreTrainedModel):
@@ -90,17 +90,17 @@ class DistilBertForSequenceClassification(PreTrainedModel):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
         self.num_labels = config.num_labels
-        with no_values():
+        with deferred_init():
             self.distilbert = DistilBertModel(config)
             self.pre_classifier = nn.Linear(config.dim, config.dim)
             self.classifier = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor) -> Tensor:
-        """The head alone: states (B, S, D) to logits (B, N), from the first token."""
+    def compute_logits(self, hidden_states: Tensor) -> Tensor:
+        """Head only: hidden states (B, S, D) to logits (B, N), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        return self.classifier(self.dropout(F.relu(self.pre_classifier(states[:, 0]))))
+        return self.classifier(self.dropout(F.relu(self.pre_classifier(hidden_states[:, 0]))))
 
     def forward(
         self,
@@ -123,7 +123,7 @@ class DistilBertForSequenceClassification(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.rate(encoded.last_hidden_state)  # (B, N)
+        logits = self.compute_logits(encoded.last_hidden_state)  # (B, N)
         loss = None
         if labels is not None:
             loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
@@ -133,7 +133,7 @@ class DistilBertForSequenceClassification(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 class DistilBertForMultipleChoice(PreTrainedModel):
@@ -143,17 +143,17 @@ class DistilBertForMultipleChoice(PreTrainedModel):
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
-        with no_values():
+        with deferred_init():
             self.distilbert = DistilBertModel(config)
             self.pre_classifier = nn.Linear(config.dim, config.dim)
             self.classifier = nn.Linear(config.dim, 1)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor) -> Tensor:
-        """The head alone: states (B, S, D) to logits (B, 1), from the first token."""
+    def compute_logits(self, hidden_states: Tensor) -> Tensor:
+        """Head only: hidden states (B, S, D) to logits (B, 1), from the first token."""
         # ReLU by definition of the head, whatever `config.activation` says.
-        return self.classifier(self.dropout(F.relu(self.pre_classifier(states[:, 0]))))
+        return self.classifier(self.dropout(F.relu(self.pre_classifier(hidden_states[:, 0]))))
 
     def forward(
         self,
@@ -184,14 +184,14 @@ class DistilBertForMultipleChoice(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.rate(encoded.last_hidden_state).view(-1, n_choices)  # (B, C)
+        logits = self.compute_logits(encoded.last_hidden_state).view(-1, n_choices)  # (B, C)
         output = MultipleChoiceModelOutput(
             loss=None if labels is None else choice_loss(logits, labels),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 class DistilBertForTokenClassification(PreTrainedModel):
@@ -202,15 +202,15 @@ class DistilBertForTokenClassification(PreTrainedModel):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
         self.num_labels = config.num_labels
-        with no_values():
+        with deferred_init():
             self.distilbert = DistilBertModel(config)
             self.classifier = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.dropout)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., N)."""
-        return self.classifier(self.dropout(states))
+    def compute_logits(self, hidden_states: Tensor) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., N)."""
+        return self.classifier(self.dropout(hidden_states))
 
     def forward(
         self,
@@ -233,14 +233,14 @@ class DistilBertForTokenClassification(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.rate(encoded.last_hidden_state)  # (B, S, N)
+        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, N)
         output = TokenClassifierOutput(
             loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 class DistilBertForQuestionAnswering(PreTrainedModel):
@@ -250,15 +250,15 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
-        with no_values():
+        with deferred_init():
             self.distilbert = DistilBertModel(config)
             self.qa_outputs = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.qa_dropout)
-        self.give_values()
+        self.materialize()
 
-    def rate(self, states: Tensor) -> Tensor:
-        """The head alone: states (..., D) of any tokens to logits (..., 2), start and end."""
-        return self.qa_outputs(self.dropout(states))
+    def compute_logits(self, hidden_states: Tensor) -> Tensor:
+        """Head only: hidden states (..., D) of any tokens to logits (..., 2), start and end."""
+        return self.qa_outputs(self.dropout(hidden_states))
 
     def forward(
         self,
@@ -282,7 +282,7 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        logits = self.rate(encoded.last_hidden_state)  # (B, S, 2)
+        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, 2)
         start_logits, end_logits = (side.contiguous() for side in logits.unbind(-1))  # (B, S)
         loss = None
         if start_positions is not None and end_positions is not None:
@@ -294,7 +294,7 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
 
 # Head -> class; no others are known to `distilbert.checkpoint`.

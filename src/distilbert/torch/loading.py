@@ -25,8 +25,8 @@ from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import InputError
 from distilbert.torch.attention import check_implementation
 from distilbert.torch.heads import MODEL_CLASSES
-from distilbert.torch.pretrained import PreTrainedModel, no_values
-from distilbert.torch.weights import assign, drawn_seed, floating_dtype, to_array, to_tensor
+from distilbert.torch.pretrained import PreTrainedModel, deferred_init
+from distilbert.torch.weights import assign, draw_seed, floating_dtype, to_array, to_tensor
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -57,7 +57,7 @@ def load(
     found, report = match_parameters(arrays, config, model_class.head)
     device = _single_device(device_map)
     if model_class in MODEL_CLASSES.values():
-        with no_values():
+        with deferred_init():
             model = model_class(config, *model_args)
         _fill(model, found, dtype=dtype, device=device)
     else:  # a user's child class may hold values of its own, so it is built with them
@@ -127,7 +127,7 @@ def _fill(
     device: torch.device,
 ) -> None:
     """Turn every parameter from a shape into values: the found ones, and fresh ones."""
-    arrays = fill_missing(found, model.config, model.head, seed=drawn_seed)
+    arrays = fill_missing(found, model.config, model.head, seed=draw_seed)
     assign(model, arrays, dtype=dtype, device=device)
     model.tie_weights()
 

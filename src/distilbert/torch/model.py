@@ -29,7 +29,7 @@ from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
 from distilbert.torch.packing import Packing
-from distilbert.torch.pretrained import PreTrainedModel, no_values
+from distilbert.torch.pretrained import PreTrainedModel, deferred_init
 from distilbert.torch.trees import register_outputs
 
 register_outputs()
@@ -246,10 +246,10 @@ class DistilBertModel(PreTrainedModel):
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
-        with no_values():
+        with deferred_init():
             self.embeddings = Embeddings(config)
             self.transformer = Transformer(config)
-        self.give_values()
+        self.materialize()
 
     def forward(
         self,
@@ -289,7 +289,7 @@ class DistilBertModel(PreTrainedModel):
             output_attentions,
             output_hidden_states,
         )
-        return self.returned(output, return_dict)
+        return self.format_output(output, return_dict)
 
     def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden state (B, 1, D) of the first token of each sequence, as of `forward`.

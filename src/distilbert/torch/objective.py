@@ -53,22 +53,22 @@ class Objective(nn.Module):
         return self._loss(batch)
 
     def _loss(self, batch: Batch) -> Tensor:
-        logits = self.rated(self.model, batch)
+        logits = self.item_logits(self.model, batch)
         loss = self.label_loss(logits, batch)
         if self.options.r_drop:
-            again = self.rated(self.model, batch)
+            again = self.item_logits(self.model, batch)
             loss = (loss + self.label_loss(again, batch)) / 2
             apart = self.divergence(logits, again, 1.0) + self.divergence(again, logits, 1.0)
             loss = loss + self.options.r_drop * apart / 2
         (teacher,) = self._teacher
         if teacher is not None:
             with torch.no_grad():
-                wanted = self.rated(teacher, batch)
+                wanted = self.item_logits(teacher, batch)
             weight, temperature = self.options.teacher_weight, self.options.temperature
             loss = (1 - weight) * loss + weight * self.divergence(logits, wanted, temperature)
         return loss
 
-    def rated(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def item_logits(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Logits of the items, float32.
 
         (M, N) of the M labelled tokens, (B, N), (B, C), or (B, 2, S) for start and end, where
@@ -138,9 +138,9 @@ def _rates(model: PreTrainedModel, states: Tensor) -> Tensor:
     """Logits, float32. Only the head that chooses from the vocabulary is worth less precision."""
     head: Any = model
     if model.head == "masked_lm":
-        return head.rate(states).float()
+        return head.compute_logits(states).float()
     with torch.autocast(states.device.type, enabled=False):
-        return head.rate(states.float())
+        return head.compute_logits(states.float())
 
 
 def _stand_in(batch: Batch) -> Batch:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from distilbert.torch.runner import present_device
+from distilbert.torch.runner import available_device
 
 
 class Processes:
@@ -41,7 +41,7 @@ class Processes:
     def device(self, chosen: str | None) -> torch.device:
         """The device of this process; None takes its GPU if there is one."""
         if chosen is not None:
-            return present_device(chosen)
+            return available_device(chosen)
         if not torch.cuda.is_available():
             return torch.device("cpu")
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -27,14 +27,14 @@ from distilbert.torch.resizing import (
     resize_position_embeddings,
     resize_token_embeddings,
 )
-from distilbert.torch.weights import assign, fresh_arrays, to_tensor
+from distilbert.torch.weights import assign, initial_arrays, to_tensor
 
 if TYPE_CHECKING:
     from distilbert.torch.model import DistilBertModel
 
 
-def no_values() -> torch.device:
-    """A context in which modules get shapes but no values; `give_values` brings them."""
+def deferred_init() -> torch.device:
+    """A context in which modules get shapes but no values; `materialize` brings them."""
     return torch.device("meta")
 
 
@@ -62,14 +62,14 @@ class PreTrainedModel(nn.Module):
 
     # --- weights ------------------------------------------------------------------------------
 
-    def give_values(self) -> None:
+    def materialize(self) -> None:
         """Fill a newly built model with fresh weights; under the meta device it stays empty.
 
         The seed is drawn from PyTorch's default generator, so `torch.manual_seed` decides.
         """
         device = torch.get_default_device()
         if device.type != "meta":
-            arrays = fresh_arrays(self.config, self.head, seed=None)
+            arrays = initial_arrays(self.config, self.head, seed=None)
             assign(self, arrays, dtype=torch.get_default_dtype(), device=device)
         self.tie_weights()
 
@@ -81,7 +81,7 @@ class PreTrainedModel(nn.Module):
         """
         if self.device.type == "meta":
             return
-        for name, array in fresh_arrays(self.config, self.head, seed=seed).items():
+        for name, array in initial_arrays(self.config, self.head, seed=seed).items():
             self.get_parameter(name).copy_(to_tensor(array))
 
     def tie_weights(self) -> None:
@@ -328,7 +328,7 @@ class PreTrainedModel(nn.Module):
             head_mask = head_mask.expand(num_hidden_layers, -1)
         return head_mask[:, None, :, None, None].to(self.dtype)
 
-    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+    def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The form the caller wants: the output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict

@@ -12,7 +12,7 @@ from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
 from distilbert.input_checks import check_size, new_vocab_size
-from distilbert.torch.weights import fresh_arrays, to_tensor
+from distilbert.torch.weights import initial_arrays, to_tensor
 
 if TYPE_CHECKING:
     from distilbert.torch.pretrained import PreTrainedModel
@@ -72,13 +72,13 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
 def _resize_rows(
     layer: nn.Embedding | nn.Linear, size: int, config: DistilBertConfig, *, name: str
 ) -> None:
-    """Keep the first rows of the weight; append fresh rows of the parameter `name`."""
+    """Keep the first rows of the weight; append initial rows of the parameter `name`."""
     old = layer.weight
     rows = old.detach()[:size].clone()
     if size > len(old):
         head = "masked_lm" if name == TIED_PROJECTOR else "base"
-        fresh = fresh_arrays(config, head, seed=None, names=[name])[name]
-        rows = torch.cat([rows, to_tensor(fresh)[len(old) :].to(old)])
+        initial = initial_arrays(config, head, seed=None, names=[name])[name]
+        rows = torch.cat([rows, to_tensor(initial)[len(old) :].to(old)])
     layer.weight = nn.Parameter(rows, requires_grad=old.requires_grad)
 
 

@@ -55,7 +55,7 @@ class TorchRunner:
         """
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = model.to(device=present_device(device), dtype=_floating(dtype)).eval()
+        self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
         is_cpu = self.model.device.type == "cpu"
@@ -87,7 +87,7 @@ class TorchRunner:
         # A caller's own class may read more than our heads do.
         if HEADS[self.head].reads_first_token and type(self.model) is MODEL_CLASSES[self.head]:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))
-            logits = model.rate(model.base_model.encode_first(ids, mask))
+            logits = model.compute_logits(model.base_model.encode_first(ids, mask))
             shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)
             return [("logits", logits.view(shape).flatten(1))]
         return model(
@@ -99,7 +99,7 @@ class TorchRunner:
         ).items()
 
 
-def present_device(device: str | torch.device) -> torch.device:
+def available_device(device: str | torch.device) -> torch.device:
     """
     Raises:
         InputError: this machine, or this build of PyTorch, has no such device.

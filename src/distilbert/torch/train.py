@@ -160,7 +160,7 @@ class Trainer:
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
-        model = self._present()
+        model = self._current_model()
         return as_runner(model, self.device, self.dtype)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -191,7 +191,7 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write the model, adapters merged, as a checkpoint folder."""
-        model = self._present()
+        model = self._current_model()
         if self.is_main_process:
             model.save_pretrained(folder)
 
@@ -279,7 +279,7 @@ class Trainer:
             for name, parameter in self._trained().items():
                 self.means[name].lerp_(parameter, 1 - self.options.ema)
 
-    def _present(self) -> PreTrainedModel:
+    def _current_model(self) -> PreTrainedModel:
         """The model as it would be saved now; where it costs nothing, the one in training."""
         is_alone = self.processes.size == 1
         if is_alone and not self.means and not self.card.lora.lora_rank and self.dtype is None:

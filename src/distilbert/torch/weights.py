@@ -52,15 +52,15 @@ def assign(
         setattr(module, leaf, nn.Parameter(tensor, requires_grad=old.requires_grad))
 
 
-def fresh_arrays(
+def initial_arrays(
     config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Fresh weights; without a seed, one is drawn from PyTorch's default generator."""
-    seed = drawn_seed() if seed is None else seed
+    seed = draw_seed() if seed is None else seed
     return initial_weights(config, head, seed, names=None if names is None else set(names))
 
 
-def drawn_seed() -> int:
+def draw_seed() -> int:
     """A seed from PyTorch's default generator, so that `torch.manual_seed` decides."""
     return int(torch.randint(2**31, (), device="cpu"))
 
