@@ -1,11 +1,12 @@
-"""Each field of a card is an option, with the sentence beneath it as help."""
+"""Each field of a card is an option, with the sentence beneath it as its help text."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-from distilbert.cli.card_options import sentences, with_card_options
+from distilbert.cli.card_options import card_options, sentences
+from distilbert.cli.options import command
 from distilbert.training.card_file import leaf_fields
 
 
@@ -21,14 +22,19 @@ def test_every_field_has_a_sentence() -> None:
     assert all(sentence.endswith(".") for sentence in sentences().values())
 
 
-def test_every_field_is_an_option_but_those_of_the_verb_and_those_left_out() -> None:
-    command = with_card_options(verb, without=("seed",))
-    names = list(inspect.signature(command).parameters)
+def test_every_field_is_an_option_except_those_declared_and_those_left_out() -> None:
+    options = command(extra=card_options(without=("seed", "lora")))(verb)
+    names = list(inspect.signature(options).parameters)
     assert names[:2] == ["name", "task"]
-    assert set(names) == {"name"} | (set(leaf_fields()) - {"seed"})
+    left_out = {"seed"} | {
+        name for name, (section, _) in leaf_fields().items() if section == "lora"
+    }
+    assert set(names) == {"name"} | (set(leaf_fields()) - left_out)
 
 
 def test_only_given_fields_arrive() -> None:
     SEEN.clear()
-    with_card_options(verb)(name="n", task="t", epochs=2.0, freeze=[], report=False, seed=None)
+    options = command(extra=card_options())(verb)
+    given = dict.fromkeys(inspect.signature(options).parameters)
+    options(**{**given, "name": "n", "task": "t", "epochs": 2.0, "freeze": [], "report": False})
     assert SEEN == [("n", "t", {"epochs": 2.0, "report": False})]

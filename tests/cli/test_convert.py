@@ -49,9 +49,9 @@ def test_there_and_back_again_changes_no_bit(run, checkpoint, tmp_path, format_n
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--layers", "0,x"], "`--layers` must be whole numbers between commas: got '0,x'"),
-        (["--layers", "0"], "`layers` and `segment` are for BERT checkpoints"),
-        (["--format", "onnx"], "`format` must be one of"),
+        (["--layers", "0,x"], "`--layers` must be layer numbers separated by commas: got '0,x'"),
+        (["--layers", "0"], "`--layers` and `--segment` are for BERT checkpoints"),
+        (["--format", "onnx"], "`--format` must be one of"),
         (["--head", "question_answering"], "must be complete"),
     ],
 )

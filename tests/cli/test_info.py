@@ -38,4 +38,4 @@ def test_a_bert_is_sent_to_convert(run, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     ran = run("info", tmp_path)
     assert ran.code == 1
-    assert "Turn it into one with: distilbert convert" in ran.err
+    assert "Convert it with: distilbert convert" in ran.err

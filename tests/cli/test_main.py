@@ -10,7 +10,8 @@ import pytest
 import distilbert
 from distilbert.cli import main as command_line
 
-VERBS = ("quickstart", "predict", "embed", "tokenize", "convert", "info")
+VERBS = ("quickstart", "predict", "finetune", "evaluate", "tune", "embed", "tokenize")
+VERBS += ("convert", "info")
 
 
 def test_help_lists_every_verb_and_each_verb_shows_examples(run):
@@ -44,6 +45,20 @@ def test_an_expected_error_is_one_sentence_without_a_traceback(run, tmp_path):
     assert ran.err.startswith("Error: A model source must be an existing folder or file")
     assert "Traceback" not in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_messages_name_options_where_the_library_names_arguments(run, tmp_path):
+    ran = run("tokenize", "-m", "x", "--input", "-", "--input-format", "xml", stdin=b"")
+    assert ran.err.startswith("Error: `--input-format` must be one of csv, tsv,")
+    (tmp_path / "rows.jsonl").write_text('{"body": "a", "label": "x"}\n')
+    ran = run("finetune", "--train", tmp_path / "rows.jsonl", "--dry-run")
+    assert "`--text` must name a column of the data, which has: body, label." in ran.err
+    assert "set `--skip-bad-rows` to leave these rows out" in ran.err
+    message = "A row needs the key `question`: got `other`; see `context`."
+    assert command_line._with_options(message, "predict") == (
+        "A row needs the key `question`: got `other`; see `--context`."
+    )
+    assert command_line._with_options(message, "") == message
 
 
 def test_debug_anywhere_on_the_line_shows_the_traceback(run, tmp_path):

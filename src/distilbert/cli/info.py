@@ -1,4 +1,4 @@
-"""`distilbert info`: what a checkpoint is, and what this environment can run."""
+"""`distilbert info`: what a checkpoint contains, and what is installed here."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ import distilbert
 from distilbert.cli import options
 from distilbert.cli.rows import json_line
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  distilbert info
-
-  distilbert info ./my-model --json
-"""
-
-# What a bug report needs to name, in the order of the extras.
+# The packages that matter in a bug report, in the order of the extras.
 PACKAGES = (
     "numpy",
     "tokenizers",
@@ -37,29 +29,34 @@ PACKAGES = (
 )
 
 
+@options.command()
 def info(
     model: Annotated[
         str | None, typer.Argument(help="A checkpoint; without one, only the environment.")
     ] = None,
     as_json: options.AsJson = False,
-    revision: options.Revision = None,
-    token: options.Token = None,
-    cache_dir: options.CacheDir = None,
-    local_files_only: options.LocalOnly = False,
+    *,
+    hub: options.HubOptions,
 ) -> None:
-    """Show parameters, size and config of a checkpoint, and the versions installed here."""
-    found: dict[str, Any] = {"environment": environment()}
+    """Show parameters, size and config of a checkpoint, and the versions installed here.
+
+    [bold]Examples[/bold]
+
+      distilbert info
+
+      distilbert info ./my-model --json
+    """
+    sections: dict[str, Any] = {"environment": environment()}
     if model is not None:
-        hub = options.hub_options(revision, token, cache_dir, local_files_only)
-        found = {"checkpoint": checkpoint_facts(model, **hub), **found}
+        sections = {"checkpoint": checkpoint_facts(model, **hub.given()), **sections}
     if as_json:
-        print(json_line(found))
+        print(json_line(sections))
         return
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    for title, facts in found.items():
+    for title, facts in sections.items():
         table = Table(title=title, show_header=False, title_justify="left", box=None)
         table.add_column(style="bold")
         for name, value in facts.items():
@@ -67,12 +64,9 @@ def info(
         console.print(table)
 
 
-info.__doc__ = f"{info.__doc__}\n{EXAMPLES}"
-
-
 def environment() -> dict[str, Any]:
     """Versions and machine, without importing any framework."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "distilbert": distilbert.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -81,14 +75,14 @@ def environment() -> dict[str, Any]:
     }
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            facts[name] = "not installed"
+    return facts
 
 
 def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
-    """What the files say: nothing is built and no framework is imported."""
+    """Facts read from the files; no model is built and no framework is imported."""
     from distilbert.checkpoint.bert import is_bert
     from distilbert.checkpoint.convert import infer_head
     from distilbert.checkpoint.folder import open_checkpoint
@@ -103,8 +97,8 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
     folder = resolve(source, want="weights", formats=tuple(WEIGHT_FILES), **hub)
     if is_bert(folder):
         raise CheckpointError(
-            f"`info` shows DistilBERT checkpoints: {source} is a BERT one. "
-            f"Turn it into one with: distilbert convert {source} TARGET"
+            f"`info` shows DistilBERT checkpoints: {source} is a BERT checkpoint. "
+            f"Convert it with: distilbert convert {source} TARGET"
         )
     checkpoint = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
     config = DistilBertConfig.from_pretrained(folder)

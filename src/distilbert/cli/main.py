@@ -1,16 +1,16 @@
-"""The `distilbert` command: which verbs there are, and what happens when one fails.
+"""The `distilbert` program: its commands, and what happens when one fails.
 
-Each verb has a file of its own and imports what it needs only when it runs, so that `--help` stays
-quick.
+Each command is in a file that imports what it needs only when it runs, so that `--help` is fast.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ from distilbert.cli.predict import predict
 from distilbert.cli.quickstart import quickstart
 from distilbert.cli.tokens import tokenize
 from distilbert.cli.tune import tune
-from distilbert.errors import DistilBertError
+from distilbert.errors import DistilBertError, RunCardError
 
 # Exit codes: 0 done, 1 failed, 2 wrong command line (typer's own), 130 interrupted.
 FAILED, INTERRUPTED = 1, 130
@@ -41,12 +41,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, predict, finetune, evaluate, tune, embed, tokenize, convert, info):
-    app.command()(verb)
+for command in (quickstart, predict, finetune, evaluate, tune, embed, tokenize, convert, info):
+    app.command()(command)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         print(f"distilbert {distilbert.__version__}")
         raise typer.Exit
 
@@ -59,18 +59,18 @@ def _global_options(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line."),
+        typer.Option("--debug", help="Show tracebacks; allowed anywhere on the line."),
     ] = False,
 ) -> None:
     pass
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line (without the program's name) and return its exit code."""
+    """Run a command line, given without the program's name, and return the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    # TensorFlow would report every processor feature and missing GPU driver on standard error.
+    # Otherwise TensorFlow prints processor features and missing GPU drivers on standard error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():
@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(_sentence(error), file=sys.stderr)
+        print(_sentence(error, arguments[0] if arguments else ""), file=sys.stderr)
         return FAILED
     return 0
 
@@ -93,11 +93,24 @@ def _show_warning(message: Warning | str, *_: object) -> None:
     print(f"Warning: {message}", file=sys.stderr)
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, (DistilBertError, OSError)):
+def _sentence(error: Exception, command: str) -> str:
+    if isinstance(error, RunCardError):  # its fields have the same names in cards and options
         return f"Error: {error}"
+    if isinstance(error, (DistilBertError, OSError)):
+        return f"Error: {_with_options(str(error), command)}"
     kind = type(error).__name__
     return f"Error (unexpected, please report it; --debug shows where): {kind}: {error}"
+
+
+def _with_options(message: str, command: str) -> str:
+    """`message` with options instead of the arguments and fields that the library names."""
+    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    parameters = commands[command].params if command in commands else []
+    options = {part.name: part.opts[0] for part in parameters if part.opts[0].startswith("--")}
+    # A key is part of the data, even if an option has the same name.
+    return re.sub(
+        r"(?<!key )`(\w+)`", lambda found: f"`{options.get(found[1], found[1])}`", message
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`distilbert predict TASK`: answers for texts, files or a pipe, one result per input, in order."""
+"""`distilbert predict TASK`: answers for texts, files or a pipe; one per input, in order."""
 
 from __future__ import annotations
 
@@ -8,25 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import Row, json_line, output_stream, read_rows, rename_fields
+from distilbert.cli.rows import Input, Inputs, json_line, output_stream
 from distilbert.errors import InputError
 
-EXAMPLES = """
-[bold]Examples[/bold]
 
-  distilbert predict sentiment-analysis -m ./my-model "I like it." "I do not."
-
-  distilbert predict ner -m ./my-ner --input articles.txt --json > entities.jsonl
-
-  distilbert predict question-answering -m ./my-qa --question "Who wrote it?" --context "..."
-
-  distilbert predict fill-mask -m distilbert-base-uncased "Paris is the [MASK] of France."
-
-  cat reviews.csv | distilbert predict text-classification -m ./my-model --input - \\
-      --input-format csv --field text=review --json
-"""
-
-
+@options.command()
 def predict(
     task: Annotated[
         str,
@@ -36,80 +22,70 @@ def predict(
         ),
     ],
     model: options.Model,
-    texts: options.Texts = None,
-    input_file: options.InputFile = None,
-    input_format: options.InputFormat = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", help="Name a column for the task: text=review. Repeatable."),
-    ] = None,
+    inputs: Inputs,
     output: options.OutputFile = None,
     as_json: options.AsJson = False,
-    top_k: Annotated[
-        int | None, typer.Option("--top-k", help="How many answers per input.", min=1)
-    ] = None,
-    aggregation: Annotated[
+    top_k: Annotated[int | None, typer.Option(help="How many answers per input.", min=1)] = None,
+    aggregation_strategy: Annotated[
         str | None,
         typer.Option("--aggregation", help="ner: none, simple, first, average or max."),
     ] = None,
     question: Annotated[
-        str | None, typer.Option("--question", help="question-answering: ask this one question.")
+        str | None, typer.Option(help="question-answering: ask only this question.")
     ] = None,
     context: Annotated[
-        str | None, typer.Option("--context", help="question-answering: the passage to search.")
+        str | None, typer.Option(help="question-answering: the passage to search.")
     ] = None,
     choice: Annotated[
         list[str] | None,
-        typer.Option("--choice", help="multiple-choice: one ending of the text. Repeatable."),
+        typer.Option(help="multiple-choice: one ending of the text. Repeatable."),
     ] = None,
-    target: Annotated[
+    targets: Annotated[
         list[str] | None,
         typer.Option("--target", help="fill-mask: score only these words. Repeatable."),
     ] = None,
-    progress: Annotated[
-        bool, typer.Option("--progress", help="Show a progress bar on standard error.")
-    ] = False,
-    framework: options.Framework = None,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
-    revision: options.Revision = None,
-    token: options.Token = None,
-    cache_dir: options.CacheDir = None,
-    local_files_only: options.LocalOnly = False,
+    progress: options.Progress = False,
+    *,
+    loading: options.ModelOptions,
 ) -> None:
-    """Predict with a fine-tuned model; [dim]long texts are read in windows, never cut.[/dim]"""
+    """Predict with a fine-tuned model; [dim]long texts are read in windows, never cut.[/dim]
+
+    [bold]Examples[/bold]
+
+      distilbert predict sentiment-analysis -m ./my-model "I like it." "I do not."
+
+      distilbert predict ner -m ./my-ner --input articles.txt --json > entities.jsonl
+
+      distilbert predict question-answering -m ./my-qa --question "Who wrote it?" --context "..."
+
+      distilbert predict fill-mask -m distilbert-base-uncased "Paris is the [MASK] of France."
+
+      cat reviews.csv | distilbert predict text-classification -m ./my-model --input - \\
+          --input-format csv --field text=review --json
+    """
     from distilbert.pipelines import pipeline
 
     if question is not None or context is not None or choice:
-        rows = iter([_one_row(texts, question, context, choice)])
+        rows = iter([_one_row(inputs.texts, question, context, choice)])
     else:
-        rows = rename_fields(read_rows(texts, input_file, input_format), field)
-    asked = {"top_k": top_k, "aggregation_strategy": aggregation, "targets": target}
-    pipe = pipeline(
-        task,
-        model,
-        framework=framework,
-        device=device,
-        dtype=dtype,
-        progress=progress,
-        **options.hub_options(revision, token, cache_dir, local_files_only),
+        rows = inputs.rows()
+    pipe = pipeline(task, model, progress=progress, **loading.given())
+    chosen = options.without_none(
+        top_k=top_k, aggregation_strategy=aggregation_strategy, targets=targets
     )
-    answers = pipe(_kept(rows, seen := []), **{k: v for k, v in asked.items() if v is not None})
+    answers = pipe(_remembered(rows, pending := []), **chosen)
     with output_stream(output) as stream:
         for answer in answers:
-            row = seen.pop(0)
-            line = (
-                json_line({"input": row, "output": answer}) if as_json else _for_people(row, answer)
-            )
-            print(line, file=stream)
-
-
-predict.__doc__ = f"{predict.__doc__}\n{EXAMPLES}"
+            row = pending.pop(0)
+            if as_json:
+                print(json_line({"input": row, "output": answer}), file=stream)
+            else:
+                print(_readable(row, answer), file=stream)
 
 
 def _one_row(
     texts: list[str] | None, question: str | None, context: str | None, choices: list[str] | None
-) -> Row:
+) -> Input:
     if choices:
         if not texts or len(texts) != 1:
             raise InputError("`--choice` needs exactly one text before it: the common beginning.")
@@ -119,14 +95,14 @@ def _one_row(
     return {"question": question, "context": context}
 
 
-def _kept(rows: Iterable[Row], seen: list[Row]) -> Iterator[Row]:
+def _remembered(rows: Iterable[Input], pending: list[Input]) -> Iterator[Input]:
     for row in rows:
-        seen.append(row)
+        pending.append(row)
         yield row
 
 
-def _for_people(row: Row, answer: Any) -> str:
-    """A few readable lines: the input, then its answers indented."""
+def _readable(row: Input, answer: Any) -> str:
+    """The input on one line, then a line for each answer."""
     text = row if isinstance(row, str) else json_line(row)
     answers = answer if isinstance(answer, list) else [answer]
     items = [item for one in answers for item in (one if isinstance(one, list) else [one])]

