@@ -54,7 +54,6 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "cli/predict.py:predict": 75,  # a parameter with its help text for every option
-    "cli/tune.py:_tune": 67,  # likewise
     "finetuning/evaluate.py:evaluate": 80,  # public signature and docstring
     "flax/pretrained.py:from_pretrained": 65,  # signature of the reference and its docstring
     "tensorflow/pretrained.py:from_pretrained": 69,  # as in Flax

@@ -95,7 +95,7 @@ def test_standard_input_is_text_unless_another_format_is_named(monkeypatch):
 )
 def test_a_broken_row_is_named_by_its_line(monkeypatch, data_format, content, text):
     pipe_in(monkeypatch, content)
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(DataError, match=text):
         read(input_file="-", data_format=data_format)
 
 
@@ -104,7 +104,7 @@ def test_rows_are_not_read_ahead(monkeypatch):
         pipe_in(monkeypatch, content)
         rows = Inputs(input_file="-", data_format=data_format).texts_only()
         assert next(rows) == "good"
-        with pytest.raises(InputError):
+        with pytest.raises(DataError):
             next(rows)
 
 

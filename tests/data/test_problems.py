@@ -43,3 +43,9 @@ def test_problems_stop_a_run_unless_bad_rows_may_be_skipped() -> None:
 def test_nothing_wrong_stops_nothing() -> None:
     assert Problems().raise_or_skip(skip_bad_rows=False) == 0
     assert Problems().report() == ""
+
+
+def test_the_first_problem_may_be_raised_at_once() -> None:
+    with pytest.raises(DataError) as caught:
+        Problems(raise_first=True).add("A text must not be empty.", "a.csv line 2", "x" * 300)
+    assert str(caught.value) == f"A text must not be empty. In a.csv line 2: got '{'x' * 116}...."

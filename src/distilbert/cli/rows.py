@@ -15,23 +15,12 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from distilbert.data.lines import Lines
-from distilbert.data.problems import Problems, shorten
-from distilbert.data.sources import FORMATS, iter_rows, rows_of, suffix_format
 from distilbert.errors import InputError
-from distilbert.training.run_card import DataSection
 
 Input = str | dict[str, Any]
 
 # Formats in which a file is only read if `--input-format` names them; others are known by suffix.
 NOT_BY_SUFFIX = ("conll", "trec")
-
-
-class FirstProblem(Problems):
-    """Raises at the first bad row; the answers for the rows before it have been written."""
-
-    def add(self, rule: str, place: str, got: object) -> None:
-        raise InputError(f"{rule} In {place}: got {shorten(repr(got))}.")
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,11 @@ class Inputs:
     ] = None
     data_format: Annotated[
         str | None,
-        typer.Option("--input-format", help=f"{', '.join(FORMATS)}; by default from the suffix."),
+        typer.Option(
+            "--input-format",
+            help="csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default from the "
+            "suffix.",
+        ),
     ] = None
     encoding: Annotated[
         str, typer.Option(help="Character encoding of the input: utf-8, cp1252, utf-16, ...")
@@ -67,8 +60,8 @@ class Inputs:
         """Texts, and rows with columns as dicts whose columns are renamed as `field` says.
 
         Raises:
-            InputError: there is no input, or a row breaks the rules of the format.
-            DataError: the input or its format does not exist.
+            InputError: there is no input, or a row lacks a column that `field` names.
+            DataError: the input does not exist, or a row breaks the rules of its format.
         """
         pairs = [name.partition("=") for name in self.field or ()]
         for name, equals, column in pairs:
@@ -92,11 +85,16 @@ class Inputs:
             return iter(self.texts)
         if self.input_file is None and sys.stdin.isatty():
             raise InputError("There is no input: give texts, `--input FILE`, or pipe lines in.")
+        from distilbert.data.lines import Lines
+        from distilbert.data.problems import Problems
+        from distilbert.data.sources import iter_rows, rows_of, suffix_format
+        from distilbert.training.run_card import DataSection
+
         source = self.input_file or "-"
         kind = suffix_format(Path(source)) or "text"
         kind = self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
         data = DataSection(data_format=kind, encoding=self.encoding)
-        problems = FirstProblem()
+        problems = Problems(raise_first=True)
         if source == "-":
             lines = Lines(sys.stdin.buffer, "standard input", self.encoding, problems)
             rows = rows_of(lines, kind, data, inputs=True)

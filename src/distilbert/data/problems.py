@@ -16,13 +16,19 @@ LONGEST_SHOWN = 120
 
 @dataclass
 class Problems:
-    """Broken rules and the places where they were broken."""
+    """Broken rules and the places where they were broken.
+
+    With `raise_first`, the first one raises DataError, as streams need that are used row by row.
+    """
 
     # rule -> the places, each with the value found there
     found: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    raise_first: bool = False
 
     def add(self, rule: str, place: str, got: object) -> None:
         """Record that `rule`, a full sentence, is broken at `place` by the value `got`."""
+        if self.raise_first:
+            raise DataError(f"{rule} In {place}: got {_short(repr(got))}.")
         self.found.setdefault(rule, []).append((place, repr(got)))
 
     def __len__(self) -> int:
@@ -33,7 +39,7 @@ class Problems:
         lines = []
         for rule, places in self.found.items():
             lines.append(f"{rule} Broken {len(places)} {'time' if len(places) == 1 else 'times'}:")
-            lines += [f"  {place}: got {shorten(got)}" for place, got in places[:SHOWN]]
+            lines += [f"  {place}: got {_short(got)}" for place, got in places[:SHOWN]]
             if len(places) > SHOWN:
                 lines.append(f"  and {len(places) - SHOWN} more")
         return "\n".join(lines)
@@ -51,6 +57,5 @@ class Problems:
         return len(self)
 
 
-def shorten(text: str) -> str:
-    """`text`, cut at the length that a message has room for."""
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
