@@ -1,7 +1,7 @@
-"""Stand-ins for tests of tasks and pipelines: a small vocabulary, and a runner that is arithmetic.
+"""Test doubles for tasks and pipelines: a small vocabulary and a runner of plain arithmetic.
 
-The runner's numbers depend on a token, its neighbours and the mask, so cutting, padding or mixing
-up rows shows; and they need no framework.
+The runner's outputs depend on a token, its neighbours and the mask, so that errors in cutting,
+padding or ordering rows change them. No framework is needed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def small_config(**changes: Any) -> DistilBertConfig:
 class ArithmeticRunner:
     """Outputs of each head as sums of table rows for a token and its two neighbours.
 
-    `overrides` maps token ids to the output row they get whatever stands beside them.
+    `overrides` maps token ids to their output row, which then does not depend on neighbours.
     """
 
     def __init__(

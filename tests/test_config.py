@@ -127,7 +127,7 @@ def test_the_torch_dtype_attribute_is_the_framework_object_and_plain_data_is_its
     assert config.torch_dtype is None
 
 
-def test_overrides_apply_to_known_attributes_and_others_come_back():
+def test_overrides_apply_to_known_attributes_and_others_are_returned():
     data = {"dim": 32, "n_heads": 4}
     config, unused = DistilBertConfig.from_dict(
         data, dropout=0.3, num_labels=5, cheese=1, torch_dtype="float16", return_unused_kwargs=True
@@ -139,7 +139,7 @@ def test_overrides_apply_to_known_attributes_and_others_come_back():
         DistilBertConfig.from_dict(data, id2label={0: "a"}, num_labels=2)
 
 
-def test_overrides_of_maps_get_whole_number_keys_and_are_checked():
+def test_overrides_of_maps_get_integer_keys_and_are_checked():
     config = DistilBertConfig.from_dict({}, pruned_heads={"0": (1,)}, id2label={"0": "a"})
     assert (config.pruned_heads, config.id2label) == ({0: [1]}, {0: "a"})
     with pytest.raises(ConfigError, match="`problem_type` must be"):

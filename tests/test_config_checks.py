@@ -1,4 +1,4 @@
-"""The rules of a configuration: all broken ones at once, each in a sentence."""
+"""The rules of a configuration: all violations are reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file config.json: what is refused, and what is left out."""
+"""The file config.json: which files are refused, and which fields are omitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors are caught under the built-in types users of the reference page know."""
+"""Errors can be caught as the built-in types that the reference page documents."""
 
 from __future__ import annotations
 

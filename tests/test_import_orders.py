@@ -1,4 +1,4 @@
-"""Three frameworks live in one process, whichever comes first."""
+"""Three frameworks can be imported into one process, in any order."""
 
 from __future__ import annotations
 

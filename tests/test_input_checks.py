@@ -1,4 +1,4 @@
-"""The rules for inputs: what passes, and the sentence when it does not."""
+"""The rules for inputs: what is accepted, and the error message otherwise."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_head_mask_is_for_all_layers_or_for_each() -> None:
             checks.check_head_mask(shape, 2)
 
 
-def test_padding_is_spoken_of_once_per_process(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_masks_warn_once_per_process(caplog: pytest.LogCaptureFixture) -> None:
     checks.warn_of_unmasked_padding.cache_clear()
     assert not checks.has_warned_of_padding()
     checks.warn_of_unmasked_padding()
@@ -105,13 +105,13 @@ def test_only_heads_the_model_had_can_be_pruned() -> None:
         ("regression", 3, True, "regression"),
     ],
 )
-def test_the_labels_say_what_they_mean_unless_the_config_does(
+def test_the_problem_type_follows_from_the_labels_unless_the_config_sets_it(
     given: str | None, n_labels: int, are_classes: bool, meant: str
 ) -> None:
     assert checks.infer_problem_type(given, n_labels=n_labels, are_classes=are_classes) == meant
 
 
-def test_labels_have_the_shape_of_what_they_mean() -> None:
+def test_labels_have_the_shape_of_their_problem_type() -> None:
     checks.check_class_labels((2, 3), (2, 1), "int64")
     checks.check_value_labels((2, 3), (2, 3), "float32")
     with pytest.raises(InputError, match=r"one class number per row.*\(2, 3\) of int64"):

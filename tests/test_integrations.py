@@ -1,4 +1,4 @@
-"""The PyTorch classes inside other machinery: compilers, exporters, wrappers, copies, adapters."""
+"""The PyTorch classes in compilers, exporters, wrappers, copies and adapters."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_compiling_makes_one_graph_for_all_lengths(head: str) -> None:
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_training_step_compiles_whole(head: str) -> None:
+def test_a_training_step_compiles_without_graph_breaks(head: str) -> None:
     torch.compiler.reset()
     model, inputs = built(head), labelled(head)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
@@ -145,7 +145,7 @@ def test_outputs_and_configs_can_be_pickled() -> None:
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_model_on_the_meta_device_has_shapes_and_no_values(head: str) -> None:
+def test_a_model_on_the_meta_device_has_shapes_but_no_data(head: str) -> None:
     config = tiny_config(head)
     with torch.device("meta"):
         empty = getattr(distilbert, HEADS[head].class_name)(config)
@@ -198,7 +198,7 @@ def test_checkpointed_training_has_the_same_gradients(head: str) -> None:
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_lora_trains_only_its_own_weights_and_merges_back(head: str) -> None:
+def test_lora_trains_only_the_adapter_weights_and_merges_them(head: str) -> None:
     from peft import LoraConfig, get_peft_model
 
     model, inputs = built(head), labelled(head)

@@ -19,9 +19,9 @@ def test_an_installed_package_is_returned():
 def test_a_missing_package_is_named_with_purpose_and_command(monkeypatch):
     monkeypatch.setitem(_lazy.INSTALL, "no_such_package", "pip install 'distilbert[none]'")
     with pytest.raises(MissingDependencyError) as caught:
-        _lazy.require("no_such_package", "read dreams")
+        _lazy.require("no_such_package", "read files")
     assert str(caught.value) == (
-        "The package `no_such_package` is needed to read dreams, but it is not installed: "
+        "The package `no_such_package` is needed to read files, but it is not installed: "
         "pip install 'distilbert[none]'"
     )
     assert not _lazy.is_available("no_such_package")

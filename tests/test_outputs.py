@@ -1,4 +1,4 @@
-"""ModelOutput: one storage, three views."""
+"""ModelOutput: access by attribute, key and position."""
 
 from __future__ import annotations
 

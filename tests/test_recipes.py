@@ -1,4 +1,4 @@
-"""Recipes do what they say: tiny ones train, published ones read the files they were made for."""
+"""Recipes work: tiny ones train, published ones read the files they were written for."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TINY = sorted((RECIPES / "tiny").glob("*.toml"))
 PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
 SMALL = sorted((RECIPES / "small").glob("*.toml"))
 # What the header of a published recipe must tell.
-TOLD = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
+HEADER_LINES = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
 # Recipe -> a real file in its format, the rows that the README of the data counts in it, and what
-# differs from the recipe's own file.
+# differs from the recipe's values file.
 REAL: dict[str, tuple[str, int, dict[str, str]]] = {
     "cola": ("cola/dev.tsv.gz", 1301, {}),
     "sst2": ("sst2/test_sentences.tsv.gz", 1821, {}),
@@ -60,9 +60,9 @@ def test_a_tiny_recipe_trains(
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
-def test_a_published_recipe_tells_where_it_is_from_and_how_to_run_it(path: Path) -> None:
+def test_a_published_recipe_states_its_source_and_command(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    for beginning in TOLD:
+    for beginning in HEADER_LINES:
         assert any(line.startswith(beginning) for line in lines), beginning
     command = next(line for line in lines if line.startswith("# Command: "))
     words = shlex.split(command.removeprefix("# Command: "))
@@ -82,11 +82,11 @@ def test_a_published_recipe_reads_real_rows(name: str, shared: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
-def test_a_small_recipe_and_the_table_tell_what_was_measured(path: Path) -> None:
+def test_a_small_recipe_and_the_table_contain_the_measured_scores(path: Path) -> None:
     measured = RECIPES.parent / "benchmarks" / "results" / "small_recipes.json"
     found = {one["card"]: one for one in json.loads(measured.read_text())["results"]}[path.name]
     assert found["header"] in path.read_text()
     assert found["row"] in (RECIPES.parent / "docs" / "results.md").read_text().splitlines()
-    own = sorted(scores[found["metric"]] for scores in found["scores"].values())
-    assert len(own) == 3
-    assert own[1] == found["median"] > max(found["baselines"].values())
+    values = sorted(scores[found["metric"]] for scores in found["scores"].values())
+    assert len(values) == 3
+    assert values[1] == found["median"] > max(found["baselines"].values())

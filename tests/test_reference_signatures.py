@@ -196,7 +196,7 @@ def test_flax_models_have_the_pages_parameters(name: str) -> None:
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("name", MODELS)
-def test_models_say_what_they_are(name: str, prefix: str) -> None:
+def test_models_have_the_class_attributes_of_the_page(name: str, prefix: str) -> None:
     cls = getattr(distilbert, prefix + name)
     assert cls.config_class is distilbert.DistilBertConfig
     assert cls.base_model_prefix == "distilbert"

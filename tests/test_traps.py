@@ -1,4 +1,4 @@
-"""What goes wrong in the reference and its peers, one claim each, that no other file makes.
+"""Known defects of the reference and similar packages, one test each, not tested elsewhere.
 
 Numbers are those of the specification's list of flaws, letters those of the list of traps in the
 survey of peers.
@@ -58,9 +58,9 @@ def test_1_and_15_missing_sinusoidal_positions_become_the_table_on_load() -> Non
     state = tensors(random_weights(config, "base"))
     del state["embeddings.position_embeddings.weight"]
     loaded = DistilBertModel.from_pretrained(None, config=config, state_dict=state)
-    fresh = DistilBertModel(config)
+    created = DistilBertModel(config)
     weight = loaded.embeddings.position_embeddings.weight
-    assert torch.equal(weight, fresh.embeddings.position_embeddings.weight)
+    assert torch.equal(weight, created.embeddings.position_embeddings.weight)
     assert not weight.requires_grad
 
 
@@ -73,7 +73,7 @@ def test_3_the_pages_spelling_of_the_sinusoid_flag_works() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.uint8, torch.int32])
-def test_10_whole_numbers_of_any_width_are_classes(dtype: torch.dtype) -> None:
+def test_10_integers_of_any_width_are_classes(dtype: torch.dtype) -> None:
     config, inputs, labels = example("sequence_classification")
     model = DistilBertForSequenceClassification(config).eval()
     wide = model(**inputs, **labels).loss
@@ -81,7 +81,7 @@ def test_10_whole_numbers_of_any_width_are_classes(dtype: torch.dtype) -> None:
     assert torch.equal(narrow, wide)
 
 
-def test_11_answers_that_all_lie_outside_give_a_finite_loss_without_gradient() -> None:
+def test_11_answers_outside_the_sequence_give_a_finite_loss_without_gradient() -> None:
     config, inputs, _ = example("question_answering")
     model = DistilBertForQuestionAnswering(config)
     outside = torch.full((3,), 50)
@@ -109,8 +109,10 @@ def test_18_and_a_longer_inputs_work_after_growing_the_positions(sinusoidal: boo
     assert torch.allclose(model(short).last_hidden_state, before)
     assert model(torch.arange(20)[None]).last_hidden_state.shape == (1, 20, 32)
     if sinusoidal:
-        fresh = DistilBertModel(tiny_config(sinusoidal_pos_embds=True, max_position_embeddings=20))
-        expected = fresh.embeddings.position_embeddings.weight
+        created = DistilBertModel(
+            tiny_config(sinusoidal_pos_embds=True, max_position_embeddings=20)
+        )
+        expected = created.embeddings.position_embeddings.weight
         assert torch.equal(model.embeddings.position_embeddings.weight, expected)
 
 
@@ -131,7 +133,7 @@ def test_20_an_empty_batch_is_empty(tokenizer: Any) -> None:
     assert tokenizer([]) == {"input_ids": [], "attention_mask": []}
 
 
-def test_21_a_stride_that_leaves_no_room_is_a_python_error(tokenizer: Any) -> None:
+def test_21_a_stride_as_long_as_the_window_is_a_python_error(tokenizer: Any) -> None:
     options = {"max_length": 4, "truncation": True, "stride": 2, "return_overflowing_tokens": True}
     if tokenizer.is_fast:
         with pytest.raises(ValueError, match="`stride`"):

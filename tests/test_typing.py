@@ -1,4 +1,4 @@
-"""A type checker sees the public names although they are resolved lazily."""
+"""A type checker resolves the public names although they are imported lazily."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def check(folder: Path, code: str) -> list[dict]:
     return json.loads(ran.stdout)["generalDiagnostics"]
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert (Path(distilbert.__file__).parent / "py.typed").is_file()
 
 
 @pytest.mark.timeout(110)
-def test_public_names_have_their_own_types(tmp_path: Path) -> None:
+def test_public_names_have_precise_types(tmp_path: Path) -> None:
     said = check(tmp_path, PROBE)
     assert [message["message"] for message in said if message["severity"] != "information"] == []
     types = [message["message"].rsplit("is ", 1)[1].strip('"') for message in said]
