@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 from distilbert.training.run_card import RunCard
@@ -11,7 +10,7 @@ from distilbert.training.run_card import RunCard
 
 def sample_report(**changes: Any) -> dict[str, Any]:
     """A classification with one split, two evaluations, and a score that is not defined."""
-    card = asdict(RunCard(model="owner/model", output="out"))
+    card = RunCard(model="owner/model", output="out").model_dump()
     card["data"] |= {"train": "/home/somebody/train.csv", "dev": "hub:owner/set/part:dev"}
     report = {
         "task": "text-classification",

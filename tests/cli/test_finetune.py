@@ -42,7 +42,7 @@ def test_dry_run_tells_bad_rows(card: Path, capsys: Any) -> None:
 def test_bad_options_are_told_together(capsys: Any) -> None:
     assert main(["finetune", "--lora-rank", "-1", "--epochs", "0"]) == 1
     said = capsys.readouterr().err
-    assert "`lora_rank` must be 0 or more" in said
+    assert "`lora_rank` must be at least 0" in said
     assert "`epochs` must be more than 0" in said
 
 

@@ -14,8 +14,9 @@ from distilbert import DistilBertConfig
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.opening import find_model
+from distilbert.training.card_file import with_changes
 from distilbert.training.feed import Update
-from distilbert.training.run_card import OptimizationSection, RunCard
+from distilbert.training.run_card import RunCard
 
 OTHERS = ["tensorflow", "flax"]
 N_UPDATES, ROWS, LENGTH = 8, 6, 9
@@ -116,9 +117,7 @@ def _trainer(
     }
     request = find_model(start, framework=framework).request(head)
     model = room.starting_model(request, changes=changes, seed=7)
-    card = RunCard(
-        seed=7, optimization=OptimizationSection(batch_size=ROWS, epsilon=EPSILON, **options)
-    )
+    card = with_changes(RunCard(seed=7), {"batch_size": ROWS, "epsilon": EPSILON, **options})
     has_classes = kind in KINDS[:2] or head == "token_classification"
     weights = np.array([0.5, 1.0, 2.0], np.float32) if has_classes else None
     return room.Trainer(model, card, class_weights=weights)

@@ -55,7 +55,9 @@ FILES: dict[str, tuple[int, dict[str, Any]]] = {
 def read(source: Any, **options: Any) -> list[Row]:
     problems = Problems()
     limit = options.pop("limit", None)
-    rows = read_rows(str(source), data=DataSection(**options), limit=limit, problems=problems)
+    rows = read_rows(
+        str(source), data=DataSection().model_copy(update=options), limit=limit, problems=problems
+    )
     assert not len(problems), problems.report()
     return rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from distilbert.errors import DataError, RunCardError
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.tasks import task_of
-from distilbert.training.run_card import DataSection, RunCard, TaskSection
+from distilbert.training.run_card import DataSection, EvaluationSection, RunCard
 
 
 def write(folder: Path, name: str, lines: list[str]) -> str:
@@ -64,7 +63,7 @@ def test_a_file_that_is_not_there_is_told_with_the_bad_rows_of_others(tmp_path: 
 
 def test_a_metric_that_the_task_has_not_is_told_before_training(tmp_path: Path) -> None:
     train = write(tmp_path, "train.csv", ["one,b", "two,a"])
-    card = RunCard(data=DataSection(train=train), windows=TaskSection(metric="f2"))
+    card = RunCard(data=DataSection(train=train), evaluation=EvaluationSection(metric="f2"))
     with pytest.raises(RunCardError) as told:
         read_examples(card, task_of(card))
     assert str(told.value) == (
@@ -122,10 +121,10 @@ def test_one_label_out_of_one_is_refused(tmp_path: Path) -> None:
     card = RunCard(data=data)
     with pytest.raises(DataError, match=r"needs two labels or more: got only 'a' in .*train\.csv"):
         read_examples(card, task_of(card))
-    limited = RunCard(data=replace(data, max_train_rows=1))
+    limited = RunCard(data=data.model_copy(update={"max_train_rows": 1}))
     with pytest.raises(DataError, match=r"in the first 1 rows of .*train\.csv"):
         read_examples(limited, task_of(limited))
-    declared = RunCard(data=replace(data, labels=("a", "b")))
+    declared = RunCard(data=data.model_copy(update={"labels": ("a", "b")}))
     assert read_examples(declared, task_of(declared)).train[0].truth == 0
 
 

@@ -134,7 +134,7 @@ def test_wrong_options_are_told_before_anything_begins(
     for name in ("output", "model"):
         with pytest.raises(RunCardError, match=f"`{name}` must name"):
             tune(given, **{name: ""})
-    with pytest.raises(RunCardError, match="`learning_rat` is no field"):
+    with pytest.raises(RunCardError, match="`learning_rat` is not a field"):
         tune(given, search={"learning_rat": [1]})
     assert not (tmp_path / "out").exists()
     assert trials.plan is None
@@ -157,8 +157,9 @@ def test_real_ray_finds_a_model(encoder: Path, data: Path, tmp_path: Path) -> No
         model=str(encoder),
         framework="torch",
         optimization={"batch_size": 16},
-        windows={"max_length": 32},
-        run={"bootstrap": 10, "tensorboard": False, "report": False, "device": "cpu"},
+        inputs={"max_length": 32},
+        evaluation={"bootstrap": 10},
+        run={"tensorboard": False, "report": False, "device": "cpu"},
     )
     ran = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(given)],

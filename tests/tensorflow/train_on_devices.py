@@ -6,7 +6,6 @@ Prints, as JSON, what is learned by one device and by both: losses and answers.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def update(number: int) -> Update:
 def learned(model: TFDistilBertForMaskedLM, device: str | None) -> dict[str, Any]:
     """Two updates without dropout, a third by a trainer that goes on where the first stopped."""
     card = RunCard(optimization=OptimizationSection(dropout=0.0, ema=0.5))
-    card = replace(card, run=RunSection(device=device))
+    card = card.model_copy(update={"run": RunSection(device=device)})
     first, second = Trainer(model, card), Trainer(model, card)
     losses = [first.update(update(number)).loss for number in range(2)]
     second.restore(first.state())

@@ -7,25 +7,26 @@ from typing import Any
 import pytest
 
 from distilbert.errors import RunCardError
-from distilbert.training.card_checks import RANGES, WORDS
-from distilbert.training.card_file import leaf_fields, with_changes
-from distilbert.training.run_card import RunCard
+from distilbert.training.card_file import with_changes
+from distilbert.training.run_card import RunCard, card_fields, kind_of
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"warmup": 1.5}, "`warmup` must be between 0 and 1: got 1.5."),
+        ({"warmup": 1.5}, "`warmup` must be at most 1: got 1.5."),
         ({"batch_size": True}, "`batch_size` must be a whole number: got True."),
         ({"epochs": float("nan")}, "`epochs` must be a finite number: got nan."),
-        ({"learning_rate": 10**400}, "`learning_rate` must be a finite number: got inf."),
-        ({"seed": -(10**400)}, "`seed` must be at least 0 and below 2 ** 32"),
+        ({"learning_rate": 10**400}, "`learning_rate` must be a number: got 1000"),
+        ({"seed": -(10**400)}, "`seed` must be at least 0: got -1000"),
         ({"report": 1}, "`report` must be true or false: got 1."),
         ({"freeze": "embeddings"}, "`freeze` must be a list of strings: got 'embeddings'."),
         (
             {"trackers": ["mlflow", "x"]},
-            "`trackers` must be one of mlflow, wandb, trackio: got 'x'.",
+            "`trackers` must be 'mlflow', 'wandb' or 'trackio': got 'x'.",
         ),
+        ({"packing": True, "framework": "flax"}, "`packing` needs PyTorch"),
+        ({"parallel": "ddp", "framework": "tensorflow"}, "`parallel` needs PyTorch"),
         ({"lora_rank": 4, "framework": "flax"}, "`lora_rank` needs PyTorch"),
         ({"teacher": "t", "framework": "tensorflow"}, "`teacher` needs PyTorch"),
         ({"gradient_checkpointing": True, "framework": "tensorflow"}, "`gradient_checkpointing`"),
@@ -35,7 +36,7 @@ from distilbert.training.run_card import RunCard
             {"labels": ["up", "down", "up"]},
             "`labels` must differ from each other: got up, down, up",
         ),
-        ({"glue": "rte", "task": "masked-lm"}, "`glue` counts only for text-classification"),
+        ({"glue": "rte", "task": "masked-lm"}, "`glue` applies only to text-classification"),
     ],
 )
 def test_a_broken_rule_is_told(changes: dict[str, Any], said: str) -> None:
@@ -48,10 +49,6 @@ def test_r_drop_and_a_teacher_may_stand_together() -> None:
     with_changes(RunCard(), {"r_drop": 1.0, "teacher": "t", "batch_tokens": 4096})
 
 
-def test_rules_name_only_fields_that_exist() -> None:
-    assert set(RANGES) | set(WORDS) <= set(leaf_fields())
-
-
-def test_every_number_but_free_ones_has_a_range() -> None:
-    numbers = {n for n, (_, kind) in leaf_fields().items() if kind in (int, float)}
-    assert numbers <= set(RANGES)
+def test_every_number_but_one_has_a_range() -> None:
+    numbers = {name: f for name, (_, f) in card_fields().items() if kind_of(f) in (int, float)}
+    assert [name for name, field in numbers.items() if not field.metadata] == ["null_threshold"]

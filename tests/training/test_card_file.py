@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,25 @@ from distilbert.training.card_file import (
     as_card,
     card_from,
     card_text,
-    leaf_fields,
     read_card,
-    sections,
+    read_result_card,
     with_changes,
 )
-from distilbert.training.run_card import DataSection, RunCard
+from distilbert.training.run_card import (
+    DataSection,
+    EvaluationSection,
+    InputsSection,
+    RunCard,
+    card_fields,
+    sections,
+)
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def test_a_card_written_and_read_again_is_the_same() -> None:
     data = DataSection(train="/x/a.csv", labels=('a"b\\', "é\n\x7f"), max_train_rows=3)
-    card = replace(RunCard(), data=data, search={"learning_rate": {"log": [1e-5, 1e-4]}})
+    card = RunCard(data=data, search={"learning_rate": {"log": [1e-5, 1e-4]}})
     assert card_from(tomllib.loads(card_text(card)), base=None) == card
 
 
@@ -42,13 +47,39 @@ def test_everything_wrong_is_told_at_once_with_the_nearest_name() -> None:
         card_from(values, base=None)
     assert str(caught.value).splitlines() == [
         "A run card must hold known fields and good values: 6 are wrong.",
-        "  `modle` is no field of a run card. Nearest: `model`.",
+        "  `modle` is not a field of a run card. Nearest: `model`.",
         "  `epochs` belongs to [optimization].",
-        "  [optimization] `learning_rat` is no field of a run card. Nearest: `learning_rate`.",
-        "  [optimization] `epochs` must be more than 0: got -1.0.",
-        "  [optimization] `batch_size` must be a whole number: got 'x'.",
         "  [data] `train` must be a string: got 3.",
+        "  [optimization] `epochs` must be more than 0: got -1.",
+        "  [optimization] `batch_size` must be a whole number: got 'x'.",
+        "  [optimization] `learning_rat` is not a field of a run card. Nearest: `learning_rate`.",
     ]
+
+
+def test_a_section_that_was_split_names_the_new_ones() -> None:
+    with pytest.raises(RunCardError) as caught:
+        card_from({"windows": {"max_length": 3, "metric": "f1"}, "seed": -1}, base=None)
+    assert str(caught.value).splitlines()[1:] == [
+        "  `seed` must be at least 0: got -1.",
+        "  [windows] this section was split into [inputs], [objective], [evaluation]. "
+        "Move `max_length` to [inputs], `metric` to [evaluation].",
+    ]
+
+
+def test_a_result_card_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    path.write_text(
+        'seed = 3\nframework = "flax"\n[data]\ntrain = "/a.csv"\ntext = "t"\n'
+        '[windows]\nmax_length = 64\nmetric = "f1"\nn_best = 5\nlong_gone = 1\n'
+        "[optimization]\npacking = true\nlabel_smoothing = 0.1\n[run]\nbootstrap = 7\n",
+        encoding="utf-8",
+    )
+    assert read_result_card(path) == RunCard(
+        seed=3,
+        data=DataSection(train="/a.csv", text="t"),
+        inputs=InputsSection(max_length=64),
+        evaluation=EvaluationSection(metric="f1", n_best=5),
+    )
 
 
 def test_data_paths_count_from_the_card(tmp_path: Path) -> None:
@@ -79,11 +110,11 @@ def test_numbers_of_numpy_and_path_objects_become_plain_values() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({3: 1}, "`3` is no field"),
-        ({"data": {3: 1}}, r"\[data\] `3` is no field"),
+        ({3: 1}, "`3` is not a field"),
+        ({"data": {3: 1}}, r"\[data\] `3` is not a field"),
         ({"search": {3: 1}}, "Keys of a run card must be strings: got 3"),
         ({"search": {"epochs": [None]}}, "must hold plain values: got None"),
-        ({"output": "out\udcff"}, "`output` must be a string that UTF-8 can hold"),
+        ({"output": "out\udcff"}, "`output` must be a string that UTF-8 can encode"),
     ],
 )
 def test_what_cannot_be_written_back_is_told_before_a_run(values: Any, said: str) -> None:
@@ -92,7 +123,7 @@ def test_what_cannot_be_written_back_is_told_before_a_run(values: Any, said: str
 
 
 def test_unknown_changes_name_the_nearest_field() -> None:
-    with pytest.raises(RunCardError, match="`lr_decay` is no field"):
+    with pytest.raises(RunCardError, match="`lr_decay` is not a field"):
         with_changes(RunCard(), {"lr_decay": 1})
 
 
@@ -105,7 +136,7 @@ def test_a_file_that_is_no_toml_is_a_card_error(tmp_path: Path, text: str) -> No
 
 
 def test_a_missing_file_is_a_card_error(tmp_path: Path) -> None:
-    with pytest.raises(RunCardError, match="that can be read"):
+    with pytest.raises(RunCardError, match="readable text file"):
         read_card(tmp_path / "none.toml")
 
 
@@ -119,9 +150,9 @@ def test_a_card_may_be_given_in_any_form(tmp_path: Path) -> None:
 
 def test_field_names_are_unique_over_sections() -> None:
     parts = [RunCard(), *(getattr(RunCard(), name) for name in sections())]
-    names = [name for part in parts for name in vars(part)]
+    names = [name for part in parts for name in type(part).model_fields]
     assert len(set(names)) == len(names)
-    assert set(leaf_fields()) == set(names) - set(sections()) - {"search"}
+    assert set(card_fields()) == set(names) - set(sections()) - {"search"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,14 @@ from distilbert.cli.rows import json_line
 # Sections and fields of a card that have no effect on an evaluation, or that it declares itself.
 TRAINING = ("optimization", "lora", "distillation", "train", "dev", "test", "max_train_rows")
 TRAINING += ("evaluate_every", "patience", "checkpoint_every", "keep_checkpoints", "log_every")
-TRAINING += ("eval_batch_tokens", "tensorboard", "trackers", "parallel")
+TRAINING += (
+    "eval_batch_tokens",
+    "tensorboard",
+    "trackers",
+    "parallel",
+    "label_smoothing",
+    "r_drop",
+)
 
 
 @options.command(extra=card_options(without=TRAINING))

@@ -54,7 +54,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     if unread:
         raise DataError("\n".join([*unread, *([problems.report()] if len(problems) else [])]))
     skipped = problems.raise_or_skip(skip_bad_rows=data.skip_bad_rows)
-    check_metric(task, card.windows.metric)
+    check_metric(task, card.evaluation.metric)
     check_some(train, data.train, problems)
     _check_labels(task, data.train, data.max_train_rows)
     for examples, source in ((dev, data.dev), (test, data.test)):

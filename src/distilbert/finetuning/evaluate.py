@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from distilbert.heads import HEADS
 from distilbert.opening import OpenModel, head_of_task, open_model, take_load_options
 from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.task import Answer, Task
-from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
+from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.report import write_report
@@ -28,6 +28,8 @@ from distilbert.training.run_card import RunCard
 
 # Examples that go through the model together; only their answers stay in memory.
 CHUNK = 4096
+# Fields of the card of a run that are about its rows, not about those to be scored.
+OTHER_ROWS = ("train", "dev", "test", "max_train_rows", "max_dev_rows")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def evaluate(
     _check_pseudo(pseudo_perplexity, first)
     second = None if against is None else open_model(against, **options)
     card = _card_for(card, first.folder, data)
-    card = replace(with_changes(card, changes), task=HEADS[first.head].task)
+    card = with_changes(card, {**changes, "task": HEADS[first.head].task})
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
@@ -114,7 +116,7 @@ def evaluate(
     if second is not None:
         theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
         comparison = _compared(subject, theirs, first, second, found, card, batch_tokens)
-    report = split_report(subject, found, resamples=card.run.bootstrap, seed=card.seed)
+    report = split_report(subject, found, resamples=card.evaluation.bootstrap, seed=card.seed)
     result = EvaluationResult(
         task=card.task,
         metric=subject.metric,
@@ -140,7 +142,7 @@ def _new_folder(output: str | PathLike[str] | None) -> Path | None:
 
 
 def _card_for(card: AnyCard, folder: Path | None, data: str) -> RunCard:
-    """The card given, or what the folder of a run remembers of its columns and windows.
+    """The card passed, or what the folder of a run says about columns, inputs and scores.
 
     How a file is read (`data_format`, `column_names`) holds only for files with the same suffix.
     """
@@ -148,15 +150,11 @@ def _card_for(card: AnyCard, folder: Path | None, data: str) -> RunCard:
         return as_card(card, {})
     if folder is None or not (folder / CARD_FILE).is_file():
         return RunCard()
-    trained = read_card(folder / CARD_FILE)
-    columns = replace(
-        trained.data,
-        **dict.fromkeys(("train", "dev", "test", "max_train_rows", "max_dev_rows")),
-        skip_bad_rows=False,
-    )
+    trained = read_result_card(folder / CARD_FILE)
+    others: dict[str, Any] = dict.fromkeys(OTHER_ROWS)
     if Path(data).suffixes != Path(trained.data.train or "").suffixes:
-        columns = replace(columns, data_format=None, column_names=())
-    return RunCard(seed=trained.seed, data=columns, windows=trained.windows)
+        others |= {"data_format": None, "column_names": ()}
+    return with_changes(trained, {**others, "skip_bad_rows": False})
 
 
 def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
@@ -242,7 +240,7 @@ def _compared(
         task.scorer(examples, found.answers),
         theirs.scorer(examples, other.answers),
         len(examples),
-        resamples=card.run.bootstrap,
+        resamples=card.evaluation.bootstrap,
         seed=card.seed,
     )
     return {

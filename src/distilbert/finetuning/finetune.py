@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from distilbert.opening import (
 )
 from distilbert.runner import Runner
 from distilbert.tasks.task import Task
-from distilbert.training.card_file import AnyCard, as_card, check_given, with_changes
+from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, n_items
 from distilbert.training.log import open_log
@@ -38,6 +38,9 @@ from distilbert.training.run_card import RunCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import BEST, Policies, Session
 from distilbert.training.trackers import package_of
+
+# Fields of [evaluation] that may not change when a run is resumed.
+DECISIVE = ("metric", "max_answer_length", "n_best", "null_threshold")
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class _FineTuning:
         if longest > limit:
             raise RunCardError(
                 f"`max_length` must be at most what the model can read, {limit} tokens: got "
-                f"{self.card.windows.max_length}, and a sequence of {longest}."
+                f"{self.card.inputs.max_length}, and a sequence of {longest}."
             )
 
     def _feed(self) -> Feed:
@@ -174,11 +177,11 @@ class _FineTuning:
         return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rng)
 
     def _policies(self) -> tuple[Policies, Schedule]:
-        options, run = self.card.optimization, self.card.run
+        options, run, evaluation = self.card.optimization, self.card.run, self.card.evaluation
         total = self.feed.total(options.epochs)
         if options.max_steps is not None:
             total = min(total, options.max_steps)
-        every = max(1, round(run.evaluate_every * self.feed.updates_in(0)))
+        every = max(1, round(evaluation.evaluate_every * self.feed.updates_in(0)))
         evaluate_at = frozenset([*range(every, total, every), total])
         checkpoint_at = evaluate_at
         if run.checkpoint_every is not None:
@@ -188,7 +191,7 @@ class _FineTuning:
             log_every=run.log_every,
             evaluate_at=evaluate_at,
             checkpoint_at=checkpoint_at,
-            patience=run.patience,
+            patience=evaluation.patience,
             metric=self.task.metric,
             higher_is_better=self.task.higher_is_better,
         )
@@ -221,7 +224,7 @@ class _FineTuning:
             output if self.trainer.is_main_process else None,
             tensorboard=self.card.run.tensorboard,
             trackers=self.card.run.trackers,
-            card=asdict(self.card),
+            card=self.card.model_dump(),
             total_steps=policies.total,
             resume_step=None if newest is None else progress.step,
             show_progress=show_progress,
@@ -258,7 +261,7 @@ class _FineTuning:
 
     def _evaluate(self, runner: Runner) -> dict[str, float]:
         dev: Split = self.splits["dev"]
-        tokens = self.card.run.eval_batch_tokens
+        tokens = self.card.evaluation.eval_batch_tokens
         found = evaluated(self.task, runner, dev, batch_tokens=tokens, pad_id=self.pad_id)
         task = tuned(self.task, dev.examples, found.answers)
         if task is self.task:
@@ -267,10 +270,11 @@ class _FineTuning:
 
     def _identity(self) -> dict[str, Any]:
         """Tells runs apart that may not go on from each other's checkpoints."""
-        card = asdict(self.card)
-        sections = ("windows", "optimization", "lora", "distillation")
+        card = self.card.model_dump()
         decisive = {name: card[name] for name in ("task", "model", "seed")}
-        decisive |= {name: value for section in sections for name, value in card[section].items()}
+        for section in ("inputs", "objective", "optimization", "lora", "distillation"):
+            decisive |= card[section]
+        decisive |= {name: card["evaluation"][name] for name in DECISIVE}
         data = hashlib.sha256(self.feed.lengths.tobytes()).hexdigest()[:16]
         found = {**decisive, "framework": self.framework, "train": data}
         return json.loads(json.dumps(found))  # as it comes back from a file
@@ -278,7 +282,7 @@ class _FineTuning:
 
 def _resolved(card: RunCard) -> RunCard:
     """The card with its framework, once everything the run needs is there."""
-    check_given(card, ("model", "output"))
+    check_required(card, ("model", "output"))
     for name in card.run.trackers:
         package_of(name)
     framework = choose_framework(card.framework)

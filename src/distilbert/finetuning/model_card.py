@@ -144,8 +144,9 @@ def _scores(report: Mapping[str, Any]) -> str:
 
 def _training(report: Mapping[str, Any]) -> str:
     card, machine = report["card"], report["environment"]
-    options = {"seed": card["seed"], "max_length": card["windows"]["max_length"]}
-    options |= {name: card["optimization"][name] for name in TELLING}
+    options = {"seed": card["seed"], "max_length": card["inputs"]["max_length"]}
+    chosen = {**card["optimization"], **card["objective"]}
+    options |= {name: chosen[name] for name in TELLING}
     lines = ["## Training\n", "| option | value |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in options.items() if value is not None]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,9 @@ def _tuner(
     plan: Search, resources: Resources, gpus: float, *, resume: bool, show_progress: bool
 ) -> Any:
     tune = require("ray.tune", PURPOSE)
-    run = partial(run_trial, values=asdict(plan.card), output=str(plan.output), metric=plan.metric)
+    run = partial(
+        run_trial, values=plan.card.model_dump(), output=str(plan.output), metric=plan.metric
+    )
     trainable = tune.with_resources(run, {"cpu": resources.cpus, "gpu": gpus})
     space = _ray_space(tune, plan.space)
     folder = plan.output / EXPERIMENT

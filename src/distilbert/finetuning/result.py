@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:
             task,
             runner,
             split,
-            batch_tokens=run.card.run.eval_batch_tokens,
+            batch_tokens=run.card.evaluation.eval_batch_tokens,
             pad_id=run.pad_id,
         )
         if name == "dev":
@@ -142,7 +142,7 @@ def _report(
         "metric": task.metric,
         "higher_is_better": task.higher_is_better,
         "command": command,
-        "card": asdict(run.card),
+        "card": run.card.model_dump(),
         "n_train": run.n_train,
         "skipped_rows": run.skipped,
         "steps": run.progress.step,
@@ -156,7 +156,7 @@ def _report(
             name: split_report(
                 task,
                 one,
-                resamples=run.card.run.bootstrap,
+                resamples=run.card.evaluation.bootstrap,
                 seed=run.card.seed,
                 slowest=slowest(task, runner, one.split, run.tokenizer, run.pad_id),
             )

@@ -5,16 +5,15 @@ Knows nothing of Ray, and trains nothing.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from distilbert.errors import RunCardError
-from distilbert.training.card_checks import read_value
-from distilbert.training.card_file import leaf_fields, with_changes
-from distilbert.training.run_card import RunCard
+from distilbert.training.card_checks import read_value, unknown_field
+from distilbert.training.card_file import with_changes
+from distilbert.training.run_card import RunCard, card_fields, kind_of
 
 # Fields that decide where a trial writes, or what its score means: scores of trials that differ in
 # one of these cannot be compared.
@@ -116,10 +115,8 @@ def _number(dimension: Range, drawn: Any) -> float | int:
 
 def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
     """What one row of the table stands for, or sentences on what is wrong with it."""
-    if name not in leaf_fields():
-        near = difflib.get_close_matches(name, list(leaf_fields()), n=1, cutoff=0.5)
-        hint = f" Nearest: `{near[0]}`." if near else ""
-        return None, [f"`{name}` is no field of a run card.{hint}"]
+    if name not in card_fields():
+        return None, [unknown_field(name)]
     if name in FIXED:
         return None, [f"`{name}` must be the same in all trials: leave it out of [search]."]
     if isinstance(given, Mapping):
@@ -130,7 +127,7 @@ def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
 
 
 def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]]:
-    kind = _kind(name)
+    kind = kind_of(card_fields()[name][1])
     if kind not in (int, float):
         return None, [f"`{name}` holds no numbers: give a list of values, not a range."]
     sentences = [
@@ -149,7 +146,9 @@ def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]
     integer = given.get("integer") is True or kind is int
     for key in ENDS:
         if key in given:
-            _, sentence = read_value(name, int if integer else kind, given[key])
+            value, sentence = read_value(name, given[key])
+            if sentence is None and integer and value != int(value):
+                sentence = f"`{name}` must be a whole number: got {value}."
             sentences += [f"`{key}`: {sentence}"] if sentence else []
     if sentences:
         return None, sentences
@@ -164,18 +163,11 @@ def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]
 def _choice(name: str, given: list[Any]) -> tuple[Choice | None, list[str]]:
     if not given:
         return None, [f"`{name}` must have at least one value: got an empty list."]
-    kind = leaf_fields()[name][1]
     values, wrong = [], []
     for one in given:
-        value, sentence = read_value(name, kind, one)
+        value, sentence = read_value(name, one)
         if sentence is None and value in values:
             sentence = f"`{name}` must have every value once: got {one!r} again."
         wrong += [sentence] if sentence else []
         values.append(value)
     return (None, wrong) if wrong else (Choice(tuple(values)), [])
-
-
-def _kind(name: str) -> Any:
-    kind = leaf_fields()[name][1]
-    plain = [one for one in get_args(kind) if one is not type(None)]
-    return plain[0] if plain and type(None) in get_args(kind) else kind

@@ -52,29 +52,27 @@ def task_of(card: RunCard) -> Task:
     Raises:
         RunCardError: unknown task, or `glue` with another task than text-classification.
     """
-    data, windows = card.data, card.windows
-    sizes: dict[str, Any] = {"max_length": windows.max_length, "overlap": windows.overlap}
-    if card.task not in TASK_HEADS:
-        raise RunCardError(f"`task` must be one of {', '.join(TASK_HEADS)}: got {card.task!r}.")
+    data, inputs, evaluation = card.data, card.inputs, card.evaluation
+    sizes: dict[str, Any] = {"max_length": inputs.max_length, "overlap": inputs.overlap}
     match TASK_HEADS[card.task].name:
         case "sequence_classification":
             return _classification(card, sizes)
         case "token_classification":
             return TokenClassificationTask(
                 labels=data.labels,
-                label_all_tokens=windows.label_all_tokens,
+                label_all_tokens=inputs.label_all_tokens,
                 tokens=data.tokens,
                 tags=data.tags,
-                chosen_metric=windows.metric,
+                chosen_metric=evaluation.metric,
                 **sizes,
             )
         case "masked_lm":
             return MaskedLMTask(
                 text=data.text or "text",
-                mask_probability=windows.mask_probability,
-                whole_words=windows.whole_words,
-                join=windows.join_texts,
-                chosen_metric=windows.metric,
+                mask_probability=inputs.mask_probability,
+                whole_words=inputs.whole_words,
+                join=inputs.join_texts,
+                chosen_metric=evaluation.metric,
                 **sizes,
             )
         case "question_answering":
@@ -82,31 +80,31 @@ def task_of(card: RunCard) -> Task:
                 question=data.question,
                 context=data.context,
                 answers_column=data.answers,
-                max_question_length=windows.max_question_length,
-                max_answer_length=windows.max_answer_length,
-                n_best=windows.n_best,
-                null_threshold=windows.null_threshold,
-                chosen_metric=windows.metric,
+                max_question_length=inputs.max_question_length,
+                max_answer_length=evaluation.max_answer_length,
+                n_best=evaluation.n_best,
+                null_threshold=evaluation.null_threshold,
+                chosen_metric=evaluation.metric,
                 **sizes,
             )
     return MultipleChoiceTask(
         prompt=data.prompt,
         choices=data.choices,
         label=data.label,
-        max_length=windows.max_length,
-        chosen_metric=windows.metric,
+        max_length=inputs.max_length,
+        chosen_metric=evaluation.metric,
     )
 
 
 def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassificationTask:
-    data, windows = card.data, card.windows
-    separator = data.label_separator if windows.problem_type == MULTI else None
+    data, inputs, objective, evaluation = (card.data, card.inputs, card.objective, card.evaluation)
+    separator = data.label_separator if objective.problem_type == MULTI else None
     task = SequenceClassificationTask(
         columns=Columns(data.text, data.text_pair, data.label, separator),
         labels=data.labels,
-        problem_type=windows.problem_type,
-        long_texts=windows.long_texts,
-        chosen_metric=windows.metric,
+        problem_type=objective.problem_type,
+        long_texts=inputs.long_texts,
+        chosen_metric=evaluation.metric,
         **sizes,
     )
     if data.glue is None:
@@ -115,8 +113,8 @@ def _classification(card: RunCard, sizes: Mapping[str, Any]) -> SequenceClassifi
     return replace(
         task,
         labels=data.labels or glue.labels,
-        problem_type=windows.problem_type or glue.problem_type,
-        chosen_metric=windows.metric or glue.metric,
+        problem_type=objective.problem_type or glue.problem_type,
+        chosen_metric=evaluation.metric or glue.metric,
     )
 
 
@@ -168,7 +166,7 @@ def class_weights_of(task: Task, card: RunCard, examples: Sequence[Any]) -> np.n
     Raises:
         RunCardError: weights are asked for, but the task has no classes.
     """
-    if card.windows.class_weights is None:
+    if card.objective.class_weights is None:
         return None
     if not isinstance(task, SequenceClassificationTask) or task.problem_type == REGRESSION:
         raise RunCardError(

@@ -38,7 +38,7 @@ from distilbert.finetuning.trials import (
     read_trials,
     write_trials,
 )
-from distilbert.training.card_file import AnyCard, as_card, card_text, check_given, with_changes
+from distilbert.training.card_file import AnyCard, as_card, card_text, check_required, with_changes
 from distilbert.training.run_card import RunCard
 
 PLAN_FILE, BEST_FILE, PLOT_FILE = "search.json", "best.toml", "trials.png"
@@ -109,7 +109,7 @@ def tune(
     _check_options(trials, sampler, cpus_per_trial, gpus_per_trial)
     card = with_absolute_models(as_card(card, changes))
     space = search_space(card)
-    check_given(card, ("output",) if "model" in space else ("model", "output"))
+    check_required(card, ("output",) if "model" in space else ("model", "output"))
     check_packages(sampler)
     plan = _plan(
         card,
@@ -215,7 +215,7 @@ def _most_evaluations(card: RunCard, space: Mapping[str, Dimension]) -> int:
     longest, epochs = card.optimization.epochs, space.get("epochs")
     if epochs is not None:
         longest = epochs.high if isinstance(epochs, Range) else max(epochs.values)
-    return math.ceil(longest / card.run.evaluate_every)
+    return math.ceil(longest / card.evaluation.evaluate_every)
 
 
 def _result(plan: Search, begin: float) -> TuneResult:

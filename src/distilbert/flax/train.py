@@ -186,8 +186,8 @@ class Trainer:
 
     def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
         return LossOptions(
-            label_smoothing=self.options.label_smoothing,
-            r_drop=self.options.r_drop,
+            label_smoothing=self.card.objective.label_smoothing,
+            r_drop=self.card.objective.r_drop,
             class_weights=None if class_weights is None else tuple(class_weights.tolist()),
         )
 

@@ -85,8 +85,8 @@ class Trainer:
         self.objective = Objective(
             self.model,
             LossOptions(
-                label_smoothing=self.options.label_smoothing,
-                r_drop=self.options.r_drop,
+                label_smoothing=card.objective.label_smoothing,
+                r_drop=card.objective.r_drop,
                 class_weights=class_weights,
             ),
         )

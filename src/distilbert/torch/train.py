@@ -87,7 +87,7 @@ class Trainer:
         self.module: nn.Module = self.objective
         if self.processes.size > 1:
             blocks = list(self.model.base_model.transformer.layer)
-            self.module = spread_out(self.objective, card.run.parallel, blocks)
+            self.module = spread_out(self.objective, card.run.parallel or "ddp", blocks)
             groups = self._groups()
         self.optimizer = torch.optim.AdamW(
             groups,
@@ -205,9 +205,9 @@ class Trainer:
     def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
         weights = None if class_weights is None else torch.from_numpy(class_weights)
         return LossOptions(
-            packing=self.options.packing,
-            label_smoothing=self.options.label_smoothing,
-            r_drop=self.options.r_drop,
+            packing=self.options.packing is not False,
+            label_smoothing=self.card.objective.label_smoothing,
+            r_drop=self.card.objective.r_drop,
             teacher_weight=self.card.distillation.teacher_weight,
             temperature=self.card.distillation.temperature,
             class_weights=None if weights is None else weights.to(self.device),

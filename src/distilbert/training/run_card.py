@@ -1,17 +1,80 @@
-"""A run card: everything that decides a run, as dataclasses with one sentence per field.
+"""A run card: everything that decides a run, as frozen models with one sentence per field.
 
-Field names are unique over all sections, so each is also an option of `distilbert finetune`. How
-cards are read, checked and written is in `card_file.py`.
+Field names are unique over all sections, so each is also an option of `distilbert finetune`. Cards
+are read and written in `card_file.py`, which also turns pydantic's errors into a RunCardError.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import types
+from collections.abc import Mapping
+from functools import cache
+from numbers import Integral, Real
+from os import PathLike, fspath
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+Task = Literal[
+    "text-classification",
+    "token-classification",
+    "masked-lm",
+    "question-answering",
+    "multiple-choice",
+]
+Framework = Literal["torch", "tensorflow", "flax"]
+DataFormat = Literal["csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text"]
+Glue = Literal["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
-@dataclass(frozen=True)
-class DataSection:
+class Section(BaseModel):
+    """Fields of a card that belong together. Sections are checked when they are made."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: Any) -> Any:
+        """Values as TOML would hold them; the caller's mapping stays as it is."""
+        if not isinstance(values, Mapping):
+            return values
+        return {name: plain_value(value) for name, value in values.items()}
+
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: Any) -> Any:
+        """Refuse names of files with undecodable bytes, which a card cannot hold."""
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            raise PydanticCustomError("string_unicode", "not encodable")
+        return value
+
+
+def plain_value(value: Any) -> Any:
+    """`value` without path objects, lists, and NumPy's numbers, where it is one of them."""
+    match value:
+        case bool():
+            return value
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+        case PathLike():
+            return fspath(value)
+        case list():
+            return tuple(value)
+    return value
+
+
+class DataSection(Section):
     """Where rows come from and which of their columns mean what. Paths are relative to the card."""
 
     train: str | None = None
@@ -20,14 +83,14 @@ class DataSection:
     dev: str | None = None
     """Rows that choose the best model and thresholds."""
     test: str | None = None
-    """Rows that are only scored, once, at the end."""
-    data_format: str | None = None
-    """csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default the file name says."""
+    """Rows that are scored once, at the end."""
+    data_format: DataFormat | None = None
+    """csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default from the file name."""
     encoding: str = "utf-8"
     """Character encoding of text files."""
     column_names: tuple[str, ...] = ()
     """Columns of a csv or tsv file whose first line does not name them."""
-    glue: str | None = None
+    glue: Glue | None = None
     """cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte or wnli: columns, labels and metric of that
     GLUE task."""
     text: str | None = None
@@ -39,7 +102,7 @@ class DataSection:
     labels: tuple[str, ...] = ()
     """Label names in the order of their numbers; by default those of the training rows, sorted."""
     label_separator: str = ","
-    """What stands between the labels of a row that has several in one cell."""
+    """Separator of the labels of a row that has several in one cell."""
     tokens: str = "tokens"
     """Column of the words of a sentence; for CoNLL files the number of the column."""
     tags: str = "tags"
@@ -51,170 +114,173 @@ class DataSection:
     answers: str = "answers"
     """Column of the answers: {text: [...], answer_start: [...]}."""
     prompt: str | None = None
-    """Column of the common beginning of all choices; by default as SWAG or HellaSwag name it."""
+    """Column of the common beginning of all choices; by default those of SWAG or HellaSwag."""
     choices: tuple[str, ...] = ()
     """Column of the list of choices, or one column per choice."""
     skip_bad_rows: bool = False
-    """Leave rows out that break a rule, and say how many, instead of stopping."""
-    max_train_rows: int | None = None
-    """Use only the first so many training rows."""
-    max_dev_rows: int | None = None
-    """Use only the first so many dev rows, and test rows."""
+    """Skip rows that break a rule, and report how many, instead of stopping."""
+    max_train_rows: int | None = Field(default=None, ge=1)
+    """Use only the first N training rows."""
+    max_dev_rows: int | None = Field(default=None, ge=1)
+    """Use only the first N dev rows and the first N test rows."""
 
 
-@dataclass(frozen=True)
-class TaskSection:
-    """How examples become token windows and answers; each field says for which task it counts."""
+class InputsSection(Section):
+    """How examples become token windows; the tasks a field applies to are in parentheses."""
 
-    max_length: int = 128
-    """Longest window in tokens, special ones included."""
-    overlap: int | None = None
-    """Tokens that windows of one long text share; by default a quarter of the window
+    max_length: int = Field(default=128, ge=3)  # [CLS], one token, [SEP]
+    """Longest window in tokens, special tokens included."""
+    overlap: int | None = Field(default=None, ge=0)
+    """Tokens that neighbouring windows of a long text share; by default a quarter of the window
     (question answering: 128)."""
-    long_texts: str = "windows"
-    """windows: every part of a long text counts; cut: only its beginning (classification)."""
-    problem_type: str | None = None
-    """single_label_classification, multi_label_classification or regression; by default the labels
-    say."""
-    metric: str | None = None
-    """The score that chooses the best model; by default the task's usual one."""
-    class_weights: str | None = None
-    """balanced: rare labels count more, as 1 / frequency (classification)."""
+    long_texts: Literal["windows", "cut"] = "windows"
+    """windows: use every part of a long text; cut: use only its beginning (classification)."""
     label_all_tokens: bool = False
     """Train every piece of a word, not only its first (token classification)."""
-    mask_probability: float = 0.15
-    """Share of tokens to predict (masked language modelling)."""
+    mask_probability: float = Field(default=0.15, gt=0, le=1)
+    """Fraction of tokens to predict (masked language modelling)."""
     whole_words: bool = True
     """Mask all pieces of a word together (masked language modelling)."""
     join_texts: bool = False
-    """Rows follow each other without a break and fill windows (masked language modelling)."""
-    max_question_length: int = 64
+    """Concatenate rows and fill windows with them (masked language modelling)."""
+    max_question_length: int = Field(default=64, ge=1)
     """Longest question in tokens (question answering)."""
-    max_answer_length: int = 30
+
+
+class ObjectiveSection(Section):
+    """What is minimized."""
+
+    problem_type: ProblemType | None = None
+    """single_label_classification, multi_label_classification or regression; by default inferred
+    from the labels."""
+    class_weights: Literal["balanced"] | None = None
+    """balanced: weigh labels by 1 / frequency (classification)."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Fraction of the target probability that is spread evenly over all classes."""
+    r_drop: float = Field(default=0.0, ge=0)
+    """Weight of the divergence between two passes with different dropout."""
+
+
+class EvaluationSection(Section):
+    """How the model is scored on dev and test."""
+
+    metric: str | None = None
+    """The score that chooses the best model; by default the task's usual one."""
+    evaluate_every: float = Field(default=1.0, gt=0)
+    """Epochs between evaluations on dev."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many evaluations without a better score."""
+    eval_batch_tokens: int | None = Field(default=None, ge=1)
+    """Padded tokens per batch of evaluation; by default what suits the device."""
+    bootstrap: int = Field(default=1000, ge=1)
+    """Bootstrap samples for each confidence interval."""
+    max_answer_length: int = Field(default=30, ge=1)
     """Longest answer in tokens (question answering)."""
-    n_best: int = 20
-    """How many answers to keep per question (question answering)."""
+    n_best: int = Field(default=20, ge=1)
+    """Number of answers to keep per question (question answering)."""
     null_threshold: float | None = None
-    """How much better "no answer" must score to be given; by default searched on dev (SQuAD 2)."""
+    """How much better "no answer" must score to be chosen; by default tuned on dev (SQuAD 2)."""
 
 
-@dataclass(frozen=True)
-class OptimizationSection:
+class OptimizationSection(Section):
     """How weights change."""
 
-    epochs: float = 3.0
+    epochs: float = Field(default=3.0, gt=0)
     """Passes over the training rows."""
-    max_steps: int | None = None
-    """Stop after so many updates, whatever `epochs` says."""
-    batch_size: int = 32
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many updates, whatever `epochs` says."""
+    batch_size: int = Field(default=32, ge=1)
     """Examples per update, over all processes."""
-    batch_tokens: int | None = None
+    batch_tokens: int | None = Field(default=None, ge=1)
     """Padded tokens per batch, instead of a fixed number of examples; implies `length_sorted`."""
-    accumulation: int = 1
-    """Batches per update; their losses are weighed by what they hold."""
-    learning_rate: float = 5e-5
-    """Highest learning rate of AdamW."""
-    schedule: str = "linear"
+    accumulation: int = Field(default=1, ge=1)
+    """Batches per update; each counts by its number of items."""
+    learning_rate: float = Field(default=5e-5, gt=0)
+    """Peak learning rate of AdamW."""
+    schedule: Literal["linear", "cosine", "wsd", "constant"] = "linear"
     """linear, cosine, wsd (warm up, stay, decay) or constant; all start with the warm-up."""
-    warmup: float = 0.1
-    """Share of the updates in which the rate rises from 0."""
-    decay: float = 0.2
-    """Share of the updates at the end in which wsd falls to 0."""
-    weight_decay: float = 0.01
-    """Of weight matrices and embeddings; never of biases and layer norms."""
-    beta1: float = 0.9
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    """Fraction of the updates in which the learning rate rises from 0."""
+    decay: float = Field(default=0.2, ge=0, le=1)
+    """Fraction of the updates at the end in which wsd falls to 0."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Weight decay of matrices and embeddings; biases and layer norms have none."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
     """AdamW's first decay rate."""
-    beta2: float = 0.999
+    beta2: float = Field(default=0.999, ge=0, lt=1)
     """AdamW's second decay rate."""
-    epsilon: float = 1e-8
+    epsilon: float = Field(default=1e-8, gt=0)
     """AdamW's epsilon."""
-    max_grad_norm: float = 1.0
-    """Scale gradients of a larger global norm down to it; 0 never does."""
-    precision: str = "float32"
-    """float32, or bfloat16: products in bfloat16, weights and sums in float32."""
-    packing: bool = True
-    """Compute no padding: sequences of a batch lie one behind the other, each attending to itself
-    (torch; the others pad)."""
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    """Clip gradients to this global norm; 0 disables clipping."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """float32, or bfloat16: matrix products in bfloat16, weights and sums in float32."""
+    packing: bool | None = None
+    """Compute no padding: sequences of a batch are concatenated, each attending to itself; by
+    default wherever it is supported (torch)."""
     length_sorted: bool = False
-    """Batches of about equally long examples, in random order."""
+    """Batches of examples of similar length, in random order."""
     gradient_checkpointing: bool = False
-    """Compute activations twice instead of keeping them."""
-    layer_decay: float = 1.0
+    """Recompute activations in the backward pass instead of keeping them."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Factor of the learning rate from each layer to the one below."""
     freeze: tuple[str, ...] = ()
-    """Parts that stay as they are: embeddings, word_embeddings, encoder, layer.0, layer.1, ..."""
-    ema: float | None = None
-    """Decay per update of a running mean of the weights, which is then what is evaluated and
-    saved."""
-    label_smoothing: float = 0.0
-    """Share of the probability that the target gives to all classes alike."""
-    r_drop: float = 0.0
-    """Weight of the divergence between two passes with different dropout."""
-    dropout: float | None = None
+    """Parts that are not trained: embeddings, word_embeddings, encoder, layer.0, layer.1, ..."""
+    ema: float | None = Field(default=None, ge=0, lt=1)
+    """Decay per update of a running mean of the weights; the mean is then evaluated and saved."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
     """Replaces all dropout probabilities of the model's config."""
 
 
-@dataclass(frozen=True)
-class LoraSection:
+class LoraSection(Section):
     """Low-rank adapters through the package peft (torch)."""
 
-    lora_rank: int = 0
+    lora_rank: int = Field(default=0, ge=0)
     """Rank of the adapters; 0 trains the weights themselves."""
-    lora_alpha: float = 16.0
+    lora_alpha: float = Field(default=16.0, gt=0)
     """Scale of the adapters, divided by the rank."""
-    lora_dropout: float = 0.0
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the adapters."""
     lora_targets: tuple[str, ...] = ("q_lin", "v_lin")
     """Names of the linear layers that get adapters."""
 
 
-@dataclass(frozen=True)
-class TeacherSection:
+class TeacherSection(Section):
     """A fine-tuned model whose outputs the student also learns (torch)."""
 
     teacher: str | None = None
     """Checkpoint of the teacher, with the same head, labels and vocabulary."""
-    teacher_weight: float = 0.5
-    """Share of the teacher's loss; the labels keep the rest."""
-    temperature: float = 2.0
+    teacher_weight: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the teacher's loss; the loss of the labels gets the rest."""
+    temperature: float = Field(default=2.0, gt=0)
     """Softens both distributions; the loss is multiplied by its square."""
 
 
-@dataclass(frozen=True)
-class RunSection:
-    """What happens around the updates."""
+class RunSection(Section):
+    """Checkpoints, logs and devices."""
 
-    evaluate_every: float = 1.0
-    """Epochs between evaluations on dev."""
-    patience: int | None = None
-    """Stop after so many evaluations without a better score."""
-    checkpoint_every: int | None = None
+    checkpoint_every: int | None = Field(default=None, ge=1)
     """Updates between checkpoints to resume from; by default one per evaluation."""
-    keep_checkpoints: int = 2
-    """How many of them stay on the disk."""
-    eval_batch_tokens: int | None = None
-    """Padded tokens per batch of evaluation; by default what suits the device."""
-    log_every: int = 10
+    keep_checkpoints: int = Field(default=2, ge=1)
+    """Number of checkpoints to keep on the disk."""
+    log_every: int = Field(default=10, ge=1)
     """Updates between lines of the log."""
     tensorboard: bool = True
     """Write event files for TensorBoard, where tensorboardX is installed."""
-    trackers: tuple[str, ...] = ()
+    trackers: tuple[Literal["mlflow", "wandb", "trackio"], ...] = ()
     """mlflow, wandb, trackio: also send scores there."""
     report: bool = True
     """Write report.html with plots; report.json is always written."""
-    bootstrap: int = 1000
-    """Resamples behind each confidence interval."""
-    parallel: str = "ddp"
-    """ddp or fsdp, where `torchrun` starts several processes."""
+    parallel: Literal["ddp", "fsdp"] | None = None
+    """ddp or fsdp, where `torchrun` starts several processes; by default ddp (torch)."""
     device: str | None = None
     """cpu, cuda, cuda:1, ...; by default a GPU if there is one."""
 
 
-@dataclass(frozen=True)
-class RunCard:
+class RunCard(Section):
     """One run: what to learn, from what, how."""
 
-    task: str = "text-classification"
+    task: Task = "text-classification"
     """text-classification, token-classification, masked-lm, question-answering or
     multiple-choice."""
     model: str = ""
@@ -222,15 +288,45 @@ class RunCard:
     folded into DistilBERT."""
     output: str = ""
     """Folder of the result."""
-    framework: str | None = None
+    framework: Framework | None = None
     """torch, tensorflow or flax; by default the first that is installed."""
-    seed: int = 42
-    """Of new weights, of the order of rows and of dropout."""
-    data: DataSection = field(default_factory=DataSection)
-    windows: TaskSection = field(default_factory=TaskSection)
-    optimization: OptimizationSection = field(default_factory=OptimizationSection)
-    lora: LoraSection = field(default_factory=LoraSection)
-    distillation: TeacherSection = field(default_factory=TeacherSection)
-    run: RunSection = field(default_factory=RunSection)
-    search: dict[str, Any] = field(default_factory=dict)
+    seed: int = Field(default=42, ge=0, lt=2**32)
+    """Seed of new weights, of the order of rows and of dropout."""
+    data: DataSection = DataSection()
+    inputs: InputsSection = InputsSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    optimization: OptimizationSection = OptimizationSection()
+    lora: LoraSection = LoraSection()
+    distillation: TeacherSection = TeacherSection()
+    run: RunSection = RunSection()
+    search: dict[Any, Any] = Field(default_factory=dict)
     """Ranges of fields for `distilbert tune`."""
+
+
+SEARCH, TOP = "search", ""
+
+
+def sections() -> dict[str, type[Section]]:
+    """The tables of a card by name, without `search`."""
+    return {
+        name: field.annotation
+        for name, field in RunCard.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+@cache
+def card_fields() -> dict[str, tuple[str, FieldInfo]]:
+    """Name of every field -> its section ("" for those of the card itself) and the field."""
+    above = {n: f for n, f in RunCard.model_fields.items() if n not in (*sections(), SEARCH)}
+    parts = {TOP: above, **{name: part.model_fields for name, part in sections().items()}}
+    return {name: (part, field) for part, found in parts.items() for name, field in found.items()}
+
+
+def kind_of(field: FieldInfo) -> Any:
+    """The type of a field without None: str, int, float, bool, a Literal, or a tuple of these."""
+    kind = field.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return kind

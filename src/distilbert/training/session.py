@@ -20,11 +20,10 @@ from distilbert.errors import TrainingError
 from distilbert.runner import Runner
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, Update
+from distilbert.training.objective import LOSS
 from distilbert.training.schedule import Schedule
 
 BEST = "best"
-# The name of the loss that is minimized.
-LOSS = "loss"
 
 
 class Trainer(Protocol):
