@@ -15,6 +15,7 @@ def test_every_head_has_its_class_in_each_framework(name: str) -> None:
     for prefix in ("", "TF", "Flax"):
         assert head_of_class(prefix + head.class_name) is head
         assert hasattr(distilbert, prefix + head.class_name)
+        assert hasattr(distilbert, prefix + head.auto_class_name)
     assert parameter_spec(distilbert.DistilBertConfig(), name)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import pickle
 from typing import Any
 
 import pytest
@@ -212,3 +214,23 @@ def test_models_have_the_class_attributes_of_the_page(name: str, prefix: str) ->
 def test_auto_classes_are_not_built_directly(name: str) -> None:
     with pytest.raises(OSError, match="from_pretrained"):
         getattr(distilbert, name)()
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports under `TYPE_CHECKING` and the table of lazy names must agree."""
+    seen = {
+        alias.asname
+        for node in ast.walk(ast.parse(inspect.getsource(distilbert)))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert seen == set(distilbert.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_auto_classes_can_be_pickled_and_say_what_they_choose(name: str) -> None:
+    cls = getattr(distilbert, name)
+    assert pickle.loads(pickle.dumps(cls)) is cls
+    chosen = name.replace("AutoModel", "DistilBert")
+    assert cls.__doc__ in [f"Chooses the class `{chosen}{end}`." for end in ("", "Model")]

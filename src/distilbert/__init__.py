@@ -1,7 +1,7 @@
-"""DistilBERT, whole: distil, fine-tune, evaluate, predict, compress, serve.
+"""DistilBERT: distil, fine-tune, evaluate, predict, compress, serve.
 
-Every public name is imported from where it lives when it is first asked for (PEP 562), so importing
-the package loads no framework and not even NumPy.
+A public name is imported from its module when it is first used (PEP 562), so importing the package
+loads neither a framework nor NumPy.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from distilbert._lazy import FRAMEWORKS, require_framework
+from distilbert.heads import HEADS
 
 if TYPE_CHECKING:
     from distilbert.auto import (
@@ -78,85 +79,50 @@ if TYPE_CHECKING:
 
 __version__ = "0.3.0"
 
-# Module -> the public names it holds. The imports above say the same to type checkers; a test
-# compares the two.
-_HOMES = {
-    "distilbert.auto": (
-        "AutoConfig",
-        "AutoTokenizer",
-        "AutoModel",
-        "AutoModelForMaskedLM",
-        "AutoModelForSequenceClassification",
-        "AutoModelForMultipleChoice",
-        "AutoModelForTokenClassification",
-        "AutoModelForQuestionAnswering",
-        "TFAutoModel",
-        "TFAutoModelForMaskedLM",
-        "TFAutoModelForSequenceClassification",
-        "TFAutoModelForMultipleChoice",
-        "TFAutoModelForTokenClassification",
-        "TFAutoModelForQuestionAnswering",
-        "FlaxAutoModel",
-        "FlaxAutoModelForMaskedLM",
-        "FlaxAutoModelForSequenceClassification",
-        "FlaxAutoModelForMultipleChoice",
-        "FlaxAutoModelForTokenClassification",
-        "FlaxAutoModelForQuestionAnswering",
-    ),
-    "distilbert.checkpoint.convert": ("convert",),
-    "distilbert.config": ("DistilBertConfig",),
-    "distilbert.errors": ("DistilBertError",),
-    "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
-    "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
-    "distilbert.finetuning.tune": ("tune", "TuneResult"),
-    "distilbert.pipelines": ("pipeline",),
-    "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
-    "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
-    "distilbert.tokenization.slow": ("DistilBertTokenizer",),
-    "distilbert.tokenization.train": ("train_wordpiece",),
-    "distilbert.torch.model": ("DistilBertModel",),
-    "distilbert.torch.heads": (
-        "DistilBertForMaskedLM",
-        "DistilBertForSequenceClassification",
-        "DistilBertForMultipleChoice",
-        "DistilBertForTokenClassification",
-        "DistilBertForQuestionAnswering",
-    ),
-    "distilbert.tensorflow.model": ("TFDistilBertModel",),
-    "distilbert.tensorflow.heads": (
-        "TFDistilBertForMaskedLM",
-        "TFDistilBertForSequenceClassification",
-        "TFDistilBertForMultipleChoice",
-        "TFDistilBertForTokenClassification",
-        "TFDistilBertForQuestionAnswering",
-    ),
-    "distilbert.flax.model": ("FlaxDistilBertModel",),
-    "distilbert.flax.heads": (
-        "FlaxDistilBertForMaskedLM",
-        "FlaxDistilBertForSequenceClassification",
-        "FlaxDistilBertForMultipleChoice",
-        "FlaxDistilBertForTokenClassification",
-        "FlaxDistilBertForQuestionAnswering",
-    ),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *_HOME_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+def _public_names() -> dict[str, str]:
+    """Name -> the module it is imported from; the imports above list the same for type checkers."""
+    modules = {
+        "distilbert.auto": ("AutoConfig", "AutoTokenizer"),
+        "distilbert.checkpoint.convert": ("convert",),
+        "distilbert.config": ("DistilBertConfig",),
+        "distilbert.errors": ("DistilBertError",),
+        "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
+        "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
+        "distilbert.finetuning.tune": ("tune", "TuneResult"),
+        "distilbert.pipelines": ("pipeline",),
+        "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
+        "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
+        "distilbert.tokenization.slow": ("DistilBertTokenizer",),
+        "distilbert.tokenization.train": ("train_wordpiece",),
+    }
+    names = {name: module for module, names in modules.items() for name in names}
+    for prefix, framework in (("", "torch"), ("TF", "tensorflow"), ("Flax", "flax")):
+        for head in HEADS.values():
+            module = "model" if head.name == "base" else "heads"
+            names[prefix + head.class_name] = f"distilbert.{framework}.{module}"
+            names[prefix + head.auto_class_name] = "distilbert.auto"
+    return names
 
 
-if not TYPE_CHECKING:  # a checker that saw it would accept any misspelt name
+_MODULE_OF = _public_names()
+
+__all__ = ["__version__", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+if not TYPE_CHECKING:  # a type checker that sees it accepts any misspelled name
 
     def __getattr__(name: str) -> object:
-        if name not in _HOME_OF:
+        if name not in _MODULE_OF:
             raise AttributeError(f"module 'distilbert' has no attribute {name!r}")
-        module = _HOME_OF[name]
+        module = _MODULE_OF[name]
         part = module.split(".")[1]
         if part in FRAMEWORKS:
             require_framework(part, f"use `{name}`")
         value = getattr(importlib.import_module(module), name)
-        globals()[name] = value  # the next look-up does not come here
+        globals()[name] = value  # the next lookup does not call this function
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF})
+    return sorted({*globals(), *_MODULE_OF})

@@ -1,6 +1,6 @@
 """`AutoConfig`, `AutoTokenizer` and the `AutoModel...` classes: from a source to the right class.
 
-The class follows from the model type and the head that is asked for, never from `architectures`.
+The class follows from the model type and the head that is requested, never from `architectures`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NoReturn
 
 import distilbert
 from distilbert.checkpoint.hub import resolve, take_hub_options
-from distilbert.config import DistilBertConfig
+from distilbert.config import DistilBertConfig, config_path
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
@@ -19,7 +19,7 @@ from distilbert.json_files import read_json, read_optional_json
 
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 
-# Classes whose files hold the same WordPiece vocabulary ours reads.
+# Tokenizer classes that save the same WordPiece vocabulary.
 WORDPIECE_TOKENIZERS = ("DistilBertTokenizer", "BertTokenizer", "PreTrainedTokenizer")
 
 Source = str | PathLike[str]
@@ -45,24 +45,22 @@ class AutoConfig(_Auto):
         Raises:
             CheckpointError: the checkpoint's `model_type` is another one, or missing.
         """
-        options = take_hub_options(kwargs)
-        path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
-        if not path.is_file():
-            path = path / CONFIG_NAME
+        path = config_path(pretrained_model_name_or_path, kwargs)
         kind = read_json(path).get("model_type")
         if kind != DistilBertConfig.model_type:
-            do = (
+            advice = (
                 "`distilbert convert` turns it into a DistilBERT checkpoint."
                 if kind == "bert"
-                else "If it is a DistilBERT after all, load it with `DistilBertConfig`."
+                else "If the model is a DistilBERT, load it with `DistilBertConfig`."
             )
             raise CheckpointError(
-                f"`model_type` must be {DistilBertConfig.model_type!r}: {path} says {kind!r}. {do}"
+                f"`model_type` must be {DistilBertConfig.model_type!r}: {path} says {kind!r}. "
+                f"{advice}"
             )
-        found = DistilBertConfig.from_pretrained(path, **kwargs)
-        config = found[0] if isinstance(found, tuple) else found
+        result = DistilBertConfig.from_pretrained(path, **kwargs)
+        config = result[0] if isinstance(result, tuple) else result
         config.name_or_path = str(pretrained_model_name_or_path)
-        return found
+        return result
 
 
 class AutoTokenizer(_Auto):
@@ -91,14 +89,14 @@ class AutoTokenizer(_Auto):
 
 def _tokenizer_class(folder: Path) -> str | None:
     for name in (TOKENIZER_CONFIG_NAME, CONFIG_NAME):
-        found = read_optional_json(folder / name).get("tokenizer_class")
-        if found is not None:
-            return str(found)
+        class_name = read_optional_json(folder / name).get("tokenizer_class")
+        if class_name is not None:
+            return str(class_name)
     return None
 
 
 class _AutoModel(_Auto):
-    """A model class of one framework and head. Children say which."""
+    """Chooses the model class of one framework and head."""
 
     head: ClassVar[str] = "base"
     framework_prefix: ClassVar[str] = ""
@@ -111,7 +109,7 @@ class _AutoModel(_Auto):
     def from_pretrained(
         cls, pretrained_model_name_or_path: Source | None, *args: Any, **kwargs: Any
     ) -> Any:
-        """The model of this head; keywords as in the model class's own `from_pretrained`.
+        """The model of this head; keywords as in the `from_pretrained` of the model's class.
 
         Raises:
             CheckpointError: no checkpoint there, or one of another type of model.
@@ -120,18 +118,18 @@ class _AutoModel(_Auto):
             hub = take_hub_options(dict(kwargs)).as_keywords()
             kwargs.pop("config", None)
             # In PyTorch `dtype` is a newer name of the config's `torch_dtype`; elsewhere it is an
-            # argument of the model alone.
+            # argument of the model only.
             kept = ("dtype",) if cls.framework_prefix else ()
-            own = {name: kwargs.pop(name) for name in kept if name in kwargs}
+            model_only = {name: kwargs.pop(name) for name in kept if name in kwargs}
             config, kwargs = AutoConfig.from_pretrained(
                 pretrained_model_name_or_path, return_unused_kwargs=True, **{**kwargs, **hub}
             )
-            kwargs = {**kwargs, **own, **hub, "config": config}
+            kwargs = {**kwargs, **model_only, **hub, "config": config}
         return cls._model_class().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     @classmethod
     def from_config(cls, config: DistilBertConfig, **kwargs: Any) -> Any:
-        """A fresh model.
+        """A newly initialized model.
 
         Raises:
             InputError: `config` is not a DistilBertConfig.
@@ -142,107 +140,34 @@ class _AutoModel(_Auto):
         return cls._model_class()(config, **kwargs)
 
 
-class AutoModel(_AutoModel):
-    """The base model, PyTorch."""
+def _auto_class(prefix: str, head: str) -> type[_AutoModel]:
+    """The class for one framework, given by the prefix of its classes, and one head."""
+    facts = {
+        "__doc__": f"Chooses the class `{prefix}{HEADS[head].class_name}`.",
+        "__module__": __name__,
+        "framework_prefix": prefix,
+        "head": head,
+    }
+    return type(prefix + HEADS[head].auto_class_name, (_AutoModel,), facts)
 
 
-class AutoModelForMaskedLM(_AutoModel):
-    """Masked language modelling, PyTorch."""
+AutoModel = _auto_class("", "base")
+AutoModelForMaskedLM = _auto_class("", "masked_lm")
+AutoModelForSequenceClassification = _auto_class("", "sequence_classification")
+AutoModelForMultipleChoice = _auto_class("", "multiple_choice")
+AutoModelForTokenClassification = _auto_class("", "token_classification")
+AutoModelForQuestionAnswering = _auto_class("", "question_answering")
 
-    head = "masked_lm"
+TFAutoModel = _auto_class("TF", "base")
+TFAutoModelForMaskedLM = _auto_class("TF", "masked_lm")
+TFAutoModelForSequenceClassification = _auto_class("TF", "sequence_classification")
+TFAutoModelForMultipleChoice = _auto_class("TF", "multiple_choice")
+TFAutoModelForTokenClassification = _auto_class("TF", "token_classification")
+TFAutoModelForQuestionAnswering = _auto_class("TF", "question_answering")
 
-
-class AutoModelForSequenceClassification(_AutoModel):
-    """Sequence classification, PyTorch."""
-
-    head = "sequence_classification"
-
-
-class AutoModelForMultipleChoice(_AutoModel):
-    """Multiple choice, PyTorch."""
-
-    head = "multiple_choice"
-
-
-class AutoModelForTokenClassification(_AutoModel):
-    """Token classification, PyTorch."""
-
-    head = "token_classification"
-
-
-class AutoModelForQuestionAnswering(_AutoModel):
-    """Extractive question answering, PyTorch."""
-
-    head = "question_answering"
-
-
-class TFAutoModel(_AutoModel):
-    """The base model, TensorFlow."""
-
-    framework_prefix = "TF"
-
-
-class TFAutoModelForMaskedLM(TFAutoModel):
-    """Masked language modelling, TensorFlow."""
-
-    head = "masked_lm"
-
-
-class TFAutoModelForSequenceClassification(TFAutoModel):
-    """Sequence classification, TensorFlow."""
-
-    head = "sequence_classification"
-
-
-class TFAutoModelForMultipleChoice(TFAutoModel):
-    """Multiple choice, TensorFlow."""
-
-    head = "multiple_choice"
-
-
-class TFAutoModelForTokenClassification(TFAutoModel):
-    """Token classification, TensorFlow."""
-
-    head = "token_classification"
-
-
-class TFAutoModelForQuestionAnswering(TFAutoModel):
-    """Extractive question answering, TensorFlow."""
-
-    head = "question_answering"
-
-
-class FlaxAutoModel(_AutoModel):
-    """The base model, Flax."""
-
-    framework_prefix = "Flax"
-
-
-class FlaxAutoModelForMaskedLM(FlaxAutoModel):
-    """Masked language modelling, Flax."""
-
-    head = "masked_lm"
-
-
-class FlaxAutoModelForSequenceClassification(FlaxAutoModel):
-    """Sequence classification, Flax."""
-
-    head = "sequence_classification"
-
-
-class FlaxAutoModelForMultipleChoice(FlaxAutoModel):
-    """Multiple choice, Flax."""
-
-    head = "multiple_choice"
-
-
-class FlaxAutoModelForTokenClassification(FlaxAutoModel):
-    """Token classification, Flax."""
-
-    head = "token_classification"
-
-
-class FlaxAutoModelForQuestionAnswering(FlaxAutoModel):
-    """Extractive question answering, Flax."""
-
-    head = "question_answering"
+FlaxAutoModel = _auto_class("Flax", "base")
+FlaxAutoModelForMaskedLM = _auto_class("Flax", "masked_lm")
+FlaxAutoModelForSequenceClassification = _auto_class("Flax", "sequence_classification")
+FlaxAutoModelForMultipleChoice = _auto_class("Flax", "multiple_choice")
+FlaxAutoModelForTokenClassification = _auto_class("Flax", "token_classification")
+FlaxAutoModelForQuestionAnswering = _auto_class("Flax", "question_answering")

@@ -392,12 +392,7 @@ class DistilBertConfig:
         Raises:
             CheckpointError: nothing is there, or it is not a config.
         """
-        from distilbert.checkpoint.hub import resolve, take_hub_options
-
-        options = take_hub_options(kwargs)
-        path = resolve(pretrained_model_name_or_path, want="config", **options.as_keywords())
-        if not path.is_file():
-            path = path / CONFIG_NAME
+        path = config_path(pretrained_model_name_or_path, kwargs)
         data = read_json(path)
         kind = data.get("model_type")
         if kind is not None and kind != cls.model_type:
@@ -408,8 +403,8 @@ class DistilBertConfig:
                 stacklevel=2,
             )
         data["_name_or_path"] = str(pretrained_model_name_or_path)
-        found, unused = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
-        return (found, unused) if return_unused_kwargs else found
+        config, unused = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
+        return (config, unused) if return_unused_kwargs else config
 
     def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set every attribute named in `config_dict`."""
@@ -428,3 +423,15 @@ class DistilBertConfig:
             for name, value in self.to_diff_dict().items()
         }
         return f"{type(self).__name__} {json.dumps(data, indent=2, sort_keys=True)}\n"
+
+
+def config_path(source: str | PathLike[str], kwargs: dict[str, Any]) -> Path:
+    """The local file with the config of `source`; takes the hub's keywords out of `kwargs`.
+
+    Raises:
+        CheckpointError: `source` is neither a local path nor a source that can be fetched.
+    """
+    from distilbert.checkpoint.hub import resolve, take_hub_options
+
+    path = resolve(source, want="config", **take_hub_options(kwargs).as_keywords())
+    return path if path.is_file() else path / CONFIG_NAME

@@ -39,6 +39,11 @@ class Head:
     reads_first_token: bool = False
 
     @property
+    def auto_class_name(self) -> str:
+        """The auto class that chooses `class_name`; prefixed like it."""
+        return self.class_name.replace("DistilBert", "AutoModel").replace("ModelModel", "Model")
+
+    @property
     def input_axes(self) -> Axes:
         """The axes of `input_ids` and `attention_mask`."""
         return ("B", "C", "S") if self.name == "multiple_choice" else ("B", "S")

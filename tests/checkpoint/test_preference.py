@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from distilbert.checkpoint.folder import READERS
-from distilbert.checkpoint.preference import all_formats, origin_keyword, wanted_formats
+from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.errors import InputError
 
 FRAMEWORKS = ("torch", "tensorflow", "flax")
@@ -60,21 +58,3 @@ def test_every_format_is_tried_with_the_preferred_ones_first(framework: str) -> 
     formats = all_formats(framework)
     assert sorted(formats) == sorted(READERS)
     assert formats[: len(wanted_formats(framework))] == wanted_formats(framework)
-
-
-@pytest.mark.parametrize(
-    ("files", "keyword"),
-    [
-        (["tf_model.h5"], {"from_tf": True}),
-        (["pytorch_model-00001-of-00002.bin", "flax_model.msgpack"], {"from_pt": True}),
-        (["model.safetensors", "tf_model.h5"], {}),
-        (["config.json"], {}),
-    ],
-)
-def test_what_a_folder_holds_says_the_keyword(
-    files: list[str], keyword: dict[str, bool], tmp_path: Path
-) -> None:
-    for name in files:
-        (tmp_path / name).touch()
-    assert origin_keyword(tmp_path, all_formats("torch")) == keyword
-    assert origin_keyword(tmp_path / "nowhere", all_formats("torch")) == {}

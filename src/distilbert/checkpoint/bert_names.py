@@ -45,7 +45,6 @@ SHARED_FIELDS = (
 )
 
 TOKEN_TYPES = "embeddings.token_type_embeddings.weight"
-POOLER = "pooler.dense.weight"
 
 _BLOCK = re.compile(r"transformer\.layer\.(\d+)\.(.+)\.(weight|bias)")
 _BLOCK_PARTS = {

@@ -1,23 +1,21 @@
-"""Which of the four formats a class of a framework looks for in a folder, the preferred one first.
+"""Which of the four formats each framework looks for in a folder, the preferred one first.
 
-The order is the reference page's. It never reads a foreign pickle unasked; what else TensorFlow and
-Flax could not read there stands behind what they could.
+The order is the reference page's. A pickle of another framework is only read when it is requested;
+formats that the reference cannot read come after those it can.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import InputError
 
-UNASKED = {
+DEFAULT = {
     "torch": ("safetensors", "bin"),
     "tensorflow": ("safetensors", "h5", "msgpack"),
     "flax": ("msgpack", "safetensors", "h5"),
 }
-# (framework, origin) -> formats. Only TensorFlow takes a pickle before safetensors, as on the page.
-ASKED = {
+# (framework, origin) -> formats. Only TensorFlow prefers a pickle to safetensors, as on the page.
+REQUESTED = {
     ("torch", "from_pt"): ("safetensors", "bin"),
     ("torch", "from_tf"): ("h5",),
     ("torch", "from_flax"): ("msgpack",),
@@ -28,9 +26,7 @@ ASKED = {
     ("flax", "from_tf"): ("h5", "safetensors"),
     ("flax", "from_flax"): ("msgpack", "safetensors"),
 }
-# Format -> the keyword of `from_pretrained` that asks for it; safetensors say whose they are.
-ORIGINS = {"bin": "from_pt", "h5": "from_tf", "msgpack": "from_flax"}
-# What `use_safetensors=False` leaves.
+# What `use_safetensors=False` leaves where only safetensors would be read.
 NATIVE = {"torch": "bin", "tensorflow": "h5", "flax": "msgpack"}
 
 
@@ -42,12 +38,12 @@ def wanted_formats(
     from_flax: bool = False,
     use_safetensors: bool | None = None,
 ) -> tuple[str, ...]:
-    """Formats to look for.
+    """Formats to look for, the preferred one first.
 
     Args:
         framework: "torch", "tensorflow" or "flax".
         from_pt, from_tf, from_flax: the framework that wrote the files.
-        use_safetensors: True leaves only safetensors, False only what is not.
+        use_safetensors: True leaves only safetensors, False all but safetensors.
 
     Raises:
         InputError: more than one origin.
@@ -59,7 +55,7 @@ def wanted_formats(
             f"A checkpoint has one origin: got {' and '.join(f'`{name}`' for name in origins)}. "
             f"Pass one of them."
         )
-    formats = ASKED[framework, origins[0]] if origins else UNASKED[framework]
+    formats = REQUESTED[framework, origins[0]] if origins else DEFAULT[framework]
     if use_safetensors is None:
         return formats
     if use_safetensors:
@@ -68,20 +64,6 @@ def wanted_formats(
 
 
 def all_formats(framework: str) -> tuple[str, ...]:
-    """All formats, those a class of the framework prefers first."""
-    first = UNASKED[framework]
+    """All formats, those that the framework prefers first."""
+    first = DEFAULT[framework]
     return (*first, *(name for name in WEIGHT_FILES if name not in first))
-
-
-def origin_keyword(
-    folder: Path, formats: tuple[str, ...], *, variant: str | None = None
-) -> dict[str, bool]:
-    """The keyword that makes `from_pretrained` read the first of `formats` that is in the folder.
-
-    For whoever takes any checkpoint, as a pipeline does; empty when no keyword is needed.
-    """
-    if folder.is_dir():
-        for name in formats:
-            if WEIGHT_FILES[name].present(folder, variant):
-                return {ORIGINS[name]: True} if name in ORIGINS else {}
-    return {}
