@@ -1,7 +1,7 @@
-"""`DistilBertConfig`: every fact about a model that is not a weight, its JSON form, and its checks.
+"""`DistilBertConfig`: every setting of a model, its JSON form, and its checks.
 
-Plain Python. Knows the files written by transformers 4.37.2 and by 5.x; knows no framework (the one
-framework object it can hand out, `torch_dtype`, is made when it is read).
+Plain Python that reads the files of transformers 4.37.2 and 5.x. PyTorch is imported only when
+`torch_dtype` is read.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from distilbert.config_file import (
     CONFIG_NAME,
     FORMAT_VERSION,
     GENERIC_DEFAULTS,
+    config_path,
     has_json,
     without_defaults,
 )
 from distilbert.errors import CheckpointError, ConfigError
 from distilbert.json_files import read_json
 
+Source = str | PathLike[str]
 _PRIVATE = ("_dtype_name", "_attn_implementation", "_name_or_path")
 
 
@@ -33,8 +35,8 @@ class DistilBertConfig:
 
     Any further keyword is kept as an attribute and travels through JSON. `hidden_size`,
     `num_attention_heads` and `num_hidden_layers` are aliases of `dim`, `n_heads` and `n_layers`;
-    `sine_pos_embds` (the reference page's spelling) of `sinusoidal_pos_embds`. An alias given as a
-    keyword wins over the named parameter.
+    `sine_pos_embds` (the reference page's spelling) of `sinusoidal_pos_embds`; `dtype`
+    (transformers 5.x) of `torch_dtype`. An alias overrides the named parameter.
 
     Raises:
         ConfigError: `problem_type`, `id2label`, `label2id`, `num_labels` or `torch_dtype` is
@@ -47,6 +49,7 @@ class DistilBertConfig:
         "num_attention_heads": "n_heads",
         "num_hidden_layers": "n_layers",
         "sine_pos_embds": "sinusoidal_pos_embds",
+        "dtype": "torch_dtype",
     }
 
     # Set through GENERIC_DEFAULTS in the constructor; declared for type checkers.
@@ -107,13 +110,13 @@ class DistilBertConfig:
         self.activation = activation
         """Activation of feed-forward networks and MLM transform: a name or a callable."""
         self.initializer_range = initializer_range
-        """Standard deviation of fresh weights."""
+        """Standard deviation of initial weights."""
         self.qa_dropout = qa_dropout
         """Dropout probability before the question answering head."""
         self.seq_classif_dropout = seq_classif_dropout
         """Dropout probability in sequence classification and multiple choice."""
         self.pad_token_id = pad_token_id
-        """Id of the padding token; its fresh word embedding is zero and gets no lookup gradient."""
+        """Id of the padding token; its embedding starts at zero and gets no lookup gradient."""
         self._take_generic(kwargs)
         self._take_labels(kwargs)
         for name, value in kwargs.items():  # aliases and unknown keys, last so that aliases win
@@ -130,9 +133,8 @@ class DistilBertConfig:
         kwargs.pop("transformers_version", None)
         self._name_or_path = str(kwargs.pop("_name_or_path", kwargs.pop("name_or_path", "")) or "")
         self._attn_implementation: str | None = kwargs.pop("attn_implementation", None)
-        dtype = kwargs.pop("torch_dtype", None)
-        newer = kwargs.pop("dtype", None)  # transformers 5.x
-        self.torch_dtype = dtype if dtype is not None else newer
+        dtype, newer = kwargs.pop("torch_dtype", None), kwargs.pop("dtype", None)
+        self.torch_dtype = newer if dtype is None else dtype
 
     def _take_labels(self, kwargs: dict[str, Any]) -> None:
         id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
@@ -152,8 +154,6 @@ class DistilBertConfig:
         if label2id is not None:
             self.label2id = dict(label2id)
 
-    # --- derived and renamed attributes -------------------------------------------------------
-
     @property
     def num_labels(self) -> int:
         """Number of labels, N; setting another number renames them `LABEL_0`, `LABEL_1`, ..."""
@@ -168,7 +168,7 @@ class DistilBertConfig:
 
     @property
     def use_return_dict(self) -> bool:
-        """Whether models answer with a `ModelOutput` when the call does not say."""
+        """Whether models return a `ModelOutput` by default."""
         return self.return_dict and not self.torchscript
 
     @property
@@ -200,47 +200,34 @@ class DistilBertConfig:
     def torch_dtype(self, value: Any) -> None:
         self._dtype_name = checks.dtype_name(value)
 
-    @property
-    def dtype(self) -> Any:
-        """Another name of `torch_dtype`, the one transformers 5.x uses."""
-        return self.torch_dtype
-
-    @dtype.setter
-    def dtype(self, value: Any) -> None:
-        self.torch_dtype = value
-
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(type(self).attribute_map.get(name, name), value)
 
     def __getattr__(self, name: str) -> Any:  # only reached when no real attribute exists
         target = type(self).attribute_map.get(name)
-        if target is not None and target in self.__dict__:
-            return self.__dict__[target]
+        if target is not None:
+            return getattr(self, target)
         raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
-
-    # --- checks -------------------------------------------------------------------------------
 
     def check_buildable(self, head: str = "base") -> None:
         """Check that a model with `head` can be built; report every broken rule at once.
 
         Raises:
-            ConfigError: a size, rate or label count is out of range.
-            ActivationError: `activation` is a name no room implements.
+            ConfigError: a size, probability or label count is out of range.
+            ActivationError: `activation` is an unknown name.
         """
         checks.check_sizes(self, head)
         checks.check_activation(self.activation)
 
-    # --- dict and JSON ------------------------------------------------------------------------
-
     def to_dict(self) -> dict[str, Any]:
         """Every attribute as plain data, `torch_dtype` as a name."""
-        known = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE}
-        out = copy.deepcopy(known)
-        out["_name_or_path"] = self._name_or_path
-        out["torch_dtype"] = self._dtype_name
-        out["model_type"] = self.model_type
-        out["transformers_version"] = FORMAT_VERSION
-        return out
+        public = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE}
+        return copy.deepcopy(public) | {
+            "_name_or_path": self._name_or_path,
+            "torch_dtype": self._dtype_name,
+            "model_type": self.model_type,
+            "transformers_version": FORMAT_VERSION,
+        }
 
     def to_diff_dict(self) -> dict[str, Any]:
         """`to_dict` without the values equal to the generic defaults; what `config.json` holds."""
@@ -250,7 +237,7 @@ class DistilBertConfig:
         """JSON with sorted keys, two spaces of indent and a final newline.
 
         Raises:
-            ConfigError: an attribute (a callable `activation`, say) has no JSON form.
+            ConfigError: an attribute, such as a callable `activation`, has no JSON form.
         """
         data = self.to_diff_dict() if use_diff else self.to_dict()
         try:
@@ -258,12 +245,12 @@ class DistilBertConfig:
         except TypeError as error:
             names = [name for name, value in data.items() if not has_json(value)]
             raise ConfigError(
-                f"A saved config holds plain data only: got {', '.join(names)} ({error}). "
-                f"Name the activation instead of passing a function."
+                f"A config can only be saved with plain data: got {', '.join(names)} ({error}). "
+                f"Pass the name of an activation instead of a function."
             ) from None
 
     def to_json_file(self, json_file_path: str | PathLike[str], use_diff: bool = True) -> None:
-        """Write `to_json_string` to a file; the file is complete or unchanged."""
+        """Write `to_json_string` to a file; on an error the file is unchanged."""
         from distilbert.checkpoint.atomic import atomic_file
 
         text = self.to_json_string(use_diff=use_diff)
@@ -271,7 +258,7 @@ class DistilBertConfig:
             temporary.write_text(text, encoding="utf-8")
 
     def save_pretrained(self, save_directory: str | PathLike[str]) -> None:
-        """Write `config.json` into a folder, which is made if needed.
+        """Write `config.json` into a folder, which is created if needed.
 
         Raises:
             CheckpointError: `save_directory` is a file.
@@ -285,11 +272,7 @@ class DistilBertConfig:
     @overload
     @classmethod
     def from_dict(
-        cls,
-        config_dict: Mapping[str, Any],
-        *,
-        return_unused_kwargs: Literal[True],
-        **kwargs: Any,
+        cls, config_dict: Mapping[str, Any], *, return_unused_kwargs: Literal[True], **kwargs: Any
     ) -> tuple[Self, dict[str, Any]]: ...
 
     @overload
@@ -306,16 +289,16 @@ class DistilBertConfig:
     def from_dict(
         cls, config_dict: Mapping[str, Any], *, return_unused_kwargs: bool = False, **kwargs: Any
     ) -> Self | tuple[Self, dict[str, Any]]:
-        """A config from plain data; `kwargs` override attributes that exist.
+        """A config from plain data; `kwargs` override existing attributes.
 
         Returns:
             The config; with `return_unused_kwargs=True` also the keywords that name no attribute
-            (and `torch_dtype`, which models want to see too).
+            (and `torch_dtype`, which models use too).
 
         Raises:
             ConfigError: `num_labels` contradicts `id2label`.
         """
-        config = cls(**dict(config_dict))
+        config = cls(**config_dict)
         labels, number = kwargs.get("id2label"), kwargs.get("num_labels")
         if isinstance(labels, Mapping) and number is not None and len(labels) != number:
             raise ConfigError(
@@ -324,14 +307,10 @@ class DistilBertConfig:
             )
         if "attn_implementation" in kwargs:
             config._attn_implementation = kwargs.pop("attn_implementation")
-        unused = {}
-        for name, value in kwargs.items():
-            known = hasattr(config, name)
-            if known:
-                config._override(name, value)
-            if not known or name in ("torch_dtype", "dtype"):
-                unused[name] = value
-        checks.check_problem_type(config.problem_type)
+        known = {name: value for name, value in kwargs.items() if hasattr(config, name)}
+        config.update(known)
+        dtypes = ("torch_dtype", "dtype")
+        unused = {n: value for n, value in kwargs.items() if n not in known or n in dtypes}
         return (config, unused) if return_unused_kwargs else config
 
     def _override(self, name: str, value: Any) -> None:
@@ -340,7 +319,7 @@ class DistilBertConfig:
         elif name == "id2label":
             value = {int(key): label for key, label in value.items()}
         if name in ("torch_dtype", "dtype") and value == "auto":
-            return  # an instruction to the model's loader, not a fact about the weights
+            return  # for the model's loader; the config keeps the type of the weights
         setattr(self, name, value)
 
     @classmethod
@@ -356,7 +335,7 @@ class DistilBertConfig:
     @classmethod
     def from_pretrained(
         cls,
-        pretrained_model_name_or_path: str | PathLike[str],
+        pretrained_model_name_or_path: Source,
         *,
         return_unused_kwargs: Literal[True],
         **kwargs: Any,
@@ -366,7 +345,7 @@ class DistilBertConfig:
     @classmethod
     def from_pretrained(
         cls,
-        pretrained_model_name_or_path: str | PathLike[str],
+        pretrained_model_name_or_path: Source,
         *,
         return_unused_kwargs: Literal[False] = False,
         **kwargs: Any,
@@ -375,7 +354,7 @@ class DistilBertConfig:
     @classmethod
     def from_pretrained(
         cls,
-        pretrained_model_name_or_path: str | PathLike[str],
+        pretrained_model_name_or_path: Source,
         *,
         return_unused_kwargs: bool = False,
         **kwargs: Any,
@@ -383,14 +362,14 @@ class DistilBertConfig:
         """A config from a folder, a JSON file, the hub, or any other source of checkpoints.
 
         Args:
-            kwargs: overrides of existing attributes, and where to look: `revision`, `token`,
+            kwargs: overrides of existing attributes, and the hub's options: `revision`, `token`,
                 `cache_dir`, `local_files_only`, `force_download`, `subfolder`.
 
         Returns:
             The config, or (config, unused keywords) with `return_unused_kwargs=True`.
 
         Raises:
-            CheckpointError: nothing is there, or it is not a config.
+            CheckpointError: there is no config, or it is damaged.
         """
         path = config_path(pretrained_model_name_or_path, kwargs)
         data = read_json(path)
@@ -403,8 +382,8 @@ class DistilBertConfig:
                 stacklevel=2,
             )
         data["_name_or_path"] = str(pretrained_model_name_or_path)
-        config, unused = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
-        return (config, unused) if return_unused_kwargs else config
+        result = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
+        return result if return_unused_kwargs else result[0]
 
     def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set every attribute named in `config_dict`."""
@@ -418,20 +397,5 @@ class DistilBertConfig:
     __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
-        data = {
-            name: value if has_json(value) else repr(value)
-            for name, value in self.to_diff_dict().items()
-        }
-        return f"{type(self).__name__} {json.dumps(data, indent=2, sort_keys=True)}\n"
-
-
-def config_path(source: str | PathLike[str], kwargs: dict[str, Any]) -> Path:
-    """The local file with the config of `source`; takes the hub's keywords out of `kwargs`.
-
-    Raises:
-        CheckpointError: `source` is neither a local path nor a source that can be fetched.
-    """
-    from distilbert.checkpoint.hub import resolve, take_hub_options
-
-    path = resolve(source, want="config", **take_hub_options(kwargs).as_keywords())
-    return path if path.is_file() else path / CONFIG_NAME
+        data = json.dumps(self.to_diff_dict(), indent=2, sort_keys=True, default=repr)
+        return f"{type(self).__name__} {data}\n"
