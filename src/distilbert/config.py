@@ -253,9 +253,8 @@ class DistilBertConfig:
         """Write `to_json_string` to a file; on an error the file is unchanged."""
         from distilbert.checkpoint.atomic import atomic_file
 
-        text = self.to_json_string(use_diff=use_diff)
-        with atomic_file(Path(json_file_path)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with atomic_file(json_file_path) as temporary:
+            temporary.write_text(self.to_json_string(use_diff=use_diff), encoding="utf-8")
 
     def save_pretrained(self, save_directory: str | PathLike[str]) -> None:
         """Write `config.json` into a folder, which is created if needed.

@@ -1,23 +1,21 @@
-"""What BERT calls the things DistilBERT has: parameters, config fields, classes. Facts only."""
+"""BERT's names for DistilBERT's parameters, config fields and classes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-# Classes of BERT -> the head they become. NSP has no counterpart, so its encoder is what remains.
+from distilbert.heads import HEADS
+
+# Classes of BERT -> the head they become. Next-sentence prediction has no counterpart: its encoder
+# is kept.
 HEAD_OF_CLASS = {
-    "BertModel": "base",
+    **{head.class_name.removeprefix("Distil"): name for name, head in HEADS.items()},
     "BertForNextSentencePrediction": "base",
-    "BertForMaskedLM": "masked_lm",
     "BertForPreTraining": "masked_lm",
-    "BertForSequenceClassification": "sequence_classification",
-    "BertForMultipleChoice": "multiple_choice",
-    "BertForTokenClassification": "token_classification",
-    "BertForQuestionAnswering": "question_answering",
 }
 
-# Field of DistilBERT's config -> BERT's name for it and BERT's default.
+# Field of DistilBERT's config -> its name in BERT's and BERT's default.
 CONFIG_FIELDS = {
     "vocab_size": ("vocab_size", 30522),
     "max_position_embeddings": ("max_position_embeddings", 512),
@@ -32,7 +30,7 @@ CONFIG_FIELDS = {
     "pad_token_id": ("pad_token_id", 0),
 }
 
-# Fields that mean the same in both configs and are taken over as they are.
+# Fields that mean the same in both configs and are copied.
 SHARED_FIELDS = (
     "id2label",
     "label2id",
@@ -65,7 +63,7 @@ _HEAD_PARTS = {
     "classifier": "classifier",
     "qa_outputs": "qa_outputs",
 }
-# Where BERT keeps the bias of its vocabulary projection; the decoder's own is an alias of it.
+# The bias of BERT's vocabulary projection; the decoder's bias is an alias of it.
 _PROJECTOR_BIAS = "cls.predictions.bias"
 
 
@@ -85,7 +83,7 @@ def bert_name(name: str, layers: Sequence[int]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A canonical name of a BERT file without what differs between its classes and frameworks."""
+    """A canonical name of a BERT file without the parts that depend on class and framework."""
     if name == "cls.predictions.decoder.bias":
         return _PROJECTOR_BIAS
-    return name.removeprefix("bert.").replace("mlm___cls.", "cls.", 1)  # TF names its MLM head so
+    return name.removeprefix("bert.").replace("mlm___cls.", "cls.", 1)  # TF's name of the MLM head

@@ -1,7 +1,7 @@
 """A folder of weights, in any of four formats, as one mapping of canonical names to arrays.
 
 Reading maps files into memory and copies nothing where the format allows. Writing is all or
-nothing. Knows the formats by name only; their bytes are in `format_*.py`.
+nothing. The bytes of each format are the business of `format_*.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -44,39 +45,31 @@ READERS = {
     "h5": format_h5.read,
     "msgpack": format_msgpack.read,
 }
-# Formats that belong to one framework; safetensors says in its metadata whose names it holds.
+# Formats of one framework; a safetensors file names the framework of its names in its metadata.
 FLAVOURS: dict[str, Flavour] = {"bin": "pt", "h5": "tf", "msgpack": "flax"}
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Checkpoint(Mapping[str, np.ndarray]):
     """The tensors of a folder under canonical names; the base prefix is as in the files.
 
-    Arrays may be written to without changing the files.
+    Writing to the arrays does not change the files.
     """
 
-    def __init__(
-        self,
-        arrays: Mapping[str, np.ndarray],
-        *,
-        format: str,
-        flavour: Flavour,
-        files: Sequence[Path],
-        folder: Path,
-    ) -> None:
-        self._arrays = dict(arrays)
-        self.format = format
-        self.flavour: Flavour = flavour
-        self.files = list(files)
-        self.folder = folder
+    arrays: dict[str, np.ndarray]
+    format: str
+    flavour: Flavour
+    files: list[Path]
+    folder: Path
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self._arrays[name]
+        return self.arrays[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
+        return iter(self.arrays)
 
     def __len__(self) -> int:
-        return len(self._arrays)
+        return len(self.arrays)
 
     def __repr__(self) -> str:
         return f"<Checkpoint {self.folder}: {len(self)} tensors, {self.format}/{self.flavour}>"
@@ -88,7 +81,7 @@ def open_checkpoint(
     formats: Sequence[str] = ("safetensors", "bin"),
     variant: str | None = None,
 ) -> Checkpoint:
-    """The first of `formats` that is in the folder, one file before several.
+    """The weights in the first of `formats` that the folder holds; one file before shards.
 
     Raises:
         CheckpointError: the folder or its weights are missing, damaged or unsafe.
@@ -96,7 +89,7 @@ def open_checkpoint(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"A checkpoint must be a folder: {folder} is none.")
+        raise CheckpointError(f"A checkpoint must be a folder: {folder} is not.")
     for format in formats:
         files = WEIGHT_FILES[format]
         single, index = folder / files.single(variant), folder / files.index(variant)
@@ -132,7 +125,7 @@ def _open_files(
             f"Shards must hold what their index lists: {folder} lacks {', '.join(missing)}."
         )
     canonical = to_canonical(arrays, flavour)
-    return Checkpoint(canonical, format=format, flavour=flavour, files=paths, folder=folder)
+    return Checkpoint(arrays=canonical, format=format, flavour=flavour, files=paths, folder=folder)
 
 
 def _flavour(path: Path, metadata: Mapping[str, str]) -> Flavour:
@@ -141,9 +134,9 @@ def _flavour(path: Path, metadata: Mapping[str, str]) -> Flavour:
             return flavour
         case other:
             raise CheckpointError(
-                f"A safetensors file must say whose names it holds, in its metadata: {path} has "
-                f"format={other!r}, not pt, tf or flax. Save it again with the metadata "
-                f"{{'format': 'pt'}} if it came from PyTorch."
+                f"The metadata of a safetensors file must name its framework: {path} has "
+                f"format={other!r}, not pt, tf or flax. If it came from PyTorch, save it again "
+                f"with the metadata {{'format': 'pt'}}."
             )
 
 
@@ -175,12 +168,12 @@ def save_checkpoint(
     variant: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
 ) -> list[Path]:
-    """Write weights and `config.json`, all or nothing; other files of the folder stay.
+    """Write weights and `config.json`, all or nothing; other files of the folder are kept.
 
     Args:
-        arrays: canonical names; tied parameters may be there or not.
-        flavour: whose names a safetensors file gets, "pt" unless said; the other formats have one.
-        extra_files: more files, by name, that appear together with the weights.
+        arrays: canonical names; tied parameters may be included.
+        flavour: the framework of the names in a safetensors file, "pt" by default.
+        extra_files: content of further files, by name, to write together with the weights.
 
     Returns:
         The files written.
@@ -238,7 +231,7 @@ def _with_ties(
 
 
 def _drop_table(arrays: dict[str, np.ndarray]) -> None:
-    """Leave out the sinusoid table, which Flax computes; positions that differ from it stay."""
+    """Remove the sinusoid table, which Flax computes; positions that differ from it are kept."""
     for name in (POSITION_EMBEDDINGS, BASE_PREFIX + POSITION_EMBEDDINGS):
         table = arrays.get(name)
         if table is not None and np.array_equal(table, sinusoid_table(*table.shape)):
@@ -253,7 +246,7 @@ def _to_native(
     format: str,
     flavour: Flavour,
 ) -> dict[str, np.ndarray]:
-    """The arrays as the file holds them: names, orientation, order of a state dict, ties."""
+    """The arrays with the names, orientation, order and tied parameters of the file."""
     spec = {parameter.name: parameter for parameter in parameter_spec(config, head)}
     chosen = _with_ties(arrays, tied_parameters(config, head), keep=format == "bin")
     ordered = {name: chosen[name] for name in (*spec, *chosen) if name in chosen}
@@ -262,7 +255,7 @@ def _to_native(
     unknown = [name for name in ordered if name not in spec]
     if unknown:
         raise CheckpointError(
-            f"The {flavour} layout holds this model's parameters only: got {', '.join(unknown)}."
+            f"The {flavour} layout only holds parameters of this model: got {', '.join(unknown)}."
         )
     if flavour == "flax" and config.sinusoidal_pos_embds:
         _drop_table(ordered)
@@ -278,7 +271,7 @@ def _to_native(
 
 
 def _plan(native: Mapping[str, np.ndarray], ties: Mapping[str, str], limit: int) -> list[list[str]]:
-    """Names of each shard's tensors; a tied tensor takes no room beside its partner."""
+    """Names of each shard's tensors; a tied tensor adds no bytes to its partner's shard."""
     shards = plan_shards({name: native[name].nbytes for name in native if name not in ties}, limit)
     for name, partner in ties.items():
         if name in native:
@@ -343,6 +336,6 @@ def _warn_of_older(folder: Path, format: str, variant: str | None) -> None:
     if older and format != "safetensors":
         warnings.warn(
             f"{folder} also holds {older[0]}, which is read before the {format} file just saved. "
-            f"Delete it if the new weights shall count.",
+            f"Delete it to use the new weights.",
             stacklevel=3,
         )
