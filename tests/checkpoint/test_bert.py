@@ -135,7 +135,7 @@ def test_a_subset_of_layers_equals_a_bert_without_the_others(tmp_path: Path) -> 
 @pytest.mark.parametrize("layers", [[], [0, 0], [1, 0], [2], [-1]])
 def test_layers_must_rise_within_the_model(tmp_path: Path, layers: list[int]) -> None:
     save_bert(tmp_path)
-    with pytest.raises(InputError, match="`layers` must be rising layer numbers from 0 to 1"):
+    with pytest.raises(InputError, match="`layers` must be ascending layer numbers from 0 to 1"):
         fold_bert(tmp_path, layers=layers)
 
 
@@ -254,7 +254,7 @@ def test_what_no_distilbert_can_equal_is_refused_with_every_reason(tmp_path: Pat
 def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
     save_bert(tmp_path)
     edit_config(tmp_path, hidden_act="laplace")
-    with pytest.raises(CheckpointError, match="hidden_act='laplace', which is none of gelu"):
+    with pytest.raises(CheckpointError, match="hidden_act='laplace', instead of one of gelu"):
         fold_bert(tmp_path)
 
 

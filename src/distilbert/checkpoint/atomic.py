@@ -1,7 +1,7 @@
-"""Writing that is all or nothing: a file or folder is complete under its name, or unchanged.
+"""Atomic writing: a file or folder appears complete under its name, or stays unchanged.
 
 Everything is written under a temporary name on the same filesystem, flushed to the disk, and then
-renamed. Readers that hold the old file open or memory-mapped keep it. Knows nothing of weights.
+renamed. Readers that have the old file open or memory-mapped keep it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEMPORARY_SUFFIX = ".tmp"
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; becomes `path` when the block ends without error.
+    """A temporary path to write to; renamed to `path` when the block ends without an error.
 
     Raises:
         CheckpointError: `path` is a folder, or the block wrote nothing.
@@ -33,7 +33,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         if not temporary.is_file():
-            raise CheckpointError(f"A new file must be written to {temporary}: nothing was.")
+            raise CheckpointError(f"The block must write to {temporary}: the file does not exist.")
         if path.is_file():
             shutil.copymode(path, temporary)
         _flush(temporary)
@@ -48,14 +48,14 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def atomic_folder(
     target: str | os.PathLike[str], *, replaces: Collection[str] = (), last: Sequence[str] = ()
 ) -> Iterator[Path]:
-    """A temporary folder to fill; its files appear in `target` when the block ends without error.
+    """A temporary folder; its files appear in `target` when the block ends without an error.
 
-    A new `target` appears in one rename. In an existing one the files are renamed into place, those
-    named in `last` at the end, other files stay, and an error on the way puts the old files back.
+    A new `target` appears in one rename. In an existing one, the files are renamed into place,
+    those in `last` at the end; other files are kept, and an error restores the old files.
 
     Args:
-        last: names of the files that make a reader find the others, in the order to appear.
-        replaces: names of old files in `target` that go once the new ones are in place.
+        last: names of the files through which readers find the others, in the order to appear.
+        replaces: names of old files in `target` to delete once the new ones are in place.
 
     Raises:
         CheckpointError: `target` is a file.
@@ -103,14 +103,14 @@ def _flush_tree(folder: Path) -> None:
 
 
 def _move_in(staging: Path, target: Path, *, last: Sequence[str]) -> None:
-    """Rename every staged file into `target`; on an error, undo what was done."""
-    fresh = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
-    fresh.sort(key=lambda name: last.index(str(name)) + 1 if str(name) in last else 0)
+    """Rename every staged file into `target`; undo the renames on an error."""
+    names = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    names.sort(key=lambda name: last.index(str(name)) + 1 if str(name) in last else 0)
     backup = _temporary_name(target / "old")
     backup.mkdir()
     done: list[Path] = []
     try:
-        for name in fresh:
+        for name in names:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             if (target / name).is_dir():
                 raise CheckpointError(f"A file must not take the place of a folder: {name}.")

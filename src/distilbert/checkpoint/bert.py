@@ -1,8 +1,7 @@
-"""BERT -> DistilBERT: the teacher needs no class of its own.
+"""BERT -> DistilBERT: fold a BERT checkpoint, so that no BERT class is needed.
 
-BERT adds a row of its token-type table to every token. Added to every row of the position table
-once, it leaves a DistilBERT that computes the same numbers for text of that one segment. Knows the
-folder and names of BERT; computes nothing else.
+BERT adds a row of its token-type table to every token. Adding that row to every row of the position
+table instead gives a DistilBERT that computes the same numbers for text of that segment.
 """
 
 from __future__ import annotations
@@ -47,16 +46,16 @@ READS_PAIRS = (*_POOLED, "question_answering")
 
 @dataclass(frozen=True)
 class FoldedBert:
-    """A DistilBERT made from a BERT, and what to know about it."""
+    """A DistilBERT made from a BERT, and how they differ."""
 
     config: DistilBertConfig
     head: str
     arrays: dict[str, np.ndarray]
     """Canonical names; a tied projector is left out."""
     dropped: list[str] = field(default_factory=list)
-    """Tensors of the source that have no place in a DistilBERT, by their names in the file."""
+    """Tensors of the source that a DistilBERT does not have, by their names in the file."""
     inexact: list[str] = field(default_factory=list)
-    """One sentence for each thing that does not give BERT's numbers; all else does."""
+    """A sentence for each output that differs from BERT's; all other outputs are equal."""
 
 
 def is_bert(folder: str | PathLike[str]) -> bool:
@@ -75,43 +74,43 @@ def fold_bert(
     """The DistilBERT that computes what this BERT computes for text of one segment.
 
     The encoder is exact, and so are masked LM, token classification and question answering. The
-    pooler (tanh) of sequence classification and multiple choice has no equal in DistilBERT's
-    `pre_classifier` (ReLU): its weights are copied as a start for fine-tuning, as `inexact` says.
+    pooler (tanh) of sequence classification and multiple choice differs from DistilBERT's
+    `pre_classifier` (ReLU): its weights are copied as a start for fine-tuning, see `inexact`.
     A pair of texts loses BERT's second segment: all tokens get the row of `segment`.
 
     Args:
         head: one of HEADS; None takes the head of the class the checkpoint was saved from.
-        layers: the layers to keep, counted from 0, rising; None keeps all.
+        layers: the layers to keep, counted from 0, in ascending order; None keeps all.
         segment: the row of the token-type table that every token gets.
 
     Raises:
-        CheckpointError: not a BERT, damaged, or one that no DistilBERT can equal (relative
-            positions, another layer-norm epsilon, a decoder); all reasons are named.
+        CheckpointError: not a BERT, damaged, or one that DistilBERT cannot represent (relative
+            positions, another layer-norm epsilon, a decoder); all reasons are listed.
         InputError: `head`, `layers` or `segment` is out of range.
     """
-    place = transformer_folder(folder)
-    settings = read_json(place / CONFIG_NAME)
-    _check_settings(settings, place)
-    source = open_checkpoint(place, formats=tuple(WEIGHT_FILES))
+    inner = transformer_folder(folder)
+    settings = read_json(inner / CONFIG_NAME)
+    _check_settings(settings, inner)
+    source = open_checkpoint(inner, formats=tuple(WEIGHT_FILES))
     tensors = {plain_name(name): array for name, array in source.items()}
     head = _choose_head(head, settings, tensors)
     kept = _check_layers(layers, _setting(settings, "n_layers"))
     config = _config(settings, head, kept)
     used = _used_names(config, head, kept)
-    _check_tensors(tensors, used, config, head, place)
+    _check_tensors(tensors, used, config, head, inner)
     arrays = {name: tensors[theirs] for name, theirs in used.items()}
     prefix = "" if head == "base" else BASE_PREFIX
     types = tensors[TOKEN_TYPES]
     position = prefix + POSITION_EMBEDDINGS
     arrays[position] = _with_segment(arrays[position], types, segment)
     ties = (bert_name(name, kept) for name in tied_parameters(config, head))
-    places = {TOKEN_TYPES, *used.values(), *ties}
-    dropped = sorted(name for name in source if plain_name(name) not in places)
+    carried = {TOKEN_TYPES, *used.values(), *ties}
+    dropped = sorted(name for name in source if plain_name(name) not in carried)
     return FoldedBert(config, head, arrays, dropped, _inexact(head, types, segment))
 
 
 def _model_type(settings: Mapping[str, Any]) -> str | None:
-    """The declared type; the first BERT configs had none, but BERT's name for its width."""
+    """The declared type; the first BERT configs have none, but a size of the token-type table."""
     if "model_type" in settings:
         return settings["model_type"]
     return "bert" if "type_vocab_size" in settings else None
@@ -123,7 +122,7 @@ def _setting(settings: Mapping[str, Any], name: str) -> Any:
 
 
 def _check_settings(settings: Mapping[str, Any], folder: Path) -> None:
-    """Report at once everything that makes this model one that no DistilBERT equals."""
+    """Report at once every setting that DistilBERT cannot represent."""
     kind = _model_type(settings)
     if kind != "bert":
         raise CheckpointError(f"Only a BERT can be folded: {folder} holds model_type={kind!r}.")
@@ -141,11 +140,11 @@ def _check_settings(settings: Mapping[str, Any], folder: Path) -> None:
     ]
     activation = _setting(settings, "activation")
     if activation not in ACTIVATIONS:
-        faults.append(f"hidden_act={activation!r}, which is none of {', '.join(ACTIVATIONS)}")
+        faults.append(f"hidden_act={activation!r} instead of one of {', '.join(ACTIVATIONS)}")
     if faults:
         raise CheckpointError(
-            f"A BERT must differ from DistilBERT by its token types only, or folding would change "
-            f"its numbers: {folder} has {'; '.join(faults)}. Distil it instead."
+            f"A BERT can be folded if only its token types differ from DistilBERT: {folder} has "
+            f"{'; '.join(faults)}. Distil it instead."
         )
 
 
@@ -162,9 +161,9 @@ def _choose_head(
             return HEAD_OF_CLASS[name]
     if "classifier.weight" in tensors:
         raise InputError(
-            f"`head` must say what the `classifier` of this checkpoint classifies, since its "
-            f"config names no class of BERT: got architectures={classes}, pass "
-            f"'sequence_classification', 'token_classification' or 'multiple_choice'."
+            f"`head` must be given for a checkpoint with a `classifier` whose config names no "
+            f"class of BERT: got architectures={classes}. Pass 'sequence_classification', "
+            f"'token_classification' or 'multiple_choice'."
         )
     if "qa_outputs.weight" in tensors:
         return "question_answering"
@@ -173,10 +172,10 @@ def _choose_head(
 
 def _check_layers(layers: Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
     kept = tuple(range(n_layers)) if layers is None else tuple(layers)
-    rising = all(a < b for a, b in pairwise(kept))
-    if not kept or not rising or kept[0] < 0 or kept[-1] >= n_layers:
+    ascending = all(a < b for a, b in pairwise(kept))
+    if not kept or not ascending or kept[0] < 0 or kept[-1] >= n_layers:
         raise InputError(
-            f"`layers` must be rising layer numbers from 0 to {n_layers - 1}: got {list(kept)}."
+            f"`layers` must be ascending layer numbers from 0 to {n_layers - 1}: got {list(kept)}."
         )
     return kept
 
@@ -197,7 +196,7 @@ def _config(settings: Mapping[str, Any], head: str, kept: Sequence[int]) -> Dist
 
 
 def _used_names(config: DistilBertConfig, head: str, kept: Sequence[int]) -> dict[str, str]:
-    """DistilBERT's parameter -> BERT's, tied ones left out."""
+    """DistilBERT's parameter -> BERT's, without tied parameters."""
     tied = tied_parameters(config, head)
     names = [p.name for p in parameter_spec(config, head) if p.name not in tied]
     return {name: bert_name(name.removeprefix(BASE_PREFIX), kept) for name in names}
@@ -214,7 +213,7 @@ def _check_tensors(
     if missing:
         raise CheckpointError(
             f"A BERT checkpoint folded with head={head!r} must hold all its parameters: {folder} "
-            f"lacks {', '.join(missing)}; head='base' needs the encoder only."
+            f"lacks {', '.join(missing)}. head='base' only needs the encoder."
         )
     shapes = {p.name: p.shape for p in parameter_spec(config, head)}
     wrong = [
@@ -224,7 +223,7 @@ def _check_tensors(
     ]
     if wrong:
         raise CheckpointError(
-            f"The weights must have the shapes their config.json says: {folder} has "
+            f"The weights must have the shapes given by config.json: {folder} has "
             f"{'; '.join(wrong)}."
         )
 
@@ -232,7 +231,7 @@ def _check_tensors(
 def _with_segment(position: np.ndarray, types: np.ndarray, segment: int) -> np.ndarray:
     """The position table with a token-type row added to each row, (P, D).
 
-    Half precision sources get a float32 table: rounded sums would no longer be BERT's.
+    Half precision sources get a float32 table: rounded sums would differ from BERT's.
     """
     if not 0 <= segment < len(types):
         raise InputError(f"`segment` must be from 0 to {len(types) - 1}: got {segment}.")
@@ -244,14 +243,13 @@ def _inexact(head: str, types: np.ndarray, segment: int) -> list[str]:
     sentences = []
     if head in _POOLED:
         sentences.append(
-            "The classifier is only a start for fine-tuning: BERT's pooler ends in tanh, "
-            "DistilBERT's `pre_classifier` in ReLU, so the logits are not BERT's (the encoder's "
-            "hidden states are)."
+            "The classifier is only a start for fine-tuning: BERT's pooler uses tanh, DistilBERT's "
+            "`pre_classifier` ReLU, so the logits differ from BERT's (the hidden states do not)."
         )
     if (types != types[segment]).any():
         sentences.append(
-            f"Pairs of texts are read as one segment: every token got row {segment} of the "
-            f"token-type table, DistilBERT has no second, so outputs for pairs are not BERT's "
-            f"(those for single texts are)."
+            f"Pairs of texts are read as one segment: every token gets row {segment} of the "
+            f"token-type table, so outputs for pairs differ from BERT's (those for single texts do "
+            f"not)."
         )
     return sentences

@@ -21,25 +21,25 @@ from distilbert.json_files import read_optional_json
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER_CLASS = "DistilBertTokenizer"
 
-# Settings of a sentence encoder, beside the transformer.
+# Settings of a sentence encoder, next to the transformer.
 _SENTENCE_FILES = ("sentence_bert_config.json", "config_sentence_transformers.json")
-# Modules without weights of their own: all a DistilBERT folder can carry.
+# Modules without weights, which a DistilBERT folder can hold.
 _CARRIED_MODULES = ("Transformer", "Pooling", "Normalize")
-# Facts about the source's tokenizer class or machine that would be wrong in the copy.
+# Settings for the source's tokenizer class or machine, wrong in the copy.
 _STALE_KEYS = ("name_or_path", "tokenizer_file", "special_tokens_map_file", "auto_map", "backend")
 
 
 def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, bytes]:
-    """The small files a converted folder needs, by name.
+    """The content of the small files that a converted folder needs, by name.
 
-    `tokenizer_config.json` names DistilBERT's tokenizer, and `max_length` where it knew no limit.
+    `tokenizer_config.json` gets DistilBERT's tokenizer class, and `max_length` if it has no limit.
     """
     folder = Path(folder)
-    place = transformer_folder(folder)
-    files = _present(place, (*TOKENIZER_FILES, *_SENTENCE_FILES))
+    inner = transformer_folder(folder)
+    files = _present(inner, (*TOKENIZER_FILES, *_SENTENCE_FILES))
     files |= _present(folder, _SENTENCE_FILES)
     if "vocab.txt" in files or "tokenizer.json" in files:
-        settings = read_optional_json(place / TOKENIZER_CONFIG)
+        settings = read_optional_json(inner / TOKENIZER_CONFIG)
         settings = {key: value for key, value in settings.items() if key not in _STALE_KEYS}
         settings["tokenizer_class"] = TOKENIZER_CLASS
         settings.setdefault("model_max_length", max_length)
@@ -50,7 +50,7 @@ def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, byt
 
 
 def _module_files(folder: Path) -> dict[str, bytes]:
-    """modules.json with the transformer in the folder itself, and the settings of its pooling."""
+    """modules.json with the transformer in the folder itself, and the settings of the others."""
     modules = read_modules(folder)
     if not modules:
         return {}
@@ -59,7 +59,7 @@ def _module_files(folder: Path) -> dict[str, bytes]:
     if foreign or kinds[0] != "Transformer":
         raise CheckpointError(
             f"A sentence encoder must consist of {', '.join(_CARRIED_MODULES)}: {folder} has "
-            f"{', '.join(kinds)}. Convert the transformer's own folder and add the rest yourself."
+            f"{', '.join(kinds)}. Convert the transformer's folder and add the other modules."
         )
     files: dict[str, bytes] = {}
     for module in modules[1:]:

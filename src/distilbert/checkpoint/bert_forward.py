@@ -1,7 +1,7 @@
 """BERT's own forward pass in NumPy, to check a folded DistilBERT against its source.
 
-Reads the source's weights as they are (three embedding tables, nothing folded), so it shares no
-step with `bert.py`. For checking, not for speed.
+Uses the source's weights unchanged (three embedding tables, nothing folded), so it is independent
+of `bert.py`. Written for checking, not for speed.
 """
 
 from __future__ import annotations

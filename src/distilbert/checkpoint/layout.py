@@ -1,7 +1,7 @@
-"""How the three frameworks name and turn the same tensors: one table, read in both directions.
+"""Names and orientation of the same tensors in the three frameworks, translated both ways.
 
-Canonical means PyTorch's names and orientation, (out, in) for matrices. A turned matrix is a view,
-never a copy. Knows no file format.
+Canonical means PyTorch's names and orientation, (out, in) for matrices. A transposed matrix is a
+view, not a copy. Knows no file format.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from distilbert.checkpoint.spec import BASE_PREFIX, Kind
 from distilbert.errors import CheckpointError
 
-# Whose names a file uses; the values are those of the `format` metadata of safetensors files.
+# The framework of the names in a file; the values are those of safetensors' `format` metadata.
 Flavour = Literal["pt", "tf", "flax"]
 
 # Kind -> last part of the name in PyTorch, Keras and Flax.
@@ -34,7 +34,7 @@ FROM_TF = {keras: torch for torch, keras, _ in LEAVES.values()}
 FROM_FLAX = {flax: torch for torch, _, flax in LEAVES.values()}
 _TO_TORCH = {"pt": FROM_PT, "tf": FROM_TF, "flax": FROM_FLAX}
 
-# The index of positions, 0, 1, 2, ..., which old files saved although it is no parameter.
+# The indices of positions, 0, 1, 2, ..., which old files contain although they are no parameter.
 IGNORED_LEAF = "position_ids"
 
 
@@ -53,9 +53,9 @@ def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str
             continue
         if canonical in out:
             raise CheckpointError(
-                f"A checkpoint must hold each parameter once: `{name}` is a second `{canonical}`."
+                f"A checkpoint must hold each parameter once: `{name}` is another `{canonical}`."
             )
-        out[canonical] = array.T if _is_turned(name, flavour) else array
+        out[canonical] = array.T if _is_transposed(name, flavour) else array
     return out
 
 
@@ -87,5 +87,5 @@ def native_array(array: np.ndarray, kind: Kind, flavour: Flavour) -> np.ndarray:
     return array.T if kind == "matrix" and flavour != "pt" else array
 
 
-def _is_turned(name: str, flavour: Flavour) -> bool:
+def _is_transposed(name: str, flavour: Flavour) -> bool:
     return flavour != "pt" and re.search(r"(^|[./])kernel(:\d+)?$", name) is not None

@@ -1,6 +1,6 @@
 """What `from_pretrained` does in every framework: from a source and keywords to config and arrays.
 
-Building the model, dtype and device are the business of the framework's room.
+The framework packages build the model and choose dtype and device.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from distilbert.errors import InputError, WeightMismatchError
 
 logger = logging.getLogger(__name__)
 
-# Keywords of the reference that ask for what always happens here: building without values first,
-# and never running code out of a checkpoint.
+# Keywords of the reference without effect: models are always built without values first, and code
+# in a checkpoint is never run.
 IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
 
 Source = str | PathLike[str]
@@ -34,7 +34,7 @@ Source = str | PathLike[str]
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRequest:
-    """What is to be loaded: the arguments of `from_pretrained` that no framework changes.
+    """The arguments of `from_pretrained` that mean the same in every framework.
 
     `state` holds canonical arrays to use instead of the checkpoint's; `formats` come from
     `checkpoint.preference`.
@@ -53,19 +53,19 @@ class LoadRequest:
 def read_source(
     request: LoadRequest, kwargs: Mapping[str, Any]
 ) -> tuple[DistilBertConfig, Mapping[str, np.ndarray]]:
-    """The config with the caller's overrides, and every array of the checkpoint.
+    """The config with the caller's overrides, and all arrays of the checkpoint.
 
     Args:
         kwargs: the hub's keywords and overrides of config attributes.
 
     Returns:
-        A config of its own, and canonical names to arrays with the prefix as in the files.
+        A new config, and canonical names to arrays with the prefix as in the files.
 
     Raises:
-        CheckpointError: no weights or config there, or broken ones.
+        CheckpointError: weights or config are missing or damaged.
         ConfigError, ActivationError: no such model can be built.
-        InputError: neither a source nor what would replace it.
-        TypeError: a keyword that names nothing.
+        InputError: neither a source nor arguments that replace it.
+        TypeError: an unknown keyword.
     """
     rest = {name: value for name, value in kwargs.items() if name not in IMPLIED_KEYWORDS}
     hub = take_hub_options(rest)
@@ -99,14 +99,14 @@ def _load_config(
         config = copy.deepcopy(request.config)
         unused = {name: value for name, value in kwargs.items() if not hasattr(config, name)}
         config.update({name: value for name, value in kwargs.items() if name not in unused})
-    elif request.config is not None:
-        config, unused = _read_config(request.config, hub, kwargs)
-    elif folder is not None:
-        config, unused = _read_config(folder, HubOptions(), kwargs)
-    elif request.source is not None:
-        config, unused = _read_config(request.source, hub, kwargs)
     else:
-        raise InputError("Without a checkpoint to load, `config` must be given.")
+        source = request.config or folder or request.source
+        if source is None:
+            raise InputError("Without a checkpoint to load, `config` must be given.")
+        options = {} if source is folder else hub.as_keywords()  # `folder` includes `subfolder`
+        config, unused = DistilBertConfig.from_pretrained(
+            source, return_unused_kwargs=True, **options, **kwargs
+        )
     if unused:
         raise TypeError(
             f"`{request.class_name}.from_pretrained` got unknown keywords: "
@@ -119,24 +119,16 @@ def _load_config(
     return config
 
 
-def _read_config(
-    source: Source, hub: HubOptions, kwargs: dict[str, Any]
-) -> tuple[DistilBertConfig, dict[str, Any]]:
-    return DistilBertConfig.from_pretrained(
-        source, return_unused_kwargs=True, **hub.as_keywords(), **kwargs
-    )
-
-
 def resolve_dtype(torch_dtype: Any, dtype: Any) -> Any:
-    """`torch_dtype`, or what its newer name `dtype` says.
+    """The type given as `torch_dtype` or by its newer name `dtype`.
 
     Raises:
-        InputError: two different ones.
+        InputError: two different types.
     """
     if torch_dtype is not None and dtype is not None and torch_dtype != dtype:
         raise InputError(
-            f"`dtype` and `torch_dtype` are one argument: got {dtype!r} and {torch_dtype!r}. Pass "
-            f"one of them."
+            f"`dtype` and `torch_dtype` are the same argument: got {dtype!r} and {torch_dtype!r}. "
+            f"Pass one of them."
         )
     return dtype if torch_dtype is None else torch_dtype
 

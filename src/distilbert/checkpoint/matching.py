@@ -1,6 +1,6 @@
-"""Which tensor of a checkpoint is which parameter of a model, and a report of what does not fit.
+"""Match the tensors of a checkpoint to the parameters of a model, and report the differences.
 
-The base prefix `distilbert.` may be on either side; the report uses the checkpoint's own style.
+Either side may use the base prefix `distilbert.`; the report uses the checkpoint's style.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from distilbert.config import DistilBertConfig
 
 Mismatch = tuple[str, tuple[int, ...], tuple[int, ...]]
 
-# How many names a sentence lists.
+# The most names that a sentence lists.
 MAX_LISTED = 6
 
 
@@ -43,15 +43,11 @@ class LoadingReport:
 
     def as_dict(self) -> dict[str, list[Any]]:
         """The four lists, as `output_loading_info=True` returns them."""
-        return {
-            "missing_keys": list(self.missing_keys),
-            "unexpected_keys": list(self.unexpected_keys),
-            "mismatched_keys": list(self.mismatched_keys),
-            "error_msgs": list(self.error_msgs),
-        }
+        names = ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
+        return {name: list(getattr(self, name)) for name in names}
 
     def verdict(self) -> str:
-        """One plain sentence: complete, a new head, or the wrong file."""
+        """One sentence: complete, a newly initialized head, or the wrong file."""
         if not self.n_encoder_loaded:
             return (
                 "Wrong file: no parameter of DistilBERT's encoder was found in it, so every weight "
@@ -80,10 +76,10 @@ def _listed(names: list[str]) -> str:
 def match_parameters(
     checkpoint: Mapping[str, np.ndarray], config: DistilBertConfig, head: str
 ) -> tuple[dict[str, np.ndarray], LoadingReport]:
-    """The checkpoint's arrays under the model's names, and what did not fit; never raises for that.
+    """The checkpoint's arrays under the model's names, and a report of what did not match.
 
     Tensors of the wrong shape are left out and reported. A tied parameter is left out too: its
-    partner carries the values, and stands in where only the tied name is in the file.
+    partner carries the values, read from the tied name if the file only has that one.
     """
     ties = tied_parameters(config, head)
     file_has_prefix = any(name.startswith(BASE_PREFIX) for name in checkpoint)

