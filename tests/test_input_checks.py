@@ -82,7 +82,7 @@ def test_a_new_number_of_words_is_rounded_up_to_a_multiple() -> None:
     assert [words(), words(5), words(None, 8), words(16, 8), words(17, 8)] == [9, 5, 16, 16, 24]
     for size in (0, -1, 1.5, True, "3"):
         wrong: Any = size
-        with pytest.raises(InputError, match=r"`new_num_tokens` must be a whole number >= 1: got"):
+        with pytest.raises(InputError, match=r"`new_num_tokens` must be an integer >= 1: got"):
             words(wrong)
         with pytest.raises(InputError, match="`pad_to_multiple_of` must be"):
             words(5, wrong)

@@ -1,4 +1,4 @@
-"""Optional packages on demand: the module, or one sentence with the install command.
+"""Import optional packages on demand, or raise an error with the install command.
 
 Must not import any optional package when it is itself imported.
 """
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from distilbert.errors import MissingDependencyError
 
-# Import name -> what to type to get it. Everything else installs under its import name.
+# Import name -> install command. Other packages install under their import name.
 INSTALL = {
     "torch": "pip install 'distilbert[torch]'",
     "h5py": "pip install 'distilbert[formats]'",
@@ -47,7 +47,7 @@ def require(name: str, purpose: str) -> ModuleType:
 
 
 def require_framework(framework: str, purpose: str) -> None:
-    """Raise MissingDependencyError unless all packages of `framework` are there; imports none."""
+    """Raise MissingDependencyError unless the packages of `framework` are installed."""
     for name in FRAMEWORKS[framework]:
         if not is_available(name):
             raise MissingDependencyError(_sentence(name, purpose))
@@ -66,4 +66,4 @@ def _sentence(name: str, purpose: str) -> str:
 def is_available(name: str) -> bool:
     """Whether `name` can be imported, decided without importing it."""
     spec = importlib.util.find_spec(name)
-    return spec is not None and spec.origin is not None  # a bare folder of that name is no package
+    return spec is not None and spec.origin is not None  # a folder has no origin

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import distilbert
-from distilbert.checkpoint.hub import resolve, take_hub_options
+from distilbert.checkpoint.hub import config_path, resolve, take_hub_options
 from distilbert.config import DistilBertConfig
-from distilbert.config_file import CONFIG_NAME, config_path
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.json_files import read_json, read_optional_json

@@ -19,7 +19,6 @@ from distilbert.config_file import (
     CONFIG_NAME,
     FORMAT_VERSION,
     GENERIC_DEFAULTS,
-    config_path,
     has_json,
     without_defaults,
 )
@@ -52,21 +51,16 @@ class DistilBertConfig:
         "dtype": "torch_dtype",
     }
 
-    # Set through GENERIC_DEFAULTS in the constructor; declared for type checkers.
+    # Set from GENERIC_DEFAULTS in the constructor; declared for type checkers.
     return_dict: bool
     output_hidden_states: bool
     output_attentions: bool
     torchscript: bool
-    use_bfloat16: bool
     tf_legacy_loss: bool
     pruned_heads: dict[int, list[int]]
     tie_word_embeddings: bool
     chunk_size_feed_forward: int
-    is_encoder_decoder: bool
-    is_decoder: bool
     architectures: list[str] | None
-    finetuning_task: str | None
-    tokenizer_class: str | None
     problem_type: str | None
     id2label: dict[int, str]
     label2id: dict[str, int]
@@ -370,6 +364,8 @@ class DistilBertConfig:
         Raises:
             CheckpointError: there is no config, or it is damaged.
         """
+        from distilbert.checkpoint.hub import config_path
+
         path = config_path(pretrained_model_name_or_path, kwargs)
         data = read_json(path)
         kind = data.get("model_type")

@@ -1,4 +1,4 @@
-"""Every rule a configuration must keep, in one place; a message names the rule and what was got."""
+"""Checks of configuration values; every message names the rule and the value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-# Names every room implements. The comments of `activation` in the docs give the formulas.
+# Names that every framework implements; the documentation of `activation` gives the formulas.
 ACTIVATIONS = (
     "gelu",
     "gelu_10",
@@ -43,8 +43,8 @@ DTYPES = (
     "uint8",
 )
 
-# Least value of each size.
-LEAST = {
+# The smallest value of each size.
+MINIMUM = {
     "vocab_size": 1,
     "max_position_embeddings": 1,
     "n_layers": 0,
@@ -71,13 +71,13 @@ def check_label_maps(**maps: object) -> None:
 
 
 def check_num_labels(value: object) -> None:
-    """Raise ConfigError unless `value` is a whole number >= 0."""
-    if not _is_whole(value, 0):
-        raise ConfigError(f"`num_labels` must be a whole number >= 0: got {value!r}.")
+    """Raise ConfigError unless `value` is an integer >= 0."""
+    if not _is_integer(value, 0):
+        raise ConfigError(f"`num_labels` must be an integer >= 0: got {value!r}.")
 
 
 def dtype_name(value: Any) -> str | None:
-    """The plain name of a dtype given by name or as `torch.dtype`; ConfigError if there is none."""
+    """The plain name of a dtype given by name or as `torch.dtype`; ConfigError if it is unknown."""
     name = None if value is None else str(value).removeprefix("torch.")
     if name is not None and name not in DTYPES:
         raise ConfigError(f"`torch_dtype` must be one of {', '.join(DTYPES)}: got {value!r}.")
@@ -85,11 +85,11 @@ def dtype_name(value: Any) -> str | None:
 
 
 def check_sizes(config: DistilBertConfig, head: str) -> None:
-    """Raise one ConfigError with every size, rate or count that no model can have."""
+    """Raise one ConfigError that lists every size, probability or count out of range."""
     problems = [
-        f"`{name}` must be a whole number >= {least}: got {value!r}."
-        for name, least in LEAST.items()
-        if not _is_whole(value := getattr(config, name), least)
+        f"`{name}` must be an integer >= {least}: got {value!r}."
+        for name, least in MINIMUM.items()
+        if not _is_integer(value := getattr(config, name), least)
     ]
     problems += [
         f"`{name}` must be a probability in [0, 1]: got {value!r}."
@@ -105,9 +105,9 @@ def check_sizes(config: DistilBertConfig, head: str) -> None:
             f"`n_heads` must divide `dim`: got n_heads={config.n_heads}, dim={config.dim}. "
             f"Divisors near {config.n_heads}: {', '.join(map(str, sorted(near)))}."
         )
-    if config.pad_token_id is not None and not _is_whole(config.pad_token_id, 0):
+    if config.pad_token_id is not None and not _is_integer(config.pad_token_id, 0):
         problems.append(
-            f"`pad_token_id` must be None or a whole number >= 0: got {config.pad_token_id!r}."
+            f"`pad_token_id` must be None or an integer >= 0: got {config.pad_token_id!r}."
         )
     if head == "question_answering" and config.num_labels != 2:
         problems.append(
@@ -119,7 +119,7 @@ def check_sizes(config: DistilBertConfig, head: str) -> None:
 
 
 def check_activation(activation: str | Callable[..., Any]) -> None:
-    """Raise ActivationError for a name that no room implements."""
+    """Raise ActivationError for an unknown name."""
     if isinstance(activation, str) and activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise ActivationError(
@@ -127,5 +127,5 @@ def check_activation(activation: str | Callable[..., Any]) -> None:
         )
 
 
-def _is_whole(value: object, least: int) -> bool:
+def _is_integer(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -6,8 +6,6 @@ Plain data only; what the values mean is `config.py`'s business.
 from __future__ import annotations
 
 import json
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 CONFIG_NAME = "config.json"
@@ -46,7 +44,7 @@ GENERIC_DEFAULTS: dict[str, Any] = {
 
 
 def without_defaults(data: dict[str, Any]) -> dict[str, Any]:
-    """`data` without the values that every config has when nothing is said."""
+    """`data` without the values that equal the defaults."""
     defaults = {
         **GENERIC_DEFAULTS,
         "id2label": {0: "LABEL_0", 1: "LABEL_1"},
@@ -68,15 +66,3 @@ def has_json(value: object) -> bool:
     except TypeError:
         return False
     return True
-
-
-def config_path(source: str | PathLike[str], kwargs: dict[str, Any]) -> Path:
-    """The local file with the config of `source`; takes the hub's keywords out of `kwargs`.
-
-    Raises:
-        CheckpointError: `source` is neither a local path nor a source that can be fetched.
-    """
-    from distilbert.checkpoint.hub import resolve, take_hub_options
-
-    path = resolve(source, want="config", **take_hub_options(kwargs).as_keywords())
-    return path if path.is_file() else path / CONFIG_NAME

@@ -1,15 +1,15 @@
 """Every error this package raises on purpose.
 
-Each one is also a child of the built-in type that users of the reference page catch (ValueError,
-OSError, ImportError, ...), so `except OSError` around `from_pretrained` keeps working. Messages
-follow one form: the rule, what was got, what to do. Nothing here may import a framework.
+Each class also inherits from the built-in type that users of the reference page catch (ValueError,
+OSError, ImportError, ...), so `except OSError` around `from_pretrained` works. Messages state the
+rule, the value that broke it, and what to do.
 """
 
 from __future__ import annotations
 
 
 class DistilBertError(Exception):
-    """The parent of every error this package raises on purpose."""
+    """The base class of every error this package raises on purpose."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its message
         return str(self.args[0]) if self.args else ""
@@ -36,11 +36,11 @@ class ActivationError(DistilBertError, KeyError, ValueError):
 
 
 class CheckpointError(DistilBertError, OSError):
-    """A file or folder of weights, config or vocabulary is missing, foreign, broken or unsafe."""
+    """A file or folder of weights, config or vocabulary is missing, damaged, unsafe or wrong."""
 
 
 class HubError(CheckpointError):
-    """A remote source (hub, package index) did not deliver: not found, refused, cut, altered."""
+    """A download from the hub or package index failed: not found, refused, interrupted, altered."""
 
 
 class WeightMismatchError(DistilBertError, RuntimeError, ValueError):
@@ -52,7 +52,7 @@ class MissingDependencyError(DistilBertError, ImportError):
 
 
 class DataError(DistilBertError, ValueError):
-    """Rows of a data set break rules; the message lists every rule, with counts and examples."""
+    """Rows of a data set break rules; the message lists each rule with counts and examples."""
 
 
 class RunCardError(ConfigError):
@@ -60,4 +60,4 @@ class RunCardError(ConfigError):
 
 
 class TrainingError(DistilBertError, RuntimeError):
-    """Training cannot go on: the loss is no number, the disk is full, a checkpoint is foreign."""
+    """Training cannot continue: the loss is not finite, the disk is full, and so on."""

@@ -1,13 +1,14 @@
-"""Every rule the inputs of a model must keep, in one place, so that each is worded once.
+"""Checks of a model's inputs, so that every framework raises the same errors.
 
-Shapes and plain numbers in, one sentence out. The frameworks' rooms say when a rule is checked: a
-value inside a compiled graph cannot be looked at.
+The checks take shapes and plain numbers. The framework packages decide when to check: values inside
+a compiled graph are not available.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,7 @@ def check_ids(lowest: int, highest: int, n_words: int) -> None:
 
 def check_mask(shape: Sequence[int], n_rows: int, length: int) -> None:
     """Raise InputError unless a mask of this shape has one value per token."""
-    size = 1
-    for axis in shape:
-        size *= axis
-    if size != n_rows * length:
+    if math.prod(shape) != n_rows * length:
         raise InputError(
             f"`attention_mask` must have one value per token: got {tuple(shape)} for {n_rows} "
             f"sequences of {length} tokens."
@@ -81,7 +79,7 @@ def check_head_mask(shape: Sequence[int], n_layers: int) -> None:
 
 @functools.cache
 def warn_of_unmasked_padding() -> None:
-    """Say once per process that padding takes part in attention."""
+    """Warn once per process that padding takes part in attention."""
     logger.warning(
         "`input_ids` contain `pad_token_id`, but there is no `attention_mask`: padding takes part "
         "in attention. Pass the mask the tokenizer returns."
@@ -89,23 +87,23 @@ def warn_of_unmasked_padding() -> None:
 
 
 def has_warned_of_padding() -> bool:
-    """Whether that was said, so that nobody need look for padding again."""
+    """Whether the warning was given, so that padding need not be searched for again."""
     return warn_of_unmasked_padding.cache_info().currsize > 0
 
 
 def check_size(name: str, value: int) -> None:
-    """Raise InputError unless a new size of a table is a positive whole number."""
+    """Raise InputError unless a new size of a table is a positive integer."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"`{name}` must be a whole number >= 1: got {value!r}.")
+        raise InputError(f"`{name}` must be an integer >= 1: got {value!r}.")
 
 
 def new_vocab_size(
     old_size: int, *, new_num_tokens: int | None, pad_to_multiple_of: int | None
 ) -> int:
-    """The number of words `resize_token_embeddings` is to make, rounded up; None keeps it.
+    """The new vocabulary size for `resize_token_embeddings`, rounded up; None keeps the old one.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: a size that is not a positive integer.
     """
     size = old_size
     if new_num_tokens is not None:
@@ -120,25 +118,25 @@ def new_vocab_size(
 def parse_heads_to_prune(
     heads_to_prune: Mapping[int, Iterable[int]], *, n_layers: int, n_heads: int
 ) -> dict[int, set[int]]:
-    """The heads that `prune_heads` is to remove, by layer.
+    """The heads for `prune_heads` to remove, by layer.
 
     Raises:
-        InputError: a layer or head that the model never had.
+        InputError: a layer or head that does not exist.
     """
-    wanted = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
-    for layer, heads in wanted.items():
+    parsed = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
+    for layer, heads in parsed.items():
         if not 0 <= layer < n_layers or not heads <= set(range(n_heads)):
             raise InputError(
                 f"`heads_to_prune` must name layers below {n_layers} and heads below {n_heads}: "
                 f"got layer {layer}, heads {sorted(heads)}."
             )
-    return wanted
+    return parsed
 
 
 def infer_problem_type(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:
-    """What the labels of sequence classification mean; a given `problem_type` decides.
+    """The problem type of sequence classification: the given one, or the one that labels imply.
 
-    One label is regression, integers are classes, anything else is several labels at once.
+    One label means regression, integers are classes, anything else is multi-label.
     """
     if problem_type is not None:
         return problem_type
@@ -149,15 +147,12 @@ def infer_problem_type(problem_type: str | None, *, n_labels: int, are_classes: 
 
 def check_class_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any) -> None:
     """Raise InputError unless labels of this shape hold one class number per row of the logits."""
-    n_labels = 1
-    for axis in labels:
-        n_labels *= axis
-    if n_labels != logits[0]:
+    if math.prod(labels) != logits[0]:
         raise _label_error(logits, labels, dtype, "one class number per row; for several, floats")
 
 
 def check_value_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any) -> None:
-    """Raise InputError unless the shapes are equal; others would broadcast to a wrong loss."""
+    """Raise InputError unless the shapes are equal; broadcasting would give a wrong loss."""
     if tuple(labels) != tuple(logits):
         raise _label_error(logits, labels, dtype, "one value per logit")
 
@@ -170,7 +165,7 @@ def _label_error(logits: Sequence[int], labels: Sequence[int], dtype: Any, need:
 
 
 def check_batch(batch: Mapping[str, np.ndarray], config: DistilBertConfig, head: str) -> None:
-    """Check what a runner was given: names, types, shapes, ids and length.
+    """Check a runner's batch: names, types, shapes, ids and length.
 
     Raises:
         TokenIdError: an id or the length lies outside the model's tables.

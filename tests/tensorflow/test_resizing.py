@@ -118,7 +118,7 @@ def test_sinusoidal_positions_are_computed_for_the_new_size(config, size) -> Non
 
 @pytest.mark.parametrize("size", [0, -3, 2.5, True])
 def test_sizes_must_be_positive_whole_numbers(masked_lm, size) -> None:
-    with pytest.raises(InputError, match=r"`new_num_tokens` must be a whole number >= 1: got"):
+    with pytest.raises(InputError, match=r"`new_num_tokens` must be an integer >= 1: got"):
         masked_lm.resize_token_embeddings(size)
-    with pytest.raises(InputError, match=r"`new_num_position_embeddings` must be a whole number"):
+    with pytest.raises(InputError, match=r"`new_num_position_embeddings` must be an integer"):
         masked_lm.resize_position_embeddings(size)

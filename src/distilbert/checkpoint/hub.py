@@ -77,6 +77,16 @@ def resolve(
     return _fetch(Repository(name, options), want, root, formats=formats, variant=variant)
 
 
+def config_path(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> Path:
+    """The local file with the config of `source`; takes the hub's keywords out of `kwargs`.
+
+    Raises:
+        CheckpointError: as `resolve`.
+    """
+    path = resolve(source, want="config", **take_hub_options(kwargs).as_keywords())
+    return path if path.is_file() else path / CONFIG_NAME
+
+
 def _local(path: Path, subfolder: str) -> Path:
     if not (path / subfolder).exists():
         raise CheckpointError(f"`subfolder` must exist: got {subfolder!r}, which is not in {path}.")

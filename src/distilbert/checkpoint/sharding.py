@@ -61,7 +61,7 @@ WEIGHT_FILES = {
 
 
 def parse_size(size: int | str) -> int:
-    """Bytes of a size such as "5GB" (10^9), "8KiB" (2^10) or a whole number.
+    """Bytes of a size such as "5GB" (10^9), "8KiB" (2^10) or an integer.
 
     Raises:
         InputError: the size has another form.

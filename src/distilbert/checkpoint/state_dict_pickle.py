@@ -1,14 +1,14 @@
-"""The pickle inside a torch.save file, read as data and never executed, and written without torch.
+"""The pickle inside a `torch.save` file: read as data, never executed; written without torch.
 
-Python's pickle machine is not used: the opcodes are interpreted here, "calls" of the four functions
-a state dict needs become plain records, and every other one is refused by name. Knows nothing of
-where the storages' bytes are.
+Python's pickle machine is not used: the opcodes are interpreted here, "calls" of the few functions
+of a state dict become plain records, and all others are refused by name. The bytes of the storages
+are the business of `format_bin`.
 """
 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -80,7 +80,7 @@ def read_pickle(stream: BytesIO) -> Any:
     The stream is left after the pickle's last byte.
 
     Raises:
-        CheckpointError: the pickle is damaged, or wants anything but a state dict's few functions.
+        CheckpointError: the pickle is damaged, or needs other functions than a state dict.
     """
     reader = _Reader()
     try:
@@ -111,30 +111,17 @@ class _Reader:
                 pass
             case "MARK":
                 stack.append(_MARK)
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode])
-            case "EMPTY_DICT":
-                stack.append({})
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_TUPLE":
-                stack.append(())
+            case _ if opcode in _VALUES:
+                stack.append(_VALUES[opcode]())
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                n = int(opcode[-1])
-                stack[-n:] = [tuple(self._top(n))]
+                stack.append(tuple(self._pop(int(opcode[-1]))))
             case "TUPLE":
                 stack.append(tuple(self._since_mark()))
-            case "SETITEM":
-                value, key = stack.pop(), stack.pop()
-                _fill(stack[-1], [key, value])
-            case "SETITEMS":
-                items = self._since_mark()
+            case "SETITEM" | "SETITEMS":
+                items = self._since_mark() if opcode == "SETITEMS" else self._pop(2)
                 _fill(stack[-1], items)
-            case "APPEND":
-                value = stack.pop()
-                _extend(stack[-1], [value])
-            case "APPENDS":
-                items = self._since_mark()
+            case "APPEND" | "APPENDS":
+                items = self._since_mark() if opcode == "APPENDS" else self._pop(1)
                 _extend(stack[-1], items)
             case "MEMOIZE":
                 self.memo[len(self.memo)] = stack[-1]
@@ -148,7 +135,7 @@ class _Reader:
                 self._call(opcode, argument)
 
     def _call(self, opcode: str, argument: Any) -> None:
-        """The opcodes with which a pickle runs code; here they make records."""
+        """The opcodes with which a pickle runs code; here they create records."""
         stack = self.stack
         match opcode:
             case "GLOBAL":
@@ -172,10 +159,12 @@ class _Reader:
                     f"objects, possibly malicious ones, and nothing of it was run."
                 )
 
-    def _top(self, n: int) -> list[Any]:
+    def _pop(self, n: int) -> list[Any]:
         if len(self.stack) < n:
             raise ValueError("the stack is too short")
-        return self.stack[-n:]
+        items = self.stack[-n:]
+        del self.stack[-n:]
+        return items
 
     def _since_mark(self) -> list[Any]:
         for index in range(len(self.stack) - 1, -1, -1):
@@ -186,6 +175,14 @@ class _Reader:
         raise ValueError("a mark is missing")
 
 
+_VALUES: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_DICT": dict,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+}
 _PUT = {"PUT", "BINPUT", "LONG_BINPUT"}
 _GET = {"GET", "BINGET", "LONG_BINGET"}
 _CONSTANTS = {
@@ -197,7 +194,7 @@ _CONSTANTS = {
 
 def _fill(target: object, items: list[Any]) -> None:
     if not isinstance(target, dict) or len(items) % 2:
-        raise ValueError("items for something that is no dictionary")
+        raise ValueError("items for something that is not a dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, (str, int)):
             raise ValueError(f"a {type(key).__name__} as a key")
@@ -206,7 +203,7 @@ def _fill(target: object, items: list[Any]) -> None:
 
 def _extend(target: object, items: list[Any]) -> None:
     if not isinstance(target, list):
-        raise ValueError("elements for something that is no list")
+        raise ValueError("elements for something that is not a list")
     target.extend(items)
 
 
@@ -214,15 +211,15 @@ def _global(name: str) -> _Global:
     if name not in ALLOWED:
         raise CheckpointError(
             f"A state dict must hold tensors only: this file asks for `{name.replace(' ', '.')}`, "
-            f"which could run code. Nothing of it was run. If you trust the file, load it where "
-            f"it was made and save its state dict as safetensors."
+            f"which could run code. Nothing of it was run. If you trust the file, load it with "
+            f"PyTorch and save its state dict as safetensors."
         )
     return _Global(name)
 
 
 def _storage(identity: object) -> Storage:
     match identity:
-        # Old files may add a view into another storage: None, or something we do not read.
+        # Old files may add a view into another storage; only None is supported.
         case ("storage", _Global(name), str(key), str(), int(n_elements), *view) if (
             name in STORAGE_TYPES and n_elements >= 0 and view in ([], [None])
         ):
@@ -254,8 +251,8 @@ def write_pickle(tensors: Iterable[tuple[str, StoredTensor]]) -> bytes:
         kind = _global_bytes(STORAGES_OF_TYPES[storage.dtype])
         identity = (_text("storage"), kind, _text(storage.key), _text("cpu"))
         out += [_text(name), _global_bytes(REBUILD_TENSOR), b"(("]
-        out += [*identity, _whole(storage.n_elements), b"tQ", _whole(tensor.offset)]
-        out += [_wholes(tensor.shape), _wholes(tensor.strides), b"\x89"]  # requires_grad=False
+        out += [*identity, _integer(storage.n_elements), b"tQ", _integer(tensor.offset)]
+        out += [_integers(tensor.shape), _integers(tensor.strides), b"\x89"]  # requires_grad=False
         out += [_global_bytes(DICTIONARY), b")RtR"]  # no backward hooks
     return b"".join([*out, b"u."])
 
@@ -269,10 +266,10 @@ def _text(value: str) -> bytes:
     return b"X" + len(data).to_bytes(4, "little") + data
 
 
-def _whole(value: int) -> bytes:
+def _integer(value: int) -> bytes:
     data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
     return b"\x8a" + len(data).to_bytes(1, "little") + data
 
 
-def _wholes(values: tuple[int, ...]) -> bytes:
-    return b"(" + b"".join(map(_whole, values)) + b"t"
+def _integers(values: tuple[int, ...]) -> bytes:
+    return b"(" + b"".join(map(_integer, values)) + b"t"
