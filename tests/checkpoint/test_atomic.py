@@ -63,7 +63,7 @@ def test_a_new_file_has_the_usual_mode(tmp_path):
 
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     with (
-        pytest.raises(CheckpointError, match="nothing was"),
+        pytest.raises(CheckpointError, match="the file does not exist"),
         atomic_file(tmp_path / "a.txt"),
     ):
         pass

@@ -254,7 +254,7 @@ def test_what_no_distilbert_can_equal_is_refused_with_every_reason(tmp_path: Pat
 def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
     save_bert(tmp_path)
     edit_config(tmp_path, hidden_act="laplace")
-    with pytest.raises(CheckpointError, match="hidden_act='laplace', instead of one of gelu"):
+    with pytest.raises(CheckpointError, match="hidden_act='laplace' instead of one of gelu"):
         fold_bert(tmp_path)
 
 

@@ -93,7 +93,7 @@ def test_position_indices_are_ignored():
 
 def test_one_parameter_under_two_names_is_refused():
     arrays = {"LayerNorm.gamma": np.ones(1), "LayerNorm.weight": np.ones(1)}
-    with pytest.raises(CheckpointError, match=r"second `LayerNorm\.weight`"):
+    with pytest.raises(CheckpointError, match=r"repeats `LayerNorm\.weight`"):
         to_canonical(arrays, "pt")
 
 

@@ -53,7 +53,7 @@ def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str
             continue
         if canonical in out:
             raise CheckpointError(
-                f"A checkpoint must hold each parameter once: `{name}` is another `{canonical}`."
+                f"A checkpoint must hold each parameter once: `{name}` repeats `{canonical}`."
             )
         out[canonical] = array.T if _is_transposed(name, flavour) else array
     return out
