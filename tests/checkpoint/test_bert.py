@@ -291,7 +291,9 @@ def test_without_a_class_name_the_tensors_tell_the_head(
 def test_a_classifier_of_unknown_kind_must_be_named(tmp_path: Path) -> None:
     save_bert(tmp_path, "BertForTokenClassification")
     edit_config(tmp_path, architectures=["MyTagger"])
-    with pytest.raises(InputError, match="`head` must be given for a checkpoint with a `classifier`"):
+    with pytest.raises(
+        InputError, match="`head` must be given for a checkpoint with a `classifier`"
+    ):
         fold_bert(tmp_path)
     assert fold_bert(tmp_path, head="token_classification").head == "token_classification"
     with pytest.raises(InputError, match="`head` must be one of base"):
