@@ -7,7 +7,13 @@ import pickle
 
 import pytest
 
-from distilbert.outputs import BaseModelOutput, MaskedLMOutput, QuestionAnsweringModelOutput
+from distilbert import outputs
+from distilbert.outputs import (
+    BaseModelOutput,
+    MaskedLMOutput,
+    QuestionAnsweringModelOutput,
+    output_classes,
+)
 
 
 def test_a_field_reads_the_same_by_attribute_key_and_position():
@@ -79,3 +85,13 @@ def test_outputs_copy_pickle_and_show_their_type():
     assert repr(out) == (
         "BaseModelOutput(last_hidden_state=[1], hidden_states=([2],), attentions=None)"
     )
+
+
+def test_every_output_class_is_listed_for_its_framework():
+    listed = {kind for prefix in ("", "TF", "Flax") for kind in output_classes(prefix)}
+    declared = {
+        kind
+        for name, kind in vars(outputs).items()
+        if name.endswith("Output") and not name.startswith("_")
+    }
+    assert listed == declared - {outputs.ModelOutput}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilbert.errors import ActivationError, ConfigError
 
 if TYPE_CHECKING:
     from distilbert.config import DistilBertConfig
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
@@ -31,6 +33,17 @@ ACTIVATIONS = (
     "swish",
     "tanh",
 )
+# Names of the same function.
+ACTIVATION_ALIASES = {
+    "gelu_fast": "gelu_new",
+    "gelu_python": "gelu",
+    "gelu_pytorch_tanh": "gelu_new",
+    "swish": "silu",
+}
+# The sigmoid approximation of GELU (Hendrycks and Gimpel 2016, section 2).
+SIGMOID_GELU_SCALE = 1.702
+# What `gelu_10` clips GELU to (Wu et al. 2020, arXiv 2004.09602, on int8 quantization).
+GELU_CLIP = 10.0
 
 DTYPES = (
     "float16",
@@ -125,6 +138,18 @@ def check_activation(activation: str | Callable[..., Any]) -> None:
         raise ActivationError(
             f"`activation` must be a callable or one of {known}: got {activation!r}."
         )
+
+
+def find_activation(functions: Mapping[str, Function], activation: str | Function) -> Function:
+    """The function of a config's `activation` in a framework's table; a callable is returned as is.
+
+    Raises:
+        ActivationError: an unknown name.
+    """
+    check_activation(activation)
+    if not isinstance(activation, str):
+        return activation
+    return functions[ACTIVATION_ALIASES.get(activation, activation)]
 
 
 def _is_integer(value: object, least: int) -> bool:

@@ -164,8 +164,13 @@ def _label_error(logits: Sequence[int], labels: Sequence[int], dtype: Any, need:
     )
 
 
-def check_batch(batch: Mapping[str, np.ndarray], config: DistilBertConfig, head: str) -> None:
-    """Check a runner's batch: names, types, shapes, ids and length.
+def check_batch(
+    batch: Mapping[str, np.ndarray], config: DistilBertConfig, head: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check the names, types, shapes, ids and length of a runner's batch.
+
+    Returns:
+        The ids, and a bool mask that is True for visible tokens: for all, if the batch has none.
 
     Raises:
         TokenIdError: an id or the length lies outside the model's tables.
@@ -188,3 +193,5 @@ def check_batch(batch: Mapping[str, np.ndarray], config: DistilBertConfig, head:
     check_length(ids.shape[-1], config.max_position_embeddings)
     if ids.size:
         check_ids(int(ids.min()), int(ids.max()), config.vocab_size)
+    mask = batch.get("attention_mask")
+    return ids, ids == ids if mask is None else mask != 0

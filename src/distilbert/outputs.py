@@ -7,7 +7,7 @@ registers these classes with the framework's tree utilities.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 
@@ -215,3 +215,17 @@ class FlaxQuestionAnsweringModelOutput(ModelOutput):
     end_logits: Any = None
     hidden_states: Any = None
     attentions: Any = None
+
+
+def output_classes(prefix: str) -> tuple[type[ModelOutput], ...]:
+    """The classes of one framework, whose names start with `prefix`; PyTorch's is empty."""
+    names = ("BaseModel", "MaskedLM", "SequenceClassifier", "MultipleChoiceModel")
+    names += ("TokenClassifier", "QuestionAnsweringModel")
+    return tuple(globals()[f"{prefix}{name}Output"] for name in names)
+
+
+def rebuild_output(
+    output_class: type[ModelOutput], names: Iterable[str], values: Iterable[Any]
+) -> ModelOutput:
+    """An output from its fields; what tree utilities call after they took one apart."""
+    return output_class(**dict(zip(names, values, strict=True)))

@@ -7,7 +7,9 @@ Tasks, pipelines, evaluation and the server know only this protocol. Each framew
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from distilbert.heads import HEADS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +60,14 @@ class Runner(Protocol):
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
         ...
+
+
+def name_outputs(head: str, values: Any) -> dict[str, Any]:
+    """The outputs of a head by name; where there are several, they share the last axis."""
+    names = HEADS[head].outputs
+    if len(names) == 1:
+        return dict.fromkeys(names, values)
+    return {name: values[..., i] for i, name in enumerate(names)}
 
 
 def only_wanted(

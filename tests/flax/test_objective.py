@@ -14,7 +14,7 @@ from distilbert import DistilBertConfig
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.flax.objective import LossOptions, Objective
-from distilbert.flax.shapes import in_few_shapes
+from distilbert.flax.shapes import pad_batch
 from distilbert.torch.objective import LossOptions as TorchOptions, Objective as TorchObjective
 
 KINDS = ["single_label_classification", "multi_label_classification", "regression"]
@@ -75,7 +75,7 @@ def objective_of(model: Any, **options: Any) -> Objective:
 
 def padded(model: Any, batch: dict[str, np.ndarray], n_rows: int = 4) -> Any:
     longest = model.config.max_position_embeddings
-    return in_few_shapes(batch, model.head, longest=longest, n_rows=n_rows)
+    return pad_batch(batch, model.head, longest=longest, n_rows=n_rows)
 
 
 def loss_of(model: Any, batch: dict[str, np.ndarray], **options: Any) -> float:
@@ -147,7 +147,7 @@ def _items(logits: np.ndarray, head: str, arrays: dict[str, np.ndarray]) -> np.n
     """The logits of what counts, as PyTorch's room selects them."""
     if head in ("masked_lm", "token_classification"):
         return logits[arrays["labels"] != -100]
-    return logits[arrays["counts"]]
+    return logits[arrays["is_row"]]
 
 
 @pytest.mark.parametrize(("head", "kind"), CASES)
@@ -158,7 +158,7 @@ def test_added_rows_and_columns_change_neither_loss_nor_gradients(
     objective = objective_of(model, label_smoothing=0.1)
     much = padded(model, batch, n_rows=7)
     rows = len(batch["input_ids"])
-    little = in_few_shapes(batch, head, longest=11, n_rows=rows)
+    little = pad_batch(batch, head, longest=11, n_rows=rows)
     assert little["input_ids"].shape == batch["input_ids"].shape
     call = jax.jit(jax.value_and_grad(objective))
     (first, slopes), (second, others) = (call(model.params, one, KEY) for one in (little, much))

@@ -13,7 +13,10 @@ from distilbert import (
     FlaxDistilBertModel,
 )
 from distilbert.errors import InputError, TokenIdError
-from distilbert.flax.runner import FlaxRunner, as_runner, load_runner, padded_length, padded_rows
+from distilbert.flax.heads import MODEL_CLASSES
+from distilbert.flax.runner import FlaxRunner, as_runner, load_runner
+from distilbert.flax.shapes import padded_length, padded_rows
+from distilbert.heads import HEADS
 from distilbert.opening import find_model
 from distilbert.runner import Runner
 
@@ -36,6 +39,30 @@ def test_without_a_mask_every_token_counts_padding_id_or_not(config, ids):
     np.testing.assert_array_equal(
         runner.run_batch({"input_ids": ids})["last_hidden_state"], full["last_hidden_state"]
     )
+
+
+@pytest.mark.parametrize("head", [name for name, h in HEADS.items() if not h.reads_first_token])
+def test_wanted_tokens_come_alone_and_equal_those_of_the_full_output(head, config, ids, mask):
+    runner = as_runner(MODEL_CLASSES[head](config))
+    batch = {"input_ids": ids, "attention_mask": mask}
+    wanted = np.random.default_rng(0).random(ids.shape) < 0.4
+    full, few = runner.run_batch(batch), runner.run_batch(batch, wanted=wanted)
+    assert full.keys() == few.keys()
+    for name, array in full.items():
+        assert few[name].dtype == np.float32
+        np.testing.assert_allclose(few[name], array[wanted], atol=1e-5)
+    none = runner.run_batch(batch, wanted=np.zeros_like(wanted))
+    assert {len(array) for array in none.values()} == {0}
+
+
+@pytest.mark.parametrize("head", [name for name, h in HEADS.items() if h.reads_first_token])
+def test_heads_of_the_first_token_give_the_models_logits(head, config, ids, mask):
+    model = MODEL_CLASSES[head](config)
+    if head == "multiple_choice":
+        ids, mask = ids[None], mask[None]
+    expected = np.asarray(model(ids, mask)[0])
+    got = as_runner(model).run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_heads_give_their_own_arrays(config, ids):

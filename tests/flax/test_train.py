@@ -10,17 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+import torch
+from flax.core import FrozenDict
 
 from distilbert import DistilBertConfig
 from distilbert.errors import InputError
 from distilbert.flax.heads import MODEL_CLASSES
-from distilbert.flax.train import Trainer, starting_model
+from distilbert.flax.train import Trainer, _optimizer, starting_model
 from distilbert.flax.weights import to_arrays
 from distilbert.opening import find_model
 from distilbert.training.feed import Update
+from distilbert.training.parameters import Treatment
 from distilbert.training.run_card import (
     OptimizationSection,
     RunCard,
@@ -130,7 +135,7 @@ def test_batches_of_other_sizes_compile_nothing_new() -> None:
     subject = trainer()
     for number, rows in enumerate((6, 5, 6, 2)):
         subject.update(update(number, rows, rate=1e-3 * number))
-    assert subject.gradients._cache_size() == subject.stepped._cache_size() == 1
+    assert subject.gradients._cache_size() == subject.step._cache_size() == 1
 
 
 def test_frozen_parts_stay_and_keep_no_moments() -> None:
@@ -165,6 +170,71 @@ def test_the_first_step_of_adamw_is_the_rate_times_the_sign() -> None:
     assert moved["distilbert.transformer.layer.1.ffn.lin1.weight"] == pytest.approx(5e-4, rel=1e-2)
     words = moved["distilbert.embeddings.word_embeddings.weight"]
     assert words == pytest.approx(1.25e-4, rel=1e-2)
+
+
+RATES = (1e-2, 5e-3, 2e-3, 1e-3)
+TREATMENTS = FrozenDict({"a": Treatment(1.0, True), "b": Treatment(0.5, False)})
+
+
+def leaves(seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        "a": rng.standard_normal((3, 2)).astype(np.float32),
+        "b": rng.standard_normal(4).astype(np.float32),
+    }
+
+
+def test_steps_are_those_of_pytorch() -> None:
+    init, step = _optimizer(TREATMENTS, 0.8, 0.95, 1e-3, 0.1, 0.7, 0.75)
+    values: Any = {name: jnp.array(leaf) for name, leaf in leaves(0).items()}
+    means, state = {name: jnp.array(leaf) for name, leaf in values.items()}, init(values)
+    theirs = {name: torch.nn.Parameter(torch.tensor(leaf)) for name, leaf in leaves(0).items()}
+    reference = torch.optim.AdamW(
+        [
+            {"params": [theirs["a"]], "weight_decay": 0.1},
+            {"params": [theirs["b"]], "weight_decay": 0.0},
+        ],
+        betas=(0.8, 0.95),
+        eps=1e-3,
+    )
+    for number, rate in enumerate(RATES):
+        slopes = leaves(number + 1)
+        for name, parameter in theirs.items():
+            parameter.grad = torch.tensor(slopes[name])
+        expected = torch.nn.utils.clip_grad_norm_(theirs.values(), 0.7)
+        for group, scale in zip(reference.param_groups, (1.0, 0.5), strict=True):
+            group["lr"] = rate * scale
+        reference.step()
+        before = {name: np.array(mean) for name, mean in means.items()}
+        gradients = {name: jnp.array(leaf) for name, leaf in slopes.items()}
+        values, means, state, norm = step(gradients, means, state, values, 1.0, rate)
+        assert float(norm) == pytest.approx(float(expected), rel=1e-6)
+        for name, mean in means.items():
+            followed = 0.75 * before[name] + 0.25 * np.asarray(values[name])
+            np.testing.assert_allclose(mean, followed, rtol=1e-6)
+    for name, parameter in theirs.items():
+        np.testing.assert_allclose(values[name], parameter.detach(), rtol=2e-6)
+        for moment, field in (("exp_avg", "mu"), ("exp_avg_sq", "nu")):
+            np.testing.assert_allclose(
+                optax.tree_utils.tree_get(state, field)[name],
+                reference.state[parameter][moment],
+                rtol=2e-6,
+                atol=1e-8,
+            )
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_step_changes_nothing_where_a_number_is_not_finite(broken: str) -> None:
+    init, step = _optimizer(TREATMENTS, 0.8, 0.95, 1e-3, 0.1, 0.7, 0.75)
+    slopes = leaves(1)
+    if broken == "gradient":
+        slopes["b"][0] = np.inf
+    values: Any = {name: jnp.array(leaf) for name, leaf in leaves(0).items()}
+    expected = leaves(0), leaves(0), jax.tree.map(np.array, init(values))
+    means = {name: jnp.array(leaf) for name, leaf in values.items()}
+    loss = np.nan if broken == "loss" else 1.0
+    *found, _ = step(slopes, means, init(values), values, loss, 1e-2)
+    jax.tree.map(np.testing.assert_array_equal, tuple(found), expected)
 
 
 def test_large_gradients_are_scaled_down_to_the_limit() -> None:
@@ -214,9 +284,9 @@ def test_a_runner_keeps_the_weights_of_its_time() -> None:
     run(subject, range(1))
     early = subject.runner()
     batch = {name: update(9).batches[0][name] for name in ("input_ids", "attention_mask")}
-    before = early(batch)["logits"]
+    before = early.run_batch(batch)["logits"]
     run(subject, range(1, 3))
-    np.testing.assert_array_equal(early(batch)["logits"], before)
+    np.testing.assert_array_equal(early.run_batch(batch)["logits"], before)
     assert not np.array_equal(subject.runner().run_batch(batch)["logits"], before)
 
 

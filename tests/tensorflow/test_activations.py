@@ -53,6 +53,8 @@ def test_a_callable_is_its_own_activation() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(KeyError, match=r"`activation` must be one of gelu.*: got 'gelo'\."):
+    with pytest.raises(
+        KeyError, match=r"`activation` must be a callable or one of gelu.*: got 'gelo'\."
+    ):
         activation_function("gelo")
     assert issubclass(ActivationError, KeyError)

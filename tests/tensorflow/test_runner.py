@@ -11,7 +11,9 @@ from distilbert import (
     TFDistilBertModel,
 )
 from distilbert.errors import InputError, TokenIdError
+from distilbert.heads import HEADS
 from distilbert.opening import find_model
+from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.runner import TensorFlowRunner, as_runner, load_runner
 
 
@@ -31,6 +33,32 @@ def test_without_a_mask_every_token_counts_padding_id_or_not(config, ids) -> Non
     np.testing.assert_array_equal(
         runner.run_batch({"input_ids": ids})["last_hidden_state"], full["last_hidden_state"]
     )
+
+
+@pytest.mark.parametrize("head", [name for name, h in HEADS.items() if not h.reads_first_token])
+def test_wanted_tokens_come_alone_and_equal_those_of_the_full_output(
+    head, config, ids, mask
+) -> None:
+    runner = as_runner(MODEL_CLASSES[head](config))
+    batch = {"input_ids": ids, "attention_mask": mask}
+    wanted = np.random.default_rng(0).random(ids.shape) < 0.4
+    full, few = runner.run_batch(batch), runner.run_batch(batch, wanted=wanted)
+    assert full.keys() == few.keys()
+    for name, array in full.items():
+        assert few[name].dtype == np.float32
+        np.testing.assert_allclose(few[name], array[wanted], atol=1e-5)
+    none = runner.run_batch(batch, wanted=np.zeros_like(wanted))
+    assert {len(array) for array in none.values()} == {0}
+
+
+@pytest.mark.parametrize("head", [name for name, h in HEADS.items() if h.reads_first_token])
+def test_heads_of_the_first_token_give_the_models_logits(head, config, ids, mask) -> None:
+    model = MODEL_CLASSES[head](config)
+    if head == "multiple_choice":
+        ids, mask = ids[None], mask[None]
+    expected = np.asarray(model(ids, mask)[0])
+    got = as_runner(model).run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_heads_give_their_own_arrays(config, ids) -> None:

@@ -111,7 +111,7 @@ def test_a_resumed_run_is_bit_identical_to_an_uninterrupted_one(options: dict[st
         np.testing.assert_array_equal(array, end[name])
 
 
-def test_a_run_goes_through_fit_and_leaves_the_callers_random_numbers_alone() -> None:
+def test_a_run_ends_where_done_says_so_and_leaves_the_callers_random_numbers_alone() -> None:
     seen: list[float] = []
 
     class Course:

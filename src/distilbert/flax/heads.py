@@ -6,14 +6,17 @@ Each head is a linen module, which computes, and a class, which holds its parame
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.matching import LoadingReport
 from distilbert.flax.activations import activation_function
+from distilbert.flax.loading import load
 from distilbert.flax.model import (
     DistilBertModule,
     FlaxDistilBertModel,
@@ -30,7 +33,59 @@ from distilbert.outputs import (
     FlaxQuestionAnsweringModelOutput,
     FlaxSequenceClassifierOutput,
     FlaxTokenClassifierOutput,
+    ModelOutput,
 )
+
+
+class TaskModule(nn.Module):
+    """An encoder with a head on top, the parent of the five task modules.
+
+    A child builds the layers of its head and computes logits from hidden states.
+    """
+
+    config: StaticConfig
+    dtype: Any = jnp.float32
+    checkpoint_options: Mapping[str, Any] | None = None
+
+    output_class: ClassVar[type[ModelOutput]]
+
+    def setup(self) -> None:
+        self.distilbert = DistilBertModule(self.config, self.dtype, self.checkpoint_options)
+        self.build_head(self.config)
+
+    def build_head(self, config: StaticConfig) -> None:
+        """Add the layers of the head."""
+
+    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Any:
+        """Head only: hidden states to logits."""
+
+    def __call__(
+        self,
+        input_ids: Array | None = None,
+        attention_mask: Array | None = None,
+        head_mask: Array | None = None,
+        inputs_embeds: Array | None = None,
+        deterministic: bool = True,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> Any:
+        """As the base module."""
+        encoded = self.distilbert(
+            input_ids,
+            attention_mask,
+            head_mask,
+            inputs_embeds,
+            deterministic,
+            output_attentions,
+            output_hidden_states,
+        )
+        logits = self.compute_logits(encoded.last_hidden_state, deterministic)
+        return self._output(encoded, logits=logits)
+
+    def _output(self, encoded: Any, **arrays: Array) -> Any:
+        return self.output_class(
+            **arrays, hidden_states=encoded.hidden_states, attentions=encoded.attentions
+        )
 
 
 class VocabProjector(nn.Module):
@@ -53,16 +108,13 @@ class VocabProjector(nn.Module):
         return x @ kernel + bias
 
 
-class MaskedLMModule(nn.Module):
+class MaskedLMModule(TaskModule):
     """Encoder, transform and projection."""
 
-    config: StaticConfig
-    dtype: Any = jnp.float32
-    checkpoint_options: Mapping[str, Any] | None = None
+    output_class = FlaxMaskedLMOutput
 
-    def setup(self) -> None:
-        config = self.config
-        self.distilbert = DistilBertModule(config, self.dtype, self.checkpoint_options)
+    def build_head(self, config: StaticConfig) -> None:
+        """A transform and the projection, whose matrix may be the word embedding."""
         self.vocab_transform = dense(config, config.dim, self.dtype)
         self.vocab_layer_norm = layer_norm(self.dtype)
         self.vocab_projector = VocabProjector(config, self.dtype)
@@ -74,32 +126,6 @@ class MaskedLMModule(nn.Module):
         words = self.distilbert.embeddings.word_embeddings.embedding
         return self.vocab_projector(self.vocab_layer_norm(x), words)
 
-    def __call__(
-        self,
-        input_ids: Array | None = None,
-        attention_mask: Array | None = None,
-        head_mask: Array | None = None,
-        inputs_embeds: Array | None = None,
-        deterministic: bool = True,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> FlaxMaskedLMOutput:
-        """As the base module."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            deterministic,
-            output_attentions,
-            output_hidden_states,
-        )
-        return FlaxMaskedLMOutput(
-            logits=self.compute_logits(encoded.last_hidden_state),  # (B, S, V)
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-
 
 class FlaxDistilBertForMaskedLM(PreTrainedModel):
     """Predicts the word at every position."""
@@ -108,19 +134,20 @@ class FlaxDistilBertForMaskedLM(PreTrainedModel):
     module_class = MaskedLMModule
 
 
-class SequenceClassificationModule(nn.Module):
+class SequenceClassificationModule(TaskModule):
     """Encoder and a classifier of the first token."""
 
-    config: StaticConfig
-    dtype: Any = jnp.float32
-    checkpoint_options: Mapping[str, Any] | None = None
+    output_class = FlaxSequenceClassifierOutput
 
-    def setup(self) -> None:
-        config = self.config
-        self.distilbert = DistilBertModule(config, self.dtype, self.checkpoint_options)
+    def build_head(self, config: StaticConfig) -> None:
+        """Two linear layers with dropout between."""
         self.pre_classifier = dense(config, config.dim, self.dtype)
-        self.classifier = dense(config, config.num_labels, self.dtype)
+        self.classifier = dense(config, self.n_labels(), self.dtype)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
+
+    def n_labels(self) -> int:
+        """Logits per sequence."""
+        return self.config.num_labels
 
     def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
         """Head only: hidden states (B, S, D) to logits (B, N), from the first token."""
@@ -128,59 +155,22 @@ class SequenceClassificationModule(nn.Module):
         x = jax.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
         return self.classifier(self.dropout(x, deterministic=deterministic))
 
-    def __call__(
-        self,
-        input_ids: Array | None = None,
-        attention_mask: Array | None = None,
-        head_mask: Array | None = None,
-        inputs_embeds: Array | None = None,
-        deterministic: bool = True,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> FlaxSequenceClassifierOutput:
-        """As the base module."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            deterministic,
-            output_attentions,
-            output_hidden_states,
-        )
-        return FlaxSequenceClassifierOutput(
-            logits=self.compute_logits(encoded.last_hidden_state, deterministic),  # (B, N)
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-
 
 class FlaxDistilBertForSequenceClassification(PreTrainedModel):
-    """Classifies or rates a whole sequence by its first token."""
+    """Classifies a sequence by its first token, or predicts values for it."""
 
     head = "sequence_classification"
     module_class = SequenceClassificationModule
 
 
-class MultipleChoiceModule(nn.Module):
-    """Encoder and a rating of the first token of every choice."""
+class MultipleChoiceModule(SequenceClassificationModule):
+    """Encoder and one logit from the first token of every choice."""
 
-    config: StaticConfig
-    dtype: Any = jnp.float32
-    checkpoint_options: Mapping[str, Any] | None = None
+    output_class = FlaxMultipleChoiceModelOutput
 
-    def setup(self) -> None:
-        config = self.config
-        self.distilbert = DistilBertModule(config, self.dtype, self.checkpoint_options)
-        self.pre_classifier = dense(config, config.dim, self.dtype)
-        self.classifier = dense(config, 1, self.dtype)
-        self.dropout = nn.Dropout(config.seq_classif_dropout)
-
-    def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
-        """Head only: hidden states (B, S, D) to logits (B, 1), from the first token."""
-        # ReLU by definition of the head, whatever `config.activation` says.
-        x = jax.nn.relu(self.pre_classifier(hidden_states[:, 0]))  # (B, D)
-        return self.classifier(self.dropout(x, deterministic=deterministic))
+    def n_labels(self) -> int:
+        """Logits per sequence."""
+        return 1
 
     def __call__(
         self,
@@ -191,16 +181,15 @@ class MultipleChoiceModule(nn.Module):
         deterministic: bool = True,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
-    ) -> FlaxMultipleChoiceModelOutput:
+    ) -> Any:
         """As the base module, with a choice axis in the inputs: (B, C, S) or (B, C, S, D).
 
         Hidden states and attentions keep the flattened batch B * C.
         """
-        given = input_ids if input_ids is not None else inputs_embeds
+        given: Any = input_ids if input_ids is not None else inputs_embeds
         if given is not None:
             check_axes(given.shape, 3, is_ids=input_ids is not None)
-        shape = (0, 1) if given is None else given.shape[:2]
-        encoded = self.distilbert(
+        output = super().__call__(
             _flattened(input_ids),  # (B * C, S)
             _flattened(attention_mask),
             head_mask,
@@ -209,70 +198,34 @@ class MultipleChoiceModule(nn.Module):
             output_attentions,
             output_hidden_states,
         )
-        ratings = self.compute_logits(encoded.last_hidden_state, deterministic)  # (B * C, 1)
-        return FlaxMultipleChoiceModelOutput(
-            logits=ratings.reshape(shape),  # (B, C)
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
+        shape = output.logits.shape if given is None else given.shape[:2]
+        return self._output(output, logits=output.logits.reshape(shape))  # (B, C)
 
 
 def _flattened(array: Array | None) -> Array | None:
-    if array is None:
-        return None
-    rows, choices = array.shape[:2]
-    return array.reshape(rows * choices, *array.shape[2:])
+    return None if array is None else array.reshape(-1, *array.shape[2:])
 
 
 class FlaxDistilBertForMultipleChoice(PreTrainedModel):
-    """Chooses one of C sequences by rating the first token of each."""
+    """Chooses one of C sequences by the logits of their first tokens."""
 
     head = "multiple_choice"
     module_class = MultipleChoiceModule
 
 
-class TokenClassificationModule(nn.Module):
+class TokenClassificationModule(TaskModule):
     """Encoder and a classifier of every token."""
 
-    config: StaticConfig
-    dtype: Any = jnp.float32
-    checkpoint_options: Mapping[str, Any] | None = None
+    output_class = FlaxTokenClassifierOutput
 
-    def setup(self) -> None:
-        config = self.config
-        self.distilbert = DistilBertModule(config, self.dtype, self.checkpoint_options)
+    def build_head(self, config: StaticConfig) -> None:
+        """Dropout and a linear layer."""
         self.classifier = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.dropout)
 
     def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
         """Head only: hidden states (..., D) of any tokens to logits (..., N)."""
         return self.classifier(self.dropout(hidden_states, deterministic=deterministic))
-
-    def __call__(
-        self,
-        input_ids: Array | None = None,
-        attention_mask: Array | None = None,
-        head_mask: Array | None = None,
-        inputs_embeds: Array | None = None,
-        deterministic: bool = True,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> FlaxTokenClassifierOutput:
-        """As the base module."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            deterministic,
-            output_attentions,
-            output_hidden_states,
-        )
-        return FlaxTokenClassifierOutput(
-            logits=self.compute_logits(encoded.last_hidden_state, deterministic),  # (B, S, N)
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
 
 
 class FlaxDistilBertForTokenClassification(PreTrainedModel):
@@ -282,16 +235,13 @@ class FlaxDistilBertForTokenClassification(PreTrainedModel):
     module_class = TokenClassificationModule
 
 
-class QuestionAnsweringModule(nn.Module):
-    """Encoder and two ratings of every token."""
+class QuestionAnsweringModule(TaskModule):
+    """Encoder and two logits of every token."""
 
-    config: StaticConfig
-    dtype: Any = jnp.float32
-    checkpoint_options: Mapping[str, Any] | None = None
+    output_class = FlaxQuestionAnsweringModelOutput
 
-    def setup(self) -> None:
-        config = self.config
-        self.distilbert = DistilBertModule(config, self.dtype, self.checkpoint_options)
+    def build_head(self, config: StaticConfig) -> None:
+        """Dropout and a linear layer."""
         self.qa_outputs = dense(config, config.num_labels, self.dtype)
         self.dropout = nn.Dropout(config.qa_dropout)
 
@@ -299,37 +249,13 @@ class QuestionAnsweringModule(nn.Module):
         """Head only: hidden states (..., D) of any tokens to logits (..., 2), start and end."""
         return self.qa_outputs(self.dropout(hidden_states, deterministic=deterministic))
 
-    def __call__(
-        self,
-        input_ids: Array | None = None,
-        attention_mask: Array | None = None,
-        head_mask: Array | None = None,
-        inputs_embeds: Array | None = None,
-        deterministic: bool = True,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> FlaxQuestionAnsweringModelOutput:
-        """As the base module."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            deterministic,
-            output_attentions,
-            output_hidden_states,
-        )
-        logits = self.compute_logits(encoded.last_hidden_state, deterministic)  # (B, S, 2)
-        return FlaxQuestionAnsweringModelOutput(
-            start_logits=logits[..., 0],  # (B, S)
-            end_logits=logits[..., 1],
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
+    def _output(self, encoded: Any, **arrays: Array) -> Any:
+        logits = arrays["logits"]  # (B, S, 2)
+        return super()._output(encoded, start_logits=logits[..., 0], end_logits=logits[..., 1])
 
 
 class FlaxDistilBertForQuestionAnswering(PreTrainedModel):
-    """Rates every token as start and as end of the answer."""
+    """Predicts for every token whether the answer starts or ends there."""
 
     head = "question_answering"
     module_class = QuestionAnsweringModule
@@ -347,3 +273,25 @@ MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
         FlaxDistilBertForQuestionAnswering,
     )
 }
+
+
+def load_model(
+    request: LoadRequest,
+    *,
+    torch_dtype: Any = None,
+    ignore_mismatched_sizes: bool = False,
+    **changes: Any,
+) -> tuple[PreTrainedModel, LoadingReport]:
+    """The model that `request` describes, with its parameters; `changes` override fields of its
+    config, and `seed` that of new parameters."""
+    model, params, report = load(
+        MODEL_CLASSES[request.head],
+        (),
+        request,
+        changes,
+        dtype=jnp.float32,
+        torch_dtype=torch_dtype,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+    )
+    model._params = params
+    return model, report

@@ -6,17 +6,16 @@ Which files hold the weights and how their names map is the business of `distilb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
-
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
-from distilbert.flax.heads import MODEL_CLASSES
-from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.weights import Tree, floating_dtype, to_tree
 
-Model = TypeVar("Model", bound=PreTrainedModel)
+if TYPE_CHECKING:
+    from distilbert.flax.pretrained import PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
 
 
 def load(
@@ -44,30 +43,13 @@ def load(
     if stored is not None:
         config.torch_dtype = stored.name
     found, report = match_parameters(arrays, config, request.head)
-    check_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
     arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
     params = to_tree(arrays, config, request.head, dtype=stored)
+    check_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
     return model, params, report
 
 
-def load_model(
-    request: LoadRequest,
-    *,
-    torch_dtype: Any = None,
-    ignore_mismatched_sizes: bool = False,
-    **changes: Any,
-) -> tuple[PreTrainedModel, LoadingReport]:
-    """The model that `request` describes, with its parameters; `changes` override fields of its
-    config, and `seed` that of new parameters."""
-    model, params, report = load(
-        MODEL_CLASSES[request.head],
-        (),
-        request,
-        changes,
-        dtype=jnp.float32,
-        torch_dtype=torch_dtype,
-        ignore_mismatched_sizes=ignore_mismatched_sizes,
-    )
-    model._params = params
-    return model, report
+def is_package_class(model_class: type) -> bool:
+    """Whether a class is the package's own, not a child class of a user, which may hold more."""
+    return model_class.__module__.startswith(f"{__package__}.")

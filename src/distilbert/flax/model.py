@@ -166,10 +166,15 @@ class SelfAttention(nn.Module):
         head_mask: Array | None = None,
         output_attentions: bool = False,
         deterministic: bool = True,
+        first_only: bool = False,
     ) -> tuple[Array, Array | None]:
-        """Attend within x (B, S, D); returns (B, S, D) and the probabilities or None."""
+        """Attend within x (B, S, D); returns (B, S, D) and the probabilities or None.
+
+        `first_only` computes the first token of each sequence alone: (B, 1, D).
+        """
+        queries = x[:, :1] if first_only else x
         context, probabilities = attend(
-            self._split(self.q_lin(x)),
+            self._split(self.q_lin(queries)),
             self._split(self.k_lin(x)),
             self._split(self.v_lin(x)),
             visible=visible,
@@ -177,7 +182,7 @@ class SelfAttention(nn.Module):
             dropout=functools.partial(self.dropout, deterministic=deterministic),
         )
         context = context.swapaxes(1, 2)
-        merged = context.reshape(*x.shape[:2], self.n_heads * self.head_size)  # (B, S, H * K)
+        merged = context.reshape(*queries.shape[:2], self.n_heads * self.head_size)  # (B, S, H * K)
         return self.out_lin(merged), probabilities if output_attentions else None  # (B, S, D)
 
     def _split(self, x: Array) -> Array:
@@ -233,12 +238,16 @@ class Block(nn.Module):
         head_mask: Array | None = None,
         output_attentions: bool = False,
         deterministic: bool = True,
+        first_only: bool = False,
     ) -> tuple[Array, Array | None]:
-        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None."""
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None.
+
+        `first_only` computes the first token of each sequence alone: (B, 1, D).
+        """
         attended, probabilities = self.attention(
-            x, visible, head_mask, output_attentions, deterministic
+            x, visible, head_mask, output_attentions, deterministic, first_only
         )
-        x = self.sa_layer_norm(attended + x)
+        x = self.sa_layer_norm(attended + (x[:, :1] if first_only else x))
         return self.output_layer_norm(self.ffn(x, deterministic) + x), probabilities
 
 
@@ -252,7 +261,7 @@ class Layers(nn.Module):
     def setup(self) -> None:
         block_class = Block
         if self.checkpoint_options is not None:
-            flags = (4, 5)  # output_attentions and deterministic, counted from `self`
+            flags = (4, 5, 6)  # the arguments after `head_mask`, counted from `self`
             block_class = nn.remat(Block, static_argnums=flags, **self.checkpoint_options)
         self.blocks = [
             block_class(self.config, layer, self.dtype, name=str(layer))
@@ -271,7 +280,8 @@ class Layers(nn.Module):
         hidden_states: list[Array] = [x]
         attentions: list[Array | None] = []
         for index, block in enumerate(self.blocks):
-            x, probabilities = block(x, visible, head_mask[index], output_attentions, deterministic)
+            flags = (output_attentions, deterministic, False)  # the last one is `first_only`
+            x, probabilities = block(x, visible, head_mask[index], *flags)
             hidden_states.append(x)
             attentions.append(probabilities)
         return hidden_states, attentions
@@ -343,6 +353,18 @@ class DistilBertModule(nn.Module):
             output_hidden_states,
             deterministic,
         )
+
+    def encode_first(self, input_ids: Array, attention_mask: Array) -> Array:
+        """The last hidden state (B, 1, D) of the first token of each sequence, as of `__call__`.
+
+        The last block computes only these tokens.
+        """
+        x = self.embeddings(input_ids)
+        visible = _visible_keys(attention_mask, x)
+        blocks = self.transformer.layer.blocks
+        for number, block in enumerate(blocks, 1):
+            x, _ = block(x, visible, None, False, True, number == len(blocks))
+        return x[:, :1]
 
 
 class FlaxDistilBertModel(PreTrainedModel):

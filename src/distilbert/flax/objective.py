@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from distilbert.flax.shapes import COUNTS, PLACES
+from distilbert.flax.shapes import IS_ROW, POSITIONS
 from distilbert.heads import HEADS, IGNORED_LABEL
 
 Batch = dict[str, Array]
@@ -42,7 +42,7 @@ class Objective:
     options: LossOptions
 
     def __call__(self, params: Any, batch: Batch, key: Array) -> Array:
-        """The sum of the loss over the items of a batch of `in_few_shapes`, a scalar.
+        """The sum of the loss over the items of a batch of `pad_batch`, a scalar.
 
         Args:
             key: what dropout is drawn from.
@@ -104,7 +104,7 @@ class Objective:
     def _sum(self, losses: Array, batch: Batch) -> Array:
         """Over what counts: labelled tokens, or rows that were not added."""
         is_item = (
-            batch["labels"] != IGNORED_LABEL if HEADS[self.head].labels_per_token else batch[COUNTS]
+            batch["labels"] != IGNORED_LABEL if HEADS[self.head].labels_per_token else batch[IS_ROW]
         )
         return jnp.where(is_item, losses, 0.0).sum()
 
@@ -114,8 +114,8 @@ def _compute_logits(module: Any, batch: Batch) -> Array:
     ids, mask = batch["input_ids"], batch["attention_mask"]
     ids, mask = (array.reshape(-1, array.shape[-1]) for array in (ids, mask))  # choices as rows
     states = module.distilbert(ids, mask, deterministic=False).last_hidden_state  # (B, S, D)
-    if PLACES in batch:
-        states = jnp.take_along_axis(states, batch[PLACES][..., None], 1)  # (B, K, D)
+    if POSITIONS in batch:
+        states = jnp.take_along_axis(states, batch[POSITIONS][..., None], 1)  # (B, K, D)
     return module.compute_logits(states, deterministic=False)
 
 

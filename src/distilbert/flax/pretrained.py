@@ -1,13 +1,14 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
 A model is a linen module, which computes, and a tree of parameters. What surrounds a call is in
-`calls.py`, loading and saving in `loading.py` and `saving.py`, changes of size in `resizing.py` and
-`pruning.py`; the methods here are their public names.
+`calls.py`, loading in `loading.py`, changes of size in `resizing.py` and `pruning.py`; the methods
+here are their public names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.core import Tracer
 
+from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
@@ -24,6 +26,7 @@ from distilbert.errors import ConfigError, InputError
 from distilbert.flax import weights
 from distilbert.flax.attention import layer_head_masks
 from distilbert.flax.calls import apply, page_signature
+from distilbert.flax.loading import load
 from distilbert.flax.pruning import prune_heads
 from distilbert.flax.resizing import resize_position_embeddings, resize_token_embeddings
 from distilbert.flax.static_config import StaticConfig
@@ -240,8 +243,6 @@ class PreTrainedModel:
             ConfigError: `dtype` or `torch_dtype` is no floating type.
             TypeError: a keyword that names nothing.
         """
-        from distilbert.flax.loading import load
-
         origin = {"from_pt": from_pt, "from_tf": from_tf, "from_flax": from_flax}
         request = LoadRequest(
             class_name=cls.__name__,
@@ -286,14 +287,21 @@ class PreTrainedModel:
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        from distilbert.flax.saving import save
-
-        save(
-            self,
+        tree = self.params if params is None else params
+        arrays = weights.to_arrays(tree, self.config, self.head)
+        config = copy.deepcopy(self.config)
+        stored = next((array.dtype.name for array in arrays.values()), "float32")
+        # Readers assume float32 if the config names no type; it may name an earlier one.
+        if stored != "float32" or config.dtype_name is not None:
+            config.torch_dtype = stored
+        save_checkpoint(
             save_directory,
-            params=params,
+            arrays,
+            config,
+            head=self.head,
+            format="safetensors" if safe_serialization else "msgpack",
+            flavour="flax",
             max_shard_size=max_shard_size,
-            safe_serialization=safe_serialization,
             variant=variant,
         )
 
@@ -348,31 +356,10 @@ class PreTrainedModel:
             return held
         return jnp.array(sinusoid_table(self.config.max_position_embeddings, self.config.dim))
 
-    def resize_token_embeddings(
-        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
-    ) -> Array:
-        """Set the number of words and return the word embedding; old rows are kept.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        return resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of)
-
-    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
-        """Set the greatest length; learned rows are kept, sinusoidal ones computed.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        resize_position_embeddings(self, new_num_position_embeddings)
-
-    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
-        """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
-
-        Raises:
-            InputError: a layer or head the model never had.
-        """
-        prune_heads(self, heads_to_prune)
+    # Functions whose first argument is the model are methods without more ado.
+    resize_token_embeddings = resize_token_embeddings
+    resize_position_embeddings = resize_position_embeddings
+    prune_heads = prune_heads
 
     # --- facts --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
-    """Remove heads from the layers and note them in `config.pruned_heads`.
+    """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
 
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 
 def resize_token_embeddings(
-    model: PreTrainedModel, new_num_tokens: int | None, pad_to_multiple_of: int | None
+    model: PreTrainedModel,
+    new_num_tokens: int | None = None,
+    pad_to_multiple_of: int | None = None,
 ) -> Array:
-    """Give the model `new_num_tokens` words, rounded up; None keeps the number.
+    """Set the number of words, rounded up, and return the word embedding; old rows are kept.
+
+    None keeps the number.
 
     Raises:
         InputError: a size that is not a positive whole number.
@@ -44,7 +48,7 @@ def resize_token_embeddings(
 
 
 def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddings: int) -> None:
-    """Give the model that many positions; sinusoidal ones are computed, learned ones appended.
+    """Set the greatest length; learned rows are kept, sinusoidal ones computed.
 
     Raises:
         InputError: a size that is not a positive whole number.

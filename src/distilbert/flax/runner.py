@@ -1,7 +1,7 @@
 """The Flax runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
 
-The only place of this room where device and dtype of inference are decided, and where something is
-compiled. XLA compiles for each shape, so batches are padded to few shapes and answers cut back.
+The only file of this package that decides the device and the dtype of inference. XLA compiles for
+each shape, so batches are padded to a few shapes and the outputs are cut back.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import numpy as np
 
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import ConfigError, InputError
-from distilbert.flax.loading import load_model
+from distilbert.flax.heads import load_model
+from distilbert.flax.loading import is_package_class
 from distilbert.flax.pretrained import PreTrainedModel
+from distilbert.flax.shapes import padded_length, padded_rows
 from distilbert.flax.weights import cast, floating_dtype
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
-from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
-
-# The shortest length a batch is padded to; the next ones are 3/2 and 2 times as long, and so on.
-SHORTEST = 16
+from distilbert.runner import (
+    ACCELERATOR_BATCH_TOKENS,
+    CPU_BATCH_TOKENS,
+    name_outputs,
+    only_wanted,
+)
 
 
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> FlaxRunner:
@@ -34,12 +38,12 @@ def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) 
 
 
 def as_runner(model: PreTrainedModel, device: Any = None, dtype: Any = None) -> FlaxRunner:
-    """The runner of a model, which it takes over."""
+    """The runner of a model, which must not be used elsewhere afterwards."""
     return FlaxRunner(model, device, dtype)
 
 
 class FlaxRunner:
-    """A Flax model that answers with NumPy arrays. Takes the model over: moves and casts it."""
+    """A Flax model with NumPy arrays as inputs and outputs; takes over the model it is given."""
 
     def __init__(self, model: PreTrainedModel, device: Any = None, dtype: Any = None) -> None:
         """
@@ -62,25 +66,29 @@ class FlaxRunner:
         self.config = model.config
         is_cpu = jax.default_backend() == "cpu"
         self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
-        self.evaluate = _evaluation(model.module)
+        self.evaluate = _evaluation(model.module, self.head, is_plain=is_package_class(type(model)))
 
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        check_batch(batch, self.config, self.head)
-        ids = batch["input_ids"]
-        mask = batch.get("attention_mask")
-        mask = np.ones(ids.shape, bool) if mask is None else mask != 0
+        ids, mask = check_batch(batch, self.config, self.head)
         rows, length = len(ids), ids.shape[-1]
         sides = [(0, 0)] * ids.ndim
         sides[0] = (0, padded_rows(rows) - rows)
         if mask.any(-1).all():  # a row without visible keys attends to all: more would change it
             sides[-1] = (0, padded_length(length, self.config.max_position_embeddings) - length)
-        outputs = self.evaluate(
-            self.model.params, np.pad(ids.astype(np.int32), sides), np.pad(mask, sides)
-        )
         per_token = not HEADS[self.head].reads_first_token
+        indices, n_wanted = None, 0
+        if wanted is not None and per_token and is_package_class(type(self.model)):
+            chosen = np.flatnonzero(np.pad(wanted, sides))
+            n_wanted = len(chosen)
+            indices = np.pad(chosen, (0, padded_rows(n_wanted) - n_wanted)).astype(np.int32)
+        outputs = self.evaluate(
+            self.model.params, np.pad(ids.astype(np.int32), sides), np.pad(mask, sides), indices
+        )
+        if indices is not None:
+            return {name: np.asarray(array)[:n_wanted] for name, array in outputs.items()}
         kept = (slice(rows), slice(length)) if per_token else (slice(rows),)
         arrays = {name: np.asarray(array)[kept] for name, array in outputs.items()}
         return only_wanted(arrays, wanted)
@@ -91,7 +99,7 @@ class FlaxRunner:
 
 
 def available_device(device: Any) -> Any:
-    """The JAX device of a name such as "cpu" or "cuda:1"; what is no name stays as it is.
+    """The JAX device of a name such as "cpu" or "cuda:1"; other values are returned as they are.
 
     Raises:
         InputError: JAX has no such device.
@@ -111,30 +119,40 @@ def available_device(device: Any) -> Any:
 def _floating(dtype: Any) -> Any:
     try:
         return floating_dtype("dtype", dtype)
-    except ConfigError as error:  # a wrong argument here, as in the other rooms
+    except ConfigError as error:  # a wrong argument, as in the other frameworks
         raise InputError(str(error)) from None
 
 
 @functools.lru_cache(maxsize=8)
-def _evaluation(module: Any) -> Any:
+def _evaluation(module: Any, head: str, *, is_plain: bool) -> Any:
     """Compiled once for all runners of equal modules: training makes one at every evaluation."""
 
-    def evaluate(params: Any, input_ids: jax.Array, attention_mask: jax.Array) -> Any:
-        outputs = module.apply({"params": params}, input_ids, attention_mask)
+    def evaluate(params: Any, ids: jax.Array, mask: jax.Array, indices: jax.Array | None) -> Any:
+        method = functools.partial(_outputs, head=head, is_plain=is_plain)
+        outputs = module.apply({"params": params}, ids, mask, indices, method=method)
         return {name: array.astype(jnp.float32) for name, array in outputs.items()}
 
     return jax.jit(evaluate)
 
 
-def padded_length(length: int, longest: int) -> int:
-    """The next of 16, 24, 32, 48, 64, 96, ..., at most the model's longest: few shapes to compile
-    for at the price of a third of padding in the worst case, which masks leave without effect."""
-    step = SHORTEST
-    while step < length:
-        step = step * 3 // 2 if step & (step - 1) == 0 else step * 4 // 3
-    return max(length, min(step, longest))
-
-
-def padded_rows(rows: int) -> int:
-    """The next power of two; none stays none."""
-    return 1 << (rows - 1).bit_length() if rows else 0
+def _outputs(
+    module: Any,
+    ids: jax.Array,
+    mask: jax.Array,
+    indices: jax.Array | None,
+    *,
+    head: str,
+    is_plain: bool,
+) -> Mapping[str, jax.Array]:
+    """Outputs by name; `indices` (P,) select tokens of the flattened batch."""
+    # A caller's child class may read more than the package's heads do.
+    if is_plain and HEADS[head].reads_first_token:
+        rows = (x.reshape(-1, x.shape[-1]) for x in (ids, mask))  # choices as rows
+        logits = module.compute_logits(module.distilbert.encode_first(*rows))
+        return {"logits": logits.reshape(len(ids), -1)}
+    if indices is None:
+        return module(ids, mask)
+    encoder = module if head == "base" else module.distilbert
+    states = encoder(ids, mask).last_hidden_state  # (B, S, D)
+    states = states.reshape(-1, states.shape[-1])[indices]  # (P, D)
+    return name_outputs(head, states if head == "base" else module.compute_logits(states))

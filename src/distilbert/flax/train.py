@@ -15,30 +15,33 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax.core import FrozenDict
 from flax.traverse_util import unflatten_dict
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distilbert.checkpoint.layout import canonical_name
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.flax.adamw import AdamW, Leaves, added
-from distilbert.flax.loading import load_model
+from distilbert.flax.heads import load_model
 from distilbert.flax.objective import LossOptions, Objective
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.runner import as_runner, available_device
-from distilbert.flax.shapes import in_few_shapes
+from distilbert.flax.shapes import pad_batch
 from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.weights import POSITIONS, flatten, to_arrays, to_tree
 from distilbert.runner import Runner
 from distilbert.training.feed import Update
-from distilbert.training.parameters import treatments
+from distilbert.training.parameters import Treatment, treatments
 from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session
 
 # Fields of the config that are probabilities of dropout.
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
-MOVING = ("weights", "exp_avg", "exp_avg_sq", "mean")
 STEP = "step"
+# Name in a checkpoint -> field of optax' state.
+MOMENTS = {"exp_avg": "mu", "exp_avg_sq": "nu"}
+
+Leaves = dict[str, jax.Array]  # by path, "a/b"
 
 
 def starting_model(
@@ -87,17 +90,26 @@ class Trainer:
             self._loss_options(class_weights),
         )
         leaves = jax.device_put(flatten(model.params), self.everywhere)
-        self.optimizer = self._optimizer(leaves)
-        self.frozen = {
-            path: leaf for path, leaf in leaves.items() if path not in self.optimizer.chosen
-        }
-        trained = {path: leaf for path, leaf in leaves.items() if path in self.optimizer.chosen}
-        self.moving = self.optimizer.start(trained)
-        self.n_steps = 0
+        trained = self._treatments(leaves)
+        self.frozen = {path: leaf for path, leaf in leaves.items() if path not in trained}
+        self.weights: Leaves = {path: leaf for path, leaf in leaves.items() if path in trained}
+        # Copies, since a step overwrites means but not weights.
+        self.means: Leaves = (
+            {} if self.options.ema is None else jax.tree.map(jnp.array, self.weights)
+        )
+        init, self.step = _optimizer(
+            FrozenDict(trained),
+            self.options.beta1,
+            self.options.beta2,
+            self.options.epsilon,
+            self.options.weight_decay,
+            self.options.max_grad_norm,
+            self.options.ema,
+        )
+        self.optimizer_state = jax.device_put(init(self.weights), self.everywhere)
         self.key = jax.random.key(card.seed)
         self.gradients = _gradients(self.objective)
-        self.added = jax.jit(added, donate_argnums=0)
-        self.stepped = _stepped(self.optimizer)
+        self.add = jax.jit(optax.tree_utils.tree_add, donate_argnums=0)
 
     @property
     def is_main_process(self) -> bool:
@@ -122,23 +134,21 @@ class Trainer:
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer; none where loss or gradients are no finite numbers."""
         key = jax.random.fold_in(self.key, update.number)
-        weights, n_items = self.moving["weights"], max(1, update.n_items)
+        n_items = max(1, update.n_items)
         total: Any = None
-        sums: Leaves = {}
+        sums: Any = None
         for number, batch in enumerate(update.batches):
-            arrays = jax.device_put(self._in_few_shapes(batch), self.by_rows)
+            arrays = jax.device_put(self._padded(batch), self.by_rows)
             part = jax.random.fold_in(key, number)
-            loss, gradients = self.gradients(weights, self.frozen, arrays, part, float(n_items))
+            loss, gradients = self.gradients(
+                self.weights, self.frozen, arrays, part, float(n_items)
+            )
             total = loss if total is None else total + loss
-            sums = self.added(sums, gradients) if sums else gradients
-        moments = {name: leaves for name, leaves in self.moving.items() if name != "weights"}
-        self.moving, norm = self.stepped(
-            moments, sums, weights, total, update.learning_rate, self.n_steps
+            sums = gradients if sums is None else self.add(sums, gradients)
+        self.weights, self.means, self.optimizer_state, norm = self.step(
+            sums, self.means, self.optimizer_state, self.weights, total, update.learning_rate
         )
-        outcome = Outcome({"loss": float(total)}, float(norm))
-        if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
-            self.n_steps += 1
-        return outcome
+        return Outcome({"loss": float(total)}, float(norm))
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
@@ -146,8 +156,8 @@ class Trainer:
 
     def state(self) -> dict[str, np.ndarray]:
         """Trained weights, moments and running means, by name."""
-        arrays = {STEP: np.array(self.n_steps)}
-        for kind, leaves in self.moving.items():
+        arrays = {STEP: np.array(int(optax.tree_utils.tree_get(self.optimizer_state, "count")))}
+        for kind, leaves in self._changing().items():
             named = to_arrays(_tree(leaves), self.config, self.model.head)
             arrays |= {
                 f"{kind}.{name}": np.array(array, order="C") for name, array in named.items()
@@ -155,16 +165,22 @@ class Trainer:
         return arrays
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` gave."""
-        self.n_steps = int(arrays[STEP])
-        for kind in MOVING:
+        """Load what `state` returned."""
+        loaded: dict[str, Any] = {}
+        for kind in self._changing():
             named = {
                 name.removeprefix(f"{kind}."): array
                 for name, array in arrays.items()
                 if name.startswith(f"{kind}.")
             }
             leaves = flatten(to_tree(named, self.config, self.model.head))
-            self.moving[kind] = jax.device_put(leaves, self.everywhere)
+            loaded[kind] = jax.device_put(leaves, self.everywhere)
+        self.weights, self.means = loaded["weights"], loaded["mean"]
+        self.optimizer_state = optax.tree_utils.tree_set(
+            self.optimizer_state,
+            count=jax.device_put(np.int32(arrays[STEP]), self.everywhere),
+            **{field: loaded[moment] for moment, field in MOMENTS.items()},
+        )
 
     def save(self, folder: Path) -> None:
         """Write the model as a checkpoint folder."""
@@ -191,8 +207,8 @@ class Trainer:
             class_weights=None if class_weights is None else tuple(class_weights.tolist()),
         )
 
-    def _optimizer(self, leaves: Leaves) -> AdamW:
-        """Knows the leaves that change; a table in the place of sinusoids never does."""
+    def _treatments(self, leaves: Leaves) -> dict[str, Treatment]:
+        """Those of the leaves that change; a stored table of sinusoids never does."""
         names = {path: canonical_name(path, "flax") for path in leaves}
         chosen = treatments(
             names.values(),
@@ -201,25 +217,23 @@ class Trainer:
             layer_decay=self.options.layer_decay,
         )
         fixed = {self.model.path(POSITIONS)} if self.config.sinusoidal_pos_embds else set()
-        return AdamW(
-            FrozenDict(
-                {
-                    path: chosen[name]
-                    for path, name in names.items()
-                    if chosen[name].rate and path not in fixed
-                }
-            ),
-            beta1=self.options.beta1,
-            beta2=self.options.beta2,
-            epsilon=self.options.epsilon,
-            weight_decay=self.options.weight_decay,
-            max_grad_norm=self.options.max_grad_norm,
-            ema=self.options.ema,
-        )
+        return {
+            path: chosen[name]
+            for path, name in names.items()
+            if chosen[name].rate and path not in fixed
+        }
 
-    def _in_few_shapes(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _changing(self) -> dict[str, Leaves]:
+        """All arrays that training changes, by kind and path."""
+        moments = {
+            moment: optax.tree_utils.tree_get(self.optimizer_state, field)
+            for moment, field in MOMENTS.items()
+        }
+        return {"weights": self.weights, **moments, "mean": self.means}
+
+    def _padded(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         is_counted = self.options.batch_tokens is None
-        return in_few_shapes(
+        return pad_batch(
             batch,
             self.model.head,
             longest=self.config.max_position_embeddings,
@@ -229,9 +243,9 @@ class Trainer:
 
     def _current_model(self) -> PreTrainedModel:
         """The model as it would be saved now."""
-        means = {path: jnp.array(mean) for path, mean in self.moving["mean"].items()}
+        means = jax.tree.map(jnp.array, self.means)  # copies, since the next step overwrites them
         model = copy.copy(self.model)
-        model.params = _tree({**self.frozen, **self.moving["weights"], **means})
+        model.params = _tree({**self.frozen, **self.weights, **means})
         return model
 
 
@@ -252,10 +266,49 @@ def _gradients(objective: Objective) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _stepped(optimizer: AdamW) -> Any:
-    """A step. New weights take the place of the gradients, and moments that of the old ones; old
-    weights are not given away, since models that were handed out may hold them."""
-    return jax.jit(optimizer.stepped, donate_argnums=(0, 1))
+def _optimizer(
+    chosen: Mapping[str, Treatment],
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    weight_decay: float,
+    max_grad_norm: float,
+    ema: float | None,
+) -> tuple[Any, Any]:
+    """PyTorch's AdamW from optax' parts: what makes the first state, and a compiled step.
+
+    The step takes gradients, means, state, weights, loss and learning rate. It returns weights,
+    means and state, which do not change where loss or gradients are not finite, and the norm of the
+    gradients before clipping. Weights are not overwritten: models in use may hold them.
+    """
+    adamw = optax.chain(
+        optax.clip_by_global_norm(max_grad_norm) if max_grad_norm else optax.identity(),
+        optax.scale_by_adam(beta1, beta2, epsilon),
+        optax.add_decayed_weights(weight_decay, {path: t.decays for path, t in chosen.items()}),
+    )
+
+    def step(
+        gradients: Leaves, means: Leaves, state: Any, weights: Leaves, loss: Any, learning_rate: Any
+    ) -> Any:
+        norm = jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in gradients.values()))
+        changes: Any
+        changes, new_state = adamw.update(gradients, state, weights)
+        new_weights = {
+            path: leaf - learning_rate * chosen[path].rate * changes[path]
+            for path, leaf in weights.items()
+        }
+        new_means = means
+        if ema is not None:
+            new_means = optax.incremental_update(new_weights, means, 1 - ema)
+        is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(is_finite, new, old),
+            (new_weights, new_means, new_state),
+            (weights, means, state),
+        )
+        return *kept, norm
+
+    return adamw.init, jax.jit(step, donate_argnums=(0, 1, 2))
 
 
 def _tree(leaves: Mapping[str, Any]) -> Any:

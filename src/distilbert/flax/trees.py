@@ -1,4 +1,4 @@
-"""Tells JAX's tree utilities how to take a model's output apart and put it together again.
+"""Registers the models' outputs with JAX's tree utilities.
 
 A function under `jit`, `grad`, `vmap` or `pmap` can only return what these know.
 """
@@ -10,31 +10,15 @@ from typing import Any
 
 from jax import tree_util as trees
 
-from distilbert import outputs
-from distilbert.outputs import ModelOutput
-
-CLASSES: tuple[type[ModelOutput], ...] = (
-    outputs.FlaxBaseModelOutput,
-    outputs.FlaxMaskedLMOutput,
-    outputs.FlaxSequenceClassifierOutput,
-    outputs.FlaxMultipleChoiceModelOutput,
-    outputs.FlaxTokenClassifierOutput,
-    outputs.FlaxQuestionAnsweringModelOutput,
-)
+from distilbert.outputs import output_classes, rebuild_output
 
 
 @functools.cache
 def register_outputs() -> None:
     """Register every output class, once per process."""
-    for output_class in CLASSES:
-        _register(output_class)
-
-
-def _register(output_class: type[ModelOutput]) -> None:
-    def unflatten(names: Any, values: Any) -> ModelOutput:
-        return output_class(**dict(zip(names, values, strict=True)))
-
-    trees.register_pytree_with_keys(output_class, _flatten_with_keys, unflatten, _flatten)
+    for output_class in output_classes("Flax"):
+        rebuild = functools.partial(rebuild_output, output_class)
+        trees.register_pytree_with_keys(output_class, _flatten_with_keys, rebuild, _flatten)
 
 
 def _flatten(output: Any) -> tuple[list[Any], tuple[str, ...]]:

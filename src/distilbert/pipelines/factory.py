@@ -68,7 +68,7 @@ def pipeline(
     job = with_options(TASKS[name](), options, task)
     opened = open_model(
         model,
-        job.head,
+        head=job.head,
         tokenizer=tokenizer,
         framework=framework,
         device=device,

@@ -9,14 +9,10 @@ from functools import partial
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.errors import ActivationError
+from distilbert.config_checks import GELU_CLIP, SIGMOID_GELU_SCALE, find_activation
 
 Activation = Callable[[Tensor], Tensor]
 
-# The sigmoid approximation of GELU (Hendrycks and Gimpel 2016, section 2).
-SIGMOID_GELU_SCALE = 1.702
-# What `gelu_10` clips GELU to (Wu et al. 2020, arXiv 2004.09602, on int8 quantisation).
-CLIP = 10.0
 # PyTorch's slope of `leaky_relu` below zero; TensorFlow's default is another one.
 LEAKY_SLOPE = 0.01
 
@@ -33,7 +29,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 def clipped_gelu(x: Tensor) -> Tensor:
     """GELU, never above 10 or below -10."""
-    return tf.clip_by_value(gelu(x), -CLIP, CLIP)
+    return tf.clip_by_value(gelu(x), -GELU_CLIP, GELU_CLIP)
 
 
 def mish(x: Tensor) -> Tensor:
@@ -51,16 +47,13 @@ def linear(x: Tensor) -> Tensor:
     return x
 
 
-# One formula (0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))) under the three names it has.
+# 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
 _tanh_gelu = partial(tf.nn.gelu, approximate=True)
 
 _BY_NAME: dict[str, Activation] = {
     "gelu": gelu,
     "gelu_10": clipped_gelu,
-    "gelu_fast": _tanh_gelu,
     "gelu_new": _tanh_gelu,
-    "gelu_python": gelu,
-    "gelu_pytorch_tanh": _tanh_gelu,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "mish": mish,
@@ -69,20 +62,14 @@ _BY_NAME: dict[str, Activation] = {
     "relu6": tf.nn.relu6,
     "sigmoid": tf.sigmoid,
     "silu": tf.nn.silu,
-    "swish": tf.nn.silu,
     "tanh": tf.tanh,
 }
 
 
 def activation_function(activation: str | Activation) -> Activation:
-    """The function behind a config's `activation`; a callable is its own.
+    """The function of a config's `activation`; a callable is returned as is.
 
     Raises:
         ActivationError: an unknown name.
     """
-    if not isinstance(activation, str):
-        return activation
-    if activation not in _BY_NAME:
-        known = ", ".join(sorted(_BY_NAME))
-        raise ActivationError(f"`activation` must be one of {known}: got {activation!r}.")
-    return _BY_NAME[activation]
+    return find_activation(_BY_NAME, activation)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
 
 # Ways to say "the model's own loss" in `compile`; the words are the reference's.
-OWN_LOSS = (None, "passthrough", "auto", "auto_with_warning")
+MODEL_LOSS = (None, "passthrough", "auto", "auto_with_warning")
 
 # Output -> label, for the head that has two of each.
 SPANS = {"start_logits": "start_positions", "end_logits": "end_positions"}
 
 
-def arranged(model: PreTrainedModel, data: Any, *, own_loss: bool) -> tuple[Any, Any, Any]:
+def split_labels(model: PreTrainedModel, data: Any, *, for_loss: bool) -> tuple[Any, Any, Any]:
     """Inputs, labels and sample weights of one batch.
 
     The labels also stand in the inputs if the model is to compute its own loss, and nowhere else if
@@ -38,7 +38,7 @@ def arranged(model: PreTrainedModel, data: Any, *, own_loss: bool) -> tuple[Any,
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     inputs = named_arguments(type(model), (x,), {})
     inside = {name: inputs.pop(name) for name in LABELS if name in inputs}
-    if own_loss:
+    if for_loss:
         inputs.update(inside if y is None else named_labels(model, y))
     if y is None:
         y = inside["labels"] if list(inside) == ["labels"] else inside or None
@@ -63,7 +63,7 @@ def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
     return named
 
 
-def own_loss_of(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | None) -> Tensor:
+def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | None) -> Tensor:
     """The mean of the model's own loss over a batch, a scalar.
 
     Raises:

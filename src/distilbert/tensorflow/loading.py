@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from distilbert.checkpoint.layout import to_canonical
 from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
-from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import deferred_init
-from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype
 
-Model = TypeVar("Model", bound=PreTrainedModel)
+if TYPE_CHECKING:
+    from distilbert.tensorflow.pretrained import PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
 
 
 def load(
@@ -43,34 +44,20 @@ def load(
     if dtype is not None:
         config.torch_dtype = policy.variable_dtype
     found, report = match_parameters(arrays, config, model_class.head)
-    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
     options: dict[str, Any] = {} if name is None else {"name": name}
     if dtype is not None:  # a user's child class need not take keywords that nobody asked for
         options["dtype"] = policy
-    # A user's child class may hold values of its own, so it is built with them.
-    with deferred_init() if model_class in MODEL_CLASSES.values() else nullcontext():
+    # A user's child class may hold more than the parameters of its head: build it with values.
+    with deferred_init() if is_package_class(model_class) else nullcontext():
         model = model_class(config, *model_args, **options)
     assign(model, fill_missing(found, config, model.head, seed=draw_seed))
+    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
     return model, report
 
 
-def load_model(
-    request: LoadRequest,
-    *,
-    dtype: Any = None,
-    ignore_mismatched_sizes: bool = False,
-    **changes: Any,
-) -> tuple[PreTrainedModel, LoadingReport]:
-    """The model that `request` describes; `changes` override fields of its config."""
-    return load(
-        MODEL_CLASSES[request.head],
-        (),
-        request,
-        changes,
-        dtype=dtype,
-        name=None,
-        ignore_mismatched_sizes=ignore_mismatched_sizes,
-    )
+def is_package_class(model_class: type) -> bool:
+    """Whether a class is the package's own, not a child class of a user, which may hold more."""
+    return model_class.__module__.startswith(f"{__package__}.")
 
 
 def canonical_state(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:

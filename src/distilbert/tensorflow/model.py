@@ -98,10 +98,15 @@ class SelfAttention(keras.layers.Layer):
         visible: Tensor | None = None,
         head_mask: Tensor | None = None,
         training: bool = False,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Attend within x (B, S, D); returns (B, S, D) and the probabilities."""
+        """Attend within x (B, S, D); returns (B, S, D) and the probabilities.
+
+        `first_only` computes the first token of each sequence alone: (B, 1, D).
+        """
+        queries = x[:, :1] if first_only else x
         context, probabilities = attend(
-            self._split(self.q_lin(x)),
+            self._split(self.q_lin(queries)),
             self._split(self.k_lin(x)),
             self._split(self.v_lin(x)),
             visible=visible,
@@ -109,7 +114,7 @@ class SelfAttention(keras.layers.Layer):
             dropout=lambda scores: self.dropout(scores, training=training),
         )
         context = tf.transpose(context, (0, 2, 1, 3))  # (B, S, H, K)
-        context = tf.reshape(context, [*leading(x), self.dim])
+        context = tf.reshape(context, [*leading(queries), self.dim])
         return self.out_lin(context), probabilities  # (B, S, D)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -165,10 +170,16 @@ class Block(keras.layers.Layer):
         visible: Tensor | None = None,
         head_mask: Tensor | None = None,
         training: bool = False,
+        first_only: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """One step from x (B, S, D) to (B, S, D), and the attention probabilities."""
-        attended, probabilities = self.attention(x, visible, head_mask, training=training)
-        x = self.sa_layer_norm(attended + x)
+        """One step from x (B, S, D) to (B, S, D), and the attention probabilities.
+
+        `first_only` computes the first token of each sequence alone: (B, 1, D).
+        """
+        attended, probabilities = self.attention(
+            x, visible, head_mask, training=training, first_only=first_only
+        )
+        x = self.sa_layer_norm(attended + (x[:, :1] if first_only else x))
         return self.output_layer_norm(self.ffn(x, training=training) + x), probabilities
 
 
@@ -261,6 +272,18 @@ class TFDistilBertModel(PreTrainedModel):
             training=training,
         )
         return self.format_output(output, return_dict)
+
+    def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden state (B, 1, D) of the first token of each sequence, as of `call`.
+
+        The last block computes only these tokens.
+        """
+        x = self.embeddings(input_ids)
+        visible = _visible_keys(attention_mask, x)
+        blocks = self.transformer.layer
+        for number, block in enumerate(blocks, 1):
+            x, _ = block(x, visible, first_only=number == len(blocks))
+        return x[:, :1]
 
 
 def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:

@@ -1,11 +1,12 @@
 """`PreTrainedModel`: what the base model and every head can do besides computing.
 
-Loading and saving are in `loading.py` and `saving.py`, changes of size in `resizing.py` and
-`pruning.py`, what Keras' loop needs in `keras_fit.py`; the methods here are their public names.
+Loading is in `loading.py`, changes of size in `resizing.py` and `pruning.py`, what Keras' `fit`
+needs in `keras_fit.py`; the methods here are their public names.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
@@ -15,25 +16,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest, resolve_dtype
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.outputs import ModelOutput
+from distilbert.tensorflow import keras_fit
 from distilbert.tensorflow.attention import layer_head_masks
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.inputs import check_arguments, named_arguments
-from distilbert.tensorflow.keras_fit import (
-    OWN_LOSS,
-    arranged,
-    for_metrics,
-    own_loss_of,
-    predictions_of,
-)
 from distilbert.tensorflow.layers import Embedding, get_values, path_scope, replace_part
+from distilbert.tensorflow.loading import canonical_state, load
 from distilbert.tensorflow.pruning import prune_heads
 from distilbert.tensorflow.resizing import (
     fit_bias,
@@ -42,6 +39,8 @@ from distilbert.tensorflow.resizing import (
 )
 from distilbert.tensorflow.weights import (
     assign,
+    canonical_arrays,
+    check_nothing_added,
     initial_arrays,
     untied_parameters,
     variable_of,
@@ -78,7 +77,7 @@ class PreTrainedModel(keras.Model):
         super().__init__(**kwargs)
         self.config = config
         self.name_or_path = config.name_or_path
-        self._uses_own_loss = True
+        self._uses_model_loss = True
         self.built = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -184,19 +183,12 @@ class PreTrainedModel(keras.Model):
             ConfigError: `torch_dtype` is unknown.
             TypeError: a keyword that names nothing.
         """
-        from distilbert.tensorflow.loading import canonical_state, load
-
+        origin = {"from_pt": from_pt, "from_tf": from_tf, "from_flax": from_flax}
         request = LoadRequest(
             class_name=cls.__name__,
             head=cls.head,
             source=pretrained_model_name_or_path,
-            formats=wanted_formats(
-                "tensorflow",
-                from_pt=from_pt,
-                from_tf=from_tf,
-                from_flax=from_flax,
-                use_safetensors=use_safetensors,
-            ),
+            formats=wanted_formats("tensorflow", **origin, use_safetensors=use_safetensors),
             config=config,
             state=None if state_dict is None else canonical_state(state_dict),
             variant=variant,
@@ -233,13 +225,18 @@ class PreTrainedModel(keras.Model):
         Raises:
             CheckpointError: the folder cannot be written, or a child class has more variables.
         """
-        from distilbert.tensorflow.saving import save
-
-        save(
-            self,
+        check_nothing_added(self)
+        config = copy.deepcopy(self.config)
+        if self.variable_dtype != "float32" or config.dtype_name is not None:
+            config.torch_dtype = self.variable_dtype
+        save_checkpoint(
             save_directory,
+            canonical_arrays(self),
+            config,
+            head=self.head,
+            format="safetensors" if safe_serialization else "h5",
+            flavour="tf",
             max_shard_size=max_shard_size,
-            safe_serialization=safe_serialization,
             variant=variant,
         )
         if saved_model:
@@ -269,32 +266,10 @@ class PreTrainedModel(keras.Model):
         """The position embedding."""
         return self.base_model.embeddings.position_embeddings
 
-    def resize_token_embeddings(
-        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
-    ) -> Embedding:
-        """Set the number of words and return the word embedding; old rows are kept.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        return resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of)
-
-    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
-        """Set the greatest length; learned rows are kept, sinusoidal ones computed.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        resize_position_embeddings(self, new_num_position_embeddings)
-
-    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
-        """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
-
-        Raises:
-            InputError: a layer or head the model never had.
-        """
-        prune_heads(self.base_model.transformer, self.config, heads_to_prune)
-        self.forget_functions()
+    # Functions whose first argument is the model are methods without more ado.
+    resize_token_embeddings = resize_token_embeddings
+    resize_position_embeddings = resize_position_embeddings
+    prune_heads = prune_heads
 
     def forget_functions(self) -> None:
         """Drop the compiled steps of Keras' loop, which hold variables that were replaced.
@@ -354,8 +329,8 @@ class PreTrainedModel(keras.Model):
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """As in Keras; without a `loss`, or with "passthrough", the model's own is used."""
-        self._uses_own_loss = isinstance(loss, (str, type(None))) and loss in OWN_LOSS
-        super().compile(optimizer=optimizer, loss=None if self._uses_own_loss else loss, **kwargs)
+        self._uses_model_loss = isinstance(loss, (str, type(None))) and loss in keras_fit.MODEL_LOSS
+        super().compile(optimizer=optimizer, loss=None if self._uses_model_loss else loss, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a saved model was; Keras asks for this where `compile` is another."""
@@ -365,28 +340,30 @@ class PreTrainedModel(keras.Model):
 
     def train_step(self, data: Any) -> Any:
         """One step of `fit`."""
-        return super().train_step(arranged(self, data, own_loss=self._uses_own_loss))
+        return super().train_step(
+            keras_fit.split_labels(self, data, for_loss=self._uses_model_loss)
+        )
 
     def test_step(self, data: Any) -> Any:
         """One step of `evaluate`."""
-        return super().test_step(arranged(self, data, own_loss=self._uses_own_loss))
+        return super().test_step(keras_fit.split_labels(self, data, for_loss=self._uses_model_loss))
 
     def predict_step(self, data: Any) -> Any:
         """One step of `predict`; labels among the inputs are ignored."""
-        return super().predict_step((arranged(self, data, own_loss=False)[0],))
+        return super().predict_step((keras_fit.split_labels(self, data, for_loss=False)[0],))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
         """The scalar that `fit` minimises: the model's own loss or the one given to `compile`."""
-        if not self._uses_own_loss:
-            predictions = predictions_of(self, y_pred, y)
+        if not self._uses_model_loss:
+            predictions = keras_fit.predictions_of(self, y_pred, y)
             return super().compute_loss(x, y, predictions, sample_weight, training)
-        loss = own_loss_of(self, x, y_pred, sample_weight)
+        loss = keras_fit.mean_model_loss(self, x, y_pred, sample_weight)
         extra = [tf.cast(tf.reduce_sum(penalty), loss.dtype) for penalty in self.losses]
         return tf.add_n([loss, *extra])
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics given to `compile`; tokens without a label do not count."""
-        labels, predictions, weights = for_metrics(self, y, y_pred, sample_weight)
+        labels, predictions, weights = keras_fit.for_metrics(self, y, y_pred, sample_weight)
         return super().compute_metrics(x, labels, predictions, weights)
 
     def quantize(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -400,7 +377,6 @@ class PreTrainedModel(keras.Model):
             f"the TF-Lite converter's `tf.lite.Optimize.DEFAULT` store the weights in 8 bits."
         )
 
-    # The model is the function's first argument, so it is a method as it stands.
     prepare_tf_dataset = prepare_tf_dataset
 
     def export(

@@ -7,30 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distilbert.config import DistilBertConfig
 from distilbert.input_checks import parse_heads_to_prune
 from distilbert.tensorflow.layers import rebuilt_linear, replace_part
 from distilbert.tensorflow.weights import to_array
 
 if TYPE_CHECKING:
-    from distilbert.tensorflow.model import SelfAttention, Transformer
+    from distilbert.tensorflow.model import SelfAttention
+    from distilbert.tensorflow.pretrained import PreTrainedModel
 
 
-def prune_heads(
-    transformer: Transformer,
-    config: DistilBertConfig,
-    heads_to_prune: Mapping[int, Iterable[int]],
-) -> None:
-    """Remove heads from the layers and note them in `config.pruned_heads`.
+def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
+    """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
 
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
+    config = model.config
     wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
-        attention = transformer.layer[layer].attention
+        attention = model.base_model.transformer.layer[layer].attention
         _prune_layer(attention, heads, config.n_heads)
         config.pruned_heads[layer] = sorted(attention.pruned_heads)
+    model.forget_functions()
 
 
 def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> None:

@@ -1,11 +1,11 @@
 """The TensorFlow runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
 
-The only place of this room where device and dtype of inference are decided.
+The only file of this package that decides the device and the dtype of inference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,11 +14,17 @@ import tensorflow as tf
 
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import ConfigError, InputError
+from distilbert.heads import HEADS
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
-from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
-from distilbert.tensorflow.heads import MODEL_CLASSES
+from distilbert.runner import (
+    ACCELERATOR_BATCH_TOKENS,
+    CPU_BATCH_TOKENS,
+    name_outputs,
+    only_wanted,
+)
+from distilbert.tensorflow.heads import load_model
 from distilbert.tensorflow.layers import deferred_init
-from distilbert.tensorflow.loading import load_model
+from distilbert.tensorflow.loading import is_package_class
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import (
     added_variables,
@@ -26,6 +32,8 @@ from distilbert.tensorflow.weights import (
     canonical_arrays,
     floating_dtype,
 )
+
+WANTED = "wanted"
 
 
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TensorFlowRunner:
@@ -37,12 +45,12 @@ def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) 
 def as_runner(
     model: PreTrainedModel, device: str | None = None, dtype: Any = None
 ) -> TensorFlowRunner:
-    """The runner of a model, which it takes over."""
+    """The runner of a model, which must not be used elsewhere afterwards."""
     return TensorFlowRunner(model, device, dtype)
 
 
 class TensorFlowRunner:
-    """A Keras model that answers with NumPy arrays."""
+    """A Keras model with NumPy arrays as inputs and outputs; takes over the model it is given."""
 
     def __init__(
         self, model: PreTrainedModel, device: str | None = None, dtype: Any = None
@@ -60,43 +68,66 @@ class TensorFlowRunner:
         self.model = model if dtype is None else _cast(model, dtype)
         self.head = model.head
         self.config = model.config
-        is_cpu = not tf.config.list_logical_devices("GPU")
+        gpus = tf.config.list_logical_devices("GPU")
+        is_cpu = not gpus or (self.device is not None and "CPU" in self.device)
         self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
-        # Traced once: sizes are left open, so that no new length is a new graph.
-        axes = (None,) * (3 if self.head == "multiple_choice" else 2)
-        signature = {name: tf.TensorSpec(axes, tf.int32, name=name) for name in RUNNER_INPUTS}
-        self._compute = tf.function(self._answer, input_signature=[signature])
+        self._compute = self._traced(RUNNER_INPUTS)
+        self._compute_wanted = self._traced((*RUNNER_INPUTS, WANTED))
 
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        check_batch(batch, self.config, self.head)
-        ids = batch["input_ids"]
-        mask = batch.get("attention_mask", np.ones_like(ids))
-        arrays = {"input_ids": ids, "attention_mask": mask != 0}
+        ids, mask = check_batch(batch, self.config, self.head)
+        arrays, compute = {"input_ids": ids, "attention_mask": mask}, self._compute
+        if wanted is not None and is_package_class(type(self.model)):
+            arrays[WANTED], wanted, compute = wanted, None, self._compute_wanted
         with tf.device(self.device):
-            tensors = {name: tf.constant(value, tf.int32) for name, value in arrays.items()}
-            output = self._compute(tensors)
+            output = compute({name: tf.constant(a, tf.int32) for name, a in arrays.items()})
         return only_wanted({name: tensor.numpy() for name, tensor in output.items()}, wanted)
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
-        del self.model, self._compute
+        del self.model, self._compute, self._compute_wanted
 
-    def _answer(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        output = self.model(
-            inputs,
-            output_attentions=False,
-            output_hidden_states=False,
-            return_dict=True,
-            training=False,
-        )
+    def _traced(self, names: Sequence[str]) -> Any:
+        """`_outputs` as a graph of its own; sizes are open, so that no new length needs another."""
+        axes = (None,) * len(HEADS[self.head].input_axes)
+        signature = {name: tf.TensorSpec(axes, tf.int32, name=name) for name in names}
+        return tf.function(self._outputs, input_signature=[signature])
+
+    def _outputs(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        model: Any = self.model
+        ids, mask = (inputs[name] for name in RUNNER_INPUTS)
+        # A caller's child class may read more than the package's heads do.
+        if HEADS[self.head].reads_first_token and is_package_class(type(model)):
+            shape = tf.shape(ids)
+            rows = [tf.reshape(x, (-1, shape[-1])) for x in (ids, mask)]  # choices as rows
+            logits = model.compute_logits(model.base_model.encode_first(*rows))
+            output = {"logits": tf.reshape(logits, (shape[0], -1))}
+        else:
+            output = self._token_outputs(model, ids, mask, inputs.get(WANTED))
         return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
+
+    def _token_outputs(
+        self, model: Any, ids: tf.Tensor, mask: tf.Tensor, wanted: tf.Tensor | None
+    ) -> Mapping[str, tf.Tensor]:
+        flags = {"output_attentions": False, "output_hidden_states": False, "return_dict": True}
+        if wanted is None:
+            return model(ids, mask, training=False, **flags)
+        encoded = model.base_model(ids, mask, training=False, **flags)
+        states = tf.boolean_mask(encoded.last_hidden_state, wanted != 0)  # (P, D)
+        return name_outputs(
+            self.head, states if self.head == "base" else model.compute_logits(states)
+        )
 
 
 def available_device(device: str) -> str:
-    """TensorFlow's name of a device. One it lacks is refused: it would take the CPU instead."""
+    """TensorFlow's name of a device; it would silently use the CPU for one that does not exist.
+
+    Raises:
+        InputError: TensorFlow has no such device.
+    """
     kind, _, number = str(device).lower().rpartition("/")[2].removeprefix("device:").partition(":")
     name = f"/device:{kind.replace('cuda', 'gpu').upper()}:{number or 0}"
     known = [found.name for found in tf.config.list_logical_devices()]
@@ -115,8 +146,7 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
         raise InputError(
             f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}."
         ) from None
-    is_ours = type(model) in MODEL_CLASSES.values()
-    with deferred_init() if is_ours else nullcontext():
+    with deferred_init() if is_package_class(type(model)) else nullcontext():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))
     for new, old in zip(added_variables(other), added_variables(model), strict=True):

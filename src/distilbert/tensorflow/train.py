@@ -21,9 +21,8 @@ from distilbert.checkpoint.spec import Parameter
 from distilbert.runner import Runner
 from distilbert.tensorflow.adamw import AdamW, put
 from distilbert.tensorflow.backend import keras
-from distilbert.tensorflow.keras_loop import fit
+from distilbert.tensorflow.heads import load_model
 from distilbert.tensorflow.layers import deferred_init
-from distilbert.tensorflow.loading import load_model
 from distilbert.tensorflow.objective import LossOptions, Objective
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.runner import as_runner, available_device
@@ -115,12 +114,10 @@ class Trainer:
         return value
 
     def run(self, session: Session) -> None:
-        """Go through the session's updates in Keras' `fit`."""
-        fit(
-            session.updates(),
-            self.update,
-            lambda update, outcome: session.done(self, update, outcome),
-        )
+        """Go through the session's updates."""
+        for update in session.updates():
+            if not session.done(self, update, self.update(update)):
+                break
 
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer; none where loss or gradients are no finite numbers."""

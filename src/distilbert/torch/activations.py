@@ -9,14 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distilbert.errors import ActivationError
+from distilbert.config_checks import GELU_CLIP, SIGMOID_GELU_SCALE, find_activation
 
 Activation = Callable[[Tensor], Tensor]
-
-# The sigmoid approximation of GELU (Hendrycks and Gimpel 2016, section 2).
-SIGMOID_GELU_SCALE = 1.702
-# What `gelu_10` clips GELU to (Wu et al. 2020, arXiv 2004.09602, on int8 quantisation).
-CLIP = 10.0
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -26,7 +21,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 def clipped_gelu(x: Tensor) -> Tensor:
     """GELU, never above 10 or below -10."""
-    return F.gelu(x).clamp(-CLIP, CLIP)
+    return F.gelu(x).clamp(-GELU_CLIP, GELU_CLIP)
 
 
 def linear(x: Tensor) -> Tensor:
@@ -34,16 +29,13 @@ def linear(x: Tensor) -> Tensor:
     return x
 
 
-# One formula (0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))) under the three names it has.
+# 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
 _tanh_gelu = partial(F.gelu, approximate="tanh")
 
 _BY_NAME: dict[str, Activation] = {
     "gelu": F.gelu,
     "gelu_10": clipped_gelu,
-    "gelu_fast": _tanh_gelu,
     "gelu_new": _tanh_gelu,
-    "gelu_python": F.gelu,
-    "gelu_pytorch_tanh": _tanh_gelu,
     "leaky_relu": F.leaky_relu,
     "linear": linear,
     "mish": F.mish,
@@ -52,20 +44,14 @@ _BY_NAME: dict[str, Activation] = {
     "relu6": F.relu6,
     "sigmoid": torch.sigmoid,
     "silu": F.silu,
-    "swish": F.silu,
     "tanh": torch.tanh,
 }
 
 
 def activation_function(activation: str | Activation) -> Activation:
-    """The function behind a config's `activation`; a callable is its own.
+    """The function of a config's `activation`; a callable is returned as is.
 
     Raises:
         ActivationError: an unknown name.
     """
-    if not isinstance(activation, str):
-        return activation
-    if activation not in _BY_NAME:
-        known = ", ".join(sorted(_BY_NAME))
-        raise ActivationError(f"`activation` must be one of {known}: got {activation!r}.")
-    return _BY_NAME[activation]
+    return find_activation(_BY_NAME, activation)
