@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from distilbert.errors import InputError
 from distilbert.tokenization.base import TokenizerBase
@@ -162,3 +163,55 @@ def test_a_tokenizer_prints_what_it_is(tokenizer, uncased):
         f"{type(tokenizer).__name__}(name_or_path={str(uncased)!r}, "
         "vocab_size=205, model_max_length=512)"
     )
+
+
+def test_lengths_that_fit_leave_room_for_the_template(tokenizer):
+    assert (tokenizer.max_len_single_sentence, tokenizer.max_len_sentences_pair) == (510, 509)
+
+
+def test_prepared_ids_are_cut_and_padded(tokenizer):
+    row = tokenizer.prepare_for_model([16, 17, 18], max_length=4, truncation=True)
+    assert row["input_ids"] == [5, 16, 17, 6]
+    row = tokenizer.prepare_for_model([16], padding="max_length", max_length=4, return_length=True)
+    assert dict(row) == {"input_ids": [5, 16, 6, 0], "attention_mask": [1, 1, 1, 0], "length": 4}
+    row = tokenizer.prepare_for_model([16], return_tensors="np", prepend_batch_axis=True)
+    assert row["input_ids"].shape == (1, 3)
+
+
+def test_ids_encode_like_text(tokenizer):
+    assert tokenizer.encode([16, 17]) == [5, 16, 17, 6]
+    assert tokenizer.encode([16], [17]) == [5, 16, 6, 17, 6]
+
+
+def test_padding_leaves_the_input_as_it_was(tokenizer):
+    given = {"input_ids": [[5, 6], [5]], "labels": [0, 1]}
+    padded = tokenizer.pad(given)
+    assert padded["input_ids"] == [[5, 6], [5, 0]]
+    assert padded["labels"] == [0, 1]
+    assert given == {"input_ids": [[5, 6], [5]], "labels": [0, 1]}
+
+
+def test_padding_takes_tensors_and_gives_tensors_back(tokenizer):
+    rows = [{"input_ids": torch.tensor([5, 6])}, {"input_ids": torch.tensor([5])}]
+    assert tokenizer.pad(rows)["input_ids"].tolist() == [[5, 6], [5, 0]]
+    one = tokenizer.pad({"input_ids": np.array([5, 6])}, padding="max_length", max_length=4)
+    assert one["input_ids"].tolist() == [5, 6, 0, 0]
+    block = tokenizer.pad({"input_ids": np.array([[5, 6]])}, pad_to_multiple_of=4)
+    assert block["input_ids"].shape == (1, 4)
+
+
+def test_padding_left_and_without_a_mask(uncased, tokenizer):
+    left = type(tokenizer).from_pretrained(uncased, padding_side="left")
+    padded = left.pad({"input_ids": [[5, 6], [5]]}, return_attention_mask=False)
+    assert dict(padded) == {"input_ids": [[5, 6], [0, 5]]}
+
+
+def test_nothing_to_pad_stays_nothing(tokenizer):
+    assert dict(tokenizer.pad({"input_ids": []})) == {"input_ids": [], "attention_mask": []}
+    assert dict(tokenizer.pad([])) == {"input_ids": [], "attention_mask": []}
+
+
+def test_a_text_beyond_the_model_is_announced(tokenizer):
+    tokenizer.model_max_length = 3
+    with pytest.warns(UserWarning, match="A text has 4 tokens but the model takes 3"):
+        tokenizer("a b")

@@ -12,7 +12,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 from distilbert.tokenization import chunk_ids
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
-from distilbert.tokenization.rust_backend import build
+from distilbert.tokenization.rust_engine import build
 
 VOCABULARY = Path(__file__).resolve().parents[1] / "golden" / "tok" / "unc" / "vocab.txt"
 SPECIAL = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"]

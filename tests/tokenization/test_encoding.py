@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from distilbert.tokenization.encoding import Encoding
-
-
-@dataclass
-class Pieces:
-    ids: list[int]
-    tokens: list[str]
-    offsets: list[tuple[int, int]]
-    words: list[int]
-
-
-FIRST = Pieces([7, 8, 9], ["he", "##llo", "you"], [(0, 2), (2, 5), (6, 9)], [0, 0, 1])
-SECOND = Pieces([4], ["a"], [(3, 4)], [0])
+from distilbert.tokenization.encoding import Encoding, LocatedTokens, Pieces
 
 
 def pair() -> Encoding:
-    special = Encoding.of_special("[SEP]", 2, 0)
-    first = Encoding.of_text(FIRST, slice(None), sequence=0, type_id=0)
-    second = Encoding.of_text(SECOND, slice(None), sequence=1, type_id=1)
-    return Encoding.joined([special, first, special, second, special])
+    """`[SEP] hello you [SEP] a [SEP]`, with "hello" in two pieces."""
+    return Encoding(
+        ids=[2, 7, 8, 9, 2, 4, 2],
+        type_ids=[0, 0, 0, 0, 0, 1, 0],
+        tokens=["[SEP]", "he", "##llo", "you", "[SEP]", "a", "[SEP]"],
+        offsets=[(0, 0), (0, 2), (2, 5), (6, 9), (0, 0), (3, 4), (0, 0)],
+        word_ids=[None, 0, 0, 1, None, 0, None],
+        sequence_ids=[None, 0, 0, 0, None, 1, None],
+        special_tokens_mask=[1, 0, 0, 0, 1, 0, 1],
+        attention_mask=[1] * 7,
+    )
 
 
-def test_a_row_is_the_sum_of_its_parts():
+def test_a_row_knows_its_length_and_its_texts():
     row = pair()
-    assert row.ids == [2, 7, 8, 9, 2, 4, 2]
-    assert row.type_ids == [0, 0, 0, 0, 0, 1, 0]
-    assert row.word_ids == row.words == [None, 0, 0, 1, None, 0, None]
-    assert row.sequence_ids == [None, 0, 0, 0, None, 1, None]
-    assert row.special_tokens_mask == [1, 0, 0, 0, 1, 0, 1]
-    assert row.attention_mask == [1] * 7
+    assert row.words == row.word_ids
     assert (len(row), row.n_sequences) == (7, 2)
 
 
-def test_only_the_kept_tokens_are_in_a_cut_text():
-    row = Encoding.of_text(FIRST, slice(1, 3), sequence=0, type_id=0)
-    assert (row.tokens, row.offsets) == (["##llo", "you"], [(2, 5), (6, 9)])
+def test_located_tokens_are_the_pieces_as_arrays():
+    located = LocatedTokens.of(Pieces([7, 8], ["he", "##llo"], [(0, 2), (2, 5)], [0, 0]))
+    assert located.ids.tolist() == [7, 8]
+    assert located.offsets.tolist() == [[0, 2], [2, 5]]
+    assert located.words.tolist() == [0, 0]
+    assert LocatedTokens.of(Pieces()).offsets.shape == (0, 2)
 
 
 def test_tokens_words_and_characters_lead_to_each_other():

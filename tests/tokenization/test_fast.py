@@ -136,7 +136,7 @@ def test_calls_that_the_memory_of_chunks_cannot_serve_give_the_same_ids(fast, un
     for tokenizer in (fast, other):
         tokenizer.add_tokens("two")
     other.add_tokens("never here")  # a token with a space: chunks are no longer independent
-    assert other._chunk_ids is None
+    assert other._engine._chunk_ids is None
     options = {"truncation": True, "max_length": 7, "return_special_tokens_mask": True}
     for text in ("one two three", ("Hello two", "words"), [("a", ""), ("b two", "c")]):
         args = text if isinstance(text, tuple) else (text,)

@@ -10,6 +10,7 @@ from distilbert.tokenization.inputs import (
     Examples,
     read_batch,
     read_example,
+    read_list,
     read_texts,
 )
 
@@ -61,8 +62,7 @@ def test_both_lists_must_have_one_length():
 
 def test_a_batch_may_mix_texts_and_pairs():
     examples = read_batch(["a", ("b", "c")], split=False)
-    assert examples.rows() == [("a", None), ("b", "c")]
-    assert examples.select([1]) == Examples(["b"], ["c"], True)
+    assert (examples.first, examples.second) == (["a", "b"], [None, "c"])
     assert read_batch([(WORDS, WORDS), WORDS], split=True).second == [WORDS, None]
 
 
@@ -76,3 +76,22 @@ def test_a_long_wrong_value_is_shown_shortened():
         read_example(list(range(100)), None, split=False)
     assert "..." in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+def test_results_for_all_texts_are_sorted_into_pairs():
+    examples = read_batch(["a", ("b", "c")], split=False)
+    calls = []
+
+    def upper(texts):
+        calls.append(texts)
+        return [text.upper() for text in texts]
+
+    assert examples.map(upper) == [("A", None), ("B", "C")]
+    assert calls == [["a", "b", "c"]]
+    assert read_batch(["a"], split=False).map(upper) == [("A", None)]
+
+
+def test_a_list_of_texts_has_no_pairs():
+    assert read_list(["a", "b"], split=False) == ["a", "b"]
+    with pytest.raises(InputError, match="`texts` must be a string"):
+        read_list([("a", "b")], split=False)

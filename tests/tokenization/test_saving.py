@@ -30,7 +30,7 @@ def test_both_classes_read_what_either_writes(loader, tokenizer, uncased, tmp_pa
     assert list(again("a")) == ["input_ids"]
     assert again.model_max_length == 512
     assert again.additional_special_tokens == ["[unused0]"]
-    assert again._special_tokens["mask_token"].lstrip
+    assert again.added_tokens_decoder[7].lstrip
 
 
 def test_the_config_names_the_slow_class_and_keeps_unknown_options(tokenizer, uncased, tmp_path):

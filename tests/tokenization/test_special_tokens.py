@@ -7,6 +7,7 @@ from tokenizers import AddedToken
 
 from distilbert.errors import InputError
 from distilbert.tokenization.special_tokens import (
+    SpecialTokens,
     as_special_token,
     copy_token,
     token_facts,
@@ -60,3 +61,18 @@ def test_a_number_is_no_token(tokenizer):
         InputError, match="A special token must be text or an AddedToken: got cls_token=5"
     ):
         tokenizer.cls_token = 5
+
+
+def test_tokens_are_taken_from_keywords():
+    keywords = {"bos_token": "<s>", "additional_special_tokens": ["<x>", "[SEP]"], "other": 3}
+    tokens = SpecialTokens.take_from(keywords, sep_token="[SEP]")
+    assert keywords == {"other": 3}
+    assert (tokens.text("bos_token"), tokens.text("cls_token")) == ("<s>", None)
+    assert list(tokens.tokens()) == ["<s>", "[SEP]", "<x>"]
+
+
+def test_an_update_leaves_the_original_as_it_was():
+    tokens = SpecialTokens.take_from({}, cls_token="[CLS]")
+    changed = tokens.updated({"cls_token": None, "additional_special_tokens": ["<x>"]})
+    assert (tokens.text("cls_token"), tokens.additional) == ("[CLS]", [])
+    assert list(changed.tokens()) == ["<x>"]

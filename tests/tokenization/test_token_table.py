@@ -81,3 +81,24 @@ def test_an_added_token_stands_alone_in_decoded_text(tokenizer):
     tokenizer.add_tokens(["newtok"])
     ids = tokenizer.convert_tokens_to_ids(["a", "newtok", "b", "##a"])
     assert tokenizer.decode(ids) == "a newtok ba"
+
+
+def test_a_special_tokens_mask_works_without_the_flag(tokenizer):
+    assert tokenizer.get_special_tokens_mask([16, 17]) == [1, 0, 0, 1]
+    assert tokenizer.get_special_tokens_mask([16], [17]) == [1, 0, 1, 0, 1]
+
+
+def test_unknown_pieces_of_a_finished_row_are_text(tokenizer):
+    row = [5, 4, 16, 6, 0]
+    mask = tokenizer.get_special_tokens_mask(row, already_has_special_tokens=True)
+    assert mask == [1, 0, 0, 1, 1]
+    with pytest.raises(InputError, match="Pass the finished row as `token_ids_0`"):
+        tokenizer.get_special_tokens_mask([5], [6], already_has_special_tokens=True)
+
+
+def test_a_template_without_its_tokens_is_refused(tokenizer):
+    tokenizer.sep_token = None
+    with pytest.raises(
+        InputError, match=r"needs `cls_token` and `sep_token`: got '\[CLS\]' and None"
+    ):
+        tokenizer.build_inputs_with_special_tokens([16])

@@ -11,86 +11,76 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from distilbert.errors import InputError
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.truncation import (
+    ALL,
     EVERYTHING,
+    NOTHING,
     Cut,
+    cut_fast,
     cut_slow,
-    n_excess,
-    refuse_long_stride,
-    rooms_fast,
     window_spans,
-    windows,
 )
 
 
-def cut(n_first, n_second, n_remove, strategy="longest_first", stride=0, side="right") -> Cut:
-    return cut_slow(n_first, n_second, n_remove, strategy=strategy, stride=stride, side=side)
+def cut(n_first, n_second, n_remove, strategy="longest_first", stride=0, side="right"):
+    options = CallOptions(truncation=strategy, stride=stride, truncation_side=side)
+    return cut_slow(n_first, n_second, n_remove, options)
 
 
 def test_a_single_text_loses_its_end_and_reports_it_with_neighbours():
-    assert cut(5, None, 2, stride=1) == Cut(slice(0, 3), slice(None), slice(2, 5), 0)
-    assert cut(5, None, 2, stride=1, side="left") == Cut(slice(2, 5), slice(None), slice(0, 3), 0)
+    assert cut(5, None, 2, stride=1) == [Cut(slice(0, 3), ALL), Cut(slice(2, 5), NOTHING)]
+    left = cut(5, None, 2, stride=1, side="left")
+    assert left == [Cut(slice(2, 5), ALL), Cut(slice(0, 3), NOTHING)]
 
 
 def test_longest_first_takes_the_surplus_then_alternates():
-    assert cut(5, 3, 3)[:2] == (slice(0, 3), slice(0, 2))
-    assert cut(3, 5, 3)[:2] == (slice(0, 3), slice(0, 2))
-    assert cut(4, 4, 1)[:2] == (slice(0, 4), slice(0, 3))  # the tie leaves the first its token
-    assert cut(4, 2, 1, side="left")[:2] == (slice(1, 4), slice(0, 2))
+    assert cut(5, 3, 3) == [(slice(0, 3), slice(0, 2))]
+    assert cut(3, 5, 3) == [(slice(0, 3), slice(0, 2))]
+    assert cut(4, 4, 1) == [(slice(0, 4), slice(0, 3))]  # the tie leaves the first its token
+    assert cut(4, 2, 1, side="left") == [(slice(1, 4), slice(0, 2))]
 
 
 def test_the_one_text_named_is_cut():
-    assert cut(5, 3, 2, "only_second") == Cut(slice(None), slice(0, 1), slice(1, 3), 1)
-    assert cut(5, 3, 2, "only_first", 2) == Cut(slice(0, 3), slice(None), slice(1, 5), 0)
+    assert cut(5, 3, 2, "only_second") == [Cut(ALL, slice(0, 1)), Cut(NOTHING, slice(1, 3))]
+    assert cut(5, 3, 2, "only_first", 2) == [Cut(slice(0, 3), ALL), Cut(slice(1, 5), NOTHING)]
 
 
 def test_nothing_is_cut_without_need_or_strategy():
-    assert cut(5, None, 0) is EVERYTHING
-    assert cut(5, None, 2, None) is EVERYTHING
-    assert cut(5, None, 2, "only_second") is EVERYTHING
+    assert cut(5, None, 0) == [EVERYTHING]
+    assert cut(5, None, 2, None) == [EVERYTHING]
+    assert cut(5, None, 2, "only_second") == [EVERYTHING]
 
 
 def test_a_cut_that_is_too_large_is_logged_and_leaves_the_text(caplog):
     with caplog.at_level(logging.ERROR):
-        assert cut(2, 9, 3, "only_first") is EVERYTHING
+        assert cut(2, 9, 3, "only_first") == [EVERYTHING]
     assert "must remove 3 tokens but the first text has only 2" in caplog.text
 
 
-def test_the_excess_counts_special_tokens():
-    assert n_excess(5, 3, CallOptions(max_length=10)) == 1
-    assert n_excess(5, None, CallOptions(max_length=10)) == -3
-    assert n_excess(5, 3, CallOptions(max_length=6, add_special_tokens=False)) == 2
-    assert n_excess(5, 3, CallOptions()) == 0
-
-
-def rooms(n_first, n_second, room, strategy="longest_first") -> tuple[int, int]:
-    options = CallOptions(max_length=room, truncation=strategy, add_special_tokens=False)
-    return rooms_fast(n_first, n_second, options)
+def kept(n_first, n_second, capacity, strategy="longest_first") -> tuple[int, int]:
+    """How many tokens of each text the fast tokenizer keeps in its first window."""
+    options = CallOptions(max_length=capacity + 2, truncation=strategy)
+    first, second = cut_fast(n_first, n_second, n_first + (n_second or 0) - capacity, options)[0]
+    return len(range(n_first)[first]), len(range(n_second or 0)[second])
 
 
 def test_the_fast_tie_goes_to_the_second_text():
-    assert rooms(4, 4, 5) == (2, 3)
-    assert rooms(6, 4, 5) == (3, 2)
-    assert rooms(9, 2, 8) == (6, 2)
-    assert rooms(9, None, 8) == (8, 0)
-    assert rooms(9, 2, 20) == (9, 2)
-    assert rooms(9, 2, 0, "only_first") == (0, 0)
-    assert rooms(9, 2, 8, "only_first") == (6, 2)
-    assert rooms(2, 9, 8, "only_second") == (2, 6)
+    assert kept(4, 4, 5) == (2, 3)
+    assert kept(6, 4, 5) == (3, 2)
+    assert kept(9, 2, 8) == (6, 2)
+    assert kept(9, None, 8) == (8, 0)
+    assert kept(9, 2, 20) == (9, 2)
+    assert kept(9, 2, 0, "only_first") == (0, 0)
+    assert kept(9, 2, 8, "only_first") == (6, 2)
+    assert kept(2, 9, 8, "only_second") == (2, 6)
 
 
 def test_what_cannot_be_cut_is_refused():
     with pytest.raises(InputError, match="must remove 3 tokens, but that text has only 2"):
-        rooms(2, 9, 8, "only_first")
+        kept(2, 9, 8, "only_first")
     with pytest.raises(InputError, match="needs a second text"):
-        rooms(9, None, 8, "only_second")
-    with pytest.raises(InputError, match=r"room for the special tokens: got 1\. Use at least 3"):
-        rooms_fast(5, 5, CallOptions(max_length=1, truncation="longest_first"))
-
-
-def test_windows_need_room_and_must_move():
-    with pytest.raises(InputError, match="got stride=4 for windows of 4 tokens"):
-        windows(9, 4, 4)
-    assert windows(9, 0, 2) == [slice(0, 0), slice(0, 9)]
+        kept(9, None, 8, "only_second")
+    with pytest.raises(InputError, match=r"room for the special tokens: got 2\. Use at least 3"):
+        cut_fast(5, 5, 11, CallOptions(max_length=2, truncation="longest_first"))
 
 
 def test_spans_cover_the_text_and_share_the_overlap():
@@ -102,10 +92,21 @@ def test_spans_cover_the_text_and_share_the_overlap():
         window_spans(1, 0, 0)
 
 
+def test_windows_must_contain_new_tokens():
+    options = CallOptions(max_length=6, truncation="longest_first", stride=4)
+    with pytest.raises(InputError, match="got stride=4 for windows of 4 tokens"):
+        cut_fast(9, None, 5, options)
+    assert cut_fast(4, None, 0, options) == [EVERYTHING]
+
+
+def test_no_capacity_gives_an_empty_window_and_the_full_text():
+    options = CallOptions(max_length=2, truncation="longest_first")
+    assert [a for a, _ in cut_fast(9, None, 9, options)] == [slice(0, 0), slice(0, 9)]
+
+
 def test_a_stride_longer_than_any_window_is_refused_at_once():
-    refuse_long_stride(CallOptions(max_length=6, stride=4))
     with pytest.raises(InputError, match="got stride=5 for windows of 4 tokens"):
-        refuse_long_stride(CallOptions(max_length=6, stride=5))
+        cut_fast(1, None, -3, CallOptions(max_length=6, stride=5))
 
 
 RUST = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
@@ -126,4 +127,11 @@ def test_windows_are_those_of_the_rust_library(length, room, stride, side):
     theirs = [
         (part.offsets[0][0] // 2, part.offsets[-1][0] // 2 + 1) for part in (row, *row.overflowing)
     ]
-    assert [(w.start, w.stop) for w in windows(length, room, stride, side=side)] == theirs
+    options = CallOptions(
+        truncation="longest_first", max_length=room + 2, stride=stride, truncation_side=side
+    )
+    cuts = cut_fast(length, None, length - room, options)
+    if length <= room:
+        assert (cuts, theirs) == ([EVERYTHING], [(0, length)])
+    else:
+        assert [(first.start, first.stop) for first, _ in cuts] == theirs

@@ -14,7 +14,8 @@ from tokenizers import AddedToken
 
 from distilbert.errors import InputError
 from distilbert.tokenization import wordpiece
-from distilbert.tokenization.wordpiece import TextPieces, WordPieceEngine
+from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.wordpiece import WordPieceEncoder
 
 SPECIAL = ("[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]")
 WORDS = (
@@ -25,15 +26,15 @@ WORDS = (
 VOCAB = {word: index for index, word in enumerate(WORDS)}
 
 
-def engine(**options: Any) -> WordPieceEngine:
+def engine(**options: Any) -> WordPieceEncoder:
     added = {
         VOCAB[token]: AddedToken(token, special=True, normalized=False) for token in SPECIAL
     } | options.pop("added", {})
     special = [token.content for token in added.values() if token.special]
-    return WordPieceEngine(VOCAB, special_tokens=special, added_tokens=added, **options)
+    return WordPieceEncoder(VOCAB, special_tokens=special, added_tokens=added, **options)
 
 
-def spans(pieces: TextPieces) -> list[tuple[str, tuple[int, int], int]]:
+def spans(pieces: Pieces) -> list[tuple[str, tuple[int, int], int]]:
     return list(zip(pieces.tokens, pieces.offsets, pieces.words, strict=True))
 
 
@@ -47,7 +48,7 @@ def test_every_option_gives_the_recorded_pieces(recorded: dict[str, Any]) -> Non
     added = {vocab[s]: AddedToken(s, special=True, normalized=False) for s in SPECIAL}
     assert len(recorded["options"]) == 8
     for case in recorded["options"]:
-        tested = WordPieceEngine(
+        tested = WordPieceEncoder(
             vocab, special_tokens=SPECIAL, added_tokens=added, **case["kwargs"]
         )
         assert [tested.tokens(text) for text in recorded["texts"]] == case["tokens"]
@@ -61,7 +62,7 @@ def test_added_tokens_are_found_as_recorded(recorded: dict[str, Any]) -> None:
     vocab = {token: index for index, token in enumerate(recorded["vocab"])}
     for case in recorded["added"]:
         added = {index: AddedToken(text, **facts) for index, text, facts in case["decoder"]}
-        tested = WordPieceEngine(
+        tested = WordPieceEncoder(
             vocab,
             do_lower_case=case["do_lower_case"],
             special_tokens=case["special"],
@@ -145,14 +146,14 @@ def test_without_basic_tokenization_only_spaces_split() -> None:
 
 def test_a_word_of_more_than_100_characters_is_unknown() -> None:
     vocab = {"[UNK]": 0, "a": 1, "##a": 2}
-    tested = WordPieceEngine(vocab)
+    tested = WordPieceEncoder(vocab)
     assert tested.tokens("a" * 100) == ["a"] + ["##a"] * 99
     assert spans(tested.pieces("a" * 101)) == [("[UNK]", (0, 101), 0)]
 
 
 def test_a_vocabulary_without_the_unknown_token_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        WordPieceEngine({"a": 0}, unk_token="[UNK]")
+        WordPieceEncoder({"a": 0}, unk_token="[UNK]")
     assert str(caught.value) == (
         "`unk_token` must be in the vocabulary: got '[UNK]', which is not among its 1 tokens, "
         "pass the unknown token that this vocabulary uses."
@@ -160,7 +161,7 @@ def test_a_vocabulary_without_the_unknown_token_is_refused() -> None:
 
 
 def test_an_added_unknown_token_serves_as_the_unknown_one() -> None:
-    tested = WordPieceEngine({"a": 0}, unk_token="<u>", added_tokens={7: AddedToken("<u>")})
+    tested = WordPieceEncoder({"a": 0}, unk_token="<u>", added_tokens={7: AddedToken("<u>")})
     assert tested.ids("a b") == [0, 7]
 
 

@@ -1,25 +1,27 @@
-"""What the slow and the fast tokenizer share: the calls of the page, the templates, padding.
+"""The calls of the reference page, alike on the slow and the fast tokenizer.
 
-A class below supplies the columns of a call and the rows behind them; everything else is here.
+`TokenizerBase` holds the settings and resolves the options of a call; an `Engine` splits the text.
 """
 
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.tokenization import loading, saving
-from distilbert.tokenization.batch_encoding import BatchEncoding, Row
-from distilbert.tokenization.call_options import CallOptions
-from distilbert.tokenization.encoding import LocatedTokens, Pieces
-from distilbert.tokenization.from_ids import Columns
+from distilbert.tokenization import loading, rows, saving
+from distilbert.tokenization.batch_encoding import BatchEncoding
+from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions, resolve_strategies
+from distilbert.tokenization.encoding import Encoding, LocatedTokens
+from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import (
+    CallTypeError,
     Examples,
     Text,
     read_batch,
@@ -27,90 +29,42 @@ from distilbert.tokenization.inputs import (
     read_list,
     read_texts,
 )
-from distilbert.tokenization.row_builder import RowBuilder
-from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, as_special_token
-
-Rows = Callable[[], Sequence[Row]]
-
-# `model_max_length` of a tokenizer whose files state none; the reference's value.
-UNLIMITED = int(1e30)
-SIDES = ("right", "left")
+from distilbert.tokenization.padding import pad_columns
+from distilbert.tokenization.rows import Columns, RowBuilder
+from distilbert.tokenization.template import Template
+from distilbert.tokenization.token_table import TokenTable
 
 
-class TokenizerBase(RowBuilder):
-    """The calls of the reference page, on top of what a tokenizer class supplies."""
+class TokenizerBase(TokenTable):
+    """The calls of the reference page, on top of the engine that a tokenizer class chooses."""
 
-    name_or_path: str
-    # The constructor's own options and any unknown ones: what `tokenizer_config.json` keeps.
-    init_kwargs: dict[str, Any]
-    _revision: int  # counts the changes that make an earlier result's text encode differently
+    is_fast: bool
+    model_max_length: int
+    padding_side: str
+    truncation_side: str
+    model_input_names: list[str]
 
-    def _set_up(self, options: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        """Store what every tokenizer has; `options` are the class's own, `kwargs` the rest.
+    def __init__(self, engine: Engine, options: dict[str, Any], kwargs: dict[str, Any]) -> None:
+        """Store what every tokenizer has; `options` are those of the class, `kwargs` the others.
 
         Raises:
             InputError: a side that is neither "right" nor "left".
         """
-        special = {name: kwargs.pop(name, None) for name in NAMES}
-        self._special_tokens = {
-            name: None if token is None else as_special_token(token, name=name)
-            for name, token in special.items()
-        }
-        additional = kwargs.pop(ADDITIONAL, None) or ()
-        self._additional_special_tokens = [
-            as_special_token(token, name=ADDITIONAL) for token in additional
-        ]
-        limit = kwargs.pop("model_max_length", None)
-        self.model_max_length = UNLIMITED if limit is None else limit
-        for name in ("padding_side", "truncation_side"):
-            side = kwargs.pop(name, None) or "right"
-            if side not in SIDES:
-                raise InputError(f"`{name}` must be 'right' or 'left': got {side!r}.")
-            setattr(self, name, side)
-        cleans = kwargs.pop("clean_up_tokenization_spaces", None)
-        self.clean_up_tokenization_spaces = True if cleans is None else cleans
-        names = kwargs.pop("model_input_names", None) or ("input_ids", "attention_mask")
-        self.model_input_names = list(names)
+        for name, default in saving.DEFAULTS.items():
+            value = kwargs.pop(name, None)
+            value = default if value is None else value
+            if name.endswith("_side") and value not in ("right", "left"):
+                raise InputError(f"`{name}` must be 'right' or 'left': got {value!r}.")
+            setattr(self, name, list(value) if name == "model_input_names" else value)
         self.name_or_path = str(kwargs.pop("name_or_path", ""))
-        self.init_kwargs = {**options, **kwargs}
-        self._revision = 0
+        self.init_kwargs = {**options, **kwargs}  # what `tokenizer_config.json` keeps
+        self._engine = engine
 
-    # ---- what a tokenizer class supplies
-
-    @abstractmethod
-    def _columns(self, examples: Examples, options: CallOptions) -> tuple[Columns, Rows]:
-        """The unpadded columns of a call, and how to work out the rows behind them."""
-
-    @abstractmethod
-    def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
-        """The columns of a single text without their batch axis."""
-
-    @abstractmethod
-    def _text_ids(self, texts: Sequence[Text], *, split: bool) -> Sequence[list[int]]:
-        """The ids of each text without special tokens."""
-
-    @abstractmethod
-    def _text_pieces(self, texts: Sequence[Text], *, split: bool) -> Sequence[Pieces]:
-        """The pieces of each text without special tokens."""
-
-    def token_ids(
-        self, texts: Sequence[Text], *, is_split_into_words: bool = False
-    ) -> list[np.ndarray]:
-        """The ids (int64, (T,)) of each text: no special tokens, no truncation, no offsets."""
-        checked = read_list(texts, split=is_split_into_words)
-        rows = self._text_ids(checked, split=is_split_into_words)
-        return [np.array(row, dtype=np.int64) for row in rows]
-
-    def located_tokens(
-        self, texts: Sequence[Text], *, is_split_into_words: bool = False
-    ) -> list[LocatedTokens]:
-        """`token_ids` with offsets and word numbers; slower, so only for callers that need these.
-
-        Offsets in a text that is split into words are relative to each word.
-        """
-        checked = read_list(texts, split=is_split_into_words)
-        pieces = self._text_pieces(checked, split=is_split_into_words)
-        return [LocatedTokens.of(text) for text in pieces]
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(name_or_path={self.name_or_path!r}, "
+            f"vocab_size={self.vocab_size}, model_max_length={self.model_max_length})"
+        )
 
     # ---- calls
 
@@ -140,18 +94,14 @@ class TokenizerBase(RowBuilder):
         """Encode a text, a pair, or a batch of either.
 
         Returns:
-            Columns of ids and whatever else was asked for; rows are lists unless `return_tensors`.
+            Columns of ids and the other columns asked for; their rows are lists unless
+            `return_tensors`.
 
         Raises:
             InputError: text of a wrong type, or options that contradict each other.
         """
         options = self._options(
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            is_split_into_words=is_split_into_words,
+            *(add_special_tokens, padding, truncation, max_length, stride, is_split_into_words),
             pad_to_multiple_of=pad_to_multiple_of,
             return_tensors=return_tensors,
             return_token_type_ids=return_token_type_ids,
@@ -163,10 +113,10 @@ class TokenizerBase(RowBuilder):
             verbose=verbose,
             **kwargs,
         )
-        if text is None and text_target is None:
-            raise InputError("A text must be given: got neither `text` nor `text_target`.")
-        split = options.is_split_into_words
+        split = is_split_into_words
         if text_target is None:
+            if text is None:
+                raise InputError("A text must be given: got neither `text` nor `text_target`.")
             return self._encode(read_texts(text, text_pair, split=split), options)
         target = self._encode(read_texts(text_target, text_pair_target, split=split), options)
         if text is None:
@@ -188,11 +138,9 @@ class TokenizerBase(RowBuilder):
         **kwargs: Any,
     ) -> Any:
         """Only the ids of one text or pair; `text` may be ids already, which get the template."""
-        return self.encode_plus(
-            *(text, text_pair, add_special_tokens, padding, truncation, max_length, stride),
-            return_tensors=return_tensors,
-            **kwargs,
-        )["input_ids"]
+        shared = (add_special_tokens, padding, truncation, max_length, stride)
+        kwargs["return_tensors"] = return_tensors
+        return self.encode_plus(text, text_pair, *shared, **kwargs)["input_ids"]
 
     def encode_plus(
         self,
@@ -207,21 +155,10 @@ class TokenizerBase(RowBuilder):
         **kwargs: Any,
     ) -> BatchEncoding:
         """`__call__` for exactly one example."""
+        shared = (add_special_tokens, padding, truncation, max_length, stride)
         if isinstance(text, list | tuple) and text and isinstance(text[0], int):
-            return self.prepare_for_model(
-                *(text, text_pair, add_special_tokens, padding, truncation, max_length, stride),
-                prepend_batch_axis=True,
-                **kwargs,
-            )
-        options = self._options(
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            is_split_into_words=is_split_into_words,
-            **kwargs,
-        )
+            return self.prepare_for_model(text, text_pair, *shared, True, **kwargs)
+        options = self._options(*shared, is_split_into_words, **kwargs)
         return self._encode(read_example(text, text_pair, split=is_split_into_words), options)
 
     def batch_encode_plus(
@@ -236,24 +173,117 @@ class TokenizerBase(RowBuilder):
         **kwargs: Any,
     ) -> BatchEncoding:
         """`__call__` for a list of texts or of pairs."""
-        options = self._options(
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            is_split_into_words=is_split_into_words,
-            **kwargs,
-        )
-        return self._encode(
-            read_batch(batch_text_or_text_pairs, split=is_split_into_words), options
-        )
+        shared = (add_special_tokens, padding, truncation, max_length, stride)
+        options = self._options(*shared, is_split_into_words, **kwargs)
+        examples = read_batch(batch_text_or_text_pairs, split=is_split_into_words)
+        return self._encode(examples, options)
 
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
         """The tokens of a text or a pair."""
+        if pair is None and not add_special_tokens and not kwargs and isinstance(text, str):
+            return self._engine.tokens(text)
         return self.encode_plus(text, pair, add_special_tokens, **kwargs).tokens()
+
+    def token_ids(
+        self, texts: Sequence[Text], *, is_split_into_words: bool = False
+    ) -> list[np.ndarray]:
+        """The ids (int64, (T,)) of each text: no special tokens, no truncation, no offsets."""
+        checked = read_list(texts, split=is_split_into_words)
+        ids = self._engine.ids(checked, split=is_split_into_words)
+        return [np.array(row, dtype=np.int64) for row in ids]
+
+    def located_tokens(
+        self, texts: Sequence[Text], *, is_split_into_words: bool = False
+    ) -> list[LocatedTokens]:
+        """`token_ids` with offsets and word numbers; slower, so only for callers that need these.
+
+        Offsets in a text that is split into words are relative to each word.
+        """
+        checked = read_list(texts, split=is_split_into_words)
+        pieces = self._engine.pieces(checked, split=is_split_into_words)
+        return [LocatedTokens.of(text) for text in pieces]
+
+    # ---- ids without text
+
+    def prepare_for_model(
+        self,
+        ids: Sequence[int],
+        pair_ids: Sequence[int] | None = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        prepend_batch_axis: bool = False,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """One row from ids without special tokens: template, truncation, padding as in a call."""
+        shared = (add_special_tokens, padding, truncation, max_length, stride)
+        options = self._options(*shared, **kwargs)
+        pair = (list(ids), None if pair_ids is None else list(pair_ids))
+        columns = self._row_builder(options, fast=False).columns([pair])
+        self._finish(columns, options)
+        return BatchEncoding(
+            {name: column[0] for name, column in columns.items()},
+            tensor_type=options.return_tensors,
+            prepend_batch_axis=prepend_batch_axis,
+        )
+
+    def pad(
+        self,
+        encoded_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        padding: bool | str = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+        verbose: bool = True,
+    ) -> BatchEncoding:
+        """Pad encoded examples: a dict of rows, a list of dicts, one example, lists or tensors.
+
+        The input is not changed. Tensors come back as tensors of the same framework.
+        """
+        options = self._options(
+            padding=padding,
+            max_length=max_length,
+            pad_to_multiple_of=pad_to_multiple_of,
+            return_attention_mask=return_attention_mask,
+            verbose=verbose,
+        )
+        columns, kind, single = rows.read_columns(encoded_inputs)
+        if options.return_attention_mask and "attention_mask" not in columns:
+            columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
+        self._finish(columns, options)
+        data = {name: column[0] for name, column in columns.items()} if single else columns
+        return BatchEncoding(data, tensor_type=return_tensors or kind)
+
+    def truncate_sequences(
+        self,
+        ids: list[int],
+        pair_ids: list[int] | None = None,
+        num_tokens_to_remove: int = 0,
+        truncation_strategy: str = "longest_first",
+        stride: int = 0,
+    ) -> tuple[list[int], list[int] | None, list[int]]:
+        """Remove tokens from ids without special tokens; the third list is what was removed."""
+        return rows.truncate_sequences(
+            *(ids, pair_ids, num_tokens_to_remove),
+            strategy=truncation_strategy,
+            stride=stride,
+            side=self.truncation_side,
+        )
+
+    @property
+    def max_len_single_sentence(self) -> int:
+        """How many tokens of a single text fit into `model_max_length`."""
+        return self.model_max_length - self.num_special_tokens_to_add()
+
+    @property
+    def max_len_sentences_pair(self) -> int:
+        """How many tokens of a pair fit into `model_max_length`."""
+        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
 
     # ---- files
 
@@ -269,63 +299,162 @@ class TokenizerBase(RowBuilder):
         Raises:
             CheckpointError: no vocabulary there, or a broken file.
         """
-        found = loading.find_tokenizer(pretrained_model_name_or_path, kwargs)
-        arguments = found.arguments(fast=cls.is_fast, overrides=kwargs)
-        return cls(*init_inputs, **arguments)
+        files = loading.find_tokenizer(pretrained_model_name_or_path, kwargs)
+        return cls(*init_inputs, **files.arguments(fast=cls.is_fast, overrides=kwargs))
 
     def save_pretrained(
         self, save_directory: str | os.PathLike[str], *, filename_prefix: str | None = None
     ) -> tuple[str, ...]:
         """Write every file `from_pretrained` reads, all or none; their paths."""
-        return saving.save_tokenizer(self, Path(save_directory), filename_prefix=filename_prefix)
+        content = saving.TokenizerContent(
+            self._engine.vocabulary(),
+            self._engine.added_tokens(),
+            self._engine.special_tokens,
+            settings={**self.init_kwargs, **{n: getattr(self, n) for n in saving.DEFAULTS}},
+            backend_files=self._engine.files(),
+        )
+        return saving.save_tokenizer(content, Path(save_directory), filename_prefix=filename_prefix)
 
     def save_vocabulary(
         self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None
     ) -> tuple[str, ...]:
         """Write `vocab.txt` alone: one token per line, the line number is the id."""
-        return saving.save_vocabulary(self, Path(save_directory), filename_prefix)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(name_or_path={self.name_or_path!r}, "
-            f"vocab_size={self.vocab_size}, model_max_length={self.model_max_length})"
-        )
+        vocabulary = self._engine.vocabulary()
+        return saving.save_vocabulary(vocabulary, Path(save_directory), filename_prefix)
 
     # ---- inner steps
 
+    def _options(
+        self,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        **flags: Any,
+    ) -> CallOptions:
+        """The call's options with the page's defaults and rules applied."""
+        if not flags.keys() <= OPTION_NAMES:
+            flags = self._without_unknown(flags)
+        options = CallOptions(
+            add_special_tokens=add_special_tokens,
+            stride=stride,
+            is_split_into_words=is_split_into_words,
+            truncation_side=self.truncation_side,
+            **flags,
+        )
+        if padding is not False or truncation is not None or max_length is not None:
+            options.padding, options.truncation, options.max_length = resolve_strategies(
+                *(padding, truncation, max_length),
+                pad_to_multiple_of=options.pad_to_multiple_of,
+                model_max_length=self.model_max_length,
+                pad_token=self.pad_token,
+                verbose=options.verbose,
+            )
+        if options.return_token_type_ids is None:
+            options.return_token_type_ids = "token_type_ids" in self.model_input_names
+        if options.return_attention_mask is None:
+            options.return_attention_mask = "attention_mask" in self.model_input_names
+        return options
+
+    def _without_unknown(self, flags: dict[str, Any]) -> dict[str, Any]:
+        """The keywords that exist; the fast class refuses a call with others, as the reference."""
+        names = ", ".join(sorted(flags.keys() - OPTION_NAMES))
+        if self.is_fast:
+            raise CallTypeError(f"A call takes only the documented keywords: got {names}.")
+        warnings.warn(f"A call ignores unknown keywords: got {names}.", stacklevel=4)
+        return {name: flag for name, flag in flags.items() if name in OPTION_NAMES}
+
     def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
-        columns, rows = self._columns(examples, options)
+        if self.is_fast and not examples.is_batch and examples.second and not examples.second[0]:
+            # The reference drops an empty second text of a single call, but keeps it in a batch.
+            examples = examples._replace(second=None)
+        engine, split = self._engine, options.is_split_into_words
+        builder = self._row_builder(options, fast=self.is_fast)
+        pieces = cache(lambda: examples.map(lambda texts: engine.pieces(texts, split=split)))
+        if options.return_offsets_mapping:
+            columns = builder.columns(*(_column(pieces(), name) for name in ("ids", "offsets")))
+        else:
+            columns = builder.columns(examples.map(lambda texts: engine.ids(texts, split=split)))
+        if options.return_length and examples.is_batch and not self.is_fast:
+            # As in the reference: lengths in a batch leave padding out, that of one text does not.
+            columns["length"] = [len(row) for row in columns["input_ids"]]
         length = self._finish(columns, options)
         data: dict[str, Any] = columns
         if not examples.is_batch and options.return_tensors is None:
             data = self._unbatch(columns, options)
+        encodings = self._padded_later(lambda: builder.encodings(pieces()), length)
         return BatchEncoding(
-            data,
-            self._later(rows, length),
-            is_fast=self.is_fast,
-            tensor_type=options.return_tensors,
+            data, encodings, is_fast=self.is_fast, tensor_type=options.return_tensors
         )
 
-    def _later(self, rows: Rows, length: int | None) -> Rows:
-        """`rows`, padded like the columns; refused once the tokenizer has changed in between."""
-        revision = self._revision
-        padding: dict[str, Any] = {}
-        if length is not None:
-            padding["direction"] = self.padding_side
-            padding["pad_id"] = self.pad_token_id
-            padding["pad_type_id"] = self.pad_token_type_id
-            padding["pad_token"] = self.pad_token
+    def _row_builder(self, options: CallOptions, *, fast: bool) -> RowBuilder:
+        """What builds the rows of one call."""
+        if not options.add_special_tokens:
+            return RowBuilder(options, Template(), Template(), fast)
+        # As in the reference, the fast class leaves out a special token that is not set.
+        ids = Template.of(self.cls_token_id, self.sep_token_id) if fast else self._template()
+        return RowBuilder(options, ids, Template.of(self.cls_token, self.sep_token), fast)
 
-        def padded() -> Sequence[Row]:
-            if self._revision != revision:
+    def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
+        """The columns of a single text without their batch axis."""
+        if not self.is_fast:
+            return {name: column[0] for name, column in columns.items()}
+        # As in the reference: windows remain rows, and plain numbers remain in their list.
+        if options.return_overflowing_tokens:
+            return columns
+        return {n: c[0] if isinstance(c[0], list) else c for n, c in columns.items()}
+
+    def _finish(self, columns: Columns, options: CallOptions) -> int | None:
+        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
+        lengths = [len(row) for row in columns["input_ids"]]
+        longest = max(lengths, default=0)
+        if options.max_length is None and options.verbose and longest > self.model_max_length:
+            warnings.warn(
+                f"A text has {longest} tokens but the model takes {self.model_max_length}. "
+                "Pass `truncation=True`.",
+                stacklevel=4,
+            )
+        length = options.padded_length(lengths)
+        if length is not None:
+            pad_columns(
+                columns,
+                length,
+                side=self.padding_side,
+                pad_id=self.pad_token_id,  # pyright: ignore[reportArgumentType]
+                pad_type_id=self.pad_token_type_id,
+            )
+        if options.return_length and "length" not in columns:
+            columns["length"] = [len(row) for row in columns["input_ids"]]
+        return length
+
+    def _padded_later(
+        self, build: Callable[[], list[Encoding]], length: int | None
+    ) -> Callable[[], list[Encoding]]:
+        """`build`, with rows padded like the columns; refused once the tokenizer has changed."""
+        revision = self._engine.revision
+        padding: dict[str, Any] = {
+            "direction": self.padding_side,
+            "pad_id": self.pad_token_id,
+            "pad_type_id": self.pad_token_type_id,
+            "pad_token": self.pad_token,
+        }
+
+        def padded() -> list[Encoding]:
+            if self._engine.revision != revision:
                 raise InputError(
-                    "Words and offsets are worked out when first asked for: got a tokenizer that "
-                    "was changed since. Encode the text again."
+                    "Words and offsets are computed when they are first asked for: got a tokenizer "
+                    "that was changed since the call. Encode the text again."
                 )
-            found = rows()
-            if length is not None:
-                for row in found:
-                    row.pad(length, **padding)
-            return found
+            rows = build()
+            for row in rows if length is not None else ():
+                row.pad(length, **padding)  # pyright: ignore[reportArgumentType]
+            return rows
 
         return padded
+
+
+def _column(pairs: list[tuple[Any, Any]], name: str) -> list[tuple[Any, Any]]:
+    """An attribute of the pieces of each example."""
+    return [(getattr(a, name), None if b is None else getattr(b, name)) for a, b in pairs]

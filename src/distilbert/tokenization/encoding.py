@@ -1,28 +1,29 @@
-"""One encoded row in Python, with the attributes and methods of `tokenizers.Encoding`.
+"""The tokens of one text, and of one encoded row with the interface of `tokenizers.Encoding`.
 
 Special tokens and padding have no offsets, no word and no sequence. Knows no tokenizer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 Span = tuple[int, int]
 
 
-class Pieces(Protocol):
-    """What a tokenizer engine yields for one text: four lists of one length."""
+@dataclass(slots=True)
+class Pieces:
+    """The tokens of one text without special tokens: four lists of one length.
 
-    ids: list[int]
-    tokens: list[str]
-    offsets: list[Span]
-    words: list[int]
+    `offsets` are characters of the given text; `words` number the words from 0.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    offsets: list[Span] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
 
 
 class LocatedTokens(NamedTuple):
@@ -38,16 +39,29 @@ class LocatedTokens(NamedTuple):
 
     @classmethod
     def of(cls, pieces: Pieces) -> LocatedTokens:
-        """The pieces of a tokenizer engine as arrays."""
+        """The same tokens as arrays."""
         offsets = np.array(pieces.offsets, dtype=np.int64).reshape(-1, 2)
         return cls(
             np.array(pieces.ids, dtype=np.int64), offsets, np.array(pieces.words, dtype=np.int64)
         )
 
 
+# The lists of an `Encoding` that have one entry per token.
+COLUMNS = (
+    "ids",
+    "type_ids",
+    "tokens",
+    "offsets",
+    "word_ids",
+    "sequence_ids",
+    "special_tokens_mask",
+    "attention_mask",
+)
+
+
 @dataclass(slots=True)
 class Encoding:
-    """A row: nine lists of one length, except `overflowing`, the further windows of the text."""
+    """A row: eight lists of one length, and `overflowing`, the further windows of its text."""
 
     ids: list[int]
     type_ids: list[int]
@@ -59,42 +73,6 @@ class Encoding:
     attention_mask: list[int]
     overflowing: list[Encoding] = field(default_factory=list)
 
-    @classmethod
-    def of_text(cls, pieces: Pieces, kept: slice, *, sequence: int, type_id: int) -> Encoding:
-        """The tokens `kept` of one text."""
-        ids = list(pieces.ids[kept])
-        n = len(ids)
-        return cls(
-            ids,
-            [type_id] * n,
-            list(pieces.tokens[kept]),
-            list(pieces.offsets[kept]),
-            list(pieces.words[kept]),
-            [sequence] * n,
-            [0] * n,
-            [1] * n,
-        )
-
-    @classmethod
-    def of_special(cls, token: str, token_id: int, type_id: int, *, count: int = 1) -> Encoding:
-        """`count` times a token that stands for no text and is visible to the model."""
-        return cls(
-            [token_id] * count,
-            [type_id] * count,
-            [token] * count,
-            [(0, 0)] * count,
-            [None] * count,
-            [None] * count,
-            [1] * count,
-            [1] * count,
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence[Encoding]) -> Encoding:
-        """The parts one after the other."""
-        columns = (chain.from_iterable(map(attrgetter(name), parts)) for name in _COLUMNS)
-        return cls(*map(list, columns))
-
     def pad(
         self,
         length: int,
@@ -104,16 +82,12 @@ class Encoding:
         pad_type_id: int = 0,
         pad_token: str = "[PAD]",
     ) -> None:
-        """Lengthen the row to `length` with padding; a longer row stays as it is."""
-        missing = length - len(self.ids)
-        if missing <= 0:
-            return
-        filler = Encoding.of_special(pad_token, pad_id, pad_type_id, count=missing)
-        filler.attention_mask = [0] * missing
-        parts = (self, filler) if direction == "right" else (filler, self)
-        padded = Encoding.joined(parts)
-        for name in _COLUMNS:
-            setattr(self, name, getattr(padded, name))
+        """Lengthen the row to `length` with padding; a longer row is not changed."""
+        values = (pad_id, pad_type_id, pad_token, (0, 0), None, None, 1, 0)
+        n_missing = length - len(self.ids)
+        for name, value in zip(COLUMNS, values, strict=True):
+            column, padding = getattr(self, name), [value] * n_missing
+            setattr(self, name, column + padding if direction == "right" else padding + column)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -164,15 +138,3 @@ class Encoding:
         """The word that covers a character; None between words."""
         token = self.char_to_token(char_pos, sequence_index)
         return None if token is None else self.word_ids[token]
-
-
-_COLUMNS = (
-    "ids",
-    "type_ids",
-    "tokens",
-    "offsets",
-    "word_ids",
-    "sequence_ids",
-    "special_tokens_mask",
-    "attention_mask",
-)

@@ -5,13 +5,15 @@ Checks every item once, so that the tokenizers below can trust their input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from distilbert.errors import InputError
 
 # One text: a string, or a list of words when the caller has split it already.
 Text = str | Sequence[str]
+Result = TypeVar("Result")
 
 
 class Examples(NamedTuple):
@@ -21,14 +23,17 @@ class Examples(NamedTuple):
     second: list[Text | None] | None
     is_batch: bool
 
-    def select(self, indices: Sequence[int]) -> Examples:
-        """The examples at `indices`."""
-        second = None if self.second is None else [self.second[i] for i in indices]
-        return Examples([self.first[i] for i in indices], second, self.is_batch)
-
-    def rows(self) -> list[tuple[Text, Text | None]]:
-        """The examples one by one."""
-        return list(zip(self.first, self.second or [None] * len(self.first), strict=True))
+    def map(
+        self, function: Callable[[list[Text]], list[Result]]
+    ) -> list[tuple[Result, Result | None]]:
+        """What `function`, called once with all texts, returns for the texts of each example."""
+        if self.second is None:
+            return [(result, None) for result in function(self.first)]
+        given = [text for text in self.second if text is not None]
+        results = iter(function([*self.first, *given]))
+        first = list(islice(results, len(self.first)))
+        second = [None if text is None else next(results) for text in self.second]
+        return list(zip(first, second, strict=True))
 
 
 class CallTypeError(InputError, TypeError):

@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tokenizers import AddedToken
 
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.errors import CheckpointError
 from distilbert.tokenization.loading import ADDED_TOKENS, CONFIG, SPECIAL_TOKENS, VOCABULARY
-from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, token_facts
+from distilbert.tokenization.special_tokens import ADDITIONAL, SpecialTokens, token_facts
 from distilbert.tokenization.vocab import save_vocab
-
-if TYPE_CHECKING:
-    from distilbert.tokenization.base import TokenizerBase
 
 # Both classes write the slow name: the reference and this package derive the fast one from it.
 TOKENIZER_CLASS = "DistilBertTokenizer"
+# The settings every tokenizer has, with their defaults; `model_max_length` is the reference's.
+DEFAULTS: dict[str, Any] = {
+    "model_max_length": int(1e30),
+    "clean_up_tokenization_spaces": True,
+    "padding_side": "right",
+    "truncation_side": "right",
+    "model_input_names": ["input_ids", "attention_mask"],
+}
+ALWAYS_SAVED = ("model_max_length", "clean_up_tokenization_spaces")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerContent:
+    """What the files of a tokenizer hold.
+
+    `settings` are the constructor's options and the attributes named in `DEFAULTS`;
+    `backend_files` maps the names of further files to their contents.
+    """
+
+    vocabulary: Mapping[str, int]
+    added_tokens: Mapping[int, AddedToken]
+    special_tokens: SpecialTokens
+    settings: Mapping[str, Any]
+    backend_files: Mapping[str, str]
 
 
 def save_tokenizer(
-    tokenizer: TokenizerBase, folder: Path, *, filename_prefix: str | None
+    content: TokenizerContent, folder: Path, *, filename_prefix: str | None
 ) -> tuple[str, ...]:
-    """Write every file of the tokenizer into `folder`, all or none; their paths."""
+    """Write every file of a tokenizer into `folder`, all or none; their paths."""
     files: dict[str, str] = {
-        CONFIG: _json(config_of(tokenizer)),
-        SPECIAL_TOKENS: _json(special_tokens_of(tokenizer)),
-        **tokenizer._backend_files(),
+        CONFIG: _json(config_of(content)),
+        SPECIAL_TOKENS: _json(special_tokens_of(content.special_tokens)),
+        **content.backend_files,
     }
-    added = added_beyond_vocabulary(tokenizer)
+    added = {t.content: i for i, t in content.added_tokens.items()}
+    added = {token: index for token, index in added.items() if token not in content.vocabulary}
     if added:
         files[ADDED_TOKENS] = _json(added)
     stale = [] if added else [prefixed(ADDED_TOKENS, filename_prefix)]
     with atomic_folder(folder, replaces=stale) as staging:
         for name, text in files.items():
             (staging / prefixed(name, filename_prefix)).write_bytes(text.encode("utf-8"))
-        save_vocab(tokenizer._vocabulary(), staging / prefixed(VOCABULARY, filename_prefix))
+        save_vocab(content.vocabulary, staging / prefixed(VOCABULARY, filename_prefix))
     return tuple(str(folder / prefixed(name, filename_prefix)) for name in (*files, VOCABULARY))
 
 
 def save_vocabulary(
-    tokenizer: TokenizerBase, folder: Path, filename_prefix: str | None
+    vocabulary: Mapping[str, int], folder: Path, filename_prefix: str | None
 ) -> tuple[str, ...]:
     """Write the vocabulary file alone; its path.
 
@@ -52,37 +76,31 @@ def save_vocabulary(
     if not folder.is_dir():
         raise CheckpointError(f"`save_directory` must be an existing folder: got {folder}.")
     path = folder / prefixed(VOCABULARY, filename_prefix)
-    save_vocab(tokenizer._vocabulary(), path)
+    save_vocab(vocabulary, path)
     return (str(path),)
 
 
-def added_beyond_vocabulary(tokenizer: TokenizerBase) -> dict[str, int]:
-    """The added tokens that `vocab.txt` does not hold."""
-    known = tokenizer._vocabulary()
-    return {t: index for t, index in tokenizer.added_tokens_encoder.items() if t not in known}
-
-
-def config_of(tokenizer: TokenizerBase) -> dict[str, Any]:
+def config_of(content: TokenizerContent) -> dict[str, Any]:
     """The content of tokenizer_config.json."""
-    added = tokenizer.added_tokens_decoder
+    settings, special = content.settings, content.special_tokens
+    added = {str(index): token_facts(token) for index, token in content.added_tokens.items()}
+    unchanged = {name for name, usual in DEFAULTS.items() if settings[name] == usual}
+    left_out = unchanged.difference(ALWAYS_SAVED)
     return {
-        **tokenizer.init_kwargs,
-        **{name: getattr(tokenizer, name) for name in NAMES if getattr(tokenizer, name)},
-        ADDITIONAL: tokenizer.additional_special_tokens,
-        "added_tokens_decoder": {str(index): token_facts(t) for index, t in added.items()},
-        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
-        "model_max_length": tokenizer.model_max_length,
-        **_unusual(tokenizer),
+        **{name: value for name, value in settings.items() if name not in left_out},
+        **{name: token.content for name, token in special.named.items() if token is not None},
+        ADDITIONAL: [token.content for token in special.additional],
+        "added_tokens_decoder": added,
         "tokenizer_class": TOKENIZER_CLASS,
     }
 
 
-def special_tokens_of(tokenizer: TokenizerBase) -> dict[str, Any]:
+def special_tokens_of(tokens: SpecialTokens) -> dict[str, Any]:
     """The content of special_tokens_map.json."""
-    named = {name: tokenizer._special_tokens[name] for name in NAMES}
-    content: dict[str, Any] = {n: _plainly(t) for n, t in named.items() if t is not None}
-    if tokenizer._additional_special_tokens:
-        content[ADDITIONAL] = [_plainly(token) for token in tokenizer._additional_special_tokens]
+    named = tokens.named.items()
+    content: dict[str, Any] = {name: _plain(token) for name, token in named if token is not None}
+    if tokens.additional:
+        content[ADDITIONAL] = [_plain(token) for token in tokens.additional]
     return content
 
 
@@ -91,18 +109,7 @@ def prefixed(name: str, prefix: str | None) -> str:
     return f"{prefix}-{name}" if prefix else name
 
 
-def _unusual(tokenizer: TokenizerBase) -> dict[str, Any]:
-    """The settings that are written only where they differ from the defaults."""
-    sides = ("padding_side", "truncation_side")
-    unusual: dict[str, Any] = {
-        name: getattr(tokenizer, name) for name in sides if getattr(tokenizer, name) != "right"
-    }
-    if tokenizer.model_input_names != ["input_ids", "attention_mask"]:
-        unusual["model_input_names"] = tokenizer.model_input_names
-    return unusual
-
-
-def _plainly(token: AddedToken) -> str | dict[str, Any]:
+def _plain(token: AddedToken) -> str | dict[str, Any]:
     """A token as its text, or with its facts where it does not match exactly."""
     if token.lstrip or token.rstrip or token.single_word or token.normalized:
         return token_facts(token)

@@ -1,30 +1,65 @@
-"""The named special tokens of a tokenizer: `tok.cls_token`, `tok.cls_token_id` and their order.
+"""The special tokens of a tokenizer: `tok.cls_token`, `tok.cls_token_id` and their order.
 
-Only the attributes; which ids exist and how text is split is the tokenizer's business.
+Knows nothing about how a text is split and which ids exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
 
+if TYPE_CHECKING:
+    from distilbert.tokenization.token_table import TokenTable
+
 # The order of `all_special_tokens`, as on the reference page.
 NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 ADDITIONAL = "additional_special_tokens"
+# The fields of a token as `tokenizer_config.json` writes them.
+FIELDS = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
 
 
-class HasSpecialTokens(Protocol):
-    """What the descriptors below need of the class they sit on."""
+@dataclass(frozen=True, slots=True)
+class SpecialTokens:
+    """The special tokens of one tokenizer: seven with a name, which may be unset, and others."""
 
-    _special_tokens: dict[str, AddedToken | None]
+    named: dict[str, AddedToken | None]
+    additional: list[AddedToken]
 
-    def convert_tokens_to_ids(self, tokens: Any) -> Any: ...
-    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
-    def _special_tokens_changed(self) -> None: ...
+    @classmethod
+    def take_from(cls, keywords: dict[str, Any], **named: str | AddedToken | None) -> SpecialTokens:
+        """The tokens `named` and those among a constructor's `keywords`, which lose them."""
+        given = {name: keywords.pop(name) for name in NAMES if name in keywords}
+        tokens = keywords.pop(ADDITIONAL, None) or ()
+        return cls(dict.fromkeys(NAMES), []).updated({**named, **given, ADDITIONAL: tokens})
+
+    def updated(self, changes: Mapping[str, Any]) -> SpecialTokens:
+        """With some tokens set: by name a token or None, `additional_special_tokens` a list.
+
+        Raises:
+            InputError: something that is neither text nor an AddedToken.
+        """
+        named, additional = dict(self.named), self.additional
+        for name, value in changes.items():
+            if name == ADDITIONAL:
+                additional = [as_special_token(token, name=name) for token in value]
+            else:
+                named[name] = None if value is None else as_special_token(value, name=name)
+        return replace(self, named=named, additional=additional)
+
+    def text(self, name: str) -> str | None:
+        """The text of a named token."""
+        token = self.named[name]
+        return None if token is None else token.content
+
+    def tokens(self) -> dict[str, AddedToken]:
+        """Every token once by its text: unk, sep, pad, cls, mask, then the additional ones."""
+        tokens = (*self.named.values(), *self.additional)
+        return {token.content: token for token in tokens if token is not None}
 
 
 class SpecialToken:
@@ -33,14 +68,11 @@ class SpecialToken:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, tokenizer: HasSpecialTokens, owner: type | None = None) -> str | None:
-        token = tokenizer._special_tokens[self.name]
-        return None if token is None else token.content
+    def __get__(self, tokenizer: TokenTable, owner: type | None = None) -> str | None:
+        return tokenizer._engine.special_tokens.text(self.name)
 
-    def __set__(self, tokenizer: HasSpecialTokens, value: str | AddedToken | None) -> None:
-        token = None if value is None else as_special_token(value, name=self.name)
-        tokenizer._special_tokens = {**tokenizer._special_tokens, self.name: token}
-        tokenizer._special_tokens_changed()
+    def __set__(self, tokenizer: TokenTable, value: str | AddedToken | None) -> None:
+        tokenizer._set_special_tokens({self.name: value})
 
 
 class SpecialTokenId:
@@ -49,13 +81,14 @@ class SpecialTokenId:
     def __set_name__(self, owner: type, name: str) -> None:
         self.token_name = name.removesuffix("_id")
 
-    def __get__(self, tokenizer: HasSpecialTokens, owner: type | None = None) -> int | None:
-        token = tokenizer._special_tokens[self.token_name]
-        return None if token is None else tokenizer.convert_tokens_to_ids(token.content)
+    def __get__(self, tokenizer: TokenTable, owner: type | None = None) -> int | None:
+        return tokenizer.convert_tokens_to_ids(
+            tokenizer._engine.special_tokens.text(self.token_name)
+        )
 
-    def __set__(self, tokenizer: HasSpecialTokens, value: int | None) -> None:
+    def __set__(self, tokenizer: TokenTable, value: int | None) -> None:
         token = None if value is None else tokenizer.convert_ids_to_tokens(value)
-        setattr(tokenizer, self.token_name, token)
+        tokenizer._set_special_tokens({self.token_name: token})
 
 
 def as_special_token(value: object, *, name: str) -> AddedToken:
@@ -71,23 +104,15 @@ def as_special_token(value: object, *, name: str) -> AddedToken:
 
 
 def copy_token(token: AddedToken, **changes: Any) -> AddedToken:
-    """A new AddedToken with `changes`; the caller's object stays as it is."""
+    """A new AddedToken with `changes`; the caller's object is not changed."""
     return AddedToken(**{**token_facts(token), **changes})
 
 
 def token_facts(token: AddedToken) -> dict[str, Any]:
     """The fields of a token as `tokenizer_config.json` writes them."""
-    return {
-        "content": token.content,
-        "lstrip": token.lstrip,
-        "normalized": token.normalized,
-        "rstrip": token.rstrip,
-        "single_word": token.single_word,
-        "special": token.special,
-    }
+    return {name: getattr(token, name) for name in FIELDS}
 
 
 def token_from_facts(facts: Mapping[str, Any]) -> AddedToken:
     """The inverse of `token_facts`; keys of other software (`id`, `__type`) are left out."""
-    known = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
-    return AddedToken(**{key: facts[key] for key in known if key in facts})
+    return AddedToken(**{name: facts[name] for name in FIELDS if name in facts})

@@ -1,16 +1,17 @@
-"""Which tokens exist, their ids, and which of them are special: the half of a tokenizer that needs
-no text processing. Both tokenizer classes build on it through `base.py`.
+"""Tokens, ids and special tokens: the calls of a tokenizer that take no text.
+
+Everything is read from the tokenizer's engine, which is the only holder of tokens.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any
 
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
+from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.special_tokens import (
     ADDITIONAL,
     NAMES,
@@ -18,6 +19,7 @@ from distilbert.tokenization.special_tokens import (
     SpecialTokenId,
     as_special_token,
 )
+from distilbert.tokenization.template import Template
 from distilbert.tokenization.tensors import to_list
 
 # What the clean-up of decoded text replaces, in this order, as on the reference page.
@@ -26,122 +28,54 @@ CLEAN_UP = (
     (" ' ", "'"),
     *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
 )
+# The template where only the number of its special tokens matters.
+COMPLETE = Template([None], [None])
 
 
-class TokenTable(ABC):
-    """Tokens, ids, special tokens and the way from ids back to text."""
+class TokenTable:
+    """The tokens of an engine by text, id and role."""
 
-    is_fast: bool
     clean_up_tokenization_spaces: bool
-    _special_tokens: dict[str, AddedToken | None]
-    _additional_special_tokens: list[AddedToken]
+    _engine: Engine
 
-    bos_token = SpecialToken()
-    eos_token = SpecialToken()
-    unk_token = SpecialToken()
-    sep_token = SpecialToken()
-    pad_token = SpecialToken()
-    cls_token = SpecialToken()
+    bos_token, eos_token, unk_token = SpecialToken(), SpecialToken(), SpecialToken()
+    sep_token, pad_token, cls_token = SpecialToken(), SpecialToken(), SpecialToken()
     mask_token = SpecialToken()
-    bos_token_id = SpecialTokenId()
-    eos_token_id = SpecialTokenId()
-    unk_token_id = SpecialTokenId()
-    sep_token_id = SpecialTokenId()
-    pad_token_id = SpecialTokenId()
-    cls_token_id = SpecialTokenId()
+    bos_token_id, eos_token_id, unk_token_id = SpecialTokenId(), SpecialTokenId(), SpecialTokenId()
+    sep_token_id, pad_token_id, cls_token_id = SpecialTokenId(), SpecialTokenId(), SpecialTokenId()
     mask_token_id = SpecialTokenId()
     pad_token_type_id = 0
-
-    # ---- what a tokenizer class supplies
-
-    @property
-    @abstractmethod
-    def vocab_size(self) -> int:
-        """How many tokens the vocabulary has, without added ones."""
-
-    @property
-    @abstractmethod
-    def added_tokens_decoder(self) -> dict[int, AddedToken]:
-        """The added tokens (special ones included) by id, in the order of their ids."""
-
-    @abstractmethod
-    def get_vocab(self) -> dict[str, int]:
-        """Every token and its id, added tokens included."""
-
-    @abstractmethod
-    def convert_tokens_to_string(self, tokens: list[str]) -> str:
-        """The text of word pieces: joined with spaces, `##` pieces glued on."""
-
-    @abstractmethod
-    def _find_id(self, token: str) -> int | None:
-        """The id of `token`, or None."""
-
-    @abstractmethod
-    def _find_token(self, token_id: int) -> str | None:
-        """The token of an id, or what this class says for an id that does not exist."""
-
-    @abstractmethod
-    def _add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
-        """Add the tokens to the vocabulary; how many were added, as the class counts."""
-
-    @abstractmethod
-    def _special_tokens_changed(self) -> None:
-        """Called after a special token was set; rebuilds what depends on it."""
-
-    @abstractmethod
-    def _vocabulary(self) -> Mapping[str, int]:
-        """The tokens of `vocab.txt` and their ids, added ones left out."""
-
-    @abstractmethod
-    def _backend_files(self) -> dict[str, str]:
-        """Names and contents of the files that only this class saves."""
-
-    @abstractmethod
-    def _decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
-        """The text of ids, before any clean-up."""
 
     # ---- special tokens
 
     @property
     def additional_special_tokens(self) -> list[str]:
-        """Further special tokens that have no name of their own; settable."""
-        return [token.content for token in self._additional_special_tokens]
+        """Further special tokens that have no name; settable."""
+        return [token.content for token in self._engine.special_tokens.additional]
 
     @additional_special_tokens.setter
     def additional_special_tokens(self, tokens: Sequence[str | AddedToken] | None) -> None:
         if isinstance(tokens, str):
             raise InputError(f"`{ADDITIONAL}` must be a list of tokens: got {tokens!r}.")
-        fresh = [as_special_token(token, name=ADDITIONAL) for token in tokens or ()]
-        self._additional_special_tokens = fresh
-        self._special_tokens_changed()
+        self._set_special_tokens({ADDITIONAL: tokens or ()})
 
     @property
     def additional_special_tokens_ids(self) -> list[int]:
         """The ids of `additional_special_tokens`."""
         return self.convert_tokens_to_ids(self.additional_special_tokens)
 
-    def _special_token_objects(self) -> list[AddedToken]:
-        """Every special token with its settings, in the order of `all_special_tokens`."""
-        named = [token for token in self._special_tokens.values() if token is not None]
-        by_text = {token.content: token for token in (*named, *self._additional_special_tokens)}
-        return [by_text[text] for text in self.all_special_tokens]
-
     @property
     def special_tokens_map(self) -> dict[str, str | list[str]]:
         """The special tokens that are set, by name."""
-        named = {name: getattr(self, name) for name in NAMES}
-        found: dict[str, Any] = {name: token for name, token in named.items() if token is not None}
-        if self._additional_special_tokens:
-            found[ADDITIONAL] = self.additional_special_tokens
-        return found
+        special = self._engine.special_tokens
+        named = {name: token.content for name, token in special.named.items() if token is not None}
+        additional = self.additional_special_tokens
+        return {**named, ADDITIONAL: additional} if additional else {**named}
 
     @property
     def all_special_tokens(self) -> list[str]:
         """Every special token once: unk, sep, pad, cls, mask, then the additional ones."""
-        named = [getattr(self, name) for name in NAMES]
-        return [*dict.fromkeys(t for t in named if t is not None)] + [
-            token for token in dict.fromkeys(self.additional_special_tokens) if token not in named
-        ]
+        return list(self._engine.special_tokens.tokens())
 
     @property
     def all_special_ids(self) -> list[int]:
@@ -163,21 +97,22 @@ class TokenTable(ABC):
             raise InputError(
                 f"Special tokens have the names {', '.join((*NAMES, ADDITIONAL))}: got {unknown}."
             )
-        fresh: list[AddedToken] = []
+        changes: dict[str, Any] = {}
+        added: list[AddedToken] = []
         for name, value in special_tokens_dict.items():
             values = [value] if isinstance(value, str | AddedToken) else value
             tokens = [as_special_token(token, name=name) for token in values]
-            fresh += tokens
-            if name != ADDITIONAL:
-                setattr(self, name, tokens[0])
-            elif replace_additional_special_tokens:
-                self.additional_special_tokens = tokens
-            else:
-                known = self._additional_special_tokens
-                contents = {token.content for token in known}
-                fresh_ones = [token for token in tokens if token.content not in contents]
-                self.additional_special_tokens = [*known, *fresh_ones]
-        return self._add(fresh, special=True)
+            added += tokens
+            changes[name] = tokens if name == ADDITIONAL else tokens[0]
+        if ADDITIONAL in changes and not replace_additional_special_tokens:
+            known = {token.content: token for token in self._engine.special_tokens.additional}
+            new = [token for token in changes[ADDITIONAL] if token.content not in known]
+            changes[ADDITIONAL] = [*known.values(), *new]
+        self._set_special_tokens(changes)
+        return self._engine.add(added, special=True)
+
+    def _set_special_tokens(self, changes: Mapping[str, Any]) -> None:
+        self._engine.set_special_tokens(self._engine.special_tokens.updated(changes))
 
     # ---- added tokens
 
@@ -194,7 +129,20 @@ class TokenTable(ABC):
         for token in tokens:
             if not isinstance(token, str | AddedToken):
                 raise InputError(f"A token must be text or an AddedToken: got {token!r}.")
-        return self._add(tokens, special=special_tokens) if tokens else 0
+        return self._engine.add(tokens, special=special_tokens) if tokens else 0
+
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens the vocabulary has, without added ones."""
+        return self._engine.n_tokens(with_added=False)
+
+    def __len__(self) -> int:
+        return self._engine.n_tokens(with_added=True)
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """The added tokens (special ones included) by id, in the order of their ids."""
+        return self._engine.added_tokens()
 
     @property
     def added_tokens_encoder(self) -> dict[str, int]:
@@ -205,43 +153,37 @@ class TokenTable(ABC):
         """The same as `added_tokens_encoder`."""
         return self.added_tokens_encoder
 
-    def __len__(self) -> int:
-        return len(self.get_vocab())
+    def get_vocab(self) -> dict[str, int]:
+        """Every token and its id, added tokens included."""
+        return {**self._engine.vocabulary(), **self.added_tokens_encoder}
 
-    # ---- tokens and ids
+    # ---- tokens, ids and text
 
-    @overload
-    def convert_tokens_to_ids(self, tokens: str) -> int: ...
-    @overload
-    def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]: ...
-    @overload
-    def convert_tokens_to_ids(self, tokens: None) -> None: ...
-    def convert_tokens_to_ids(self, tokens: str | Sequence[str] | None) -> int | list[int] | None:
+    def convert_tokens_to_ids(self, tokens: str | Sequence[str] | None) -> Any:
         """The id of a token, or of each token; an unknown token gets the id of `unk_token`."""
         if tokens is None:
             return None
-        if isinstance(tokens, str):
-            return self._id_or_unknown(tokens)
-        return [self._id_or_unknown(token) for token in tokens]
+        if not isinstance(tokens, str):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        index = self._engine.find_id(tokens)
+        if index is None and self.unk_token is not None:
+            return self._engine.find_id(self.unk_token)
+        return index
 
-    @overload
-    def convert_ids_to_tokens(self, ids: int, skip_special_tokens: bool = False) -> str: ...
-    @overload
-    def convert_ids_to_tokens(
-        self, ids: Sequence[int], skip_special_tokens: bool = False
-    ) -> list[str]: ...
-    def convert_ids_to_tokens(
-        self, ids: Any, skip_special_tokens: bool = False
-    ) -> str | list[str] | None:
-        """The token of an id, or of each id (lists, arrays and tensors)."""
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+        """The token of an id, or of each id (lists, arrays and tensors).
+
+        An id without a token gives None on the fast class and `unk_token` on the slow one.
+        """
         values = to_list(ids)
         if isinstance(values, int):
-            return self._find_token(values)
+            return self._engine.find_token(values)
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
-        # An id without a token gives None on the fast class, as in the reference.
-        return [self._find_token(index) for index in values if index not in skipped]  # pyright: ignore[reportReturnType]
+        return [self._engine.find_token(index) for index in values if index not in skipped]
 
-    # ---- ids back to text
+    def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        """The text of word pieces: joined with spaces, `##` pieces without one."""
+        return self._engine.join(tokens)
 
     def decode(
         self,
@@ -252,7 +194,10 @@ class TokenTable(ABC):
         """The text of ids: an int, a list, an array or a tensor of one row."""
         ids = to_list(token_ids)
         ids = [ids] if isinstance(ids, int) else ids
-        text = self._decode(ids, skip_special_tokens=skip_special_tokens)
+        if skip_special_tokens:
+            special = set(self.all_special_ids)
+            ids = [index for index in ids if index not in special]
+        text = self._engine.decode(ids, skip_special_tokens=skip_special_tokens)
         if clean_up_tokenization_spaces is None:
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return self.clean_up_tokenization(text) if clean_up_tokenization_spaces else text
@@ -270,13 +215,61 @@ class TokenTable(ABC):
 
     @staticmethod
     def clean_up_tokenization(out_string: str) -> str:
-        """Take out the spaces that splitting put before punctuation and English contractions."""
+        """Remove the spaces that splitting put before punctuation and English contractions."""
         for spaced, tight in CLEAN_UP:
             out_string = out_string.replace(spaced, tight)
         return out_string
 
-    def _id_or_unknown(self, token: str) -> Any:
-        token_id = self._find_id(token)
-        if token_id is not None or self.unk_token is None:
-            return token_id
-        return self._find_id(self.unk_token)
+    # ---- the template around ids
+
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
+        """`[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]`."""
+        return self._template().fill(token_ids_0, token_ids_1)
+
+    def create_token_type_ids_from_sequences(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
+        """0 for `[CLS] A [SEP]`, 1 for `B [SEP]`. DistilBERT models take no such column."""
+        n_second = None if token_ids_1 is None else len(token_ids_1)
+        return COMPLETE.type_ids(len(token_ids_0), n_second)
+
+    def get_special_tokens_mask(
+        self,
+        token_ids_0: list[int],
+        token_ids_1: list[int] | None = None,
+        already_has_special_tokens: bool = False,
+    ) -> list[int]:
+        """1 at special tokens: of the template around the ids, or among ids that have it already.
+
+        An unknown piece (`[UNK]`) represents text, so it is not special among the latter.
+        """
+        if not already_has_special_tokens:
+            n_second = None if token_ids_1 is None else len(token_ids_1)
+            return COMPLETE.special_tokens_mask(len(token_ids_0), n_second)
+        if token_ids_1 is not None:
+            raise InputError(
+                "`token_ids_1` must be None with `already_has_special_tokens=True`: got a list. "
+                "Pass the finished row as `token_ids_0`."
+            )
+        special = set(self.all_special_ids) - {self.unk_token_id}
+        return [int(index in special) for index in token_ids_0]
+
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
+        """How many special tokens the template adds: 2, or 3 for a pair."""
+        return COMPLETE.n_special(pair=pair)
+
+    def _template(self) -> Template:
+        """The ids of the template.
+
+        Raises:
+            InputError: `cls_token` or `sep_token` is not set.
+        """
+        cls_id, sep_id = self.cls_token_id, self.sep_token_id
+        if cls_id is None or sep_id is None:
+            raise InputError(
+                "The template needs `cls_token` and `sep_token`: got "
+                f"{self.cls_token!r} and {self.sep_token!r}. Set both."
+            )
+        return Template([cls_id], [sep_id])

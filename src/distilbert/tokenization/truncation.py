@@ -1,7 +1,7 @@
-"""Which tokens stay when one or two sequences are too long: the page's rules, on lengths alone.
+"""Which tokens are kept when one or two texts are too long: the page's rules, on lengths alone.
 
-Two rule sets live here because the reference has two: `cut_slow` (the Python tokenizer and
-`truncate_sequences`) and `rooms_fast` (the Rust tokenizer). They differ on ties and on overflow.
+There are two rule sets because the reference has two: `cut_slow` (the Python tokenizer and
+`truncate_sequences`) and `cut_fast` (the Rust tokenizer). They differ on ties and on overflow.
 """
 
 from __future__ import annotations
@@ -10,105 +10,77 @@ import logging
 from typing import NamedTuple
 
 from distilbert.errors import InputError
-from distilbert.tokenization import template
-from distilbert.tokenization.call_options import CallOptions, Truncation
+from distilbert.tokenization.call_options import CallOptions
+from distilbert.tokenization.template import N_SPECIAL_SINGLE
 
 logger = logging.getLogger(__name__)
 
 
 class Cut(NamedTuple):
-    """The part of each sequence that stays, and the removed part (with `stride` neighbours)."""
+    """A part of each of two texts."""
 
     first: slice
     second: slice
-    overflow: slice | None = None
-    overflow_of: int = 0  # the sequence that `overflow` belongs to: 0 first, 1 second
 
 
-EVERYTHING = Cut(slice(None), slice(None))
+ALL, NOTHING = slice(None), slice(0)
+EVERYTHING = Cut(ALL, ALL)
 
 
-def n_excess(n_first: int, n_second: int | None, options: CallOptions) -> int:
-    """How far a row is over `max_length`: negative when there is room, 0 when there is no limit."""
-    if options.max_length is None:
-        return 0
-    added = template.n_special(pair=n_second is not None) if options.add_special_tokens else 0
-    return n_first + (n_second or 0) + added - options.max_length
+def cut_slow(n_first: int, n_second: int | None, n_remove: int, options: CallOptions) -> list[Cut]:
+    """What the Python tokenizer keeps, then what it removed with `stride` neighbours, if known.
 
-
-def cut_slow(
-    n_first: int,
-    n_second: int | None,
-    n_remove: int,
-    *,
-    strategy: Truncation | None,
-    stride: int,
-    side: str,
-) -> Cut:
-    """How the Python tokenizer removes `n_remove` tokens; `n_second` is None without a pair.
-
-    A strategy that cannot remove enough removes nothing and says so in the log, as the reference.
+    `n_second` is None without a pair. A strategy that cannot remove enough removes nothing and
+    logs an error, as in the reference.
     """
+    strategy, side = options.truncation, options.truncation_side
     if n_remove <= 0 or strategy is None:
-        return EVERYTHING
+        return [EVERYTHING]
     if strategy == "longest_first" and n_second is not None:
         from_first, from_second = _share(n_first, n_second, n_remove)
-        return Cut(_keep(n_first, from_first, side), _keep(n_second, from_second, side))
-    target = 1 if strategy == "only_second" else 0
-    length = n_second if target else n_first
+        return [Cut(_keep(n_first, from_first, side), _keep(n_second, from_second, side))]
+    cuts_second = strategy == "only_second"
+    length = n_second if cuts_second else n_first
     if length is None:  # `only_second` without a second text has nothing to cut
-        return EVERYTHING
+        return [EVERYTHING]
     if length <= n_remove:
-        which = "second" if target else "first"
         logger.error(
             "Truncation `%s` must remove %d tokens but the %s text has only %d, so nothing was "
             "removed; choose another `truncation` or a larger `max_length`.",
-            *(strategy, n_remove, which, length),
+            *(strategy, n_remove, "second" if cuts_second else "first", length),
         )
-        return EVERYTHING
+        return [EVERYTHING]
     kept = _keep(length, n_remove, side)
-    window = min(length, n_remove + stride)
-    overflow = slice(0, window) if side == "left" else slice(length - window, length)
-    if target:
-        return Cut(slice(None), kept, overflow, 1)
-    return Cut(kept, slice(None), overflow, 0)
+    n_removed = min(length, n_remove + options.stride)
+    removed = slice(0, n_removed) if side == "left" else slice(length - n_removed, length)
+    return (
+        [Cut(ALL, kept), Cut(NOTHING, removed)]
+        if cuts_second
+        else [Cut(kept, ALL), Cut(removed, NOTHING)]
+    )
 
 
-def rooms_fast(n_first: int, n_second: int | None, options: CallOptions) -> tuple[int, int]:
-    """How many tokens of each text the Rust tokenizer keeps; `n_second` is None without a pair.
+def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOptions) -> list[Cut]:
+    """What the Rust tokenizer keeps, then the further windows, in its order.
+
+    `n_second` is None without a pair.
 
     Raises:
         InputError: the strategy cannot remove enough, or `stride` leaves no new token per window.
     """
-    n_pair = n_second or 0
-    excess = n_excess(n_first, n_second, options)
-    if excess <= 0:
-        return n_first, n_pair
-    room = n_first + n_pair - excess
-    if room == 0:  # whatever the strategy: special tokens alone
-        return 0, 0
-    if options.truncation == "only_first":
-        return _shorten(n_first, excess, "only_first"), n_pair
-    if n_second is None and options.truncation == "only_second":
-        raise InputError(
-            "`truncation='only_second'` needs a second text: got one text that is too long. "
-            "Use `truncation=True`."
-        )
-    if options.truncation == "only_second":
-        return n_first, _shorten(n_pair, excess, "only_second")
-    if room < 0:
-        raise InputError(
-            f"`max_length` must leave room for the special tokens: got {options.max_length}. "
-            f"Use at least {(options.max_length or 0) - room}."
-        )
-    return (room, 0) if n_second is None else _balance(n_first, n_second, room)
-
-
-def refuse_long_stride(options: CallOptions) -> None:
-    """As the Rust tokenizer: a stride that no window of one text could hold is an error at once."""
-    room = (options.max_length or 0) - template.N_SPECIAL_SINGLE
-    if room < options.stride:
-        raise _stride_error(room, options.stride)
+    single = (options.max_length or 0) - N_SPECIAL_SINGLE
+    if single < options.stride:  # even if no text is too long
+        raise _stride_error(single, options.stride)
+    if n_remove <= 0:
+        return [EVERYTHING]
+    n_kept = _kept_fast(n_first, n_second, n_remove, options)
+    first, second = (
+        _windows(length, kept, options.stride, side=options.truncation_side)
+        for length, kept in zip((n_first, n_second or 0), n_kept, strict=True)
+    )
+    cuts = [Cut(first[0], second[0])]
+    cuts += [Cut(a, b) for a in first[1:] for b in second]
+    return cuts + [Cut(first[0], b) for b in second[1:]]
 
 
 def window_spans(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
@@ -127,14 +99,39 @@ def window_spans(length: int, capacity: int, overlap: int) -> list[tuple[int, in
     return [(start, min(start + capacity, length)) for start in starts]
 
 
-def windows(length: int, room: int, stride: int, *, side: str = "right") -> list[slice]:
+def _kept_fast(
+    n_first: int, n_second: int | None, n_remove: int, options: CallOptions
+) -> tuple[int, int]:
+    """How many tokens of each text the Rust tokenizer keeps in its first window."""
+    n_pair = n_second or 0
+    capacity = n_first + n_pair - n_remove
+    if capacity == 0:  # whatever the strategy: special tokens alone
+        return 0, 0
+    if options.truncation == "only_first":
+        return _shorten(n_first, n_remove, "only_first"), n_pair
+    if options.truncation == "only_second":
+        if n_second is None:
+            raise InputError(
+                "`truncation='only_second'` needs a second text: got one text that is too long. "
+                "Use `truncation=True`."
+            )
+        return n_first, _shorten(n_pair, n_remove, "only_second")
+    if capacity < 0:
+        raise InputError(
+            f"`max_length` must leave room for the special tokens: got {options.max_length}. "
+            f"Use at least {(options.max_length or 0) - capacity}."
+        )
+    return (capacity, 0) if n_second is None else _balance(n_first, n_second, capacity)
+
+
+def _windows(length: int, capacity: int, stride: int, *, side: str) -> list[slice]:
     """The spans of a text as slices; the first one is what truncation on `side` keeps.
 
     No capacity gives an empty slice and the full text, as in the Rust tokenizer.
     """
-    if room <= 0 and room < length:
+    if capacity <= 0 and capacity < length:
         return [slice(0, 0), slice(0, length)]
-    spans = window_spans(length, room, stride)
+    spans = window_spans(length, capacity, stride)
     if side == "left":
         spans = [(length - stop, length - start) for start, stop in spans]
     return [slice(start, stop) for start, stop in spans]
@@ -155,13 +152,13 @@ def _keep(length: int, n_remove: int, side: str) -> slice:
     return slice(0, max(length - n_remove, 0))
 
 
-def _balance(n_first: int, n_second: int, room: int) -> tuple[int, int]:
+def _balance(n_first: int, n_second: int, capacity: int) -> tuple[int, int]:
     """The Rust longest_first: the shorter is cut only below half; a tie favours the second."""
     shorter, longer = sorted((n_first, n_second))
-    if shorter > room // 2:
-        shorter, longer = room // 2, room - room // 2
+    if shorter > capacity // 2:
+        shorter, longer = capacity // 2, capacity - capacity // 2
     else:
-        longer = room - shorter
+        longer = capacity - shorter
     return (longer, shorter) if n_first > n_second else (shorter, longer)
 
 
@@ -174,8 +171,8 @@ def _shorten(length: int, n_remove: int, strategy: str) -> int:
     )
 
 
-def _stride_error(room: int, stride: int) -> InputError:
+def _stride_error(capacity: int, stride: int) -> InputError:
     return InputError(
         f"`stride` must be smaller than the text a window holds: got stride={stride} for windows "
-        f"of {room} tokens. Use a smaller `stride` or a larger `max_length`."
+        f"of {capacity} tokens. Use a smaller `stride` or a larger `max_length`."
     )

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from distilbert.errors import InputError
 from distilbert.tokenization import normalize
 from distilbert.tokenization.added import AddedTokenLike, AddedTokens, ids_by_content, pattern_of
+from distilbert.tokenization.encoding import Pieces
 from distilbert.tokenization.memo import Memo
 
 MAX_WORD_LENGTH = 100  # characters; longer words are unknown (as in BERT)
@@ -24,18 +25,6 @@ LONGEST_REMEMBERED = 64  # characters; longer chunks hardly ever come back
 CONTINUATION = "##"
 
 _BLACK = re.compile(r"\S+")
-
-
-class TextPieces:
-    """The pieces of one text: `offsets` are characters of the given text, `words` count from 0."""
-
-    __slots__ = ("ids", "offsets", "tokens", "words")
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.tokens: list[str] = []
-        self.offsets: list[tuple[int, int]] = []
-        self.words: list[int] = []
 
 
 class Chunk(NamedTuple):
@@ -47,7 +36,7 @@ class Chunk(NamedTuple):
     words: tuple[int, ...]
 
 
-class WordPieceEngine:
+class WordPieceEncoder:
     """Spec 11.2 "Slow" for one vocabulary and one set of options; immutable, shared by threads.
 
     Args:
@@ -106,10 +95,10 @@ class WordPieceEngine:
         """The pieces of `text`."""
         return list(chain.from_iterable(map(_TOKENS, self._walk(text))))
 
-    def pieces(self, text: str) -> TextPieces:
+    def pieces(self, text: str) -> Pieces:
         """Pieces with character offsets and word numbers (those of `tokenizers`)."""
         lowered, origins = self._lower_aligned(text)
-        result = TextPieces()
+        result = Pieces()
         n_words = 0
         for start, end, token in self._added.split(lowered):
             if token is not None:
@@ -122,9 +111,7 @@ class WordPieceEngine:
             n_words = self._append_plain(lowered[start:end], origins[start:end], n_words, result)
         return result
 
-    def _append_plain(
-        self, text: str, origins: Sequence[int], n_words: int, result: TextPieces
-    ) -> int:
+    def _append_plain(self, text: str, origins: Sequence[int], n_words: int, result: Pieces) -> int:
         """Append the pieces of text without added tokens; returns the new number of words."""
         cleaned = text.translate(self._table) if self._basic else text
         if cleaned != text:

@@ -1,0 +1,78 @@
+"""What a tokenizer class needs of the code that splits text: one vocabulary with its rules.
+
+`PythonEngine` and `RustEngine` implement it; everything else of a tokenizer is in `base.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tokenizers import AddedToken
+
+from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.inputs import Text
+from distilbert.tokenization.special_tokens import SpecialTokens
+
+
+class Engine(Protocol):
+    """A vocabulary, the tokens added to it, and the way from text to ids and back."""
+
+    @property
+    def special_tokens(self) -> SpecialTokens: ...
+    @property
+    def revision(self) -> int:
+        """A number that grows with every change of the tokens."""
+        ...
+
+    def set_special_tokens(self, tokens: SpecialTokens) -> None:
+        """Use these special tokens from now on."""
+        ...
+
+    def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
+        """Add tokens to the vocabulary; returns how many are new."""
+        ...
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """The tokens of `vocab.txt` and their ids, without added ones."""
+        ...
+
+    def added_tokens(self) -> dict[int, AddedToken]:
+        """The added tokens (special ones included) by id, in the order of their ids."""
+        ...
+
+    def n_tokens(self, *, with_added: bool) -> int:
+        """The number of distinct tokens."""
+        ...
+
+    def find_id(self, token: str) -> int | None:
+        """The id of a token; None for an unknown one."""
+        ...
+
+    def find_token(self, token_id: int) -> str | None:
+        """The token of an id; for an id that does not exist, what the reference class returns."""
+        ...
+
+    def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
+        """The ids of each text without special tokens; `split` texts are lists of words."""
+        ...
+
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
+        """The same with tokens, offsets and words; offsets in a split text are within its words."""
+        ...
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of one text."""
+        ...
+
+    def join(self, tokens: list[str]) -> str:
+        """The text of word pieces: joined with spaces, `##` pieces without one."""
+        ...
+
+    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+        """The text of ids, before any clean-up."""
+        ...
+
+    def files(self) -> dict[str, str]:
+        """Names and contents of the files that only this engine saves."""
+        ...

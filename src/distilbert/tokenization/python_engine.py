@@ -1,0 +1,160 @@
+"""The engine of `DistilBertTokenizer`, in pure Python: vocabulary, added tokens and WordPiece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tokenizers import AddedToken
+
+from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.inputs import Text
+from distilbert.tokenization.special_tokens import (
+    ADDITIONAL,
+    SpecialTokens,
+    as_special_token,
+    copy_token,
+)
+from distilbert.tokenization.wordpiece import WordPieceEncoder
+
+
+class PythonEngine:
+    """An `Engine` whose encoder is replaced whenever the tokens change.
+
+    Args:
+        rules: the options of `WordPieceEncoder`, such as `do_lower_case`.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Mapping[str, int],
+        special_tokens: SpecialTokens,
+        *,
+        added_tokens: Mapping[int, AddedToken],
+        rules: dict[str, Any],
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._tokens = {index: token for token, index in vocabulary.items()}
+        self._rules = rules
+        self._added = dict(sorted(added_tokens.items()))
+        self.special_tokens = special_tokens
+        self.revision = 0
+        self._register(special_tokens.tokens().values())
+        self._rebuild()
+
+    def set_special_tokens(self, tokens: SpecialTokens) -> None:
+        self.special_tokens = tokens
+        self._rebuild()
+
+    def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
+        n_added = self._register(self._as_added(token, special=special) for token in tokens)
+        self._rebuild()
+        return n_added
+
+    def vocabulary(self) -> Mapping[str, int]:
+        return self._vocabulary
+
+    def added_tokens(self) -> dict[int, AddedToken]:
+        return dict(sorted(self._added.items()))
+
+    def n_tokens(self, *, with_added: bool) -> int:
+        added = self._added_ids.keys() if with_added else ()
+        return len(self._vocabulary.keys() | added)
+
+    def find_id(self, token: str) -> int | None:
+        index = self._added_ids.get(token)
+        return self._vocabulary.get(token) if index is None else index
+
+    def find_token(self, token_id: int) -> str | None:
+        added = self._added.get(token_id)
+        unknown = self.special_tokens.text("unk_token")
+        return self._tokens.get(token_id, unknown) if added is None else added.content
+
+    def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
+        encode = self._encoder.ids
+        if not split:
+            return [encode(text) for text in texts]  # pyright: ignore[reportArgumentType]
+        return [[index for word in words for index in encode(word)] for words in texts]
+
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
+        if not split:
+            return [self._encoder.pieces(text) for text in texts]  # pyright: ignore[reportArgumentType]
+        return [self._pieces_of_words(words) for words in texts]
+
+    def _pieces_of_words(self, words: Sequence[str]) -> Pieces:
+        joined = Pieces()
+        for number, word in enumerate(words):
+            pieces = self._encoder.pieces(word)
+            joined.ids += pieces.ids
+            joined.tokens += pieces.tokens
+            joined.offsets += pieces.offsets
+            joined.words += [number] * len(pieces.ids)
+        return joined
+
+    def tokens(self, text: str) -> list[str]:
+        return self._encoder.tokens(text)
+
+    def join(self, tokens: list[str]) -> str:
+        return " ".join(tokens).replace(" ##", "").strip()
+
+    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+        """Tokens added beyond the vocabulary get a space on either side."""
+        separate = {t.content for i, t in self._added.items() if i >= len(self._vocabulary)}
+        separate -= self.special_tokens.tokens().keys()
+        texts: list[str] = []
+        pieces: list[str] = []
+        for token in map(str, map(self.find_token, ids)):
+            if token not in separate:
+                pieces.append(token)
+                continue
+            texts += [self.join(pieces), token] if pieces else [token]
+            pieces = []
+        return " ".join([*texts, self.join(pieces)] if pieces else texts)
+
+    def files(self) -> dict[str, str]:
+        return {}
+
+    def _as_added(self, token: str | AddedToken, *, special: bool) -> AddedToken:
+        text = token if isinstance(token, str) else token.content
+        if special or text in self.special_tokens.tokens():
+            return as_special_token(token, name="add_tokens")
+        token = AddedToken(token) if isinstance(token, str) else token
+        if self._rules["do_lower_case"] and token.normalized and not token.special:
+            return copy_token(token, content=text.lower())
+        return token
+
+    def _register(self, tokens: Iterable[AddedToken]) -> int:
+        """Assign an id to every token that has none; returns how many are new."""
+        known = {**self._vocabulary, **{t.content: i for i, t in self._added.items()}}
+        added = dict(self._added)
+        listed = {token.content for token in added.values()}
+        n_before = len(known)
+        for token in tokens:
+            if not token.content or token.content in listed:
+                continue
+            listed.add(token.content)
+            added[known.setdefault(token.content, len(known))] = token
+            if token.special and token.content not in self.special_tokens.tokens():
+                additional = [*self.special_tokens.additional, token]
+                self.special_tokens = self.special_tokens.updated({ADDITIONAL: additional})
+        self._added = added
+        return len(known) - n_before
+
+    def _rebuild(self) -> None:
+        """A new encoder for the present tokens; the old one serves calls that are running."""
+        self.revision += 1
+        self._added_ids = {token.content: index for index, token in self._added.items()}
+        self._encoder = WordPieceEncoder(
+            self._vocabulary,
+            **self._rules,
+            unk_token=str(self.special_tokens.text("unk_token")),
+            special_tokens=self.special_tokens.tokens().keys(),
+            added_tokens=self._added,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_encoder"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._rebuild()  # the encoder's memory is not worth copying

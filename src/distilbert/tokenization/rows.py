@@ -1,0 +1,213 @@
+"""The rows and columns of a call, from the tokens of its texts: truncation, template, masks.
+
+Also what `pad` and `truncate_sequences` do with ids that exist already. Knows no vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from distilbert.errors import InputError
+from distilbert.tokenization.call_options import TRUNCATION, CallOptions
+from distilbert.tokenization.encoding import Encoding, Pieces
+from distilbert.tokenization.template import Template
+from distilbert.tokenization.tensors import framework_of, to_list
+from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_fast, cut_slow
+
+Columns = dict[str, list[Any]]
+# One column of an example: its values for the first text and, in a pair, for the second.
+Pair = tuple[list[Any], list[Any] | None]
+PiecesPair = tuple[Pieces, Pieces | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBuilder:
+    """Turns the tokens of texts into rows as one call asks.
+
+    Args:
+        template: the ids of the special tokens to add.
+        texts: the same template with their texts.
+        fast: whether the rules of the fast tokenizer apply to truncation and overflow.
+    """
+
+    options: CallOptions
+    template: Template
+    texts: Template
+    fast: bool
+
+    def columns(self, ids: Sequence[Pair], offsets: Sequence[Pair] | None = None) -> Columns:
+        """The unpadded columns of a call from the ids of its texts.
+
+        Raises:
+            InputError: options that contradict each other.
+        """
+        options, template = self.options, self.template
+        self._check(has_pairs=any(second is not None for _, second in ids))
+        overflow: Columns = {}
+        if options.truncation is not None or options.return_overflowing_tokens:
+            cuts = [self._cuts(len(first), _length(second)) for first, second in ids]
+            if options.return_overflowing_tokens:
+                overflow = self._overflow(ids, cuts)
+            kept = cuts if self._overflows_into_rows() else [parts[:1] for parts in cuts]
+            ids = _cut(ids, kept)
+            offsets = None if offsets is None else _cut(offsets, kept)
+        rows = [template.fill(first, second) for first, second in ids]
+        columns: Columns = {"input_ids": rows}
+        if options.return_token_type_ids:
+            columns["token_type_ids"] = [template.type_ids(len(a), _length(b)) for a, b in ids]
+        if options.return_attention_mask:
+            columns["attention_mask"] = [[1] * len(row) for row in rows]
+        if options.return_special_tokens_mask:
+            columns["special_tokens_mask"] = [
+                template.special_tokens_mask(len(a), _length(b)) for a, b in ids
+            ]
+        if offsets is not None:
+            no_span = template.with_value((0, 0))
+            columns["offset_mapping"] = [no_span.fill(first, second) for first, second in offsets]
+        return columns | overflow
+
+    def encodings(self, pieces: Sequence[PiecesPair]) -> list[Encoding]:
+        """The rows of a call with tokens, words and offsets."""
+        rows: list[Encoding] = []
+        for first, second in pieces:
+            cuts = self._cuts(len(first.ids), None if second is None else len(second.ids))
+            row, *further = [self._encoding(first, second, cut) for cut in cuts]
+            if self.fast:
+                row.overflowing = further
+            rows += [row, *further] if self._overflows_into_rows() else [row]
+        return rows
+
+    def _overflows_into_rows(self) -> bool:
+        return self.fast and self.options.return_overflowing_tokens
+
+    def _cuts(self, n_first: int, n_second: int | None) -> list[Cut]:
+        """What is kept of an example, then what was cut off: further windows, or removed tokens."""
+        options = self.options
+        # As in the reference, a length of 0 means no limit to the slow tokenizer.
+        limited = options.max_length is not None if self.fast else bool(options.max_length)
+        if options.truncation is None or not limited:
+            return [EVERYTHING]
+        cut = cut_fast if self.fast else cut_slow
+        return cut(n_first, n_second, self._n_excess(n_first, n_second), options)
+
+    def _n_excess(self, n_first: int, n_second: int | None) -> int:
+        """How many tokens a row has beyond `max_length`: negative for fewer, 0 without a limit."""
+        if self.options.max_length is None:
+            return 0
+        n_special = self.template.n_special(pair=n_second is not None)
+        return n_first + (n_second or 0) + n_special - self.options.max_length
+
+    def _overflow(self, ids: Sequence[Pair], cuts: list[list[Cut]]) -> Columns:
+        """The columns that report what was cut off."""
+        if self.fast:
+            samples = [sample for sample, parts in enumerate(cuts) for _ in parts]
+            return {"overflow_to_sample_mapping": samples}
+        removed = [_removed(pair, parts) for pair, parts in zip(ids, cuts, strict=True)]
+        excess = [self._n_excess(len(first), _length(second)) for first, second in ids]
+        return {"overflowing_tokens": removed, "num_truncated_tokens": excess}
+
+    def _encoding(self, first: Pieces, second: Pieces | None, cut: Cut) -> Encoding:
+        """One row of the parts of one or two texts."""
+
+        def column(name: str, template: Template) -> list[Any]:
+            b = None if second is None else getattr(second, name)[cut.second]
+            return template.fill(getattr(first, name)[cut.first], b)
+
+        n_first = len(first.ids[cut.first])
+        n_second = None if second is None else len(second.ids[cut.second])
+        blank = self.template.with_value(None)
+        ids = column("ids", self.template)
+        return Encoding(
+            ids=ids,
+            type_ids=self.template.type_ids(n_first, n_second),
+            tokens=column("tokens", self.texts),
+            offsets=column("offsets", self.template.with_value((0, 0))),
+            word_ids=column("words", blank),
+            sequence_ids=blank.fill([0] * n_first, None if n_second is None else [1] * n_second),
+            special_tokens_mask=self.template.special_tokens_mask(n_first, n_second),
+            attention_mask=[1] * len(ids),
+        )
+
+    def _check(self, *, has_pairs: bool) -> None:
+        options = self.options
+        if self.fast:
+            return
+        if options.return_token_type_ids and not options.add_special_tokens:
+            raise InputError(
+                "`return_token_type_ids=True` needs `add_special_tokens=True`: got False. "
+                "Drop one of the two."
+            )
+        both = options.return_overflowing_tokens and options.truncation == "longest_first"
+        if both and has_pairs:
+            raise InputError(
+                "Overflowing tokens of a pair need `truncation='only_first'` or 'only_second': got "
+                "'longest_first', which removes from both."
+            )
+
+
+def truncate_sequences(
+    ids: list[int],
+    pair_ids: list[int] | None,
+    n_remove: int,
+    *,
+    strategy: Any,
+    stride: int,
+    side: str,
+) -> tuple[list[int], list[int] | None, list[int]]:
+    """What is kept of both lists, and what was removed (with `stride` neighbours)."""
+    if strategy not in TRUNCATION:
+        raise InputError(
+            f"`truncation_strategy` must be one of {list(TRUNCATION)}: got {strategy!r}."
+        )
+    options = CallOptions(truncation=TRUNCATION[strategy], stride=stride, truncation_side=side)
+    cuts = cut_slow(len(ids), _length(pair_ids), n_remove, options)
+    ((first, second),) = _cut([(ids, pair_ids)], [cuts[:1]])
+    return first, second, _removed((ids, pair_ids), cuts)
+
+
+def read_columns(
+    encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+) -> tuple[Columns, str | None, bool]:
+    """What `pad` was given, as columns of lists; its framework; whether it was a single row.
+
+    Raises:
+        InputError: no ids, or columns of different lengths.
+    """
+    if isinstance(encoded, list | tuple):
+        names = list(encoded[0]) if encoded else ["input_ids"]
+        encoded = {name: [example[name] for example in encoded] for name in names}
+    if not isinstance(encoded, Mapping) or "input_ids" not in encoded:
+        got = list(encoded) if isinstance(encoded, Mapping) else type(encoded).__name__
+        raise InputError(f"`pad` needs a column `input_ids`: got {got}.")
+    ids = encoded["input_ids"]
+    first = ids[0] if framework_of(ids) is None and len(ids) else ids
+    kind = framework_of(first)
+    columns: Columns = {name: to_list(column) for name, column in encoded.items()}
+    single = bool(columns["input_ids"]) and not isinstance(columns["input_ids"][0], list)
+    if single:
+        return {name: [column] for name, column in columns.items()}, kind, True
+    sizes = {name: len(column) for name, column in columns.items()}
+    if len(set(sizes.values())) > 1:
+        raise InputError(f"All columns must have one row per example: got {sizes}.")
+    return columns, kind, False
+
+
+def _cut(pairs: Sequence[Pair], cuts: Sequence[list[Cut]]) -> list[Pair]:
+    """One pair for each part that is kept of an example."""
+    return [
+        (first[cut.first], None if second is None else second[cut.second])
+        for (first, second), parts in zip(pairs, cuts, strict=True)
+        for cut in parts
+    ]
+
+
+def _removed(pair: Pair, cuts: list[Cut]) -> list[int]:
+    """The ids that `cut_slow` removed from one of two texts; none if it does not say which."""
+    first, second = pair
+    return [i for cut in cuts[1:] for i in (*first[cut.first], *(second or [])[cut.second])]
+
+
+def _length(values: list[Any] | None) -> int | None:
+    return None if values is None else len(values)

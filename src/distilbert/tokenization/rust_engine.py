@@ -1,0 +1,185 @@
+"""The engine of `DistilBertTokenizerFast`, on the Rust library `tokenizers`.
+
+The Rust object is never reconfigured by a call: truncation and padding happen on each call's
+rows, so that many threads can share one tokenizer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenizers import (
+    AddedToken,
+    Encoding,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+
+from distilbert.errors import CheckpointError
+from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
+from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.inputs import Text
+from distilbert.tokenization.loading import BACKEND
+from distilbert.tokenization.special_tokens import SpecialTokens, as_special_token
+from distilbert.tokenization.vocab import load_vocab
+from distilbert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
+
+
+class RustEngine:
+    """An `Engine` over a `tokenizers.Tokenizer`, which it changes when tokens are added or set."""
+
+    def __init__(
+        self,
+        backend: Tokenizer,
+        special_tokens: SpecialTokens,
+        *,
+        added_tokens: Mapping[int, AddedToken],
+    ) -> None:
+        self.backend = backend
+        self.revision = 0
+        listed = [added_tokens[index] for index in sorted(added_tokens)]
+        contents = {token.content for token in listed}
+        named = special_tokens.tokens().values()
+        backend.add_tokens([*listed, *(t for t in named if t.content not in contents)])
+        self.set_special_tokens(special_tokens)
+
+    def set_special_tokens(self, tokens: SpecialTokens) -> None:
+        self.special_tokens = tokens
+        set_template(self.backend, tokens.text("cls_token"), tokens.text("sep_token"))
+        unknown = tokens.text("unk_token")
+        if unknown is not None and isinstance(self.backend.model, models.WordPiece):
+            self.backend.model.unk_token = unknown
+        self._changed()
+
+    def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
+        if special:
+            tokens = [as_special_token(token, name="add_tokens") for token in tokens]
+        add = self.backend.add_special_tokens if special else self.backend.add_tokens
+        n_added = add(list(tokens))
+        self._changed()
+        return n_added
+
+    def vocabulary(self) -> Mapping[str, int]:
+        return self.backend.get_vocab(with_added_tokens=False)
+
+    def added_tokens(self) -> dict[int, AddedToken]:
+        return dict(sorted(self.backend.get_added_tokens_decoder().items()))
+
+    def n_tokens(self, *, with_added: bool) -> int:
+        return self.backend.get_vocab_size(with_added_tokens=with_added)
+
+    def find_id(self, token: str) -> int | None:
+        return self.backend.token_to_id(token)
+
+    def find_token(self, token_id: int) -> str | None:
+        return self.backend.id_to_token(token_id)
+
+    def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
+        if self._chunk_ids is not None:
+            return self._chunk_ids.encode(texts)
+        return [row.ids for row in self._encode(texts, split=split)]
+
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
+        return [
+            Pieces(row.ids, row.tokens, row.offsets, row.word_ids)  # pyright: ignore[reportArgumentType]
+            for row in self._encode(texts, split=split)
+        ]
+
+    def _encode(self, texts: Sequence[Text], *, split: bool) -> list[Encoding]:
+        return self.backend.encode_batch(
+            list(texts), is_pretokenized=split, add_special_tokens=False
+        )
+
+    def tokens(self, text: str) -> list[str]:
+        return self.backend.encode(text, add_special_tokens=False).tokens
+
+    def join(self, tokens: list[str]) -> str:
+        decoder = self.backend.decoder
+        assert decoder is not None  # `build` and `read` set one
+        return decoder.decode(tokens)
+
+    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+        return self.backend.decode(ids, skip_special_tokens=skip_special_tokens)
+
+    def files(self) -> dict[str, str]:
+        return {BACKEND: self.backend.to_str(pretty=True) + "\n"}
+
+    def _changed(self) -> None:
+        """Start a new memory of chunks, or none where the shortcut would change ids."""
+        self.revision += 1
+        usable = has_independent_chunks(self.backend)
+        self._chunk_ids = ChunkIds(self.backend) if usable else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_chunk_ids"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._changed()
+
+
+def build(
+    vocab: str | os.PathLike[str] | Mapping[str, int],
+    normalizer: normalizers.BertNormalizer,
+    *,
+    prefix: str | None,
+) -> Tokenizer:
+    """The tokenizer of a vocabulary, given as a path or as token to id."""
+    vocabulary = dict(vocab) if isinstance(vocab, Mapping) else load_vocab(os.fspath(vocab))
+    prefix = CONTINUATION if prefix is None else prefix
+    model = models.WordPiece(
+        vocabulary, max_input_chars_per_word=MAX_WORD_LENGTH, continuing_subword_prefix=prefix
+    )
+    backend = Tokenizer(model)
+    backend.normalizer = normalizer
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece(prefix=prefix)
+    return backend
+
+
+def read(
+    path: str | os.PathLike[str], normalizer: normalizers.BertNormalizer, *, prefix: str | None
+) -> Tokenizer:
+    """The tokenizer in a `tokenizer.json`; only a normalizer of BERT's kind is replaced.
+
+    Raises:
+        CheckpointError: no such file, or not a WordPiece tokenizer.
+    """
+    try:
+        backend = Tokenizer.from_file(os.fspath(path))
+    except Exception as error:  # the library raises bare Exception for every kind of fault
+        raise CheckpointError(f"A tokenizer file must be readable: got {path}: {error}.") from error
+    model = backend.model
+    if not isinstance(model, models.WordPiece):
+        raise CheckpointError(
+            f"DistilBERT needs a WordPiece tokenizer: got {type(model).__name__} in {path}."
+        )
+    # Padding and truncation in the file would apply to every call; each call states its own.
+    backend.no_padding()
+    backend.no_truncation()
+    if backend.normalizer is None or isinstance(backend.normalizer, normalizers.BertNormalizer):
+        backend.normalizer = normalizer
+    if prefix is not None:
+        model.continuing_subword_prefix = prefix
+    if backend.decoder is None or prefix is not None:
+        backend.decoder = decoders.WordPiece(prefix=model.continuing_subword_prefix)
+    return backend
+
+
+def set_template(backend: Tokenizer, cls: str | None, sep: str | None) -> None:
+    """Make `backend` add `[CLS]` and `[SEP]`, for other programs; an unknown token is left out."""
+    ids = {token: backend.token_to_id(token) for token in (cls, sep) if token is not None}
+    known = {token: index for token, index in ids.items() if index is not None}
+    start = f"{cls}:0 " if cls in known else ""
+    end = [f" {sep}:{type_id}" if sep in known else "" for type_id in (0, 1)]
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{start}$A:0{end[0]}",
+        pair=f"{start}$A:0{end[0]} $B:1{end[1]}",
+        special_tokens=list(known.items()),
+    )
