@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distilbert.tokenization.encoding import Encoding, LocatedTokens, Pieces
+from distilbert.tokenization.encoding import Encoding, LocatedTokens, TextPieces
 
 
 def pair() -> Encoding:
@@ -26,11 +26,11 @@ def test_a_row_knows_its_length_and_its_texts():
 
 
 def test_located_tokens_are_the_pieces_as_arrays():
-    located = LocatedTokens.of(Pieces([7, 8], ["he", "##llo"], [(0, 2), (2, 5)], [0, 0]))
+    located = LocatedTokens.of(TextPieces([7, 8], ["he", "##llo"], [(0, 2), (2, 5)], [0, 0]))
     assert located.ids.tolist() == [7, 8]
     assert located.offsets.tolist() == [[0, 2], [2, 5]]
     assert located.words.tolist() == [0, 0]
-    assert LocatedTokens.of(Pieces()).offsets.shape == (0, 2)
+    assert LocatedTokens.of(TextPieces()).offsets.shape == (0, 2)
 
 
 def test_tokens_words_and_characters_lead_to_each_other():

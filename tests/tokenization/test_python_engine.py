@@ -25,7 +25,7 @@ def test_a_text_becomes_ids_tokens_and_pieces(engine):
     assert engine.ids(["Hello a"], split=False) == [[3, 4, 5]]
     assert engine.tokens("Hello a") == ["he", "##llo", "a"]
     (pieces,) = engine.pieces(["Hello a"], split=False)
-    assert (pieces.ids, pieces.words) == ([3, 4, 5], [0, 0, 1])
+    assert (pieces.ids, pieces.word_ids) == ([3, 4, 5], [0, 0, 1])
 
 
 def test_offsets_of_words_count_from_each_word(engine):
@@ -33,7 +33,7 @@ def test_offsets_of_words_count_from_each_word(engine):
     assert engine.ids(words, split=True) == [[3, 4, 5]]
     (pieces,) = engine.pieces(words, split=True)
     assert pieces.offsets == [(0, 2), (2, 5), (0, 1)]
-    assert pieces.words == [0, 0, 1]
+    assert pieces.word_ids == [0, 0, 1]
 
 
 def test_every_change_is_counted(engine):

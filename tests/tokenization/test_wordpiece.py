@@ -14,7 +14,7 @@ from tokenizers import AddedToken
 
 from distilbert.errors import InputError
 from distilbert.tokenization import wordpiece
-from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.wordpiece import WordPieceEncoder
 
 SPECIAL = ("[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]")
@@ -34,8 +34,8 @@ def engine(**options: Any) -> WordPieceEncoder:
     return WordPieceEncoder(VOCAB, special_tokens=special, added_tokens=added, **options)
 
 
-def spans(pieces: Pieces) -> list[tuple[str, tuple[int, int], int]]:
-    return list(zip(pieces.tokens, pieces.offsets, pieces.words, strict=True))
+def spans(pieces: TextPieces) -> list[tuple[str, tuple[int, int], int]]:
+    return list(zip(pieces.tokens, pieces.offsets, pieces.word_ids, strict=True))
 
 
 @pytest.fixture(scope="module")

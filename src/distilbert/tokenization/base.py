@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -372,19 +371,38 @@ class TokenizerBase(TokenTable):
             examples = examples._replace(second=None)
         engine, split = self._engine, options.is_split_into_words
         builder = self._row_builder(options, fast=self.is_fast)
-        pieces = cache(lambda: examples.map(lambda texts: engine.pieces(texts, split=split)))
-        if options.return_offsets_mapping:
-            columns = builder.columns(*(_column(pieces(), name) for name in ("ids", "offsets")))
-        else:
+
+        def find_pieces() -> list[Any]:
+            return examples.map(lambda texts: engine.pieces(texts, split=split))
+
+        pieces = find_pieces() if options.return_offsets_mapping else None
+        if pieces is None:
             columns = builder.columns(examples.map(lambda texts: engine.ids(texts, split=split)))
+        else:
+            columns = builder.columns(_column(pieces, "ids"), _column(pieces, "offsets"))
         if options.return_length and examples.is_batch and not self.is_fast:
             # As in the reference: lengths in a batch leave padding out, that of one text does not.
             columns["length"] = [len(row) for row in columns["input_ids"]]
         length = self._finish(columns, options)
+        padding = {} if length is None else self._padding(length)
+        revision = engine.revision
+
+        def encodings() -> list[Encoding]:
+            if engine.revision != revision:
+                raise InputError(
+                    "Words and offsets are computed when they are first asked for: got a tokenizer "
+                    "that was changed since the call. Encode the text again."
+                )
+            special = Template.of(self.cls_token, self.sep_token)
+            special = special if options.add_special_tokens else Template()
+            rows = builder.encodings(find_pieces() if pieces is None else pieces, special)
+            for row in rows if padding else ():
+                row.pad(**padding)
+            return rows
+
         data: dict[str, Any] = columns
         if not examples.is_batch and options.return_tensors is None:
             data = self._unbatch(columns, options)
-        encodings = self._padded_later(lambda: builder.encodings(pieces()), length)
         return BatchEncoding(
             data, encodings, is_fast=self.is_fast, tensor_type=options.return_tensors
         )
@@ -392,10 +410,20 @@ class TokenizerBase(TokenTable):
     def _row_builder(self, options: CallOptions, *, fast: bool) -> RowBuilder:
         """What builds the rows of one call."""
         if not options.add_special_tokens:
-            return RowBuilder(options, Template(), Template(), fast)
+            return RowBuilder(options, Template(), fast)
         # As in the reference, the fast class leaves out a special token that is not set.
         ids = Template.of(self.cls_token_id, self.sep_token_id) if fast else self._template()
-        return RowBuilder(options, ids, Template.of(self.cls_token, self.sep_token), fast)
+        return RowBuilder(options, ids, fast)
+
+    def _padding(self, length: int) -> dict[str, Any]:
+        """The arguments of `Encoding.pad`, as they are at the time of the call."""
+        return {
+            "length": length,
+            "direction": self.padding_side,
+            "pad_id": self.pad_token_id,
+            "pad_type_id": self.pad_token_type_id,
+            "pad_token": self.pad_token,
+        }
 
     def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
         """The columns of a single text without their batch axis."""
@@ -428,31 +456,6 @@ class TokenizerBase(TokenTable):
         if options.return_length and "length" not in columns:
             columns["length"] = [len(row) for row in columns["input_ids"]]
         return length
-
-    def _padded_later(
-        self, build: Callable[[], list[Encoding]], length: int | None
-    ) -> Callable[[], list[Encoding]]:
-        """`build`, with rows padded like the columns; refused once the tokenizer has changed."""
-        revision = self._engine.revision
-        padding: dict[str, Any] = {
-            "direction": self.padding_side,
-            "pad_id": self.pad_token_id,
-            "pad_type_id": self.pad_token_type_id,
-            "pad_token": self.pad_token,
-        }
-
-        def padded() -> list[Encoding]:
-            if self._engine.revision != revision:
-                raise InputError(
-                    "Words and offsets are computed when they are first asked for: got a tokenizer "
-                    "that was changed since the call. Encode the text again."
-                )
-            rows = build()
-            for row in rows if length is not None else ():
-                row.pad(length, **padding)  # pyright: ignore[reportArgumentType]
-            return rows
-
-        return padded
 
 
 def _column(pairs: list[tuple[Any, Any]], name: str) -> list[tuple[Any, Any]]:

@@ -9,21 +9,26 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import tokenizers
 
 Span = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Pieces:
+class TextPieces:
     """The tokens of one text without special tokens: four lists of one length.
 
-    `offsets` are characters of the given text; `words` number the words from 0.
+    `offsets` are characters of the given text; `word_ids` number the words from 0.
     """
 
     ids: list[int] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     offsets: list[Span] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
+    word_ids: list[int] = field(default_factory=list)
+
+
+# The rows of the Rust library have the same four attributes, each computed when it is read.
+Pieces = TextPieces | tokenizers.Encoding
 
 
 class LocatedTokens(NamedTuple):
@@ -42,7 +47,7 @@ class LocatedTokens(NamedTuple):
         """The same tokens as arrays."""
         offsets = np.array(pieces.offsets, dtype=np.int64).reshape(-1, 2)
         return cls(
-            np.array(pieces.ids, dtype=np.int64), offsets, np.array(pieces.words, dtype=np.int64)
+            np.array(pieces.ids, dtype=np.int64), offsets, np.array(pieces.word_ids, dtype=np.int64)
         )
 
 

@@ -57,7 +57,7 @@ class Engine(Protocol):
         """The ids of each text without special tokens; `split` texts are lists of words."""
         ...
 
-    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> Sequence[Pieces]:
         """The same with tokens, offsets and words; offsets in a split text are within its words."""
         ...
 

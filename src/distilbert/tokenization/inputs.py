@@ -24,7 +24,7 @@ class Examples(NamedTuple):
     is_batch: bool
 
     def map(
-        self, function: Callable[[list[Text]], list[Result]]
+        self, function: Callable[[list[Text]], Sequence[Result]]
     ) -> list[tuple[Result, Result | None]]:
         """What `function`, called once with all texts, returns for the texts of each example."""
         if self.second is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import AddedToken
 
-from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.special_tokens import (
     ADDITIONAL,
@@ -76,19 +76,19 @@ class PythonEngine:
             return [encode(text) for text in texts]  # pyright: ignore[reportArgumentType]
         return [[index for word in words for index in encode(word)] for words in texts]
 
-    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[TextPieces]:
         if not split:
             return [self._encoder.pieces(text) for text in texts]  # pyright: ignore[reportArgumentType]
         return [self._pieces_of_words(words) for words in texts]
 
-    def _pieces_of_words(self, words: Sequence[str]) -> Pieces:
-        joined = Pieces()
+    def _pieces_of_words(self, words: Sequence[str]) -> TextPieces:
+        joined = TextPieces()
         for number, word in enumerate(words):
             pieces = self._encoder.pieces(word)
             joined.ids += pieces.ids
             joined.tokens += pieces.tokens
             joined.offsets += pieces.offsets
-            joined.words += [number] * len(pieces.ids)
+            joined.word_ids += [number] * len(pieces.ids)
         return joined
 
     def tokens(self, text: str) -> list[str]:

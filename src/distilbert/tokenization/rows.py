@@ -14,27 +14,26 @@ from distilbert.tokenization.call_options import TRUNCATION, CallOptions
 from distilbert.tokenization.encoding import Encoding, Pieces
 from distilbert.tokenization.template import Template
 from distilbert.tokenization.tensors import framework_of, to_list
-from distilbert.tokenization.truncation import EVERYTHING, Cut, cut_fast, cut_slow
+from distilbert.tokenization.truncation import UNCUT, Cut, check_stride, cut_fast, cut_slow
 
 Columns = dict[str, list[Any]]
 # One column of an example: its values for the first text and, in a pair, for the second.
 Pair = tuple[list[Any], list[Any] | None]
-PiecesPair = tuple[Pieces, Pieces | None]
+# The attributes of pieces that become columns of an encoding.
+PIECES = ("ids", "tokens", "offsets", "word_ids")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RowBuilder:
     """Turns the tokens of texts into rows as one call asks.
 
     Args:
         template: the ids of the special tokens to add.
-        texts: the same template with their texts.
         fast: whether the rules of the fast tokenizer apply to truncation and overflow.
     """
 
     options: CallOptions
     template: Template
-    texts: Template
     fast: bool
 
     def columns(self, ids: Sequence[Pair], offsets: Sequence[Pair] | None = None) -> Columns:
@@ -44,9 +43,9 @@ class RowBuilder:
             InputError: options that contradict each other.
         """
         options, template = self.options, self.template
-        self._check(has_pairs=any(second is not None for _, second in ids))
         overflow: Columns = {}
         if options.truncation is not None or options.return_overflowing_tokens:
+            self._check_truncation(ids)
             cuts = [self._cuts(len(first), _length(second)) for first, second in ids]
             if options.return_overflowing_tokens:
                 overflow = self._overflow(ids, cuts)
@@ -56,24 +55,30 @@ class RowBuilder:
         rows = [template.fill(first, second) for first, second in ids]
         columns: Columns = {"input_ids": rows}
         if options.return_token_type_ids:
+            self._check_type_ids()
             columns["token_type_ids"] = [template.type_ids(len(a), _length(b)) for a, b in ids]
         if options.return_attention_mask:
             columns["attention_mask"] = [[1] * len(row) for row in rows]
         if options.return_special_tokens_mask:
-            columns["special_tokens_mask"] = [
-                template.special_tokens_mask(len(a), _length(b)) for a, b in ids
-            ]
+            mask = template.special_tokens_mask
+            columns["special_tokens_mask"] = [mask(len(a), _length(b)) for a, b in ids]
         if offsets is not None:
             no_span = template.with_value((0, 0))
             columns["offset_mapping"] = [no_span.fill(first, second) for first, second in offsets]
         return columns | overflow
 
-    def encodings(self, pieces: Sequence[PiecesPair]) -> list[Encoding]:
-        """The rows of a call with tokens, words and offsets."""
+    def encodings(
+        self, pieces: Sequence[tuple[Pieces, Pieces | None]], special: Template
+    ) -> list[Encoding]:
+        """The rows of a call with tokens, words and offsets; `special` has the special tokens."""
+        values = (self.template, special, *map(self.template.with_value, ((0, 0), None)))
         rows: list[Encoding] = []
         for first, second in pieces:
-            cuts = self._cuts(len(first.ids), None if second is None else len(second.ids))
-            row, *further = [self._encoding(first, second, cut) for cut in cuts]
+            # Read once: the Rust library makes a new list each time.
+            given = (first,) if second is None else (first, second)
+            texts = [[getattr(text, name) for name in PIECES] for text in given]
+            cuts = self._cuts(*(len(text[0]) for text in texts))
+            row, *further = [self._encoding(texts, cut, values) for cut in cuts]
             if self.fast:
                 row.overflowing = further
             rows += [row, *further] if self._overflows_into_rows() else [row]
@@ -82,15 +87,14 @@ class RowBuilder:
     def _overflows_into_rows(self) -> bool:
         return self.fast and self.options.return_overflowing_tokens
 
-    def _cuts(self, n_first: int, n_second: int | None) -> list[Cut]:
+    def _cuts(self, n_first: int, n_second: int | None = None) -> list[Cut]:
         """What is kept of an example, then what was cut off: further windows, or removed tokens."""
-        options = self.options
         # As in the reference, a length of 0 means no limit to the slow tokenizer.
-        limited = options.max_length is not None if self.fast else bool(options.max_length)
-        if options.truncation is None or not limited:
-            return [EVERYTHING]
-        cut = cut_fast if self.fast else cut_slow
-        return cut(n_first, n_second, self._n_excess(n_first, n_second), options)
+        unlimited = self.options.max_length == 0 and not self.fast
+        excess = self._n_excess(n_first, n_second)
+        if excess <= 0 or self.options.truncation is None or unlimited:
+            return UNCUT
+        return (cut_fast if self.fast else cut_slow)(n_first, n_second, excess, self.options)
 
     def _n_excess(self, n_first: int, n_second: int | None) -> int:
         """How many tokens a row has beyond `max_length`: negative for fewer, 0 without a limit."""
@@ -108,42 +112,39 @@ class RowBuilder:
         excess = [self._n_excess(len(first), _length(second)) for first, second in ids]
         return {"overflowing_tokens": removed, "num_truncated_tokens": excess}
 
-    def _encoding(self, first: Pieces, second: Pieces | None, cut: Cut) -> Encoding:
-        """One row of the parts of one or two texts."""
-
-        def column(name: str, template: Template) -> list[Any]:
-            b = None if second is None else getattr(second, name)[cut.second]
-            return template.fill(getattr(first, name)[cut.first], b)
-
-        n_first = len(first.ids[cut.first])
-        n_second = None if second is None else len(second.ids[cut.second])
-        blank = self.template.with_value(None)
-        ids = column("ids", self.template)
+    def _encoding(self, texts: list[list[Any]], cut: Cut, values: Sequence[Template]) -> Encoding:
+        """One row of the parts of one or two texts; `values` are those of special tokens."""
+        parts = [[column[kept] for column in text] for text, kept in zip(texts, cut, strict=False)]
+        first, second = parts if len(parts) == 2 else (parts[0], [None] * len(PIECES))
+        ids, tokens, offsets, word_ids = map(Template.fill, values, first, second)
+        n_first, n_second = len(first[0]), _length(second[0])
         return Encoding(
-            ids=ids,
-            type_ids=self.template.type_ids(n_first, n_second),
-            tokens=column("tokens", self.texts),
-            offsets=column("offsets", self.template.with_value((0, 0))),
-            word_ids=column("words", blank),
-            sequence_ids=blank.fill([0] * n_first, None if n_second is None else [1] * n_second),
-            special_tokens_mask=self.template.special_tokens_mask(n_first, n_second),
-            attention_mask=[1] * len(ids),
+            ids,
+            self.template.type_ids(n_first, n_second),
+            tokens,
+            offsets,
+            word_ids,
+            values[-1].fill([0] * n_first, None if n_second is None else [1] * n_second),
+            self.template.special_tokens_mask(n_first, n_second),
+            [1] * len(ids),
         )
 
-    def _check(self, *, has_pairs: bool) -> None:
+    def _check_truncation(self, ids: Sequence[Pair]) -> None:
         options = self.options
-        if self.fast:
-            return
-        if options.return_token_type_ids and not options.add_special_tokens:
-            raise InputError(
-                "`return_token_type_ids=True` needs `add_special_tokens=True`: got False. "
-                "Drop one of the two."
-            )
-        both = options.return_overflowing_tokens and options.truncation == "longest_first"
-        if both and has_pairs:
+        if self.fast and options.truncation is not None:
+            check_stride(options)
+        overflows = options.return_overflowing_tokens and options.truncation == "longest_first"
+        if not self.fast and overflows and any(second is not None for _, second in ids):
             raise InputError(
                 "Overflowing tokens of a pair need `truncation='only_first'` or 'only_second': got "
                 "'longest_first', which removes from both."
+            )
+
+    def _check_type_ids(self) -> None:
+        if not self.fast and not self.options.add_special_tokens:
+            raise InputError(
+                "`return_token_type_ids=True` needs `add_special_tokens=True`: got False. "
+                "Drop one of the two."
             )
 
 

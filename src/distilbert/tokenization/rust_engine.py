@@ -23,7 +23,6 @@ from tokenizers import (
 
 from distilbert.errors import CheckpointError
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
-from distilbert.tokenization.encoding import Pieces
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.loading import BACKEND
 from distilbert.tokenization.special_tokens import SpecialTokens, as_special_token
@@ -83,15 +82,9 @@ class RustEngine:
     def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
         if self._chunk_ids is not None:
             return self._chunk_ids.encode(texts)
-        return [row.ids for row in self._encode(texts, split=split)]
+        return [row.ids for row in self.pieces(texts, split=split)]
 
-    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Pieces]:
-        return [
-            Pieces(row.ids, row.tokens, row.offsets, row.word_ids)  # pyright: ignore[reportArgumentType]
-            for row in self._encode(texts, split=split)
-        ]
-
-    def _encode(self, texts: Sequence[Text], *, split: bool) -> list[Encoding]:
+    def pieces(self, texts: Sequence[Text], *, split: bool) -> list[Encoding]:
         return self.backend.encode_batch(
             list(texts), is_pretokenized=split, add_special_tokens=False
         )

@@ -15,10 +15,10 @@ class Template(NamedTuple):
     cls: Sequence[Any] = ()
     sep: Sequence[Any] = ()
 
-    @classmethod
-    def of(cls, cls_value: Any, sep_value: Any) -> Template:
-        """The template with these values; None leaves a special token out."""
-        return Template(*([] if value is None else [value] for value in (cls_value, sep_value)))
+    @staticmethod
+    def of(first: Any, last: Any) -> Template:
+        """The template with these values for `[CLS]` and `[SEP]`; None leaves one out."""
+        return Template([] if first is None else [first], [] if last is None else [last])
 
     def fill(self, first: list[Any], second: list[Any] | None) -> list[Any]:
         """The values of one or two texts with those of the special tokens around them."""

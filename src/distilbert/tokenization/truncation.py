@@ -24,7 +24,7 @@ class Cut(NamedTuple):
 
 
 ALL, NOTHING = slice(None), slice(0)
-EVERYTHING = Cut(ALL, ALL)
+UNCUT = [Cut(ALL, ALL)]
 
 
 def cut_slow(n_first: int, n_second: int | None, n_remove: int, options: CallOptions) -> list[Cut]:
@@ -35,21 +35,21 @@ def cut_slow(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
     """
     strategy, side = options.truncation, options.truncation_side
     if n_remove <= 0 or strategy is None:
-        return [EVERYTHING]
+        return UNCUT
     if strategy == "longest_first" and n_second is not None:
         from_first, from_second = _share(n_first, n_second, n_remove)
         return [Cut(_keep(n_first, from_first, side), _keep(n_second, from_second, side))]
     cuts_second = strategy == "only_second"
     length = n_second if cuts_second else n_first
     if length is None:  # `only_second` without a second text has nothing to cut
-        return [EVERYTHING]
+        return UNCUT
     if length <= n_remove:
         logger.error(
             "Truncation `%s` must remove %d tokens but the %s text has only %d, so nothing was "
             "removed; choose another `truncation` or a larger `max_length`.",
             *(strategy, n_remove, "second" if cuts_second else "first", length),
         )
-        return [EVERYTHING]
+        return UNCUT
     kept = _keep(length, n_remove, side)
     n_removed = min(length, n_remove + options.stride)
     removed = slice(0, n_removed) if side == "left" else slice(length - n_removed, length)
@@ -68,11 +68,6 @@ def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
     Raises:
         InputError: the strategy cannot remove enough, or `stride` leaves no new token per window.
     """
-    single = (options.max_length or 0) - N_SPECIAL_SINGLE
-    if single < options.stride:  # even if no text is too long
-        raise _stride_error(single, options.stride)
-    if n_remove <= 0:
-        return [EVERYTHING]
     n_kept = _kept_fast(n_first, n_second, n_remove, options)
     first, second = (
         _windows(length, kept, options.stride, side=options.truncation_side)
@@ -81,6 +76,13 @@ def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
     cuts = [Cut(first[0], second[0])]
     cuts += [Cut(a, b) for a in first[1:] for b in second]
     return cuts + [Cut(first[0], b) for b in second[1:]]
+
+
+def check_stride(options: CallOptions) -> None:
+    """Refuse, as the Rust tokenizer, a stride that no window of one text could contain."""
+    capacity = (options.max_length or 0) - N_SPECIAL_SINGLE
+    if capacity < options.stride:
+        raise _stride_error(capacity, options.stride)
 
 
 def window_spans(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from distilbert.errors import InputError
 from distilbert.tokenization import normalize
 from distilbert.tokenization.added import AddedTokenLike, AddedTokens, ids_by_content, pattern_of
-from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.memo import Memo
 
 MAX_WORD_LENGTH = 100  # characters; longer words are unknown (as in BERT)
@@ -95,23 +95,25 @@ class WordPieceEncoder:
         """The pieces of `text`."""
         return list(chain.from_iterable(map(_TOKENS, self._walk(text))))
 
-    def pieces(self, text: str) -> Pieces:
+    def pieces(self, text: str) -> TextPieces:
         """Pieces with character offsets and word numbers (those of `tokenizers`)."""
         lowered, origins = self._lower_aligned(text)
-        result = Pieces()
+        result = TextPieces()
         n_words = 0
         for start, end, token in self._added.split(lowered):
             if token is not None:
                 result.ids.append(self._added_ids[token])
                 result.tokens.append(token)
                 result.offsets.append((origins[start], origins[end - 1] + 1))
-                result.words.append(n_words)
+                result.word_ids.append(n_words)
                 n_words += 1
                 continue
             n_words = self._append_plain(lowered[start:end], origins[start:end], n_words, result)
         return result
 
-    def _append_plain(self, text: str, origins: Sequence[int], n_words: int, result: Pieces) -> int:
+    def _append_plain(
+        self, text: str, origins: Sequence[int], n_words: int, result: TextPieces
+    ) -> int:
         """Append the pieces of text without added tokens; returns the new number of words."""
         cleaned = text.translate(self._table) if self._basic else text
         if cleaned != text:
@@ -127,7 +129,7 @@ class WordPieceEncoder:
             result.offsets += [
                 (origins[at + start], origins[at + end - 1] + 1) for start, end in chunk.spans
             ]
-            result.words += [n_words + word for word in chunk.words]
+            result.word_ids += [n_words + word for word in chunk.words]
             n_words += chunk.words[-1] + 1
         return n_words
 
