@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from distilbert.errors import InputError
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.encoding import TextPieces
+from distilbert.tokenization.padding import Padding
 from distilbert.tokenization.rows import RowBuilder, read_columns, truncate_sequences
+from distilbert.tokenization.special_tokens import SpecialTokens
 from distilbert.tokenization.template import Template
 
 FIRST = TextPieces([7, 8, 9], ["he", "##llo", "you"], [(0, 2), (2, 5), (6, 9)], [0, 0, 1])
 SECOND = TextPieces([4], ["a"], [(3, 4)], [0])
 
-TEXTS = Template(["[CLS]"], ["[SEP]"])
+ENGINE: Any = SimpleNamespace(
+    special_tokens=SpecialTokens.take_from({}, cls_token="[CLS]", sep_token="[SEP]")
+)
 
 
 def builder(*, fast=False, **options):
     template = Template([1], [2]) if options.get("add_special_tokens", True) else Template()
-    return RowBuilder(CallOptions(**options), template, fast)
+    return RowBuilder(CallOptions(**options), template, fast, 512, Padding())
 
 
 def build(first, second=None, **options):
@@ -27,7 +34,7 @@ def build(first, second=None, **options):
 
 
 def test_a_row_is_the_sum_of_its_parts():
-    (row,) = builder().encodings([(FIRST, SECOND)], TEXTS)
+    (row,) = builder().encodings([(FIRST, SECOND)], ENGINE)
     assert row.ids == [1, 7, 8, 9, 2, 4, 2]
     assert row.tokens == ["[CLS]", "he", "##llo", "you", "[SEP]", "a", "[SEP]"]
     assert row.offsets == [(0, 0), (0, 2), (2, 5), (6, 9), (0, 0), (3, 4), (0, 0)]
@@ -42,7 +49,7 @@ def test_a_row_is_the_sum_of_its_parts():
 def test_only_the_kept_tokens_are_in_a_cut_text():
     options = {"truncation": "longest_first", "max_length": 4, "truncation_side": "left"}
     for fast in (False, True):
-        (row,) = builder(fast=fast, **options).encodings([(FIRST, None)], TEXTS)
+        (row,) = builder(fast=fast, **options).encodings([(FIRST, None)], ENGINE)
         assert (row.tokens[1:-1], row.offsets[1:-1]) == (["##llo", "you"], [(2, 5), (6, 9)])
     assert [window.ids for window in row.overflowing] == [[1, 7, 2]]
 
@@ -53,7 +60,7 @@ def test_windows_are_rows_of_the_fast_tokenizer():
     columns = fast.columns([([7, 8, 9], None), ([4], None)])
     assert columns["input_ids"] == [[1, 7, 8, 2], [1, 9, 2], [1, 4, 2]]
     assert columns["overflow_to_sample_mapping"] == [0, 0, 1]
-    rows = fast.encodings([(FIRST, None), (SECOND, None)], TEXTS)
+    rows = fast.encodings([(FIRST, None), (SECOND, None)], ENGINE)
     assert [row.ids for row in rows] == columns["input_ids"]
 
 

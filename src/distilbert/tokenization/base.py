@@ -17,7 +17,7 @@ from distilbert.errors import InputError
 from distilbert.tokenization import loading, rows, saving
 from distilbert.tokenization.batch_encoding import BatchEncoding
 from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions, resolve_strategies
-from distilbert.tokenization.encoding import Encoding, LocatedTokens
+from distilbert.tokenization.encoding import LocatedTokens
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import (
     CallTypeError,
@@ -28,8 +28,8 @@ from distilbert.tokenization.inputs import (
     read_list,
     read_texts,
 )
-from distilbert.tokenization.padding import pad_columns
-from distilbert.tokenization.rows import Columns, RowBuilder
+from distilbert.tokenization.padding import Padding
+from distilbert.tokenization.rows import RowBuilder
 from distilbert.tokenization.template import Template
 from distilbert.tokenization.token_table import TokenTable
 
@@ -222,8 +222,9 @@ class TokenizerBase(TokenTable):
         shared = (add_special_tokens, padding, truncation, max_length, stride)
         options = self._options(*shared, **kwargs)
         pair = (list(ids), None if pair_ids is None else list(pair_ids))
-        columns = self._row_builder(options, fast=False).columns([pair])
-        self._finish(columns, options)
+        builder = self._row_builder(options, fast=False)
+        columns = builder.columns([pair])
+        builder.pad(columns)
         return BatchEncoding(
             {name: column[0] for name, column in columns.items()},
             tensor_type=options.return_tensors,
@@ -254,7 +255,7 @@ class TokenizerBase(TokenTable):
         columns, kind, single = rows.read_columns(encoded_inputs)
         if options.return_attention_mask and "attention_mask" not in columns:
             columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
-        self._finish(columns, options)
+        self._row_builder(options, fast=True).pad(columns)
         data = {name: column[0] for name, column in columns.items()} if single else columns
         return BatchEncoding(data, tensor_type=return_tensors or kind)
 
@@ -365,99 +366,20 @@ class TokenizerBase(TokenTable):
         warnings.warn(f"A call ignores unknown keywords: got {names}.", stacklevel=4)
         return {name: flag for name, flag in flags.items() if name in OPTION_NAMES}
 
-    def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
-        if self.is_fast and not examples.is_batch and examples.second and not examples.second[0]:
-            # The reference drops an empty second text of a single call, but keeps it in a batch.
-            examples = examples._replace(second=None)
-        engine, split = self._engine, options.is_split_into_words
-        builder = self._row_builder(options, fast=self.is_fast)
-
-        def find_pieces() -> list[Any]:
-            return examples.map(lambda texts: engine.pieces(texts, split=split))
-
-        pieces = find_pieces() if options.return_offsets_mapping else None
-        if pieces is None:
-            columns = builder.columns(examples.map(lambda texts: engine.ids(texts, split=split)))
-        else:
-            columns = builder.columns(_column(pieces, "ids"), _column(pieces, "offsets"))
-        if options.return_length and examples.is_batch and not self.is_fast:
-            # As in the reference: lengths in a batch leave padding out, that of one text does not.
-            columns["length"] = [len(row) for row in columns["input_ids"]]
-        length = self._finish(columns, options)
-        padding = {} if length is None else self._padding(length)
-        revision = engine.revision
-
-        def encodings() -> list[Encoding]:
-            if engine.revision != revision:
-                raise InputError(
-                    "Words and offsets are computed when they are first asked for: got a tokenizer "
-                    "that was changed since the call. Encode the text again."
-                )
-            special = Template.of(self.cls_token, self.sep_token)
-            special = special if options.add_special_tokens else Template()
-            rows = builder.encodings(find_pieces() if pieces is None else pieces, special)
-            for row in rows if padding else ():
-                row.pad(**padding)
-            return rows
-
-        data: dict[str, Any] = columns
-        if not examples.is_batch and options.return_tensors is None:
-            data = self._unbatch(columns, options)
-        return BatchEncoding(
-            data, encodings, is_fast=self.is_fast, tensor_type=options.return_tensors
-        )
-
     def _row_builder(self, options: CallOptions, *, fast: bool) -> RowBuilder:
-        """What builds the rows of one call."""
+        """What builds the rows of one call under the rules of the fast or the slow class."""
         if not options.add_special_tokens:
-            return RowBuilder(options, Template(), fast)
-        # As in the reference, the fast class leaves out a special token that is not set.
-        ids = Template.of(self.cls_token_id, self.sep_token_id) if fast else self._template()
-        return RowBuilder(options, ids, fast)
-
-    def _padding(self, length: int) -> dict[str, Any]:
-        """The arguments of `Encoding.pad`, as they are at the time of the call."""
-        return {
-            "length": length,
-            "direction": self.padding_side,
-            "pad_id": self.pad_token_id,
-            "pad_type_id": self.pad_token_type_id,
-            "pad_token": self.pad_token,
-        }
-
-    def _unbatch(self, columns: Columns, options: CallOptions) -> dict[str, Any]:
-        """The columns of a single text without their batch axis."""
-        if not self.is_fast:
-            return {name: column[0] for name, column in columns.items()}
-        # As in the reference: windows remain rows, and plain numbers remain in their list.
-        if options.return_overflowing_tokens:
-            return columns
-        return {n: c[0] if isinstance(c[0], list) else c for n, c in columns.items()}
-
-    def _finish(self, columns: Columns, options: CallOptions) -> int | None:
-        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
-        lengths = [len(row) for row in columns["input_ids"]]
-        longest = max(lengths, default=0)
-        if options.max_length is None and options.verbose and longest > self.model_max_length:
-            warnings.warn(
-                f"A text has {longest} tokens but the model takes {self.model_max_length}. "
-                "Pass `truncation=True`.",
-                stacklevel=4,
+            template = Template()
+        elif fast:  # as in the reference, leaves out a special token that is not set
+            template = Template.of(self.cls_token_id, self.sep_token_id)
+        else:
+            template = self._template()
+        padding = Padding()
+        if options.padding is not None:
+            padding = Padding(
+                *(self.padding_side, self.pad_token_id, self.pad_token_type_id, self.pad_token)  # pyright: ignore[reportArgumentType]
             )
-        length = options.padded_length(lengths)
-        if length is not None:
-            pad_columns(
-                columns,
-                length,
-                side=self.padding_side,
-                pad_id=self.pad_token_id,  # pyright: ignore[reportArgumentType]
-                pad_type_id=self.pad_token_type_id,
-            )
-        if options.return_length and "length" not in columns:
-            columns["length"] = [len(row) for row in columns["input_ids"]]
-        return length
+        return RowBuilder(options, template, fast, self.model_max_length, padding)
 
-
-def _column(pairs: list[tuple[Any, Any]], name: str) -> list[tuple[Any, Any]]:
-    """An attribute of the pieces of each example."""
-    return [(getattr(a, name), None if b is None else getattr(b, name)) for a, b in pairs]
+    def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
+        return self._row_builder(options, fast=self.is_fast).encode(examples, self._engine)

@@ -5,13 +5,18 @@ Also what `pad` and `truncate_sequences` do with ids that exist already. Knows n
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from distilbert.errors import InputError
+from distilbert.tokenization.batch_encoding import BatchEncoding
 from distilbert.tokenization.call_options import TRUNCATION, CallOptions
 from distilbert.tokenization.encoding import Encoding, Pieces
+from distilbert.tokenization.engine import Engine
+from distilbert.tokenization.inputs import Examples
+from distilbert.tokenization.padding import Padding, pad_columns
 from distilbert.tokenization.template import Template
 from distilbert.tokenization.tensors import framework_of, to_list
 from distilbert.tokenization.truncation import UNCUT, Cut, check_stride, cut_fast, cut_slow
@@ -30,11 +35,54 @@ class RowBuilder:
     Args:
         template: the ids of the special tokens to add.
         fast: whether the rules of the fast tokenizer apply to truncation and overflow.
+        model_max_length: a text that is longer is reported in a warning.
+        padding: what rows are padded with, for calls that pad.
     """
 
     options: CallOptions
     template: Template
     fast: bool
+    model_max_length: int
+    padding: Padding
+
+    def encode(self, examples: Examples, engine: Engine) -> BatchEncoding:
+        """The result of a call; tokens, words and offsets are computed when they are asked for."""
+        options, split = self.options, self.options.is_split_into_words
+        if self.fast and not examples.is_batch and examples.second and not examples.second[0]:
+            # The reference drops an empty second text of a single call, but keeps it in a batch.
+            examples = examples._replace(second=None)
+
+        def find_pieces() -> list[Any]:
+            return examples.map(lambda texts: engine.pieces(texts, split=split))
+
+        pieces = find_pieces() if options.return_offsets_mapping else None
+        if pieces is None:
+            columns = self.columns(examples.map(lambda texts: engine.ids(texts, split=split)))
+        else:
+            columns = self.columns(_column(pieces, "ids"), _column(pieces, "offsets"))
+        if options.return_length and examples.is_batch and not self.fast:
+            # As in the reference: lengths in a batch leave padding out, that of one text does not.
+            columns["length"] = [len(row) for row in columns["input_ids"]]
+        length = self.pad(columns)
+        revision = engine.revision
+
+        def encodings() -> list[Encoding]:
+            if engine.revision != revision:
+                raise InputError(
+                    "Words and offsets are computed when they are first asked for: got a tokenizer "
+                    "that was changed since the call. Encode the text again."
+                )
+            rows = self.encodings(find_pieces() if pieces is None else pieces, engine)
+            if length is not None:
+                for row in rows:
+                    row.pad(length, **self.padding._asdict())
+            return rows
+
+        if not examples.is_batch and options.return_tensors is None:
+            columns = self._unbatch(columns)
+        return BatchEncoding(
+            columns, encodings, is_fast=self.fast, tensor_type=options.return_tensors
+        )
 
     def columns(self, ids: Sequence[Pair], offsets: Sequence[Pair] | None = None) -> Columns:
         """The unpadded columns of a call from the ids of its texts.
@@ -67,10 +115,31 @@ class RowBuilder:
             columns["offset_mapping"] = [no_span.fill(first, second) for first, second in offsets]
         return columns | overflow
 
+    def pad(self, columns: Columns) -> int | None:
+        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
+        options = self.options
+        lengths = [len(row) for row in columns["input_ids"]]
+        longest = max(lengths, default=0)
+        if options.max_length is None and options.verbose and longest > self.model_max_length:
+            warnings.warn(
+                f"A text has {longest} tokens but the model takes {self.model_max_length}. "
+                "Pass `truncation=True`.",
+                stacklevel=5,
+            )
+        length = options.padded_length(lengths)
+        if length is not None:
+            pad_columns(columns, length, self.padding)
+        if options.return_length and "length" not in columns:
+            columns["length"] = [len(row) for row in columns["input_ids"]]
+        return length
+
     def encodings(
-        self, pieces: Sequence[tuple[Pieces, Pieces | None]], special: Template
+        self, pieces: Sequence[tuple[Pieces, Pieces | None]], engine: Engine
     ) -> list[Encoding]:
-        """The rows of a call with tokens, words and offsets; `special` has the special tokens."""
+        """The rows of a call with tokens, words and offsets."""
+        special = Template()
+        if self.options.add_special_tokens:
+            special = Template.of(*map(engine.special_tokens.text, ("cls_token", "sep_token")))
         values = (self.template, special, *map(self.template.with_value, ((0, 0), None)))
         rows: list[Encoding] = []
         for first, second in pieces:
@@ -83,6 +152,15 @@ class RowBuilder:
                 row.overflowing = further
             rows += [row, *further] if self._overflows_into_rows() else [row]
         return rows
+
+    def _unbatch(self, columns: Columns) -> dict[str, Any]:
+        """The columns of a single text without their batch axis."""
+        if not self.fast:
+            return {name: column[0] for name, column in columns.items()}
+        # As in the reference: windows remain rows, and plain numbers remain in their list.
+        if self.options.return_overflowing_tokens:
+            return columns
+        return {n: c[0] if isinstance(c[0], list) else c for n, c in columns.items()}
 
     def _overflows_into_rows(self) -> bool:
         return self.fast and self.options.return_overflowing_tokens
@@ -202,6 +280,11 @@ def _cut(pairs: Sequence[Pair], cuts: Sequence[list[Cut]]) -> list[Pair]:
         for (first, second), parts in zip(pairs, cuts, strict=True)
         for cut in parts
     ]
+
+
+def _column(pairs: list[tuple[Any, Any]], name: str) -> list[Pair]:
+    """An attribute of the pieces of each example."""
+    return [(getattr(a, name), None if b is None else getattr(b, name)) for a, b in pairs]
 
 
 def _removed(pair: Pair, cuts: list[Cut]) -> list[int]:
