@@ -9,32 +9,31 @@ import pytest
 from distilbert.errors import InputError
 from distilbert.tokenization.call_options import (
     CallOptions,
-    Strategies,
-    resolve_strategies,
     round_up,
 )
 
 UNLIMITED = int(1e30)
 
 
-def resolve(padding=False, truncation=None, max_length=None, **facts) -> Strategies:
-    defaults = {
-        "pad_to_multiple_of": None,
-        "model_max_length": 512,
-        "pad_token": "[PAD]",
-        "verbose": False,
-    }
-    return resolve_strategies(padding, truncation, max_length, **{**defaults, **facts})
+def resolve(padding=False, truncation=None, max_length=None, **facts) -> tuple:
+    """Padding, truncation and length after the page's rules."""
+    limits = {"model_max_length": 512, "pad_token": "[PAD]"}
+    limits |= {name: facts.pop(name) for name in limits.keys() & facts.keys()}
+    options = CallOptions(
+        padding=padding, truncation=truncation, max_length=max_length, **{"verbose": False, **facts}
+    )
+    options.resolve(**limits)
+    return options.padding, options.truncation, options.max_length
 
 
 @pytest.mark.parametrize(
     ("padding", "truncation", "expected"),
     [
-        (False, False, Strategies(None, None, None)),
-        (True, True, Strategies("longest", "longest_first", 512)),
-        ("do_not_pad", "do_not_truncate", Strategies(None, None, None)),
-        ("max_length", None, Strategies("max_length", None, 512)),
-        ("longest", "only_second", Strategies("longest", "only_second", 512)),
+        (False, False, (None, None, None)),
+        (True, True, ("longest", "longest_first", 512)),
+        ("do_not_pad", "do_not_truncate", (None, None, None)),
+        ("max_length", None, ("max_length", None, 512)),
+        ("longest", "only_second", ("longest", "only_second", 512)),
     ],
 )
 def test_names_and_booleans_mean_the_same(padding, truncation, expected):
@@ -43,23 +42,23 @@ def test_names_and_booleans_mean_the_same(padding, truncation, expected):
 
 def test_a_length_alone_switches_truncation_on_with_a_warning():
     with pytest.warns(UserWarning, match="`max_length` without `truncation`"):
-        assert resolve(max_length=8, verbose=True).truncation == "longest_first"
+        assert resolve(max_length=8, verbose=True)[1] == "longest_first"
 
 
 def test_a_length_beside_a_named_padding_does_not_switch_truncation_on():
-    assert resolve("do_not_pad", max_length=8) == Strategies(None, None, 8)
+    assert resolve("do_not_pad", max_length=8) == (None, None, 8)
 
 
 def test_quiet_calls_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert resolve(max_length=8).truncation == "longest_first"
+        assert resolve(max_length=8)[1] == "longest_first"
 
 
 def test_a_model_without_a_limit_switches_both_off_with_a_warning():
     with pytest.warns(UserWarning, match="states no maximum length"):
         found = resolve("max_length", True, model_max_length=UNLIMITED, verbose=True)
-    assert found == Strategies(None, None, None)
+    assert found == (None, None, None)
 
 
 def test_padding_needs_a_padding_token():

@@ -6,25 +6,10 @@ Knows nothing of words and pieces: it cuts a text into stretches of plain text a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
-
-class AddedTokenLike(Protocol):
-    """What `tokenizers.AddedToken` tells about a token."""
-
-    @property
-    def content(self) -> str: ...
-    @property
-    def special(self) -> bool: ...
-    @property
-    def normalized(self) -> bool: ...
-    @property
-    def single_word(self) -> bool: ...
-    @property
-    def lstrip(self) -> bool: ...
-    @property
-    def rstrip(self) -> bool: ...
+from tokenizers import AddedToken
 
 
 class Stretch(NamedTuple):
@@ -38,7 +23,7 @@ class Stretch(NamedTuple):
 class AddedTokens:
     """Finds the longest added token at the leftmost place, again and again."""
 
-    def __init__(self, tokens: Collection[AddedTokenLike]) -> None:
+    def __init__(self, tokens: Collection[AddedToken]) -> None:
         self._tokens = {token.content: token for token in tokens if token.content}
         self._pattern = pattern_of(sorted(self._tokens, key=len, reverse=True))
 
@@ -98,8 +83,3 @@ def pattern_of(contents: Iterable[str]) -> re.Pattern[str] | None:
     """A pattern with one group that matches the first of `contents` that fits, or None."""
     choices = "|".join(re.escape(content) for content in contents if content)
     return re.compile(f"({choices})") if choices else None
-
-
-def ids_by_content(added_tokens: Mapping[int, AddedTokenLike]) -> dict[str, int]:
-    """Token text to id."""
-    return {token.content: index for index, token in added_tokens.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from distilbert.errors import InputError
 from distilbert.tokenization import loading, rows, saving
 from distilbert.tokenization.batch_encoding import BatchEncoding
-from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions, resolve_strategies
+from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions
 from distilbert.tokenization.encoding import LocatedTokens
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import (
@@ -338,20 +338,14 @@ class TokenizerBase(TokenTable):
         if not flags.keys() <= OPTION_NAMES:
             flags = self._without_unknown(flags)
         options = CallOptions(
-            add_special_tokens=add_special_tokens,
-            stride=stride,
-            is_split_into_words=is_split_into_words,
+            *(add_special_tokens, padding, truncation, max_length, stride, is_split_into_words),
             truncation_side=self.truncation_side,
             **flags,
         )
-        if padding is not False or truncation is not None or max_length is not None:
-            options.padding, options.truncation, options.max_length = resolve_strategies(
-                *(padding, truncation, max_length),
-                pad_to_multiple_of=options.pad_to_multiple_of,
-                model_max_length=self.model_max_length,
-                pad_token=self.pad_token,
-                verbose=options.verbose,
-            )
+        if padding is False and truncation is None and max_length is None:
+            options.padding = None
+        else:
+            options.resolve(model_max_length=self.model_max_length, pad_token=self.pad_token)
         if options.return_token_type_ids is None:
             options.return_token_type_ids = "token_type_ids" in self.model_input_names
         if options.return_attention_mask is None:

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from distilbert.errors import InputError
 
-Padding = Literal["longest", "max_length"]
-Truncation = Literal["longest_first", "only_first", "only_second"]
-
-PADDING: dict[Any, Padding | None] = {
+PADDING: dict[Any, str | None] = {
     False: None,
     "do_not_pad": None,
     True: "longest",
     "longest": "longest",
     "max_length": "max_length",
 }
-TRUNCATION: dict[Any, Truncation | None] = {
+TRUNCATION: dict[Any, str | None] = {
     None: None,
     False: None,
     "do_not_truncate": None,
@@ -36,11 +33,11 @@ NO_LIMIT = int(1e20)
 
 @dataclass(slots=True)
 class CallOptions:
-    """One call's options, resolved by `resolve`: None means off, every flag is a plain bool."""
+    """One call's options in the page's order; after `resolve`, None means off."""
 
     add_special_tokens: bool = True
-    padding: Padding | None = None
-    truncation: Truncation | None = None
+    padding: Any = None
+    truncation: Any = None
     max_length: int | None = None
     stride: int = 0
     is_split_into_words: bool = False
@@ -55,15 +52,52 @@ class CallOptions:
     verbose: bool = True
     truncation_side: str = "right"  # the tokenizer's, when the call was made
 
+    def resolve(self, *, model_max_length: int, pad_token: str | None) -> None:
+        """Apply the page's rules for what `padding`, `truncation` and `max_length` mean together.
+
+        Raises:
+            InputError: an unknown strategy, padding without a padding token, or a truncation length
+                that `pad_to_multiple_of` does not divide.
+        """
+        pad = _look_up(PADDING, self.padding, "padding")
+        cut = _look_up(TRUNCATION, self.truncation, "truncation")
+        if self.max_length is not None and self.padding is False and self.truncation is None:
+            self._warn("`max_length` without `truncation` truncates the longest text first.")
+            cut = "longest_first"
+        if self.max_length is None and (pad == "max_length" or cut is not None):
+            if model_max_length <= NO_LIMIT:
+                self.max_length = model_max_length
+            else:
+                self._warn("The model states no maximum length, so nothing is padded or cut to it.")
+                pad = None if pad == "max_length" else pad
+                cut = None
+        if pad is not None and pad_token is None:
+            raise InputError(
+                "Padding needs a padding token: got none. "
+                "Set one, for example `tokenizer.pad_token = '[PAD]'`."
+            )
+        multiple, length = self.pad_to_multiple_of, self.max_length
+        if pad and cut and multiple and length and length % multiple:
+            raise InputError(
+                "`pad_to_multiple_of` must divide the truncation length: got "
+                f"pad_to_multiple_of={multiple}, max_length={length}. Use "
+                f"max_length={round_up(length, multiple)}."
+            )
+        self.padding, self.truncation = pad, cut
+
     def padded_length(self, lengths: list[int]) -> int | None:
-        """The length rows of these lengths are padded to, or None when they are left alone."""
+        """The length to which rows of these lengths are padded, or None without padding."""
         if self.padding is None or not lengths:
             return None
         length = self.max_length if self.padding == "max_length" else max(lengths)
         return None if length is None else round_up(length, self.pad_to_multiple_of)
 
+    def _warn(self, message: str) -> None:
+        if self.verbose:
+            warnings.warn(message, UserWarning, stacklevel=5)
 
-# What a call may be given by keyword.
+
+# The keywords that a call takes.
 OPTION_NAMES = frozenset(field.name for field in fields(CallOptions)) - {"truncation_side"}
 
 
@@ -72,63 +106,8 @@ def round_up(length: int, multiple: int | None) -> int:
     return length if not multiple else -(-length // multiple) * multiple
 
 
-class Strategies(NamedTuple):
-    """Padding, truncation and the length they use, once the defaults are filled in."""
-
-    padding: Padding | None
-    truncation: Truncation | None
-    max_length: int | None
-
-
-def resolve_strategies(
-    padding: bool | str,
-    truncation: bool | str | None,
-    max_length: int | None,
-    *,
-    pad_to_multiple_of: int | None,
-    model_max_length: int,
-    pad_token: str | None,
-    verbose: bool,
-) -> Strategies:
-    """The page's rules for what `padding`, `truncation` and `max_length` mean together.
-
-    Raises:
-        InputError: an unknown strategy, padding without a padding token, or a truncation length
-            that `pad_to_multiple_of` does not divide.
-    """
-    pad = _look_up(PADDING, padding, "padding")
-    cut = _look_up(TRUNCATION, truncation, "truncation")
-    if max_length is not None and padding is False and truncation is None:
-        _warn(verbose, "`max_length` without `truncation` truncates the longest text first.")
-        cut = "longest_first"
-    if max_length is None and (pad == "max_length" or cut is not None):
-        if model_max_length <= NO_LIMIT:
-            max_length = model_max_length
-        else:
-            _warn(verbose, "The model states no maximum length, so nothing is padded or cut to it.")
-            pad = None if pad == "max_length" else pad
-            cut = None
-    if pad is not None and pad_token is None:
-        raise InputError(
-            "Padding needs a padding token: got none. "
-            "Set one, for example `tokenizer.pad_token = '[PAD]'`."
-        )
-    if pad and cut and pad_to_multiple_of and max_length and max_length % pad_to_multiple_of:
-        raise InputError(
-            "`pad_to_multiple_of` must divide the truncation length: got "
-            f"pad_to_multiple_of={pad_to_multiple_of}, max_length={max_length}. Use "
-            f"max_length={round_up(max_length, pad_to_multiple_of)}."
-        )
-    return Strategies(pad, cut, max_length)
-
-
 def _look_up(table: dict[Any, Any], value: Any, name: str) -> Any:
     if isinstance(value, bool | str | None) and value in table:
         return table[value]
     names = sorted(key for key in table if isinstance(key, str))
     raise InputError(f"`{name}` must be True, False or one of {names}: got {value!r}.")
-
-
-def _warn(verbose: bool, message: str) -> None:
-    if verbose:
-        warnings.warn(message, UserWarning, stacklevel=5)

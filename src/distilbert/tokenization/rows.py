@@ -91,9 +91,9 @@ class RowBuilder:
             InputError: options that contradict each other.
         """
         options, template = self.options, self.template
+        self._check(ids)
         overflow: Columns = {}
         if options.truncation is not None or options.return_overflowing_tokens:
-            self._check_truncation(ids)
             cuts = [self._cuts(len(first), _length(second)) for first, second in ids]
             if options.return_overflowing_tokens:
                 overflow = self._overflow(ids, cuts)
@@ -103,7 +103,6 @@ class RowBuilder:
         rows = [template.fill(first, second) for first, second in ids]
         columns: Columns = {"input_ids": rows}
         if options.return_token_type_ids:
-            self._check_type_ids()
             columns["token_type_ids"] = [template.type_ids(len(a), _length(b)) for a, b in ids]
         if options.return_attention_mask:
             columns["attention_mask"] = [[1] * len(row) for row in rows]
@@ -207,22 +206,22 @@ class RowBuilder:
             [1] * len(ids),
         )
 
-    def _check_truncation(self, ids: Sequence[Pair]) -> None:
+    def _check(self, ids: Sequence[Pair]) -> None:
         options = self.options
-        if self.fast and options.truncation is not None:
-            check_stride(options)
-        overflows = options.return_overflowing_tokens and options.truncation == "longest_first"
-        if not self.fast and overflows and any(second is not None for _, second in ids):
-            raise InputError(
-                "Overflowing tokens of a pair need `truncation='only_first'` or 'only_second': got "
-                "'longest_first', which removes from both."
-            )
-
-    def _check_type_ids(self) -> None:
-        if not self.fast and not self.options.add_special_tokens:
+        if self.fast:
+            if options.truncation is not None:
+                check_stride(options)
+            return
+        if options.return_token_type_ids and not options.add_special_tokens:
             raise InputError(
                 "`return_token_type_ids=True` needs `add_special_tokens=True`: got False. "
                 "Drop one of the two."
+            )
+        overflows = options.return_overflowing_tokens and options.truncation == "longest_first"
+        if overflows and any(second is not None for _, second in ids):
+            raise InputError(
+                "Overflowing tokens of a pair need `truncation='only_first'` or 'only_second': got "
+                "'longest_first', which removes from both."
             )
 
 

@@ -13,9 +13,11 @@ from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
+from tokenizers import AddedToken
+
 from distilbert.errors import InputError
 from distilbert.tokenization import normalize
-from distilbert.tokenization.added import AddedTokenLike, AddedTokens, ids_by_content, pattern_of
+from distilbert.tokenization.added import AddedTokens, pattern_of
 from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.memo import Memo
 
@@ -61,11 +63,11 @@ class WordPieceEncoder:
         never_split: Collection[str] = (),
         unk_token: str = "[UNK]",
         special_tokens: Collection[str] = (),
-        added_tokens: Mapping[int, AddedTokenLike] | None = None,
+        added_tokens: Mapping[int, AddedToken] | None = None,
     ) -> None:
         added_tokens = added_tokens or {}
         self._vocab = vocab
-        self._added_ids = ids_by_content(added_tokens)
+        self._added_ids = {token.content: index for index, token in added_tokens.items()}
         self._unknown = unk_token
         if unk_token not in vocab and unk_token not in self._added_ids:
             raise InputError(
