@@ -15,8 +15,7 @@ VOCABULARY = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "he": 3, "##llo": 4, "a": 5}
 
 @pytest.fixture
 def engine() -> PythonEngine:
-    named = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    special_tokens = SpecialTokens.take_from({}, **named)
+    special_tokens = SpecialTokens.take_from({}, "[UNK]", "[SEP]", None, "[CLS]", None)
     rules = {"do_lower_case": True}
     return PythonEngine(VOCABULARY, special_tokens, added_tokens={}, rules=rules)
 

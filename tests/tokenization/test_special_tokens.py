@@ -65,14 +65,14 @@ def test_a_number_is_no_token(tokenizer):
 
 def test_tokens_are_taken_from_keywords():
     keywords = {"bos_token": "<s>", "additional_special_tokens": ["<x>", "[SEP]"], "other": 3}
-    tokens = SpecialTokens.take_from(keywords, sep_token="[SEP]")
+    tokens = SpecialTokens.take_from(keywords, None, "[SEP]", None, None, None)
     assert keywords == {"other": 3}
     assert (tokens.text("bos_token"), tokens.text("cls_token")) == ("<s>", None)
     assert list(tokens.tokens()) == ["<s>", "[SEP]", "<x>"]
 
 
 def test_an_update_leaves_the_original_as_it_was():
-    tokens = SpecialTokens.take_from({}, cls_token="[CLS]")
+    tokens = SpecialTokens.take_from({}, None, None, None, "[CLS]", None)
     changed = tokens.updated({"cls_token": None, "additional_special_tokens": ["<x>"]})
     assert (tokens.text("cls_token"), tokens.additional) == ("[CLS]", [])
     assert list(changed.tokens()) == ["<x>"]

@@ -101,15 +101,9 @@ class TokenizerBase(TokenTable):
         """
         options = self._options(
             *(add_special_tokens, padding, truncation, max_length, stride, is_split_into_words),
-            pad_to_multiple_of=pad_to_multiple_of,
-            return_tensors=return_tensors,
-            return_token_type_ids=return_token_type_ids,
-            return_attention_mask=return_attention_mask,
-            return_overflowing_tokens=return_overflowing_tokens,
-            return_special_tokens_mask=return_special_tokens_mask,
-            return_offsets_mapping=return_offsets_mapping,
-            return_length=return_length,
-            verbose=verbose,
+            *(pad_to_multiple_of, return_tensors, return_token_type_ids, return_attention_mask),
+            *(return_overflowing_tokens, return_special_tokens_mask, return_offsets_mapping),
+            *(return_length, verbose),
             **kwargs,
         )
         split = is_split_into_words
@@ -324,27 +318,13 @@ class TokenizerBase(TokenTable):
 
     # ---- inner steps
 
-    def _options(
-        self,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        is_split_into_words: bool = False,
-        **flags: Any,
-    ) -> CallOptions:
-        """The call's options with the page's defaults and rules applied."""
-        if not flags.keys() <= OPTION_NAMES:
-            flags = self._without_unknown(flags)
-        options = CallOptions(
-            *(add_special_tokens, padding, truncation, max_length, stride, is_split_into_words),
-            truncation_side=self.truncation_side,
-            **flags,
-        )
-        if padding is False and truncation is None and max_length is None:
-            options.padding = None
-        else:
+    def _options(self, *values: Any, **named: Any) -> CallOptions:
+        """The options of a call, in the page's order or by name, with the page's rules applied."""
+        if not named.keys() <= OPTION_NAMES:
+            named = self._without_unknown(named)
+        options = CallOptions(*values, **named, truncation_side=self.truncation_side)
+        given = (options.truncation, options.max_length)
+        if options.padding is not False or given != (None, None):
             options.resolve(model_max_length=self.model_max_length, pad_token=self.pad_token)
         if options.return_token_type_ids is None:
             options.return_token_type_ids = "token_type_ids" in self.model_input_names
@@ -352,13 +332,13 @@ class TokenizerBase(TokenTable):
             options.return_attention_mask = "attention_mask" in self.model_input_names
         return options
 
-    def _without_unknown(self, flags: dict[str, Any]) -> dict[str, Any]:
+    def _without_unknown(self, named: dict[str, Any]) -> dict[str, Any]:
         """The keywords that exist; the fast class refuses a call with others, as the reference."""
-        names = ", ".join(sorted(flags.keys() - OPTION_NAMES))
+        names = ", ".join(sorted(named.keys() - OPTION_NAMES))
         if self.is_fast:
             raise CallTypeError(f"A call takes only the documented keywords: got {names}.")
         warnings.warn(f"A call ignores unknown keywords: got {names}.", stacklevel=4)
-        return {name: flag for name, flag in flags.items() if name in OPTION_NAMES}
+        return {name: value for name, value in named.items() if name in OPTION_NAMES}
 
     def _row_builder(self, options: CallOptions, *, fast: bool) -> RowBuilder:
         """What builds the rows of one call under the rules of the fast or the slow class."""
@@ -369,7 +349,7 @@ class TokenizerBase(TokenTable):
         else:
             template = self._template()
         padding = Padding()
-        if options.padding is not None:
+        if options.padding:
             padding = Padding(
                 *(self.padding_side, self.pad_token_id, self.pad_token_type_id, self.pad_token)  # pyright: ignore[reportArgumentType]
             )

@@ -33,10 +33,10 @@ NO_LIMIT = int(1e20)
 
 @dataclass(slots=True)
 class CallOptions:
-    """One call's options in the page's order; after `resolve`, None means off."""
+    """One call's options in the page's order; `resolve` looks up the strategies."""
 
     add_special_tokens: bool = True
-    padding: Any = None
+    padding: Any = False
     truncation: Any = None
     max_length: int | None = None
     stride: int = 0
@@ -87,7 +87,7 @@ class CallOptions:
 
     def padded_length(self, lengths: list[int]) -> int | None:
         """The length to which rows of these lengths are padded, or None without padding."""
-        if self.padding is None or not lengths:
+        if not self.padding or not lengths:
             return None
         length = self.max_length if self.padding == "max_length" else max(lengths)
         return None if length is None else round_up(length, self.pad_to_multiple_of)

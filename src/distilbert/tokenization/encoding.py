@@ -5,7 +5,7 @@ Special tokens and padding have no offsets, no word and no sequence. Knows no to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -51,19 +51,6 @@ class LocatedTokens(NamedTuple):
         )
 
 
-# The lists of an `Encoding` that have one entry per token.
-COLUMNS = (
-    "ids",
-    "type_ids",
-    "tokens",
-    "offsets",
-    "word_ids",
-    "sequence_ids",
-    "special_tokens_mask",
-    "attention_mask",
-)
-
-
 @dataclass(slots=True)
 class Encoding:
     """A row: eight lists of one length, and `overflowing`, the further windows of its text."""
@@ -90,9 +77,11 @@ class Encoding:
         """Lengthen the row to `length` with padding; a longer row is not changed."""
         values = (pad_id, pad_type_id, pad_token, (0, 0), None, None, 1, 0)
         n_missing = length - len(self.ids)
-        for name, value in zip(COLUMNS, values, strict=True):
-            column, padding = getattr(self, name), [value] * n_missing
-            setattr(self, name, column + padding if direction == "right" else padding + column)
+        for list_, value in zip(fields(self), values, strict=False):
+            column, padding = getattr(self, list_.name), [value] * n_missing
+            setattr(
+                self, list_.name, column + padding if direction == "right" else padding + column
+            )
 
     def __len__(self) -> int:
         return len(self.ids)

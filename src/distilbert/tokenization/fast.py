@@ -49,12 +49,7 @@ class DistilBertTokenizerFast(TokenizerBase):
         **kwargs: Any,
     ) -> None:
         special_tokens = SpecialTokens.take_from(
-            kwargs,
-            unk_token=unk_token,
-            sep_token=sep_token,
-            pad_token=pad_token,
-            cls_token=cls_token,
-            mask_token=mask_token,
+            kwargs, unk_token, sep_token, pad_token, cls_token, mask_token
         )
         vocab_file = kwargs.pop("vocab", None) if vocab_file is None else vocab_file
         clean_text = kwargs.pop("clean_text", True)

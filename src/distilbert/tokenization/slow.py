@@ -48,12 +48,7 @@ class DistilBertTokenizer(TokenizerBase):
         **kwargs: Any,
     ) -> None:
         special_tokens = SpecialTokens.take_from(
-            kwargs,
-            unk_token=unk_token,
-            sep_token=sep_token,
-            pad_token=pad_token,
-            cls_token=cls_token,
-            mask_token=mask_token,
+            kwargs, unk_token, sep_token, pad_token, cls_token, mask_token
         )
         options = {
             "do_lower_case": do_lower_case,

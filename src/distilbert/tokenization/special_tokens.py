@@ -31,11 +31,15 @@ class SpecialTokens:
     additional: list[AddedToken]
 
     @classmethod
-    def take_from(cls, keywords: dict[str, Any], **named: str | AddedToken | None) -> SpecialTokens:
-        """The tokens `named` and those among a constructor's `keywords`, which lose them."""
-        given = {name: keywords.pop(name) for name in NAMES if name in keywords}
+    def take_from(cls, keywords: dict[str, Any], *given: str | AddedToken | None) -> SpecialTokens:
+        """The tokens unk, sep, pad, cls, mask, and those in a constructor's `keywords`.
+
+        The latter are removed from `keywords`.
+        """
+        named = dict(zip(NAMES[2:], given, strict=True))
+        named |= {name: keywords.pop(name, None) for name in NAMES[:2]}
         tokens = keywords.pop(ADDITIONAL, None) or ()
-        return cls(dict.fromkeys(NAMES), []).updated({**named, **given, ADDITIONAL: tokens})
+        return cls(dict.fromkeys(NAMES), []).updated({**named, ADDITIONAL: tokens})
 
     def updated(self, changes: Mapping[str, Any]) -> SpecialTokens:
         """With some tokens set: by name a token or None, `additional_special_tokens` a list.
