@@ -56,5 +56,5 @@ def test_another_model_or_a_broken_file_is_refused(tmp_path):
 
 def test_a_template_token_that_is_not_set_is_left_out():
     backend = rust_engine.build(VOCAB, PLAIN, prefix=None)
-    rust_engine.set_template(backend, "a", None)
+    rust_engine.set_template(backend, "a", None, None)
     assert backend.encode("b").ids == [1, 0]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from distilbert.errors import InputError
-from distilbert.tokenization.encoding import Encoding
+from distilbert.tokenization.encoding import Row
 from distilbert.tokenization.tensors import framework_of, to_tensor
 
 
@@ -49,7 +49,7 @@ class BatchEncoding(UserDict[str, Any]):
     def __init__(
         self,
         data: dict[str, Any] | None = None,
-        encodings: Sequence[Encoding] | Callable[[], Sequence[Encoding]] | None = None,
+        encodings: Sequence[Row] | Callable[[], Sequence[Row]] | None = None,
         *,
         is_fast: bool = False,
         tensor_type: str | None = None,
@@ -68,11 +68,11 @@ class BatchEncoding(UserDict[str, Any]):
         return self._is_fast
 
     @property
-    def encodings(self) -> list[Encoding] | None:
+    def encodings(self) -> list[Row] | None:
         """One row per encoded window (tokens, offsets, words), or None when the text is unknown."""
         if callable(self._encodings):
             self._encodings = self._encodings()
-        return cast("list[Encoding] | None", self._encodings)
+        return cast("list[Row] | None", self._encodings)
 
     @property
     def n_sequences(self) -> int | None:
@@ -199,7 +199,7 @@ class BatchEncoding(UserDict[str, Any]):
         row, char = self._locate(batch_or_char_index, char_index)
         return row.char_to_word(char, sequence_index)
 
-    def _rows(self) -> list[Encoding]:
+    def _rows(self) -> list[Row]:
         rows = self.encodings
         if rows is None:
             raise InputError(
@@ -208,13 +208,13 @@ class BatchEncoding(UserDict[str, Any]):
             )
         return rows
 
-    def _row(self, batch_index: int) -> Encoding:
+    def _row(self, batch_index: int) -> Row:
         return self._rows()[batch_index]
 
-    def _locate(self, first: int, second: int | None) -> tuple[Encoding, int]:
+    def _locate(self, first: int, second: int | None) -> tuple[Row, int]:
         """The row and the position meant by (batch index, position) or by a position alone."""
         return (self._row(0), first) if second is None else (self._row(first), second)
 
-    def _locate_token(self, first: int, second: int | None) -> tuple[Encoding, int]:
+    def _locate_token(self, first: int, second: int | None) -> tuple[Row, int]:
         row, token = self._locate(first, second)
         return row, token + len(row) if token < 0 else token

@@ -26,6 +26,9 @@ class TextPieces:
     offsets: list[Span] = field(default_factory=list)
     word_ids: list[int] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
 
 # The rows of the Rust library have the same four attributes, each computed when it is read.
 Pieces = TextPieces | tokenizers.Encoding
@@ -132,3 +135,6 @@ class Encoding:
         """The word that covers a character; None between words."""
         token = self.char_to_token(char_pos, sequence_index)
         return None if token is None else self.word_ids[token]
+
+
+Row = Encoding | tokenizers.Encoding

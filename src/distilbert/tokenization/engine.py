@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tokenizers import AddedToken
 
-from distilbert.tokenization.encoding import Pieces
+from distilbert.tokenization.encoding import Pieces, Row
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.special_tokens import SpecialTokens
 
@@ -43,6 +43,8 @@ class Engine(Protocol):
     def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]: ...
     # Ids with tokens, offsets and words; the offsets of a split text are within each word.
     def pieces(self, texts: Sequence[Text], *, split: bool) -> Sequence[Pieces]: ...
+    # The row of uncut pieces with its special tokens, from an engine that has a faster way.
+    def row(self, first: Any, second: Any, *, add_special_tokens: bool) -> Row | None: ...
     def tokens(self, text: str) -> list[str]: ...
     # The text of word pieces: joined with spaces, `##` pieces without one.
     def join(self, tokens: list[str]) -> str: ...

@@ -91,6 +91,9 @@ class PythonEngine:
             joined.word_ids += [number] * len(pieces.ids)
         return joined
 
+    def row(self, first: Any, second: Any, *, add_special_tokens: bool) -> None:
+        return None
+
     def tokens(self, text: str) -> list[str]:
         return self._encoder.tokens(text)
 

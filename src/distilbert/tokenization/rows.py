@@ -13,7 +13,7 @@ from typing import Any
 from distilbert.errors import InputError
 from distilbert.tokenization.batch_encoding import BatchEncoding
 from distilbert.tokenization.call_options import TRUNCATION, CallOptions
-from distilbert.tokenization.encoding import Encoding, Pieces
+from distilbert.tokenization.encoding import Encoding, Pieces, Row
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import Examples
 from distilbert.tokenization.padding import Padding, pad_columns
@@ -66,7 +66,7 @@ class RowBuilder:
         length = self.pad(columns)
         revision = engine.revision
 
-        def encodings() -> list[Encoding]:
+        def encodings() -> list[Row]:
             if engine.revision != revision:
                 raise InputError(
                     "Words and offsets are computed when they are first asked for: got a tokenizer "
@@ -134,18 +134,23 @@ class RowBuilder:
 
     def encodings(
         self, pieces: Sequence[tuple[Pieces, Pieces | None]], engine: Engine
-    ) -> list[Encoding]:
+    ) -> list[Row]:
         """The rows of a call with tokens, words and offsets."""
         special = Template()
         if self.options.add_special_tokens:
             special = Template.of(*map(engine.special_tokens.text, ("cls_token", "sep_token")))
         values = (self.template, special, *map(self.template.with_value, ((0, 0), None)))
-        rows: list[Encoding] = []
+        rows: list[Row] = []
         for first, second in pieces:
-            # Read once: the Rust library makes a new list each time.
             given = (first,) if second is None else (first, second)
+            cuts = self._cuts(*(len(text) for text in given))
+            if cuts is UNCUT:
+                row = engine.row(first, second, add_special_tokens=self.options.add_special_tokens)
+                if row is not None:
+                    rows.append(row)
+                    continue
+            # Read once: the Rust library makes a new list each time.
             texts = [[getattr(text, name) for name in PIECES] for text in given]
-            cuts = self._cuts(*(len(text[0]) for text in texts))
             row, *further = [self._encoding(texts, cut, values) for cut in cuts]
             if self.fast:
                 row.overflowing = further

@@ -50,10 +50,10 @@ class RustEngine:
 
     def set_special_tokens(self, tokens: SpecialTokens) -> None:
         self.special_tokens = tokens
-        set_template(self.backend, tokens.text("cls_token"), tokens.text("sep_token"))
         unknown = tokens.text("unk_token")
         if unknown is not None and isinstance(self.backend.model, models.WordPiece):
             self.backend.model.unk_token = unknown
+        set_template(self.backend, *map(tokens.text, ("cls_token", "sep_token", "unk_token")))
         self._changed()
 
     def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
@@ -88,6 +88,9 @@ class RustEngine:
         return self.backend.encode_batch(
             list(texts), is_pretokenized=split, add_special_tokens=False
         )
+
+    def row(self, first: Any, second: Any, *, add_special_tokens: bool) -> Encoding:
+        return self.backend.post_process(first, second, add_special_tokens)
 
     def tokens(self, text: str) -> list[str]:
         return self.backend.encode(text, add_special_tokens=False).tokens
@@ -165,9 +168,11 @@ def read(
     return backend
 
 
-def set_template(backend: Tokenizer, cls: str | None, sep: str | None) -> None:
-    """Make `backend` add `[CLS]` and `[SEP]`, for other programs; an unknown token is left out."""
+def set_template(backend: Tokenizer, cls: str | None, sep: str | None, unk: str | None) -> None:
+    """Make `backend` put `[CLS]` and `[SEP]` around texts; a token without an id is left out."""
+    unknown = None if unk is None else backend.token_to_id(unk)
     ids = {token: backend.token_to_id(token) for token in (cls, sep) if token is not None}
+    ids = {token: unknown if index is None else index for token, index in ids.items()}
     known = {token: index for token, index in ids.items() if index is not None}
     start = f"{cls}:0 " if cls in known else ""
     end = [f" {sep}:{type_id}" if sep in known else "" for type_id in (0, 1)]

@@ -68,14 +68,13 @@ def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
     Raises:
         InputError: the strategy cannot remove enough, or `stride` leaves no new token per window.
     """
-    n_kept = _kept_fast(n_first, n_second, n_remove, options)
-    first, second = (
-        _windows(length, kept, options.stride, side=options.truncation_side)
-        for length, kept in zip((n_first, n_second or 0), n_kept, strict=True)
-    )
-    cuts = [Cut(first[0], second[0])]
-    cuts += [Cut(a, b) for a in first[1:] for b in second]
-    return cuts + [Cut(first[0], b) for b in second[1:]]
+    kept_first, kept_second = _kept_fast(n_first, n_second, n_remove, options)
+    first = _windows(n_first, kept_first, options)
+    second = _windows(n_second or 0, kept_second, options)
+    cuts = [Cut(a, b) for a in first for b in second]
+    # The first window of the first text comes first and again last, with the rest of the second.
+    n_pairs = len(second)
+    return [cuts[0], *cuts[n_pairs:], *cuts[1:n_pairs]]
 
 
 def check_stride(options: CallOptions) -> None:
@@ -126,15 +125,17 @@ def _kept_fast(
     return (capacity, 0) if n_second is None else _balance(n_first, n_second, capacity)
 
 
-def _windows(length: int, capacity: int, stride: int, *, side: str) -> list[slice]:
-    """The spans of a text as slices; the first one is what truncation on `side` keeps.
+def _windows(length: int, capacity: int, options: CallOptions) -> list[slice]:
+    """The spans of a text as slices; the first one is what truncation keeps.
 
     No capacity gives an empty slice and the full text, as in the Rust tokenizer.
     """
-    if capacity <= 0 and capacity < length:
-        return [slice(0, 0), slice(0, length)]
-    spans = window_spans(length, capacity, stride)
-    if side == "left":
+    if length <= capacity:
+        return [ALL]
+    if capacity <= 0:
+        return [NOTHING, ALL]
+    spans = window_spans(length, capacity, options.stride)
+    if options.truncation_side == "left":
         spans = [(length - stop, length - start) for start, stop in spans]
     return [slice(start, stop) for start, stop in spans]
 
