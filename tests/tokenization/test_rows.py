@@ -19,7 +19,8 @@ FIRST = TextPieces([7, 8, 9], ["he", "##llo", "you"], [(0, 2), (2, 5), (6, 9)], 
 SECOND = TextPieces([4], ["a"], [(3, 4)], [0])
 
 ENGINE: Any = SimpleNamespace(
-    special_tokens=SpecialTokens.take_from({}, None, "[SEP]", None, "[CLS]", None)
+    special_tokens=SpecialTokens.take_from({}, None, "[SEP]", None, "[CLS]", None),
+    row=lambda pieces, add_special_tokens: None,
 )
 
 

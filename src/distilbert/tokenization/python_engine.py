@@ -91,7 +91,7 @@ class PythonEngine:
             joined.word_ids += [number] * len(pieces.ids)
         return joined
 
-    def row(self, first: Any, second: Any, *, add_special_tokens: bool) -> None:
+    def row(self, pieces: Any, *, add_special_tokens: bool) -> None:
         return None
 
     def tokens(self, text: str) -> list[str]:

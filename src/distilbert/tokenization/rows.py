@@ -144,11 +144,12 @@ class RowBuilder:
         for first, second in pieces:
             given = (first,) if second is None else (first, second)
             cuts = self._cuts(*(len(text) for text in given))
-            if cuts is UNCUT:
-                row = engine.row(first, second, add_special_tokens=self.options.add_special_tokens)
-                if row is not None:
-                    rows.append(row)
-                    continue
+            row = None  # a pair has none: the Rust library would lose its sequence ids
+            if cuts is UNCUT and second is None:
+                row = engine.row(first, add_special_tokens=self.options.add_special_tokens)
+            if row is not None:
+                rows.append(row)
+                continue
             # Read once: the Rust library makes a new list each time.
             texts = [[getattr(text, name) for name in PIECES] for text in given]
             row, *further = [self._encoding(texts, cut, values) for cut in cuts]

@@ -89,8 +89,8 @@ class RustEngine:
             list(texts), is_pretokenized=split, add_special_tokens=False
         )
 
-    def row(self, first: Any, second: Any, *, add_special_tokens: bool) -> Encoding:
-        return self.backend.post_process(first, second, add_special_tokens)
+    def row(self, pieces: Any, *, add_special_tokens: bool) -> Encoding:
+        return self.backend.post_process(pieces, None, add_special_tokens)
 
     def tokens(self, text: str) -> list[str]:
         return self.backend.encode(text, add_special_tokens=False).tokens
