@@ -15,18 +15,8 @@ from distilbert.cli import options
 from distilbert.cli.rows import json_line
 
 # The packages that matter in a bug report, in the order of the extras.
-PACKAGES = (
-    "numpy",
-    "tokenizers",
-    "huggingface-hub",
-    "torch",
-    "h5py",
-    "msgpack",
-    "tensorflow",
-    "keras",
-    "jax",
-    "flax",
-)
+PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")
+PACKAGES += ("tensorflow", "keras", "jax", "flax")
 
 
 @options.command()

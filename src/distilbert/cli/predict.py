@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import Input, Inputs, json_line, output_stream
+from distilbert.cli.rows import Input, Inputs, json_line, output_stream, shorten
 from distilbert.errors import InputError
 
 
@@ -107,7 +107,7 @@ def _readable(row: Input, answer: Any) -> str:
     answers = answer if isinstance(answer, list) else [answer]
     items = [item for one in answers for item in (one if isinstance(one, list) else [one])]
     lines = [f"  {_line(item)}" for item in items] or ["  (nothing found)"]
-    return "\n".join([text if len(text) <= 100 else f"{text[:97]}...", *lines])
+    return "\n".join([shorten(text, 100), *lines])
 
 
 def _line(item: dict[str, Any]) -> str:

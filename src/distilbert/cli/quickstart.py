@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line
+from distilbert.cli.rows import json_line, shorten
 from distilbert.errors import CheckpointError, HubError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from distilbert.pipelines.predictor import Predictor
 
 # A small encoder: 6 layers, dimension 384, trained on a billion sentence pairs, Apache-2.0. The
@@ -74,8 +72,7 @@ class Report:
 @options.command()
 def quickstart(
     model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Use this BERT or DistilBERT encoder instead."),
+        str | None, typer.Option("--model", "-m", help="Another BERT or DistilBERT encoder.")
     ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Folder for the DistilBERT checkpoint.")
@@ -112,10 +109,11 @@ def quickstart(
     with report.step("embed the text to search"):
         passages = list(language_reference())
         report.passages = len(passages)
-        vectors = _unit(embedder([passage["text"] for passage in passages]))
+        vectors = embedder([passage["text"] for passage in passages], normalize=True)
     with report.step("answer the queries"):
-        report.answers = search(queries, _unit(embedder(queries)), passages, vectors)
-    print(json_line(vars(report))) if as_json else _show(report)
+        found = embedder(queries, normalize=True)
+        report.answers = search(queries, found, passages, vectors)
+    print(json_line(vars(report))) if as_json else _print_report(report)
 
 
 def obtain(model: str | None, report: Report, **hub: Any) -> Path:
@@ -126,16 +124,14 @@ def obtain(model: str | None, report: Report, **hub: Any) -> Path:
     """
     from distilbert.checkpoint.hub import resolve
 
-    for source in (model,) if model is not None else (HUB_SOURCE, WHEEL_SOURCE):
+    for source in (HUB_SOURCE, WHEEL_SOURCE) if model is None else (model,):
+        report.source = source.partition("#")[0]
         try:
-            folder = resolve(source, want="all", **hub)
+            return resolve(source, want="all", **hub)
         except HubError as error:
             if model is not None:
                 raise
-            report.attempts.append(f"{source.partition('#')[0]}: {error}")
-        else:
-            report.source = source.partition("#")[0]
-            return folder
+            report.attempts.append(f"{report.source}: {error}")
     failures = " ".join(report.attempts)
     raise HubError(f"quickstart needs an encoder: {failures} Give a BERT checkpoint as `model`.")
 
@@ -193,64 +189,45 @@ def language_reference() -> Iterator[dict[str, str]]:
 
 
 def search(
-    queries: list[str],
-    query_vectors: np.ndarray,
-    passages: list[dict[str, str]],
-    vectors: np.ndarray,
+    queries: list[str], query_vectors: Any, passages: list[dict[str, str]], vectors: Any
 ) -> list[dict[str, Any]]:
     """The passage with the highest cosine for each query; vectors have length 1."""
-    scores = query_vectors @ vectors.T  # (queries, passages)
-    best = scores.argmax(axis=1)
+    import numpy as np
+
+    scores = np.asarray(query_vectors) @ np.asarray(vectors).T  # (queries, passages)
     return [
-        {"query": query, "score": float(row[index]), **passages[index]}
-        for query, row, index in zip(queries, scores, best, strict=True)
+        {"query": query, "score": float(row.max()), **passages[row.argmax()]}
+        for query, row in zip(queries, scores, strict=True)
     ]
 
 
-def _unit(vectors: Any) -> np.ndarray:
-    import numpy as np
-
-    matrix = np.asarray(vectors)
-    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-
-
-def _show(report: Report) -> None:
+def _print_report(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(highlight=False)
     for attempt in report.attempts:
-        console.print(f"Not available: {attempt}", style="dim", highlight=False)
-    console.print(f"Encoder: {report.source}", highlight=False)
+        console.print(f"Not available: {attempt}", style="dim")
+    console.print(f"Encoder: {report.source}")
     if report.difference is None:
         console.print("It is a DistilBERT checkpoint already: nothing to fold or compare.")
     else:
         console.print(
-            f"Largest difference from BERT's own forward pass: {report.difference:.1e} "
+            f"Largest difference from BERT's forward pass: {report.difference:.1e} "
             f"(at most {TOLERANCE:.0e} allowed)"
         )
-    answers = Table(title=f"Best of {report.passages} passages of Python's own reference")
-    for column in ("query", "topic", "cosine", "passage"):
-        answers.add_column(column, justify="right" if column == "cosine" else "left")
+    answers = Table("query", "topic", "cosine", "passage")
+    answers.title = f"Best of {report.passages} passages of Python's language reference"
     for answer in report.answers:
-        text = answer["text"]
-        answers.add_row(
-            answer["query"],
-            answer["topic"],
-            f"{answer['score']:.3f}",
-            text if len(text) <= 200 else f"{text[:197]}...",
-        )
+        text = shorten(answer["text"], 200)
+        answers.add_row(answer["query"], answer["topic"], f"{answer['score']:.3f}", text)
     console.print(answers)
-    timings = Table(title="Time")
-    timings.add_column("step")
-    timings.add_column("seconds", justify="right")
-    for name, seconds in report.seconds.items():
-        timings.add_row(name, f"{seconds:.1f}")
-    timings.add_row("together", f"{sum(report.seconds.values()):.1f}", style="bold")
-    console.print(timings)
+    times = Table("step", "seconds", title="Time")
+    for name, seconds in {**report.seconds, "together": sum(report.seconds.values())}.items():
+        times.add_row(name, f"{seconds:5.1f}")
+    console.print(times)
     console.print(
         f"The model is in {report.target}. Next:\n"
         f'  distilbert embed -m {report.target} "any sentence"\n'
-        f"  distilbert info {report.target}",
-        highlight=False,
+        f"  distilbert info {report.target}"
     )

@@ -137,6 +137,11 @@ def output_stream(path: str | None) -> Iterator[IO[str]]:
         yield stream
 
 
+def shorten(text: str, length: int) -> str:
+    """`text` in at most `length` characters."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def json_line(value: Any) -> str:
     """One line of JSON; arrays become lists, and characters outside ASCII are not escaped."""
     return json.dumps(value, ensure_ascii=False, default=_plain)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from distilbert.data.lines import open_bytes
 from distilbert.errors import DataError
 
 SINGLE, REGRESSION = "single_label_classification", "regression"
@@ -25,8 +23,7 @@ class GlueTask:
     `text`, `text_pair` and `label` are the names that a column may have, in order of preference;
     tasks on single sentences have no `text_pair`. `labels` are in the order of their numbers.
     `metrics` are the official ones and `metric` the one that selects the best model.
-    `column_names` are those of files without a header, `dev_sets` the official names of the sets
-    that are scored.
+    `column_names` are those of TSV files without a header.
     """
 
     name: str
@@ -37,7 +34,6 @@ class GlueTask:
     metrics: tuple[str, ...] = ("accuracy",)
     problem_type: str = SINGLE
     column_names: tuple[str, ...] = ()
-    dev_sets: tuple[str, ...] = ("dev",)
 
     @property
     def metric(self) -> str:
@@ -60,14 +56,6 @@ class GlueTask:
         text = str(value)
         number = int(text) if text.isascii() and text.isdecimal() else len(self.labels)
         return self.labels[number] if number < len(self.labels) else value
-
-    def headless(self, path: Path) -> tuple[str, ...]:
-        """The names of the columns of a TSV file, if it is one without a header."""
-        if not self.column_names or not path.is_file():
-            return ()
-        with open_bytes(path, str(path)) as stream:
-            cells = stream.readline().rstrip(b"\r\n").split(b"\t")
-        return self.column_names if len(cells) == len(self.column_names) else ()
 
 
 _TASKS = (
@@ -109,7 +97,6 @@ _TASKS = (
         text_pair=("sentence2", "hypothesis"),
         label=("gold_label", "label"),
         labels=("entailment", "neutral", "contradiction"),
-        dev_sets=("dev_matched", "dev_mismatched"),
     ),
     GlueTask("qnli", text=("question",), text_pair=("sentence",), labels=RTE),
     GlueTask("rte", text=("sentence1",), text_pair=("sentence2",), labels=RTE),

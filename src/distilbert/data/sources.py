@@ -92,14 +92,13 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
         case "parquet":
             return read_parquet(lines.source, lines.name)
         case "csv" | "tsv":
-            names = data.column_names
-            if not names and data.glue is not None and isinstance(lines.source, Path):
-                names = glue_task(data.glue).headless(lines.source)
+            glue = glue_task(data.glue) if data.glue and kind == "tsv" else None
             return read_table(
                 lines,
                 quoted=inputs or kind == "csv",
                 delimiter=None if kind == "csv" else "\t",
-                column_names=names,
+                column_names=data.column_names,
+                headerless_names=glue.column_names if glue else (),
                 unique_names=not inputs,
             )
         case "jsonl":
@@ -117,10 +116,8 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
 
 def suffix_format(path: Path) -> str | None:
     """The format that a file name ends in, before .gz if it is compressed; None if unknown."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".gz"]:
-        suffixes.pop()
-    return FORMAT_OF_SUFFIX.get(suffixes[-1]) if suffixes else None
+    name = path.name.lower().removesuffix(".gz")
+    return FORMAT_OF_SUFFIX.get(Path(name).suffix)
 
 
 def format_of(path: Path) -> str:

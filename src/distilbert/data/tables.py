@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from distilbert.data.lines import Lines
 from distilbert.data.rows import Row
@@ -26,10 +26,12 @@ def read_table(
     quoted: bool,
     delimiter: str | None = None,
     column_names: Sequence[str] = (),
+    headerless_names: Sequence[str] = (),
     unique_names: bool = True,
 ) -> Iterator[Row]:
     """Rows whose columns are named by the first line, or by `column_names` if it is a row itself.
 
+    It is also a row, with columns `headerless_names`, if it has as many cells as these names.
     The place of a row is its first line. Blank lines are skipped; rows with more or fewer cells
     than the header are reported. The `delimiter` of `quoted` files is by default found in the first
     line. With `unique_names`, names must differ, and only the first column may have none, as the
@@ -41,8 +43,11 @@ def read_table(
     records = _quoted_records(lines, delimiter) if quoted else _plain_records(lines)
     names = list(column_names)
     if not names:
-        _, names = next(records, (1, []))
-        if unique_names and (len(set(names)) < len(names) or "" in names[1:]):
+        number, names = next(records, (1, []))
+        if names and len(names) == len(headerless_names):
+            records = chain([(number, names)], records)
+            names = list(headerless_names)
+        elif unique_names and (len(set(names)) < len(names) or "" in names[1:]):
             raise DataError(
                 f"The first line of {lines.name} must name each column once: got "
                 f"{', '.join(names)}. If it is a row like the others, set `column_names`."
