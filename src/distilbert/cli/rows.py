@@ -93,7 +93,8 @@ class Inputs:
         source = self.input_file or "-"
         kind = suffix_format(Path(source)) or "text"
         kind = self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
-        data = DataSection(data_format=kind, encoding=self.encoding)
+        # Not validated here: the readers report an unknown format under the name of its option.
+        data = DataSection.model_construct(data_format=kind, encoding=self.encoding)
         problems = Problems(raise_first=True)
         if source == "-":
             lines = Lines(sys.stdin.buffer, "standard input", self.encoding, problems)
