@@ -18,9 +18,8 @@ from distilbert.opening import (
     choose_framework,
     find_model,
     framework_of,
-    head_of_folder,
-    head_of_task,
     load_runner,
+    task_head,
 )
 from distilbert.runner import Runner
 
@@ -94,8 +93,9 @@ def test_an_unknown_head_is_refused(folder):
 def test_the_config_of_a_folder_names_the_head(tmp_path):
     weights = initial_weights(CONFIG, "masked_lm", 0)
     save_checkpoint(tmp_path / "m", weights, CONFIG, head="masked_lm")
-    assert head_of_folder(tmp_path / "m") == "masked_lm"
-    assert head_of_task("masked-lm") == "masked_lm"
+    found = find_model(tmp_path / "m")
+    assert task_head(found) == task_head(found, "masked-lm") == "masked_lm"
+    assert task_head(found, "question-answering") == "question_answering"
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

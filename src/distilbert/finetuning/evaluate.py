@@ -17,7 +17,7 @@ from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.heads import HEADS
-from distilbert.opening import OpenModel, head_of_task, open_model, take_load_options
+from distilbert.opening import OpenModel, find_model, open_model, take_load_options, task_head
 from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.task import Answer, Task
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
@@ -94,17 +94,11 @@ def evaluate(
             of a model that is no masked LM.
     """
     target = _new_folder(output)
-    options = {
-        "head": None if task is None else head_of_task(task),
-        "tokenizer": tokenizer,
-        "framework": framework,
-        "device": device,
-        "dtype": dtype,
-        "options": take_load_options(changes),
-    }
-    first = open_model(model, **options)
+    opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}
+    opening |= {"framework": framework, "options": take_load_options(changes)}
+    first = _opened(model, task, **opening)
     _check_pseudo(pseudo_perplexity, first)
-    second = None if against is None else open_model(against, **options)
+    second = None if against is None else _opened(against, task, **opening)
     card = _card_for(card, first.folder, data)
     card = with_changes(card, {**changes, "task": HEADS[first.head].task})
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
@@ -133,6 +127,13 @@ def evaluate(
         told = {"model": first.name, "data": data, "command": command, "splits": {"test": report}}
         _write(target, result, subject, told, pages=card.run.report)
     return result
+
+
+def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
+    """The model with the head of `task`, or with the one it was saved with."""
+    if isinstance(model, (str, PathLike)):
+        model = find_model(model, framework=opening["framework"], options=opening["options"])
+    return open_model(model, task_head(model, task), **opening)
 
 
 def _new_folder(output: str | PathLike[str] | None) -> Path | None:

@@ -68,7 +68,7 @@ def pipeline(
     job = with_options(TASKS[name](), options, task)
     opened = open_model(
         model,
-        head=job.head,
+        job.head,
         tokenizer=tokenizer,
         framework=framework,
         device=device,
