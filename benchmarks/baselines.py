@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from distilbert.finetuning.datasets import read_examples
-from distilbert.finetuning.tasks import task_of, tuned
+from distilbert.finetuning.tasks import task_of
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
-from distilbert.tasks.sequence_classification.train import MULTI, REGRESSION
+from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
 from distilbert.tasks.token_classification.train import TokenClassificationTask
 from distilbert.training.card_file import read_card
 
@@ -132,7 +132,7 @@ def baselines(path: str) -> dict[str, float]:
             answers = of_texts(task, found.train, rows)
     scores = {}
     for name, said in answers.items():
-        fitted = tuned(task, rows, said) if getattr(task, "problem_type", None) == MULTI else task
+        fitted = task.tuned(rows, said) if getattr(task, "problem_type", None) == MULTI else task
         scores[name] = round(fitted.scorer(rows, said)()[task.metric], 6) + 0.0  # not -0.0
     return scores
 

@@ -70,6 +70,7 @@ class ArithmeticRunner:
         self.config = config
         self.preferred_batch_tokens = CPU_BATCH_TOKENS
         self.batches: list[tuple[int, ...]] = []
+        self.n_wanted: list[int] = []
         n_out = {
             "base": config.dim,
             "masked_lm": config.vocab_size,
@@ -83,6 +84,8 @@ class ArithmeticRunner:
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
+        if wanted is not None:
+            self.n_wanted.append(int(wanted.sum()))
         return only_wanted(self._outputs(batch), wanted)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from distilbert.errors import (
     TrainingError,
 )
 from distilbert.finetuning.finetune import FineTuneResult, finetune
-from distilbert.finetuning.tasks import as_trained, score_names, task_of
+from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.training.card_file import read_card
 
 # Name of the files -> task, options, the score on dev that a run of some seconds must reach.
@@ -80,7 +80,7 @@ def test_every_task_learns_and_leaves_a_whole_result(
     task = as_trained(
         task_of(result.card), result.output, DistilBertConfig.from_pretrained(result.output)
     )
-    assert set(result.scores["dev"]) == set(score_names(task))
+    assert set(result.scores["dev"]) == set(task.score_names)
     low, high = report["splits"]["dev"]["intervals"][result.metric]
     assert low <= result.best_score <= high
     assert read_card(result.output / "card.toml").task == RUNS[name][0]

@@ -12,7 +12,8 @@ from distilbert import AutoTokenizer
 from distilbert.finetuning.result import slowest, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, scores_of
 from distilbert.opening import find_model, load_runner
-from distilbert.tasks.sequence_classification.train import Example, SequenceClassificationTask
+from distilbert.tasks.sequence_classification.rows import Example
+from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 
 TASK = SequenceClassificationTask(labels=("a", "b"), problem_type="single_label_classification")
 EXAMPLES = [Example(f"good {'day ' * i}", None, i % 2, "") for i in range(8)]

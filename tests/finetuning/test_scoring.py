@@ -13,6 +13,7 @@ from distilbert import AutoTokenizer, DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.finetuning.scoring import evaluated, split_of
+from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 
@@ -38,6 +39,28 @@ class LastToken:
         if self.head == "multiple_choice":
             return {"logits": logits}
         return {"logits": np.concatenate([logits, -logits], axis=1)}
+
+    def close(self) -> None:
+        pass
+
+
+class WantedOnly:
+    """Uniform logits for the tokens that are asked for, of which there must be some."""
+
+    head = "masked_lm"
+    config = DistilBertConfig(vocab_size=50)
+    preferred_batch_tokens = 512
+
+    def __init__(self) -> None:
+        self.n_wanted = 0
+
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        assert wanted is not None
+        assert wanted.shape == batch["input_ids"].shape
+        self.n_wanted += int(wanted.sum())
+        return {"logits": np.zeros((int(wanted.sum()), 50), dtype=np.float32)}
 
     def close(self) -> None:
         pass
@@ -77,3 +100,13 @@ def test_choices_of_any_number_are_put_together_again(tokenizer: Any) -> None:
         ids = np.array([tokenizer.convert_tokens_to_ids(w) for w in row.values["endings"]], float)
         powers = np.exp(ids - ids.max())
         np.testing.assert_allclose(answer["probabilities"], powers / powers.sum())
+
+
+def test_masked_lm_needs_the_logits_of_masked_tokens_only(tokenizer: Any) -> None:
+    rows = [Row({"text": text}, "") for text in ("the day was good", "the film", "bad road " * 9)]
+    task = MaskedLMTask()
+    split = split_of(task, tokenizer, "dev", task.examples(rows, Problems()))
+    runner = WantedOnly()
+    found = evaluated(task, runner, split, batch_tokens=16)
+    assert runner.n_wanted == sum(answer["hidden"] for answer in found.answers) > 0
+    assert found.scores["perplexity"] == pytest.approx(50)

@@ -16,11 +16,11 @@ from distilbert.finetuning.tasks import (
     class_weights_of,
     settings_text,
     task_of,
-    tuned,
 )
 from distilbert.heads import TASK_HEADS
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
-from distilbert.tasks.sequence_classification.train import Example, SequenceClassificationTask
+from distilbert.tasks.sequence_classification.rows import Example
+from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 from distilbert.training.card_file import card_from
 from distilbert.training.run_card import DataSection, InputsSection, ObjectiveSection, RunCard
 
@@ -86,22 +86,20 @@ def test_only_several_labels_and_questions_have_thresholds() -> None:
     single = SequenceClassificationTask(
         labels=("a", "b"), problem_type="single_label_classification"
     )
-    assert tuned(single, [], []) is single
+    assert single.tuned([], []) is single
     several = SequenceClassificationTask(labels=("a",), problem_type="multi_label_classification")
     examples = [Example("x", None, (0,), ""), Example("y", None, (), "")]
     answers = [{"probabilities": [0.3]}, {"probabilities": [0.1]}]
-    found = tuned(several, examples, answers)
-    assert isinstance(found, SequenceClassificationTask)
+    found = several.tuned(examples, answers)
     assert found.thresholds == pytest.approx((0.2,))
 
 
 def test_class_weights_are_for_classes() -> None:
-    card = RunCard(objective=ObjectiveSection(class_weights="balanced"))
     task = SequenceClassificationTask(labels=("a", "b"), problem_type="single_label_classification")
     examples = [Example("x", None, number, "") for number in (0, 0, 0, 1)]
-    weights = class_weights_of(task, card, examples)
+    weights = class_weights_of(task, "balanced", examples)
     assert weights is not None
     np.testing.assert_allclose(weights, [4 / 6, 2.0])
-    assert class_weights_of(task, RunCard(), examples) is None
+    assert class_weights_of(task, None, examples) is None
     with pytest.raises(RunCardError, match="`class_weights` are for text-classification"):
-        class_weights_of(QuestionAnsweringTask(), card, [])
+        class_weights_of(QuestionAnsweringTask(), "balanced", [])

@@ -14,7 +14,7 @@ from stand_ins import ArithmeticRunner, small_config
 from distilbert.errors import InputError
 from distilbert.pipelines import predictor
 from distilbert.pipelines.factory import pipeline
-from distilbert.pipelines.predictor import Predictor
+from distilbert.pipelines.predictor import Predictor, with_progress
 
 HEADS = {
     "text-classification": "sequence_classification",
@@ -178,3 +178,18 @@ def test_threads_may_share_a_pipeline(tokenizer: Any) -> None:
 def test_a_pipeline_shows_its_task_and_options(tokenizer: Any) -> None:
     shown = repr(make("fill-mask", tokenizer, top_k=2))
     assert shown == "Predictor('fill-mask', FillMask(top_k=2, targets=None, joint=False))"
+
+
+def test_items_pass_through_and_the_bar_goes_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert list(with_progress(iter("abc"), 3, "ner")) == ["a", "b", "c"]
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "ner" in written.err
+    assert "3/3" in written.err
+
+
+def test_an_unknown_number_of_items_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(with_progress(iter("ab"), None, "ner")) == ["a", "b"]
+    assert "2/?" in capsys.readouterr().err

@@ -17,8 +17,8 @@ def feature(*lengths: int, **labels: Any) -> Feature:
 
 
 def test_shorter_sequences_are_padded_and_masked() -> None:
-    batch = collate([feature(2), feature(3)], pad_id=9)
-    assert batch["input_ids"].tolist() == [[1, 2, 9], [1, 2, 3]]
+    batch = collate([feature(2), feature(3)], "sequence_classification")
+    assert batch["input_ids"].tolist() == [[1, 2, 0], [1, 2, 3]]
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
     assert {array.dtype for array in batch.values()} == {np.dtype(np.int64)}
     assert set(batch) == {"input_ids", "attention_mask"}
@@ -35,14 +35,14 @@ def test_shorter_sequences_are_padded_and_masked() -> None:
 def test_labels_of_sequences_keep_their_kind(
     values: list[Any], expected: list[Any], dtype: type
 ) -> None:
-    batch = collate([feature(1, labels=value) for value in values], pad_id=0)
+    batch = collate([feature(1, labels=value) for value in values], "sequence_classification")
     assert batch["labels"].tolist() == expected
     assert batch["labels"].dtype == dtype
 
 
 def test_several_labels_keep_their_names() -> None:
     features = [feature(2, start_positions=1, end_positions=2) for _ in range(2)]
-    batch = collate(features, pad_id=0)
+    batch = collate(features, "question_answering")
     assert batch["start_positions"].tolist() == [1, 1]
     assert batch["end_positions"].tolist() == [2, 2]
 
@@ -52,13 +52,13 @@ def test_labels_of_tokens_are_ignored_where_there_is_padding() -> None:
         feature(2, labels=np.array([5, IGNORED_LABEL])),
         feature(3, labels=np.array([1, 2, 3])),
     ]
-    batch = collate(features, pad_id=0, per_token=True)
+    batch = collate(features, "token_classification")
     assert batch["labels"].tolist() == [[5, -100, -100], [1, 2, 3]]
     assert batch["labels"].dtype == np.int64
 
 
 def test_choices_get_an_axis_and_a_common_length() -> None:
-    batch = collate([feature(1, 2, labels=1), feature(3, 1, labels=0)], pad_id=0, choices=True)
+    batch = collate([feature(1, 2, labels=1), feature(3, 1, labels=0)], "multiple_choice")
     assert batch["input_ids"].tolist() == [[[1, 0, 0], [1, 2, 0]], [[1, 2, 3], [1, 0, 0]]]
     assert batch["attention_mask"].shape == (2, 2, 3)
     assert batch["labels"].tolist() == [1, 0]
@@ -66,8 +66,7 @@ def test_choices_get_an_axis_and_a_common_length() -> None:
 
 def test_features_stay_as_they_are() -> None:
     one = feature(2, labels=np.array([1, 2]))
-    collate([one, feature(3, labels=np.array([1, 2, 3]))], pad_id=0, per_token=True)["labels"][
-        :
-    ] = 7
+    features = [one, feature(3, labels=np.array([1, 2, 3]))]
+    collate(features, "token_classification")["labels"][:] = 7
     assert one.labels["labels"].tolist() == [1, 2]
     assert one.sequences[0].tolist() == [1, 2]

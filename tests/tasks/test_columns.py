@@ -1,68 +1,46 @@
-"""Columns named or guessed, and what counts as a label."""
+"""Columns are found by name, and missing ones reported."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
+import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import Columns, read_label
-
-
-def rows(*names: str) -> list[Row]:
-    return [Row(dict.fromkeys(names, "x"), "file line 2")]
-
-
-def test_usual_names_are_guessed_whatever_their_case() -> None:
-    found = Columns().found_in(rows("id", "Sentence", "Label"))
-    assert (found.text, found.text_pair, found.label) == ("Sentence", None, "Label")
-
-
-def test_a_pair_is_guessed_only_where_the_text_is() -> None:
-    table = rows("sentence1", "sentence2", "label")
-    assert Columns().found_in(table).text_pair == "sentence2"
-    assert Columns(text="sentence1").found_in(table).text_pair is None
-
-
-def test_a_second_look_does_not_find_a_pair_the_first_did_not() -> None:
-    first = Columns().found_in(rows("text", "label"))
-    assert first.found_in(rows("text", "text_pair", "label")).text_pair is None
-
-
-def test_a_missing_column_is_told_with_those_there_and_the_nearest() -> None:
-    problems = Problems()
-    found = Columns(text="sentense").found_in(rows("sentence", "label"), problems)
-    assert found.text is None
-    (rule,) = problems.found
-    assert rule == (
-        "`text` must name a column of the data, which has: sentence, label. Nearest: sentence."
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("good", "good"),
-        (3, "3"),
-        (3.0, "3"),
-        (2.5, "2.5"),
-        (True, "1"),
-        (None, None),
-        ("", None),
-        (float("nan"), None),
-        (["a", "b", "a"], ("a", "b")),
-        ([], ()),
-        (["a", None], None),
-    ],
+from distilbert.tasks.columns import (
+    column_names,
+    first_column,
+    is_list,
+    is_text,
+    missing_columns,
 )
-def test_labels_are_names(value: Any, expected: Any) -> None:
-    assert read_label(Row({"label": value}, ""), Columns(label="label")) == expected
+
+ROWS = [Row({"Text": "a", "n": 1}, "file line 1"), Row({"label": "b"}, "file line 2")]
 
 
-def test_a_separator_makes_several_of_one_cell() -> None:
-    columns = Columns(label="label", separator=",")
-    assert read_label(Row({"label": "a, b"}, ""), columns) == ("a", "b")
-    assert read_label(Row({"label": "a"}, ""), columns) == ("a",)
-    assert read_label(Row({"label": ""}, ""), columns) == ()
+def test_columns_are_those_of_any_of_the_first_rows() -> None:
+    assert column_names(ROWS) == ["Text", "n", "label"]
+    assert column_names([]) == []
+
+
+def test_the_first_candidate_is_found_whatever_its_case() -> None:
+    assert first_column(("sentence", "text", "label"), column_names(ROWS)) == "Text"
+    assert first_column(("answerKey",), ["ANSWERKEY"]) == "ANSWERKEY"
+    assert first_column(("sentence",), column_names(ROWS)) is None
+
+
+def test_missing_columns_are_reported_with_the_nearest() -> None:
+    problems = Problems()
+    wanted = [("text", "Text"), ("label", "lable"), ("text_pair", None)]
+    assert missing_columns(ROWS, wanted, problems) == {"label", "text_pair"}
+    assert list(problems.found) == [
+        "`label` must name a column of the data, which has: Text, n, label. Nearest: label.",
+        "`text_pair` must name a column of the data, which has: Text, n, label.",
+    ]
+    assert missing_columns([], wanted, problems) == {"text", "label", "text_pair"}
+    assert len(problems) == 2
+
+
+def test_values_are_texts_or_lists() -> None:
+    assert [is_text(value) for value in ("a", " ", "", None, 3)] == [True, *[False] * 4]
+    assert all(is_list(value) for value in ([], (), np.zeros(2)))
+    assert not any(is_list(value) for value in ("ab", None, {}))

@@ -48,7 +48,8 @@ def test_methods_take_the_arguments_of_the_protocol(task: Task) -> None:
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.head)
 def test_a_task_without_rows_is_unharmed(task: Task) -> None:
     assert isinstance(task.metric, str)
-    assert isinstance(task.higher_is_better, bool)
+    assert task.metric in task.score_names
+    assert task.tuned([], []) == task
     assert type(task.with_labels_of([])) is type(task)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,13 +13,14 @@ from stand_ins import ids_of
 
 from distilbert.errors import InputError
 from distilbert.tasks.windows import (
-    cut,
-    fresh,
+    Combination,
+    best_windows,
+    combine,
+    locate_words,
     merge_rows,
-    owners,
     pair_windows,
     single_windows,
-    tokenize,
+    weighted_spans,
     word_starts,
 )
 
@@ -27,21 +28,22 @@ MARKS: Any = SimpleNamespace(cls_token_id=101, sep_token_id=102)
 
 
 @given(st.integers(0, 300), st.integers(1, 60), st.integers(0, 80))
-def test_windows_cover_every_token_and_never_exceed_the_room(
-    length: int, room: int, overlap: int
+def test_windows_cover_every_token_and_never_exceed_the_capacity(
+    length: int, capacity: int, overlap: int
 ) -> None:
-    spans = cut(length, room, overlap)
+    spans = weighted_spans(length, capacity, overlap)
     assert spans[0][0] == 0
     assert spans[-1][1] == length
-    assert all(stop - start <= room for start, stop in spans)
+    assert all(stop - start <= capacity for start, stop, _ in spans)
     assert all(b[0] <= a[1] < b[1] for a, b in pairwise(spans))
-    assert sum(fresh(spans)) == max(1, length)
+    assert sum(weight for *_, weight in spans) == max(1, length)
 
 
 def test_windows_share_the_overlap_asked_for() -> None:
-    assert cut(10, 4, 1) == [(0, 4), (3, 7), (6, 10)]
-    assert cut(11, 4, 1) == [(0, 4), (3, 7), (6, 10), (9, 11)]
-    assert cut(10, 4, 3) == cut(10, 4, 2)  # at most half the room
+    assert weighted_spans(10, 4, 1) == [(0, 4, 4), (3, 7, 3), (6, 10, 3)]
+    assert weighted_spans(11, 4, 1) == [(0, 4, 4), (3, 7, 3), (6, 10, 3), (9, 11, 1)]
+    assert weighted_spans(10, 4, 3) == weighted_spans(10, 4, 2)  # at most half the capacity
+    assert weighted_spans(10, 4) == weighted_spans(10, 4, 1)  # by default a quarter
 
 
 def test_single_windows_stand_between_special_tokens() -> None:
@@ -90,7 +92,7 @@ def test_merged_rows_are_the_tokens_rows_in_order(length: int, size: int, overla
 def test_a_token_is_taken_where_it_has_most_context() -> None:
     windows = single_windows(MARKS, np.arange(12), max_length=10, overlap=4)
     assert [(w.start, w.stop) for w in windows] == [(0, 8), (4, 12)]
-    assert owners(windows).tolist() == [0] * 6 + [1] * 6
+    assert best_windows(windows).tolist() == [0] * 6 + [1] * 6
 
 
 def test_a_tokenizer_without_marks_is_refused() -> None:
@@ -104,7 +106,7 @@ def test_a_tokenizer_without_marks_is_refused() -> None:
 
 
 def test_tokens_know_their_characters_and_words(tokenizer: Any) -> None:
-    (tokens,) = tokenize(tokenizer, ["Wolfgang  lives."], located=True)
+    (tokens,) = tokenizer.located_tokens(["Wolfgang  lives."])
     assert tokens.ids.tolist() == ids_of("wolf", "##gang", "lives", ".")
     assert tokens.offsets.tolist() == [[0, 4], [4, 8], [10, 15], [15, 16]]
     assert word_starts(tokens.words).tolist() == [0, 2, 3]
@@ -112,20 +114,33 @@ def test_tokens_know_their_characters_and_words(tokenizer: Any) -> None:
 
 def test_words_given_apart_are_located_in_their_joined_text(tokenizer: Any) -> None:
     words = ["New", "York", "", "Wolfgang,"]
-    (tokens,) = tokenize(tokenizer, [words], located=True, is_split_into_words=True)
+    (tokens,) = locate_words(tokenizer, [words])
     text = " ".join(words)
     pieces = [text[a:b] for a, b in tokens.offsets]
     assert pieces == ["New", "York", "Wolf", "gang", ","]
     assert word_starts(tokens.words).tolist() == [0, 1, 2]
 
 
-def test_ids_alone_carry_no_places(tokenizer: Any) -> None:
-    (tokens,) = tokenize(tokenizer, ["the cat"])
-    assert tokens.ids.tolist() == ids_of("the", "cat")
-    assert not len(tokens.offsets)
-    assert not len(tokens.words)
-
-
 def test_tokens_of_no_word_stand_alone() -> None:
     assert word_starts(np.array([0, 0, -1, -1, 1, 1])).tolist() == [0, 2, 3, 4]
     assert word_starts(np.zeros(0, dtype=np.int64)).tolist() == []
+
+
+ROWS = np.array([[1.0, 0.0], [3.0, -4.0]], dtype=np.float32)
+
+
+def test_mean_weights_windows_by_their_new_tokens() -> None:
+    assert combine(ROWS, [3, 1], "mean").tolist() == [1.5, -1.0]
+
+
+def test_max_takes_the_highest_value_of_each_column() -> None:
+    assert combine(ROWS, [3, 1], "max").tolist() == [3.0, 0.0]
+
+
+def test_first_ignores_later_windows() -> None:
+    assert combine(ROWS, [3, 1], "first").tolist() == [1.0, 0.0]
+
+
+def test_one_window_is_unchanged_by_any_rule() -> None:
+    for rule in get_args(Combination):
+        assert combine(ROWS[:1], [7], rule).tolist() == [1.0, 0.0]

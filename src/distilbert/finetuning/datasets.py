@@ -11,7 +11,7 @@ from distilbert.data.rows import Row
 from distilbert.data.sources import read_rows
 from distilbert.errors import DataError, RunCardError
 from distilbert.finetuning.tasks import check_metric
-from distilbert.tasks.sequence_classification.train import MULTI
+from distilbert.tasks.sequence_classification.rows import MULTI
 from distilbert.tasks.task import Task
 from distilbert.training.run_card import DataSection, RunCard
 

@@ -19,7 +19,7 @@ from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.heads import HEADS
 from distilbert.opening import OpenModel, find_model, open_model, take_load_options, task_head
 from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
-from distilbert.tasks.task import Answer, Task
+from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
@@ -176,7 +176,7 @@ def _write(
         "skipped_rows": result.skipped,
         "comparison": result.comparison,
         "metric": result.metric,
-        "higher_is_better": task.higher_is_better,
+        "higher_is_better": higher_is_better(task.metric),
         "environment": environment(),
     }
     with atomic_folder(target) as staging:

@@ -20,7 +20,7 @@ from distilbert.errors import InputError, RunCardError
 from distilbert.finetuning.datasets import Examples, read_examples
 from distilbert.finetuning.result import CARD_FILE, Finished, finish
 from distilbert.finetuning.scoring import Split, evaluated, split_of
-from distilbert.finetuning.tasks import class_weights_of, task_of, tuned
+from distilbert.finetuning.tasks import class_weights_of, task_of
 from distilbert.opening import (
     FoundModel,
     choose_framework,
@@ -29,7 +29,7 @@ from distilbert.opening import (
     open_tokenizer,
 )
 from distilbert.runner import Runner
-from distilbert.tasks.task import Task
+from distilbert.tasks.task import Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, n_items
@@ -135,7 +135,7 @@ class _FineTuning:
             start.request(self.task.head), changes=self.task.config_changes(), seed=card.seed
         )
         self.base_config = model.config
-        weights = class_weights_of(self.task, card, examples.train)
+        weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
         self.trainer = train.Trainer(model, card, class_weights=weights)
         self.features = self.task.features(self.tokenizer, examples.train, training=True)
         self.feed = self._feed()
@@ -193,7 +193,7 @@ class _FineTuning:
             checkpoint_at=checkpoint_at,
             patience=evaluation.patience,
             metric=self.task.metric,
-            higher_is_better=self.task.higher_is_better,
+            higher_is_better=higher_is_better(self.task.metric),
         )
         schedule = Schedule(
             peak=options.learning_rate,
@@ -263,7 +263,7 @@ class _FineTuning:
         dev: Split = self.splits["dev"]
         tokens = self.card.evaluation.eval_batch_tokens
         found = evaluated(self.task, runner, dev, batch_tokens=tokens, pad_id=self.pad_id)
-        task = tuned(self.task, dev.examples, found.answers)
+        task = self.task.tuned(dev.examples, found.answers)
         if task is self.task:
             return found.scores
         return {**found.scores, **task.scorer(dev.examples, found.answers)()}

@@ -19,10 +19,10 @@ from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
-from distilbert.finetuning.tasks import TASK_FILE, settings_text, tuned
+from distilbert.finetuning.tasks import TASK_FILE, settings_text
 from distilbert.opening import find_model, load_runner
 from distilbert.runner import Runner
-from distilbert.tasks.task import Answer, Task
+from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
 from distilbert.training.checkpoints import FOLDER, Progress
@@ -121,7 +121,7 @@ def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:
             pad_id=run.pad_id,
         )
         if name == "dev":
-            task = tuned(task, split.examples, begun.answers)
+            task = task.tuned(split.examples, begun.answers)
         found[name] = begun
     return task, {
         name: replace(one, scores=scores_of(task, one.split, one.answers))
@@ -140,7 +140,7 @@ def _report(
         "task": run.card.task,
         "framework": run.framework,
         "metric": task.metric,
-        "higher_is_better": task.higher_is_better,
+        "higher_is_better": higher_is_better(task.metric),
         "command": command,
         "card": run.card.model_dump(),
         "n_train": run.n_train,
@@ -187,7 +187,7 @@ def split_report(
         "intervals": bootstrap(scorer, len(examples), resamples=resamples, seed=seed),
         "tables": task.tables(examples, answers),
         "wrongest": [
-            {"example": task.shown(examples[i]), "answer": answers[i], "loss": float(losses[i])}
+            {"example": task.describe(examples[i]), "answer": answers[i], "loss": float(losses[i])}
             for i in worst.tolist()
         ],
         "slowest": list(slowest),
@@ -209,7 +209,7 @@ def slowest(
         answered(task, runner, alone, pad_id=pad_id)  # compiles, where a framework does
         seconds = min(_timed(task, runner, alone, pad_id) for _ in range(TIMINGS))
         found.append(
-            {"example": task.shown(example), "tokens": int(tokens[number]), "seconds": seconds}
+            {"example": task.describe(example), "tokens": int(tokens[number]), "seconds": seconds}
         )
     return sorted(found, key=lambda one: -one["seconds"])
 

@@ -1,13 +1,11 @@
-"""Labelled examples through a model: outputs, answers, scores. Any task, any runtime."""
+"""Labelled examples through a model: outputs, answers, scores. For any task and any runner."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from distilbert.batching import run_windows
 from distilbert.runner import Runner
@@ -26,7 +24,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a model made of a split; `seconds` is the time its forward passes took."""
+    """The answers of a model to a split; `seconds` is the time of its forward passes."""
 
     split: Split
     answers: list[Answer]
@@ -35,7 +33,7 @@ class Evaluated:
 
 
 def split_of(task: Task, tokenizer: Tokenizer, name: str, examples: Sequence[Any]) -> Split:
-    """A split that is to be scored."""
+    """A split to be scored."""
     return Split(name, examples, task.features(tokenizer, examples, training=False))
 
 
@@ -64,26 +62,15 @@ def scores_of(task: Task, split: Split, answers: Sequence[Answer]) -> dict[str, 
 def answered(
     task: Task, runner: Runner, split: Split, *, batch_tokens: int | None = None, pad_id: int = 0
 ) -> list[Answer]:
-    """One answer per example; windows go through the model sorted by length."""
-    features = split.features
-    windows = [ids for feature in features for ids in feature.sequences]
-
-    def keep(number: int, outputs: Mapping[str, np.ndarray]) -> Any:
-        return task.reduce(features[number], outputs)
-
-    if runner.head == "multiple_choice":
-        logits = run_windows(
-            runner, windows, _logits, batch_tokens=batch_tokens, pad_id=pad_id
-        )  # one row per choice
-        starts = np.cumsum([0, *(len(feature.sequences) for feature in features)])
-        kept = [
-            task.reduce(feature, {"logits": np.concatenate(logits[start:stop])})
-            for feature, start, stop in zip(features, starts[:-1], starts[1:], strict=True)
-        ]
-    else:
-        kept = run_windows(runner, windows, keep, batch_tokens=batch_tokens, pad_id=pad_id)
-    return task.answers(split.examples, features, kept)
-
-
-def _logits(_number: int, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    return outputs["logits"].copy()
+    """One answer per example; sequences go through the model sorted by length."""
+    pairs = [(feature, ids) for feature in split.features for ids in feature.sequences]
+    positions = [feature.positions for feature, _ in pairs if feature.positions is not None]
+    kept = run_windows(
+        runner,
+        [ids for _, ids in pairs],
+        lambda number, outputs: task.reduce(pairs[number][0], outputs),
+        batch_tokens=batch_tokens,
+        pad_id=pad_id,
+        positions=positions or None,
+    )
+    return task.answers(split.examples, split.features, kept)

@@ -38,6 +38,7 @@ from distilbert.finetuning.trials import (
     read_trials,
     write_trials,
 )
+from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, card_text, check_required, with_changes
 from distilbert.training.run_card import RunCard
 
@@ -173,7 +174,7 @@ def _plan(
         space=space,
         output=output,
         metric=task.metric,
-        higher_is_better=task.higher_is_better,
+        higher_is_better=higher_is_better(task.metric),
         trials=settings["trials"],
         sampler=sampler,
         early_stopping=early_stopping,

@@ -1,4 +1,4 @@
-"""`pipeline`: from a task's name and a model, whatever it comes as, to a predictor."""
+"""`pipeline`: from the name of a task and a model in any form to a predictor."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ from typing import Any
 
 from distilbert.errors import InputError
 from distilbert.opening import OpenModel, open_model, take_load_options
-from distilbert.pipelines.feature_extraction import FeatureExtraction
+from distilbert.pipelines.embedding import (
+    FeatureExtraction,
+    SentenceEmbedding,
+    read_embedding_options,
+)
 from distilbert.pipelines.fill_mask import FillMask
 from distilbert.pipelines.job import MIN_LENGTH, Job, Setup, with_options
 from distilbert.pipelines.multiple_choice import MultipleChoice
-from distilbert.pipelines.pooling import read_embedding_options
 from distilbert.pipelines.predictor import Predictor
 from distilbert.pipelines.question_answering import QuestionAnswering
-from distilbert.pipelines.sentence_embedding import SentenceEmbedding
 from distilbert.pipelines.text_classification import TextClassification
 from distilbert.pipelines.token_classification import TokenClassification
 
-TASKS: dict[str, type[Job]] = {
-    "text-classification": TextClassification,
-    "token-classification": TokenClassification,
-    "fill-mask": FillMask,
-    "question-answering": QuestionAnswering,
-    "multiple-choice": MultipleChoice,
-    "feature-extraction": FeatureExtraction,
-    "sentence-embedding": SentenceEmbedding,
-}
+JOBS: tuple[type[Job], ...] = (
+    TextClassification,
+    TokenClassification,
+    FillMask,
+    QuestionAnswering,
+    MultipleChoice,
+    FeatureExtraction,
+    SentenceEmbedding,
+)
+TASKS = {job.name: job for job in JOBS}
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
 

@@ -1,4 +1,4 @@
-"""What callers may pass: one example, a list of examples, or anything that yields them."""
+"""What callers may pass: one example, a list of examples, or any iterable of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def as_stream(inputs: Any, task: str) -> Iterable[Any]:
         InputError: it is neither one example nor a collection of them.
     """
     if isinstance(inputs, (bytes, bytearray)) or not hasattr(inputs, "__iter__"):
-        # A map-style dataset has no __iter__, but Python can still walk it by index.
+        # A map-style dataset has no __iter__, but can be indexed.
         if not isinstance(inputs, (bytes, bytearray)) and hasattr(inputs, "__getitem__"):
             return (inputs[i] for i in range(len(inputs)))
         raise InputError(
@@ -34,7 +34,7 @@ def read_text(item: Any, task: str, keys: Sequence[str] = ("text",)) -> str:
     """The text of `item`: itself, or the value at the first of `keys` that a row has.
 
     Raises:
-        InputError: it is no text and no row with such a key.
+        InputError: it is neither a text nor a row with such a key.
     """
     value = item
     if isinstance(item, Mapping):
@@ -51,7 +51,7 @@ def read_text(item: Any, task: str, keys: Sequence[str] = ("text",)) -> str:
 
 
 def read_words(item: Any, task: str) -> tuple[str, ...]:
-    """The words of a text that comes already split, from a sequence or a row with `tokens`/`words`.
+    """The words of a text that is already split, from a sequence or a row with `tokens`/`words`.
 
     Raises:
         InputError: it is not a sequence of strings.
@@ -69,7 +69,7 @@ def read_words(item: Any, task: str) -> tuple[str, ...]:
 
 
 def as_row(given: Mapping[str, Any]) -> Any:
-    """Inputs given by keyword as one row."""
+    """Inputs passed by keyword as one row."""
     return dict(given)
 
 

@@ -1,19 +1,19 @@
-"""What a pipeline needs to know of its task: a job reads inputs, makes windows, gives answers."""
+"""What a pipeline needs of its task: a job reads inputs, encodes them and yields answers."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from distilbert.batching import Evaluate
+from distilbert.batching import Evaluate, Outputs
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.tasks.windows import Tokenizer
+from distilbert.tasks.windows import Tokenizer, Window
 
-# The least window that still holds three special tokens and one token of each text.
+# The shortest window with three special tokens and one token of each text.
 MIN_LENGTH = 5
 
 
@@ -29,7 +29,7 @@ class Setup:
         """`wanted` tokens per window, or as many as fit.
 
         Raises:
-            InputError: more than the model takes, or too few to hold any text.
+            InputError: more than the model takes, or too few for any text.
         """
         if wanted is None:
             return self.max_length
@@ -42,16 +42,20 @@ class Setup:
 
 
 class Job(Protocol):
-    """The options of one task and what is done with them; every job is a frozen dataclass.
+    """The options of one task and how they are applied; every job is a frozen dataclass.
 
-    `head` is the model head it needs; `fields` the inputs that may also be given by keyword.
+    Attributes:
+        name: the name of the task.
+        head: the model head that it needs.
+        fields: the inputs that may also be passed by keyword.
     """
 
+    name: ClassVar[str]
     head: ClassVar[str]
     fields: ClassVar[tuple[str, ...]]
 
     def from_fields(self, given: Mapping[str, Any]) -> Any:
-        """The inputs that keywords of `fields` stand for."""
+        """The inputs that are passed by keywords of `fields`."""
         ...
 
     def is_single(self, inputs: Any) -> bool:
@@ -66,7 +70,7 @@ class Job(Protocol):
         """What `answers` needs of each example; tokenizes all in one batch."""
         ...
 
-    def n_tokens(self, encoded: Any) -> int:
+    def n_tokens(self, encoded: Any, /) -> int:
         """About how many tokens the model will see for this example."""
         ...
 
@@ -75,11 +79,33 @@ class Job(Protocol):
         ...
 
     def present(self, results: list[Any], *, single: bool) -> Any:
-        """What the caller of one example, or of a list, gets to see."""
+        """What is returned to the caller for one example, or for a list."""
         ...
 
 
 AnyJob = TypeVar("AnyJob", bound=Any)
+Result = TypeVar("Result")
+
+
+def run_each(
+    run: Evaluate,
+    encoded: Sequence[Sequence[Window]],
+    reduce: Callable[[Window, Outputs], Result],
+) -> Iterator[list[Result]]:
+    """What `reduce` keeps of the outputs for the windows of each example, in order."""
+    windows = [window for of_example in encoded for window in of_example]
+    kept = iter(
+        run(
+            [window.ids for window in windows],
+            lambda number, outputs: reduce(windows[number], outputs),
+        )
+    )
+    return ([next(kept) for _ in of_example] for of_example in encoded)
+
+
+def count_tokens(windows: Sequence[Window]) -> int:
+    """The tokens of all windows of an example."""
+    return sum(len(window.ids) for window in windows)
 
 
 def with_options(job: AnyJob, options: Mapping[str, Any], task: str) -> AnyJob:

@@ -1,4 +1,4 @@
-"""Options and result shapes of `multiple-choice`."""
+"""`multiple-choice`: which of several choices fits a prompt best."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy as np
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of
-from distilbert.tasks.combination import Combination
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.multiple_choice import predict as task
-from distilbert.tasks.windows import Window
+from distilbert.tasks.windows import Combination, Window
 
 NAME = "multiple-choice"
 
@@ -31,10 +30,11 @@ class Encoded:
 class MultipleChoice:
     """The choices of {"prompt", "choices"} (or "question" for the prompt), best first.
 
-    Each example gives a list of {"label", "score", "index"}: the choice, its probability among the
-    choices, and its place in the input. That is the shape of text classification with all labels,
-    plus the index. `top_k` keeps only the best. Examples may have different numbers of choices.
-    A prompt, or choice, too long for the model is cut into windows as in text classification.
+    The result of an example is a list of {"label", "score", "index"}: the choice, its probability
+    among the choices, and its place in the input. That is the shape of text classification with all
+    labels, plus the index. `top_k` keeps only the best. Examples may have different numbers of
+    choices. A prompt, or choice, too long for the model is divided into windows as in text
+    classification.
     """
 
     top_k: int | None = None
@@ -42,6 +42,7 @@ class MultipleChoice:
     max_length: int | None = None
     stride: int | None = None
 
+    name: ClassVar[str] = NAME
     head: ClassVar[str] = "multiple_choice"
     fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
     is_single = staticmethod(is_single)
@@ -73,16 +74,16 @@ class MultipleChoice:
         return [Encoded(*pair) for pair in zip(examples, windows, strict=True)]
 
     def n_tokens(self, encoded: Encoded) -> int:
-        return sum(len(window.ids) for own in encoded.windows for window in own)
+        return sum(count_tokens(windows) for windows in encoded.windows)
 
     def answers(self, encoded: Sequence[Encoded], setup: Setup, run: Evaluate) -> Iterator[Any]:
-        windows = [window.ids for one in encoded for own in one.windows for window in own]
-        rows = iter(run(windows, lambda _, outputs: outputs["logits"][0]))
-        for one in encoded:
+        choices = [windows for example in encoded for windows in example.windows]
+        rows = run_each(run, choices, lambda _, outputs: outputs["logits"][0])
+        for example in encoded:
             answers = task.decode(
-                one.example,
-                one.windows,
-                [np.array([next(rows) for _ in own]) for own in one.windows],
+                example.example,
+                example.windows,
+                [np.array(next(rows)) for _ in example.windows],
                 combination=self.window_combination,
             )
             yield [

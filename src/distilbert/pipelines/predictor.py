@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from distilbert.batching import run_windows
 from distilbert.pipelines.inputs import as_stream
 from distilbert.pipelines.job import Job, Setup, check_at_least, with_options
-from distilbert.pipelines.progress import with_progress
 from distilbert.runner import Runner
 
-# Batches that are read ahead so that windows can be sorted by length: the bound on memory.
+# Batches that are read ahead so that windows can be sorted by length: bounds the memory.
 LOOKAHEAD_BATCHES = 64
 # Examples tokenized at once: enough to keep all cores of a fast tokenizer busy.
 ENCODE_AT_ONCE = 256
+
+Item = TypeVar("Item")
 
 
 class Predictor:
@@ -86,7 +87,8 @@ class Predictor:
         return results
 
     def _results(self, stream: Iterable[Any], job: Job, batch_tokens: int) -> Iterator[Any]:
-        run = partial(run_windows, self.runner, batch_tokens=batch_tokens, pad_id=self._pad_id())
+        pad_id = self.setup.config.pad_token_id
+        run = partial(run_windows, self.runner, batch_tokens=batch_tokens, pad_id=pad_id)
         for encoded in self._chunks(stream, job, LOOKAHEAD_BATCHES * batch_tokens):
             yield from job.answers(encoded, self.setup, run)
 
@@ -94,16 +96,32 @@ class Predictor:
         """Encoded examples in lists of at least `n_tokens` tokens; the last may have fewer."""
         items = iter(stream)
         chunk: list[Any] = []
-        held = 0
+        n_held = 0
         while examples := [job.read(item) for item in islice(items, ENCODE_AT_ONCE)]:
             for encoded in job.encode(examples, self.setup):
                 chunk.append(encoded)
-                held += job.n_tokens(encoded)
-                if held >= n_tokens:
+                n_held += job.n_tokens(encoded)
+                if n_held >= n_tokens:
                     yield chunk
-                    chunk, held = [], 0
+                    chunk, n_held = [], 0
         if chunk:
             yield chunk
 
-    def _pad_id(self) -> int:
-        return self.setup.config.pad_token_id or 0
+
+def with_progress(items: Iterable[Item], total: int | None, label: str) -> Iterator[Item]:
+    """Yield `items` and count them on a bar on standard error; without `total` the end is open."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)

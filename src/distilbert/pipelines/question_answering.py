@@ -1,4 +1,4 @@
-"""Options and result shapes of `question-answering`."""
+"""`question-answering`: spans of contexts that answer questions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least
+from distilbert.pipelines.job import Setup, check_at_least, count_tokens, run_each
 from distilbert.tasks.question_answering import predict as task
 
 NAME = "question-answering"
@@ -25,13 +23,13 @@ DOC_STRIDE = 128
 class QuestionAnswering:
     """Answers to {"question", "context"}, as {"score", "start", "end", "answer"}.
 
-    `start` and `end` are characters of the context. `top_k` 1 gives one dict per example, more give
-    a list of exactly so many different answers, best first (fewer only where the context has fewer
-    stretches). An empty `answer` says there is none: it competes with `handle_impossible_answer`,
-    and is all there is for a context without text.
+    `start` and `end` are characters of the context. `top_k` 1 returns one dict per example, more a
+    list of exactly that many different answers, best first (fewer only if the context has fewer
+    spans). An empty `answer` means that there is none: it competes if `handle_impossible_answer`,
+    and is the only result for a context without text.
     Lengths are in tokens: windows of `max_seq_len` share `doc_stride`; questions longer than
-    `max_question_len` are cut; answers hold at most `max_answer_len`. `align_to_words` widens
-    answers to whole words. Results of all windows are merged before they are ranked.
+    `max_question_len` are cut; answers have at most `max_answer_len`. `align_to_words` extends
+    answers to complete words. Results of all windows are merged before they are ranked.
     """
 
     top_k: int = 1
@@ -42,6 +40,7 @@ class QuestionAnswering:
     handle_impossible_answer: bool = False
     align_to_words: bool = True
 
+    name: ClassVar[str] = NAME
     head: ClassVar[str] = "question_answering"
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
     is_single = staticmethod(is_single)
@@ -101,28 +100,29 @@ class QuestionAnswering:
         )
 
     def n_tokens(self, encoded: task.Encoded) -> int:
-        return sum(len(window.ids) for window in encoded.windows)
+        return count_tokens(encoded.windows)
 
     def answers(
         self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
     ) -> Iterator[Any]:
-        windows = [window for one in encoded for window in one.windows]
-
-        def keep(number: int, outputs: Mapping[str, np.ndarray]) -> task.Evidence:
-            return task.weigh(windows[number], outputs["start_logits"], outputs["end_logits"])
-
-        evidence = iter(run([window.ids for window in windows], keep))
-        for one in encoded:
+        rows = run_each(
+            run,
+            [example.windows for example in encoded],
+            lambda window, outputs: task.to_evidence(
+                window, outputs["start_logits"], outputs["end_logits"]
+            ),
+        )
+        for example, evidence in zip(encoded, rows, strict=True):
             answers = task.decode(
-                one,
-                [next(evidence) for _ in one.windows],
+                example,
+                evidence,
                 top_k=self.top_k,
                 max_answer_len=self.max_answer_len,
                 handle_impossible_answer=self.handle_impossible_answer,
                 align_to_words=self.align_to_words,
             )
-            found = [_as_dict(answer) for answer in answers]
-            yield found[0] if self.top_k == 1 else found
+            dicts = [_as_dict(answer) for answer in answers]
+            yield dicts[0] if self.top_k == 1 else dicts
 
 
 def _as_dict(answer: task.Answer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Options and result shapes of `text-classification`."""
+"""`text-classification`: labels for texts and pairs of texts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy as np
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of
-from distilbert.tasks.combination import Combination
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.sequence_classification import predict as task
-from distilbert.tasks.windows import Window
+from distilbert.tasks.windows import Combination, Window
 
 NAME = "text-classification"
 
@@ -23,13 +22,13 @@ NAME = "text-classification"
 class TextClassification:
     """Labels for texts, or for pairs given as {"text", "text_pair"} or (text, text_pair).
 
-    `top_k`: how many labels, best first; None is all. With "best", the default, a list gives one
-    dict {"label", "score"} per text and a single text a list of one dict; with a number or None
-    each text gives a list of dicts. A pair counts as a single text in every respect.
-    `function_to_apply`: softmax, sigmoid or none; by default what the model's config says: sigmoid
-    for multi-label problems and for a single label, none for regression, else softmax.
-    Texts too long for the model are cut into windows of `max_length` tokens that share `stride`
-    (a quarter by default), whose logits are joined by `window_combination`: mean (weighted by the
+    `top_k`: how many labels, best first; None is all. With "best", the default, the result is one
+    dict {"label", "score"} per text of a list, and a list of one dict for a single text; with a
+    number or None it is a list of dicts per text. A pair counts as a single text in every respect.
+    `function_to_apply`: softmax, sigmoid or none; by default according to the model's config:
+    sigmoid for multi-label problems and for a single label, none for regression, else softmax.
+    Texts too long for the model are divided into windows of `max_length` tokens that share `stride`
+    (a quarter by default), whose logits are combined by `window_combination`: mean (weighted by the
     tokens each window adds), max (per label), or first (the first window alone).
     """
 
@@ -39,10 +38,12 @@ class TextClassification:
     max_length: int | None = None
     stride: int | None = None
 
+    name: ClassVar[str] = NAME
     head: ClassVar[str] = "sequence_classification"
     fields: ClassVar[tuple[str, ...]] = ("text", "text_pair")
     is_single = staticmethod(is_single)
     from_fields = staticmethod(as_row)
+    n_tokens = staticmethod(count_tokens)
 
     def __post_init__(self) -> None:
         if self.top_k != "best":
@@ -68,29 +69,25 @@ class TextClassification:
         max_length = setup.window_length(self.max_length)
         return task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
 
-    def n_tokens(self, encoded: list[Window]) -> int:
-        return sum(len(window.ids) for window in encoded)
-
     def answers(
         self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
     ) -> Iterator[Any]:
-        windows = [window.ids for own in encoded for window in own]
-        rows = iter(run(windows, lambda _, outputs: outputs["logits"]))
         config = setup.config
         activation = self.function_to_apply or task.default_activation(
             config.problem_type, config.num_labels
         )
-        for own in encoded:
+        rows = run_each(run, encoded, lambda _, outputs: outputs["logits"])
+        for windows, logits in zip(encoded, rows, strict=True):
             answers = task.decode(
-                own,
-                np.stack([next(rows) for _ in own]),
+                windows,
+                np.stack(logits),
                 labels=config.id2label,
                 activation=activation,
                 combination=self.window_combination,
                 top_k=1 if self.top_k == "best" else self.top_k,
             )
-            found = [{"label": answer.label, "score": answer.score} for answer in answers]
-            yield found[0] if self.top_k == "best" else found
+            dicts = [{"label": answer.label, "score": answer.score} for answer in answers]
+            yield dicts[0] if self.top_k == "best" else dicts
 
     def present(self, results: list[Any], *, single: bool) -> Any:
         return results[0] if single and self.top_k != "best" else results

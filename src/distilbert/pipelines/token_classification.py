@@ -1,17 +1,15 @@
-"""Options and result shapes of `token-classification`."""
+"""`token-classification`: entities of a text, or the label of each token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
-
-import numpy as np
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, read_words
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.token_classification import predict as task
 
 NAME = "token-classification"
@@ -21,14 +19,14 @@ NAME = "token-classification"
 class TokenClassification:
     """Entities of a text, or the label of each token.
 
-    `aggregation_strategy`: none gives {"entity", "score", "index", "word", "start", "end"} per
-    token; simple, first, average and max give {"entity_group", "score", "word", "start", "end"} per
-    entity, and never break a word (see `tasks.token_classification.decode`). The default is
+    `aggregation_strategy`: none returns {"entity", "score", "index", "word", "start", "end"} per
+    token; simple, first, average and max {"entity_group", "score", "word", "start", "end"} per
+    entity, and never split a word (see `tasks.token_classification.predict.decode`). The default is
     `first`, since most models learn only the first piece of each word.
-    `word` is made of tokens (or of the text where one is unknown); the exact characters are
+    `word` is made of tokens (or of the text if one is unknown); the exact characters are
     text[start:end].
-    `ignore_labels` are left out. Long texts are cut into windows of `max_length` tokens that share
-    `stride` (a quarter by default); each token counts where it has most context.
+    `ignore_labels` are left out. Long texts are divided into windows of `max_length` tokens that
+    share `stride` (a quarter by default); each token is read where it has most context.
     `is_split_into_words`: inputs are lists of words, or rows with `tokens`; offsets then refer to
     the words joined with spaces.
     """
@@ -39,6 +37,7 @@ class TokenClassification:
     stride: int | None = None
     is_split_into_words: bool = False
 
+    name: ClassVar[str] = NAME
     head: ClassVar[str] = "token_classification"
     fields: ClassVar[tuple[str, ...]] = ()
     present = staticmethod(as_given)
@@ -68,37 +67,36 @@ class TokenClassification:
         return task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
 
     def n_tokens(self, encoded: task.Encoded) -> int:
-        return sum(len(window.ids) for window in encoded.windows)
+        return count_tokens(encoded.windows)
 
     def answers(
         self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
     ) -> Iterator[list[dict[str, Any]]]:
-        windows = [window.ids for one in encoded for window in one.windows]
-
-        def keep(number: int, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-            return outputs["logits"][: len(windows[number])]
-
-        rows = iter(run(windows, keep))
-        for one in encoded:
+        rows = run_each(
+            run,
+            [text.windows for text in encoded],
+            lambda window, outputs: outputs["logits"][: len(window.ids)],
+        )
+        for text, logits in zip(encoded, rows, strict=True):
             answers = task.decode(
-                one,
-                [next(rows) for _ in one.windows],
+                text,
+                logits,
                 labels=setup.config.id2label,
                 strategy=self.aggregation_strategy,
                 ignore_labels=self.ignore_labels,
             )
-            yield [self._as_dict(answer, one, setup) for answer in answers]
+            yield [self._as_dict(answer, text, setup) for answer in answers]
 
     def _as_dict(self, answer: task.Answer, encoded: task.Encoded, setup: Setup) -> dict[str, Any]:
         ids = encoded.tokens.ids[answer.first : answer.last + 1].tolist()
         place = {"start": answer.start, "end": answer.end}
-        if setup.tokenizer.unk_token_id in ids:  # show what was written, not [UNK]
+        if setup.tokenizer.unk_token_id in ids:  # the original characters, not [UNK]
             word = encoded.text[answer.start : answer.end]
         elif self.aggregation_strategy == "none":
             word = setup.tokenizer.convert_ids_to_tokens(ids)[0]
         else:
             word = setup.tokenizer.decode(ids)
         if self.aggregation_strategy == "none":
-            found = {"entity": answer.label, "score": answer.score, "index": answer.first + 1}
-            return {**found, "word": word, **place}
+            label = {"entity": answer.label, "score": answer.score, "index": answer.first + 1}
+            return {**label, "word": word, **place}
         return {"entity_group": answer.label, "score": answer.score, "word": word, **place}

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from distilbert.tasks.windows import Tokenizer, Window, merge_rows, single_windows, tokenize
+from distilbert.tasks.windows import Tokenizer, Window, merge_rows, single_windows
 
 PoolingMode = Literal["mean", "cls", "max"]
 
@@ -22,17 +22,17 @@ def encode(
 ) -> list[list[Window]]:
     """The windows of each text; with `truncate` only the first of each."""
     windows = [
-        single_windows(tokenizer, tokens.ids, max_length=max_length, overlap=overlap)
-        for tokens in tokenize(tokenizer, texts)
+        single_windows(tokenizer, ids, max_length=max_length, overlap=overlap)
+        for ids in tokenizer.token_ids(texts)
     ]
-    return [own[:1] for own in windows] if truncate else windows
+    return [of_text[:1] for of_text in windows] if truncate else windows
 
 
 def token_vectors(windows: Sequence[Window], states: Sequence[np.ndarray]) -> np.ndarray:
-    """All tokens' vectors (T + 2, D) from states (S, D) per window.
+    """The vectors of all tokens (T + 2, D) from states (S, D) per window.
 
     `[CLS]` comes from the first window, `[SEP]` from the last, each token between from the window
-    that shows it with most context.
+    with most context around it.
     """
     if len(windows) == 1:
         return states[0]
@@ -42,14 +42,15 @@ def token_vectors(windows: Sequence[Window], states: Sequence[np.ndarray]) -> np
 def pool(states: np.ndarray, mode: PoolingMode) -> np.ndarray:
     """One vector (D,) from the states (S, D) of one window, special tokens included."""
     if mode == "cls":
-        return states[0].copy()  # a view would keep the whole batch in memory
+        return states[0].copy()  # a view would keep the batch in memory
     return states.max(axis=0) if mode == "max" else states.mean(axis=0, dtype=np.float32)
 
 
 def merge_pooled(
     windows: Sequence[Window], vectors: Sequence[np.ndarray], mode: PoolingMode
 ) -> np.ndarray:
-    """One vector (D,) per text: the mean of windows weighted by their fresh tokens, or the max."""
+    """One vector (D,) per text: the mean of its windows, weighted by their new tokens, or the
+    maximum."""
     if len(windows) == 1:
         return vectors[0]
     if mode == "max":

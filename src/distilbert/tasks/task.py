@@ -1,4 +1,4 @@
-"""What training and evaluation ask of a task, whichever of the five it is."""
+"""What training and evaluation need of a task, whichever of the five it is."""
 
 from __future__ import annotations
 
@@ -8,27 +8,52 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.windows import Tokenizer
 
-# An answer as it is stored and compared: plain values that JSON can hold.
+# An answer as it is stored and compared: plain values that JSON can represent.
 Answer = dict[str, Any]
+
+LOWER_IS_BETTER = ("loss", "perplexity", "rmse", "mae")
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a model with a higher score of this name is better."""
+    return metric not in LOWER_IS_BETTER
+
+
+def label_names(config: DistilBertConfig) -> tuple[str, ...]:
+    """The label names of a config in the order of their numbers."""
+    return tuple(config.id2label[number] for number in range(config.num_labels))
+
+
+def label_fields(labels: Sequence[str]) -> dict[str, Any]:
+    """The fields of a config that name the labels."""
+    return {
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a model sees of an example at once.
+    """An example, or the part of it that a model sees at once.
 
-    `sequences` holds ids (S,) with special tokens: one array, or one per choice. `labels` maps an
-    argument of the model's forward to a number, to values (N,) or to one label per token (S,); it
-    is empty where nothing is to be learned. `example` is the example's number; `detail` whatever
-    the task needs to read the outputs.
+    Attributes:
+        sequences: ids (S,) with special tokens: one array, or one per choice.
+        labels: an argument of the model's forward -> a number, values (N,) or one label per token
+            (S,); empty outside training.
+        example: the number of the example among those that `Task.features` was called with.
+        positions: the tokens whose outputs `Task.reduce` needs, increasing (P,); None for all.
+        detail: what the task needs to read the outputs.
     """
 
     sequences: tuple[np.ndarray, ...]
     labels: Mapping[str, Any]
     example: int
+    positions: np.ndarray | None = None
     detail: Any = None
 
     @property
@@ -46,21 +71,30 @@ class Scorer(Protocol):
 
 
 class Task(Protocol):
-    """A task with its options.
+    """A task with its options, a frozen dataclass.
 
-    `head` is one of `distilbert.heads.HEADS`; `metric` the score that chooses the best
-    model, a key of what the scorer returns; `higher_is_better` says which way.
+    Attributes:
+        head: a key of `distilbert.heads.HEADS`.
+        remembered: the fields that a result folder stores, apart from the model's config.
+        metric: the score that chooses the best model, one of `score_names`.
+        score_names: the scores of a task whose labels are known, `loss` first.
     """
 
     @property
     def head(self) -> str: ...
     @property
+    def remembered(self) -> tuple[str, ...]: ...
+    @property
     def metric(self) -> str: ...
     @property
-    def higher_is_better(self) -> bool: ...
+    def score_names(self) -> tuple[str, ...]: ...
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
-        """This task with label names learned from training rows; itself where it knows them."""
+        """This task with what it learns from training rows, such as its label names."""
+        ...
+
+    def with_config(self, config: DistilBertConfig) -> Self:
+        """This task with the labels of a trained model's config."""
         ...
 
     def config_changes(self) -> dict[str, Any]:
@@ -68,48 +102,62 @@ class Task(Protocol):
         ...
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Any]:
-        """The examples of good rows; what is wrong with the others goes to `problems`."""
+        """The examples of valid rows; what is wrong with the others is added to `problems`."""
+        ...
+
+    def class_weights(self, examples: Sequence[Any]) -> np.ndarray | None:
+        """Weights in the loss that balance the classes, float32 (N,); None if there are none."""
         ...
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Any], *, training: bool
     ) -> list[Feature]:
-        """One or several features per example, in order of the examples."""
+        """One or several features per example, in the order of the examples.
+
+        Each example is encoded independently of the others (except by `MaskedLMTask.join_texts`),
+        so a long list can be encoded in chunks.
+        """
         ...
 
     def batch(
         self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """A padded training batch: `input_ids`, `attention_mask` (int64, (B, S) or (B, C, S)) and
-        the labels, -100 where a token has none. Only `rng` may decide what is random in it."""
+        the labels, -100 where a token has none. All randomness comes from `rng`."""
         ...
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> Any:
-        """What is worth keeping of a model's outputs for one feature, without the batch axis.
+        """What is needed of a model's outputs for one sequence of a feature.
 
-        Arrays with an S axis may end in padding. Must copy what it keeps.
+        Arrays with an S axis may end in padding, or hold only the rows at `feature.positions`
+        where the feature has some. Must copy what it keeps.
         """
         ...
 
     def answers(
         self, examples: Sequence[Any], features: Sequence[Feature], kept: Sequence[Any]
     ) -> list[Answer]:
-        """One answer per example from what `reduce` kept of each feature."""
+        """One answer per example from what `reduce` kept of each sequence of each feature."""
+        ...
+
+    def tuned(self, examples: Sequence[Any], answers: Sequence[Answer]) -> Self:
+        """This task with the thresholds that are best on these examples; itself if it has none."""
         ...
 
     def scorer(self, examples: Sequence[Any], answers: Sequence[Answer]) -> Scorer:
-        """How good the answers are."""
+        """Scores of the answers."""
         ...
 
     def losses(self, examples: Sequence[Any], answers: Sequence[Answer]) -> np.ndarray:
-        """How wrong each answer is, float64 (E,): minus the log-probability of the truth, or the
-        squared error. Its mean is the loss of the data set."""
+        """The loss of each answer, float64 (E,): minus the log-probability of the truth, or the
+        squared error. The mean is the loss of the data set."""
         ...
 
     def tables(self, examples: Sequence[Any], answers: Sequence[Answer]) -> dict[str, Any]:
-        """What a report shows besides scores, as JSON: a confusion matrix, scores per type, ..."""
+        """What a report shows in addition to scores, as JSON: a confusion matrix, scores per type,
+        ..."""
         ...
 
-    def shown(self, example: Any) -> str:
-        """An example in one line, with its truth, for people."""
+    def describe(self, example: Any) -> str:
+        """An example and its truth in one readable line."""
         ...

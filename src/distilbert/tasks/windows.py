@@ -1,28 +1,31 @@
 """Texts of any length as windows of token ids that a model can take.
 
-A text is tokenized once, whole; its tokens are then dealt out to windows. So a token has one number
-in its text, whatever window shows it, and answers of several windows can be compared and merged.
+A text is tokenized once and its tokens are then divided into windows. A token therefore has one
+number in its text, whichever windows contain it, and outputs of several windows can be compared and
+merged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from distilbert.errors import InputError
 from distilbert.tokenization.encoding import LocatedTokens
+from distilbert.tokenization.truncation import window_spans
 
 # Special tokens of the two templates, `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
 N_SPECIAL_SINGLE = 2
 N_SPECIAL_PAIR = 3
 
+Combination = Literal["mean", "max", "first"]
+
 
 class Tokenizer(Protocol):
-    """What tasks ask of a tokenizer; both classes of `distilbert.tokenization` offer it."""
+    """What tasks need of a tokenizer; both classes of `distilbert.tokenization` implement it."""
 
     @property
     def cls_token_id(self) -> int | None: ...
@@ -36,9 +39,7 @@ class Tokenizer(Protocol):
     def all_special_ids(self) -> list[int]: ...
     def __len__(self) -> int: ...
 
-    def token_ids(
-        self, texts: Sequence[Any], *, is_split_into_words: bool = False
-    ) -> list[np.ndarray]: ...
+    def token_ids(self, texts: Sequence[Any]) -> list[np.ndarray]: ...
     def located_tokens(
         self, texts: Sequence[Any], *, is_split_into_words: bool = False
     ) -> list[LocatedTokens]: ...
@@ -49,25 +50,11 @@ class Tokenizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of one text, without special ones around it.
-
-    `ids` (T,); `offsets` (T, 2), first character and the one after the last, in the original text;
-    `words` (T,), the number of the word each token is a piece of. The last two are empty unless
-    asked for.
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-    words: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a text as the model sees it.
+    """A part of a text as the model sees it.
 
-    `ids` (S,) with special tokens; tokens `start` to `stop` of the text stand at `at` and after;
-    `weight` counts what no earlier window of this text showed.
+    `ids` (S,) contains special tokens; tokens `start` to `stop` of the text begin at position `at`;
+    `weight` is the number of tokens that no earlier window of the text contains.
     """
 
     ids: np.ndarray
@@ -76,70 +63,67 @@ class Window:
     at: int
     weight: int
 
+    @property
+    def shift(self) -> int:
+        """The position of a token in the window, minus its number in the text."""
+        return self.at - self.start
 
-NOTHING = np.zeros(0, dtype=np.int64)
+    @property
+    def inside(self) -> slice:
+        """The positions of the text's tokens."""
+        return slice(self.at, self.stop + self.shift)
 
 
-def tokenize(
-    tokenizer: Tokenizer,
-    texts: Sequence[str] | Sequence[Sequence[str]],
-    *,
-    located: bool = False,
-    is_split_into_words: bool = False,
-) -> list[Tokens]:
-    """Tokenize whole texts in one batch; `located` also gives offsets and word numbers.
+def locate_words(tokenizer: Tokenizer, sentences: Sequence[Sequence[str]]) -> list[LocatedTokens]:
+    """The tokens of texts that are split into words.
 
-    Offsets of a text that came split into words refer to its words joined with single spaces.
+    Offsets refer to the words joined with single spaces.
     """
-    if not located:
-        rows = tokenizer.token_ids(texts, is_split_into_words=is_split_into_words)
-        return [Tokens(ids, NOTHING, NOTHING) for ids in rows]
-    tokenized = []
-    pieces = tokenizer.located_tokens(texts, is_split_into_words=is_split_into_words)
-    for text, (ids, offsets, words) in zip(texts, pieces, strict=True):
-        if is_split_into_words and len(words):
-            lengths = np.array([len(word) for word in text], dtype=np.int64)
-            starts = np.cumsum(lengths + 1) - (lengths + 1)
-            offsets = offsets + starts[words][:, None]
-        tokenized.append(Tokens(ids, offsets, words))
-    return tokenized
+    located = []
+    tokenized = tokenizer.located_tokens(sentences, is_split_into_words=True)
+    for sentence, (ids, offsets, words) in zip(sentences, tokenized, strict=True):
+        lengths = np.array([len(word) + 1 for word in sentence], dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
+        located.append(LocatedTokens(ids, offsets + starts[words][:, None], words))
+    return located
 
 
 def word_starts(words: np.ndarray) -> np.ndarray:
-    """Where in `words` (T,) a new word begins: increasing indices (W,)."""
+    """The indices in `words` (T,) at which a new word begins, increasing (W,)."""
     if not len(words):
-        return NOTHING
-    changes = (words[1:] != words[:-1]) | (words[1:] < 0)  # a token of no word stands alone
+        return np.zeros(0, dtype=np.int64)
+    changes = (words[1:] != words[:-1]) | (words[1:] < 0)  # a token of no word is a word by itself
     return np.concatenate(([0], np.flatnonzero(changes) + 1))
 
 
-def cut(length: int, room: int, overlap: int) -> list[tuple[int, int]]:
-    """Cover `length` tokens with stretches of at most `room` that share `overlap` tokens.
+def weighted_spans(
+    length: int, capacity: int, overlap: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Cover `length` tokens with spans of at most `capacity` tokens that share `overlap` tokens.
 
-    An overlap of more than half the room would mostly repeat work, so it is held to that.
+    An overlap of more than half the capacity would mostly repeat work, so it is limited to that;
+    None is a quarter.
+
+    Returns:
+        The start and stop of each span, and how many of its tokens no earlier span contains (1 for
+        the only span of an empty text).
     """
-    if length <= room:
-        return [(0, length)]
-    overlap = min(overlap, room // 2)
-    return [(i, min(i + room, length)) for i in range(0, length - overlap, room - overlap)]
-
-
-def fresh(spans: Sequence[tuple[int, int]]) -> list[int]:
-    """How many tokens of each span no earlier span holds; 1 for the one span of an empty text."""
-    ends = [0, *(stop for _, stop in spans)]
-    return [max(1, stop - before) for before, stop in pairwise(ends)]
+    overlap = capacity // 4 if overlap is None else min(overlap, capacity // 2)
+    weighted, before = [], 0
+    for start, stop in window_spans(length, capacity, overlap):
+        weighted.append((start, stop, max(1, stop - before)))
+        before = stop
+    return weighted
 
 
 def single_windows(
     tokenizer: Tokenizer, ids: np.ndarray, *, max_length: int, overlap: int | None = None
 ) -> list[Window]:
-    """The windows of one text; `overlap` None is a quarter of the room."""
+    """The windows of one text; `overlap` None is a quarter of what fits into a window."""
     cls, sep = template_ids(tokenizer)
-    room = max_length - N_SPECIAL_SINGLE
-    spans = cut(len(ids), room, room // 4 if overlap is None else overlap)
     return [
         Window(np.concatenate((cls, ids[start:stop], sep)), start, stop, 1, weight)
-        for (start, stop), weight in zip(spans, fresh(spans), strict=True)
+        for start, stop, weight in weighted_spans(len(ids), max_length - N_SPECIAL_SINGLE, overlap)
     ]
 
 
@@ -151,32 +135,27 @@ def pair_windows(
     max_length: int,
     overlap: int | None = None,
 ) -> list[Window]:
-    """The windows of a pair: the longer text is cut, the shorter stays whole up to half the room.
+    """The windows of a pair: the longer text is divided, the shorter one is kept up to half of what
+    fits into a window.
 
-    Where neither fits into half the room, every stretch of the first meets every stretch of the
-    second. `start`, `stop` and `at` of the windows speak of the second text.
+    Where neither fits into half, every part of the first is combined with every part of the second.
+    `start`, `stop` and `at` of the windows refer to the second text.
     """
     cls, sep = template_ids(tokenizer)
-    room = max_length - N_SPECIAL_PAIR
-    if len(first) + len(second) <= room:
-        rooms = (len(first), len(second))
+    capacity = max_length - N_SPECIAL_PAIR
+    if len(first) + len(second) <= capacity:
+        capacities = (len(first), len(second))
     elif len(first) < len(second):
-        kept = min(len(first), room // 2)
-        rooms = (kept, room - kept)
+        kept = min(len(first), capacity // 2)
+        capacities = (kept, capacity - kept)
     else:
-        kept = min(len(second), room // 2)
-        rooms = (room - kept, kept)
-    windows = []
-    for (a, b), weight_first in _weighted(len(first), rooms[0], overlap):
-        for (c, d), weight_second in _weighted(len(second), rooms[1], overlap):
-            ids = np.concatenate((cls, first[a:b], sep, second[c:d], sep))
-            windows.append(Window(ids, c, d, b - a + 2, weight_first * weight_second))
-    return windows
-
-
-def _weighted(length: int, room: int, overlap: int | None) -> Iterator[tuple[tuple[int, int], int]]:
-    spans = cut(length, room, room // 4 if overlap is None else overlap)
-    return zip(spans, fresh(spans), strict=True)
+        kept = min(len(second), capacity // 2)
+        capacities = (capacity - kept, kept)
+    return [
+        Window(np.concatenate((cls, first[a:b], sep, second[c:d], sep)), c, d, b - a + 2, n_a * n_c)
+        for a, b, n_a in weighted_spans(len(first), capacities[0], overlap)
+        for c, d, n_c in weighted_spans(len(second), capacities[1], overlap)
+    ]
 
 
 def template_ids(tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
@@ -194,26 +173,40 @@ def template_ids(tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
     return np.array([cls], dtype=np.int64), np.array([sep], dtype=np.int64)
 
 
-def owners(windows: Sequence[Window]) -> np.ndarray:
-    """For each token of a text, the number of the window that shows it with most context (T,)."""
+def best_windows(windows: Sequence[Window]) -> np.ndarray:
+    """For each token of a text, the number of the window with most context around it (T,)."""
     length = windows[-1].stop
-    most, owner = np.full(length, -1), np.zeros(length, dtype=np.int64)
+    most, best = np.full(length, -1), np.zeros(length, dtype=np.int64)
     for number, window in enumerate(windows):
         positions = np.arange(window.start, window.stop)
         context = np.minimum(positions - window.start, window.stop - 1 - positions)
-        better = context > most[window.start : window.stop]
-        most[positions[better]] = context[better]
-        owner[positions[better]] = number
-    return owner
+        better = positions[context > most[positions]]
+        most[better] = context[better - window.start]
+        best[better] = number
+    return best
 
 
 def merge_rows(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> np.ndarray:
     """One row per token of the text (T, ...) from one array (S, ...) per window."""
     if len(windows) == 1:
-        return rows[0][windows[0].at : windows[0].at + windows[0].stop]
-    owner = owners(windows)
-    merged = np.empty((len(owner), *rows[0].shape[1:]), dtype=rows[0].dtype)
+        return rows[0][windows[0].inside]
+    best = best_windows(windows)
+    merged = np.empty((len(best), *rows[0].shape[1:]), dtype=rows[0].dtype)
     for number, (window, row) in enumerate(zip(windows, rows, strict=True)):
-        mine = np.flatnonzero(owner == number)
-        merged[mine] = row[mine - window.start + window.at]
+        tokens = np.flatnonzero(best == number)
+        merged[tokens] = row[tokens + window.shift]
     return merged
+
+
+def combine(rows: np.ndarray, weights: Sequence[int], rule: Combination) -> np.ndarray:
+    """Combine rows (W, N) of W windows into one row (N,).
+
+    `mean` weights each window by the tokens that no earlier window contains, so that a short last
+    window counts little; `max` takes the highest value per column (any window may raise a label);
+    `first` is the first window alone.
+    """
+    if len(rows) == 1 or rule == "first":
+        return rows[0]
+    if rule == "max":
+        return rows.max(axis=0)
+    return np.average(rows.astype(np.float64), axis=0, weights=weights)

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from stand_ins import ids_of
 
-from distilbert.tasks.masked_lm.predict import Answer, Example, decode, encode, view
+from distilbert.errors import InputError
+from distilbert.tasks.masked_lm.predict import Answer, decode, encode, view
 
 
 def test_masks_are_found(tokenizer: Any) -> None:
-    (encoded,) = encode(tokenizer, [Example("the [MASK] sat on[MASK].")])
+    (encoded,) = encode(tokenizer, ["the [MASK] sat on[MASK]."])
     assert encoded.ids.tolist() == ids_of("the", "[MASK]", "sat", "on", "[MASK]", ".")
     assert encoded.masks.tolist() == [1, 4]
 
 
 def test_a_text_that_fits_is_shown_whole(tokenizer: Any) -> None:
     shown = view(tokenizer, np.arange(10, 16), first=5, last=5, max_length=8)
-    assert shown is not None
     assert shown.ids.tolist() == [*ids_of("[CLS]"), *range(10, 16), *ids_of("[SEP]")]
     assert shown.ids[5 + shown.shift] == 15
 
@@ -28,13 +28,13 @@ def test_a_text_that_fits_is_shown_whole(tokenizer: Any) -> None:
 def test_a_long_text_is_shown_around_the_mask(tokenizer: Any, mask: int, start: int) -> None:
     ids = np.arange(100, 120)
     shown = view(tokenizer, ids, first=mask, last=mask, max_length=8)
-    assert shown is not None
     assert shown.ids[1:-1].tolist() == ids[start : start + 6].tolist()
     assert shown.ids[mask + shown.shift] == ids[mask]
 
 
 def test_what_does_not_fit_is_not_shown(tokenizer: Any) -> None:
-    assert view(tokenizer, np.arange(20), first=2, last=8, max_length=8) is None
+    with pytest.raises(InputError, match="must lie within one window of 8 tokens: got masks 7 "):
+        view(tokenizer, np.arange(20), first=2, last=8, max_length=8)
 
 
 def test_tokens_come_best_first_with_their_share_of_the_vocabulary() -> None:

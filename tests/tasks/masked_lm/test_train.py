@@ -11,7 +11,7 @@ import pytest
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.masked_lm.train import NOT_A_TEXT, MaskedLMTask, Text
-from distilbert.tasks.task import Feature, Task
+from distilbert.tasks.task import Feature, Task, higher_is_better
 
 TEXT = "wolfgang lives in new york . the cat sat on the mat"  # wolf ##gang: 13 tokens
 EXAMPLES = [Text(TEXT, "x"), Text("the big city", "x"), Text(" ".join([TEXT] * 5), "x")]
@@ -19,8 +19,8 @@ EXAMPLES = [Text(TEXT, "x"), Text("the big city", "x"), Text(" ".join([TEXT] * 5
 
 def test_it_keeps_the_protocol() -> None:
     task: Task = MaskedLMTask()
-    assert (task.head, task.metric, task.higher_is_better) == ("masked_lm", "loss", False)
-    assert MaskedLMTask(chosen_metric="accuracy").higher_is_better
+    assert (task.head, task.metric, higher_is_better(task.metric)) == ("masked_lm", "loss", False)
+    assert higher_is_better(MaskedLMTask(chosen_metric="accuracy").metric)
     assert task.with_labels_of([]) is task
     assert task.config_changes() == {}
 
@@ -71,7 +71,9 @@ def test_long_rows_are_cut_and_lose_nothing(tokenizer: Any) -> None:
 
 
 def test_joined_rows_fill_their_windows(tokenizer: Any) -> None:
-    features = MaskedLMTask(max_length=12, join=True).features(tokenizer, EXAMPLES, training=True)
+    features = MaskedLMTask(max_length=12, join_texts=True).features(
+        tokenizer, EXAMPLES, training=True
+    )
     lengths = [len(feature.sequences[0]) for feature in features]
     assert lengths == [12] * 8 + [3]  # 13 + 3 + 65 tokens, ten a window
     assert [feature.example for feature in features] == [0, 0, *[2] * 7]
@@ -82,32 +84,30 @@ def test_joined_rows_fill_their_windows(tokenizer: Any) -> None:
 
 def test_no_rows_have_no_windows(tokenizer: Any) -> None:
     for join in (True, False):
-        assert MaskedLMTask(join=join).features(tokenizer, [], training=False) == []
+        assert MaskedLMTask(join_texts=join).features(tokenizer, [], training=False) == []
 
 
 @pytest.mark.parametrize("join", [True, False])
 def test_evaluation_hides_the_same_tokens_in_every_run(tokenizer: Any, *, join: bool) -> None:
-    task = MaskedLMTask(max_length=12, join=join)
+    task = MaskedLMTask(max_length=12, join_texts=join)
     first, again = (task.features(tokenizer, EXAMPLES, training=False) for _ in range(2))
     plain = task.features(tokenizer, EXAMPLES, training=True)
     for one, two, true in zip(first, again, plain, strict=True):
         assert one.sequences[0].tolist() == two.sequences[0].tolist()
         restored = one.sequences[0].copy()
-        restored[one.detail.positions] = one.detail.ids
+        restored[one.positions] = one.detail
         assert restored.tolist() == true.sequences[0].tolist()
-    same_text = [f.detail.positions.tolist() for f in first if f.example == 2]
+    same_text = [f.positions.tolist() for f in first if f.example == 2]
     assert len({tuple(positions) for positions in same_text}) > 1  # windows differ
     other = replace(task, seed=1).features(tokenizer, EXAMPLES, training=False)
-    assert [f.detail.positions.tolist() for f in other if f.example == 2] != same_text
+    assert [f.positions.tolist() for f in other if f.example == 2] != same_text
 
 
 def outputs(feature: Feature, lead: float, n_words: int, *, right: int) -> dict[str, np.ndarray]:
     """Logits `lead` at the truth of the first `right` hidden tokens, and at id 0 of the others."""
-    logits = np.zeros((len(feature.sequences[0]) + 2, n_words), dtype=np.float32)
-    for i, (position, true) in enumerate(
-        zip(feature.detail.positions, feature.detail.ids, strict=True)
-    ):
-        logits[position, true if i < right else 0] = lead
+    logits = np.zeros((len(feature.detail), n_words), dtype=np.float32)
+    for i, true in enumerate(feature.detail):
+        logits[i, true if i < right else 0] = lead
     return {"logits": logits}
 
 
@@ -115,7 +115,7 @@ def test_scores_are_means_over_hidden_tokens(tokenizer: Any) -> None:
     task = MaskedLMTask(mask_probability=0.3, whole_words=False)
     examples = EXAMPLES[:2]
     features = task.features(tokenizer, examples, training=False)
-    n_hidden = [len(feature.detail.ids) for feature in features]
+    n_hidden = [len(feature.detail) for feature in features]
     assert n_hidden == [4, 1]  # 30 % of 13 and of 3
     kept = [
         task.reduce(feature, outputs(feature, 3.0, 86, right=right))
@@ -150,4 +150,4 @@ def test_a_huge_loss_has_a_finite_perplexity() -> None:
 
 
 def test_an_example_is_shown_in_one_line() -> None:
-    assert MaskedLMTask().shown(Text("a\n b", "x")) == "a b"
+    assert MaskedLMTask().describe(Text("a\n b", "x")) == "a b"

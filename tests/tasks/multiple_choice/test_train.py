@@ -12,7 +12,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.multiple_choice.rows import Question
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask, fitted
-from distilbert.tasks.task import Task
+from distilbert.tasks.task import Task, higher_is_better
 
 RNG = np.random.default_rng(0)
 
@@ -23,10 +23,11 @@ def question(*choices: str, truth: int = 0, prompt: str = "the cat") -> Question
 
 def test_it_keeps_the_protocol() -> None:
     task: Task = MultipleChoiceTask()
-    assert (task.head, task.metric, task.higher_is_better) == ("multiple_choice", "accuracy", True)
+    assert (task.head, task.metric) == ("multiple_choice", "accuracy")
+    assert higher_is_better(task.metric)
     assert task.config_changes() == {}
     by_loss = MultipleChoiceTask(chosen_metric="loss")
-    assert (by_loss.metric, by_loss.higher_is_better) == ("loss", False)
+    assert (by_loss.metric, higher_is_better(by_loss.metric)) == ("loss", False)
 
 
 def test_where_numbers_begin_is_learned_from_training_rows() -> None:
@@ -58,7 +59,7 @@ def test_nothing_is_to_be_learned_when_scoring(tokenizer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_prompt", "n_choice", "room", "kept"),
+    ("n_prompt", "n_choice", "capacity", "kept"),
     [
         (5, 3, 8, (range(5), range(3))),
         (9, 3, 8, (range(4, 9), range(3))),  # the end of the prompt
@@ -70,9 +71,9 @@ def test_nothing_is_to_be_learned_when_scoring(tokenizer: Any) -> None:
     ],
 )
 def test_long_prompts_keep_their_end_and_long_choices_their_beginning(
-    n_prompt: int, n_choice: int, room: int, kept: tuple[range, range]
+    n_prompt: int, n_choice: int, capacity: int, kept: tuple[range, range]
 ) -> None:
-    prompt, choice = fitted(np.arange(n_prompt), np.arange(n_choice), room)
+    prompt, choice = fitted(np.arange(n_prompt), np.arange(n_choice), capacity)
     assert (prompt.tolist(), choice.tolist()) == tuple(map(list, kept))
 
 
@@ -96,8 +97,9 @@ def answered(
 ) -> Any:
     features = task.features(tokenizer, examples, training=False)
     kept = [
-        task.reduce(feature, {"logits": np.array(row, dtype=np.float32)})
+        task.reduce(feature, {"logits": np.array([logit], dtype=np.float32)})
         for feature, row in zip(features, logits, strict=True)
+        for logit in row
     ]
     return task.answers(examples, features, kept)
 
@@ -144,11 +146,11 @@ def test_a_loss_is_finite_however_sure_the_model_was(tokenizer: Any) -> None:
 def test_reducing_copies(tokenizer: Any) -> None:
     task = MultipleChoiceTask()
     (feature,) = task.features(tokenizer, [question("a", "b")], training=False)
-    logits = np.zeros(2, dtype=np.float32)
+    logits = np.zeros(1, dtype=np.float32)
     kept = task.reduce(feature, {"logits": logits})
     logits += 1
-    assert kept.tolist() == [0, 0]
+    assert kept == 0
 
 
 def test_an_example_is_shown_with_its_right_choice_marked() -> None:
-    assert MultipleChoiceTask().shown(question("sat", "in", truth=1)) == "the cat -> sat | [in]"
+    assert MultipleChoiceTask().describe(question("sat", "in", truth=1)) == "the cat -> sat | [in]"

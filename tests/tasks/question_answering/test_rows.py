@@ -89,11 +89,11 @@ def test_broken_rows_are_told_by_rule(change: dict[str, Any], rule: str) -> None
 @pytest.mark.parametrize(
     ("text", "start", "got"),
     [
-        ("Rome", 4, "'Rome' at 4; it stands at 3, 16"),
-        ("not", 0, "'not' at 0; it stands at 9"),
-        ("Paris", 3, "'Paris' at 3; it stands nowhere"),
-        (".", -1, "'.' at -1; it stands at 20"),
-        ("o", 0, "'o' at 0; it stands at 4, 10, 17"),
+        ("Rome", 4, "'Rome' at 4; it is at 3, 16"),
+        ("not", 0, "'not' at 0; it is at 9"),
+        ("Paris", 3, "'Paris' at 3; it is nowhere"),
+        (".", -1, "'.' at -1; it is at 20"),
+        ("o", 0, "'o' at 0; it is at 4, 10, 17"),
     ],
 )
 def test_an_answer_elsewhere_is_told_with_its_places_and_not_mended(

@@ -18,9 +18,8 @@ from distilbert.tasks.question_answering.metrics import normalize
 from distilbert.tasks.question_answering.train import (
     Question,
     QuestionAnsweringTask,
-    predictions_json,
 )
-from distilbert.tasks.task import Feature, Task
+from distilbert.tasks.task import Feature, Task, higher_is_better
 
 # pieces: the cat sat in berlin . wolf ##gang lives in paris .
 CONTEXT = "The cat sat in Berlin. Wolfgang lives in Paris."
@@ -181,14 +180,14 @@ def test_the_threshold_is_learned_on_dev_and_counts_for_stored_answers(tokenizer
     before = task.scorer(examples, answers)()
     assert before["f1"] == pytest.approx(200 / 3)
     assert (before["HasAns_f1"], before["NoAns_f1"]) == (50.0, 100.0)
-    tuned = task.with_null_threshold(examples, answers)
+    tuned = task.tuned(examples, answers)
     assert tuned.null_threshold == pytest.approx(2.0, abs=1e-5)
     scorer = tuned.scorer(examples, answers)
     assert scorer()["f1"] == 100.0
     assert scorer(np.array([0, 0])) == {"exact": 100.0, "f1": 100.0}
-    assert predictions_json(tuned, examples, answers) == {"q": "Paris", "r": "", "s": "Berlin"}
+    assert [tuned.text_of(answer) for answer in answers] == ["Paris", "", "Berlin"]
     assert task.tables(examples, answers)["best_exact"] == 100.0
-    assert tuned.with_null_threshold(examples, answers) is tuned
+    assert tuned.tuned(examples, answers) is tuned
 
 
 def test_the_search_counts_any_text_wrong_where_there_is_no_answer(tokenizer: Any) -> None:
@@ -214,7 +213,7 @@ def test_data_say_whether_there_may_be_no_answer() -> None:
     assert QuestionAnsweringTask(null_threshold=1.0).may_refuse
     settled = QuestionAnsweringTask(unanswerable=False)
     assert settled.with_labels_of(rows[1:]) is settled
-    assert settled.with_null_threshold([], []) is settled
+    assert settled.tuned([], []) is settled
     problems = Problems()
     assert len(task.examples(rows[:1], problems)) == 1
 
@@ -251,10 +250,12 @@ def test_windows_of_real_questions_hold_their_answers(shared: Path, tmp_path: Pa
 
 
 def test_an_example_is_shown_in_one_line() -> None:
-    assert QuestionAnsweringTask().shown(question("Paris")).startswith("Where? -> Paris [The cat")
-    assert "(no answer)" in QuestionAnsweringTask().shown(question(None))
+    assert (
+        QuestionAnsweringTask().describe(question("Paris")).startswith("Where? -> Paris [The cat")
+    )
+    assert "(no answer)" in QuestionAnsweringTask().describe(question(None))
 
 
 def test_of_losses_the_lowest_is_best() -> None:
-    assert QuestionAnsweringTask(chosen_metric="f1").higher_is_better
-    assert not QuestionAnsweringTask(chosen_metric="loss").higher_is_better
+    assert higher_is_better(QuestionAnsweringTask(chosen_metric="f1").metric)
+    assert not higher_is_better(QuestionAnsweringTask(chosen_metric="loss").metric)

@@ -1,4 +1,4 @@
-"""Scores of labels against those of scikit-learn, recorded."""
+"""Scores of labels and values against those of scikit-learn and SciPy, recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from distilbert.tasks.sequence_classification.metrics import (
     class_scores,
     confusion,
     label_scores,
+    pearson,
     per_label,
+    ranks,
+    value_scores,
 )
 
 
@@ -77,7 +80,7 @@ def test_calibration_counts_each_decision_once() -> None:
 
 
 def test_rows_of_a_table_hold_the_label_and_its_support() -> None:
-    (row,) = per_label(("a",), np.array([1]), np.array([2]), np.array([4]))
+    (row,) = per_label(("a",), np.array([[1, 2, 4]]))
     assert row == {
         "label": "a",
         "precision": 0.5,
@@ -85,3 +88,20 @@ def test_rows_of_a_table_hold_the_label_and_its_support() -> None:
         "f1": pytest.approx(1 / 3),
         "support": 4,
     }
+
+
+def test_scores_of_values_are_scipys(golden: Path) -> None:
+    for case in json.loads((golden / "label_scores.json").read_text())["values"]:
+        scores = value_scores(np.array(case["truth"]), np.array(case["predicted"]))
+        for name in ("pearson", "spearman", "rmse", "mae"):
+            assert scores[name] == pytest.approx(case[name], abs=1e-12), name
+        mean = (case["pearson"] + case["spearman"]) / 2
+        assert scores["pearson_spearman"] == pytest.approx(mean)
+
+
+def test_equal_values_share_their_rank() -> None:
+    assert ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
+
+
+def test_what_never_varies_has_no_correlation() -> None:
+    assert pearson(np.ones(3), np.arange(3.0)) == 0.0

@@ -12,8 +12,9 @@ import pytest
 from distilbert import DistilBertTokenizerFast
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import Columns
-from distilbert.tasks.sequence_classification.train import MULTI, SequenceClassificationTask
+from distilbert.tasks.sequence_classification.rows import MULTI, Columns
+from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
+from distilbert.tasks.task import higher_is_better
 
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]
 
@@ -231,7 +232,7 @@ def test_the_threshold_of_several_labels_is_searched_and_then_used() -> None:
     probabilities = [[0.4, 0.1], [0.35, 0.3], [0.2, 0.45], [0.1, 0.2]]
     answers = [{"labels": [], "probabilities": row} for row in probabilities]
     assert task.scorer(examples, answers)()["f1_micro"] == 0.0
-    better = task.with_thresholds(examples, answers)
+    better = task.tuned(examples, answers)
     assert better.thresholds == pytest.approx((0.25, 0.25))
     assert better.scorer(examples, answers)()["f1_micro"] == 1.0
     assert better.tables(examples, answers)["thresholds"] == pytest.approx({"x": 0.25, "y": 0.25})
@@ -244,18 +245,20 @@ def test_values_are_scored_by_correlation_and_error() -> None:
     assert scores["pearson_spearman"] == pytest.approx(1.0)
     assert scores["rmse"] == pytest.approx(0.5)
     np.testing.assert_allclose(task.losses(examples, answers), 0.25)
-    assert (task.metric, task.higher_is_better) == ("pearson_spearman", True)
+    assert task.metric == "pearson_spearman"
+    assert higher_is_better(task.metric)
+    assert not any(map(higher_is_better, ("loss", "rmse", "mae")))
 
 
 def test_rare_labels_count_more() -> None:
     task, examples = learned(["x", "x", "x", "y"])
-    weights = task.weights_of(examples)
+    weights = task.class_weights(examples)
     assert weights is not None
     np.testing.assert_allclose(weights, [4 / 6, 2.0])
     several = SequenceClassificationTask(problem_type=MULTI).with_labels_of(
         rows([["x"], ["x", "y"], ["x"], ["x"]])
     )
-    found = several.weights_of(
+    found = several.class_weights(
         several.examples(rows([["x"], ["x", "y"], ["x"], ["x"]]), Problems())
     )
     assert found is not None
@@ -264,4 +267,4 @@ def test_rare_labels_count_more() -> None:
 
 def test_an_example_is_shown_with_its_truth() -> None:
     task, examples = learned(["x", "y"])
-    assert task.shown(examples[1]) == "a b c   ->  y"
+    assert task.describe(examples[1]) == "a b c   ->  y"

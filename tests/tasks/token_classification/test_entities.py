@@ -15,7 +15,6 @@ from distilbert.tasks.token_classification.entities import (
     is_bare,
     lenient_entities,
     strict_entities,
-    to_bio,
 )
 
 
@@ -79,9 +78,3 @@ def test_schemes_are_told_apart(sentences: Sequence[str], scheme: str | None) ->
 )
 def test_bare_tags_have_no_prefixes(labels: set[str], *, bare: bool) -> None:
     assert is_bare(labels) == bare
-
-
-def test_conversion_to_bio_keeps_entities() -> None:
-    tags = ["I-A", "I-A", "B-A", "I-B", "O", "I-A"]  # IOB1
-    assert to_bio(tags) == ["B-A", "I-A", "B-A", "B-B", "O", "B-A"]
-    assert to_bio(["S-A", "B-A", "E-A", "O"]) == ["B-A", "B-A", "I-A", "O"]

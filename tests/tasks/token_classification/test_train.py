@@ -9,7 +9,7 @@ import pytest
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.task import Feature, Task
+from distilbert.tasks.task import Feature, Task, higher_is_better
 from distilbert.tasks.token_classification.train import (
     EMPTY,
     FOREIGN,
@@ -39,10 +39,11 @@ def learned(*rows: Row, **options: Any) -> tuple[TokenClassificationTask, list[S
 def logits(task: TokenClassificationTask, feature: Feature, tags: list[str]) -> np.ndarray:
     """Two for the tag of each word at its first piece; nonsense everywhere else, and padding."""
     rows = np.full((len(feature.sequences[0]) + 3, len(task.labels)), 7.0, dtype=np.float32)
-    rows[feature.detail.positions] = 0.0
-    for word, position in zip(feature.detail.words, feature.detail.positions, strict=True):
+    assert feature.positions is not None
+    rows[feature.positions] = 0.0
+    for word, position in zip(feature.detail, feature.positions, strict=True):
         rows[position, task.labels.index(tags[word])] = 2.0
-    return rows
+    return rows[feature.positions]
 
 
 def answered(
@@ -55,7 +56,8 @@ def answered(
 
 def test_it_keeps_the_protocol() -> None:
     task: Task = TokenClassificationTask()
-    assert (task.head, task.higher_is_better) == ("token_classification", True)
+    assert task.head == "token_classification"
+    assert higher_is_better(task.metric)
 
 
 def test_labels_are_sorted_with_o_first_and_tell_the_scheme() -> None:
@@ -96,15 +98,6 @@ def test_labels_that_are_given_keep_their_order() -> None:
 
 def test_the_metric_can_be_chosen() -> None:
     assert TokenClassificationTask(("O",), chosen_metric="strict_f1").metric == "strict_f1"
-
-
-def test_conversion_to_bio_is_learned_and_applied() -> None:
-    first = row(["new", "york", "city"], ["I-LOC", "I-LOC", "O"])
-    task, examples = learned(first, convert_to_bio=True)
-    assert task.labels == ("O", "B-LOC", "I-LOC")
-    assert task.scheme == "IOB2"
-    assert examples[0].tags == ("B-LOC", "I-LOC", "O")
-    assert learned(first)[0].scheme == "IOB1"
 
 
 def test_only_the_first_piece_of_a_word_is_labelled(tokenizer: Any) -> None:
@@ -153,7 +146,7 @@ def test_every_word_of_a_long_sentence_is_learned_and_answered_once(
     features = task.features(tokenizer, examples, training=True)
     assert len(features) > 8
     assert all(len(feature.sequences[0]) <= 12 for feature in features)
-    assert sorted(np.concatenate([f.detail.words for f in features])) == list(range(54))
+    assert sorted(np.concatenate([f.detail for f in features])) == list(range(54))
     trained = [label for f in features for label in f.labels["labels"] if label >= 0]
     assert len(trained) == 54 if not label_all_tokens else len(trained) > 54
     (answer,) = answered(task, tokenizer, examples, [tags])
@@ -236,9 +229,9 @@ def test_batches_pad_labels_with_what_no_loss_counts(tokenizer: Any) -> None:
 def test_an_example_is_shown_in_one_line() -> None:
     _, (example,) = learned(row(WORDS, TAGS))
     text = "Wolfgang/B-PER lives in New/B-LOC York/I-LOC ."
-    assert TokenClassificationTask().shown(example) == text
+    assert TokenClassificationTask().describe(example) == text
 
 
 def test_of_losses_the_lowest_is_best() -> None:
-    assert TokenClassificationTask(chosen_metric="f1").higher_is_better
-    assert not TokenClassificationTask(chosen_metric="loss").higher_is_better
+    assert higher_is_better(TokenClassificationTask(chosen_metric="f1").metric)
+    assert not higher_is_better(TokenClassificationTask(chosen_metric="loss").metric)

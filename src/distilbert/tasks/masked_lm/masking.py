@@ -1,7 +1,7 @@
-"""Which tokens of a text a model must guess, and what it sees in their place (BERT, section 3.1).
+"""Which tokens of a text a model must predict, and what it sees instead (BERT, section 3.1).
 
-Masks are drawn anew for each batch, so an epoch never repeats the last one's; everything random
-comes from one generator.
+New masks are drawn for each batch, so no two epochs have the same; all randomness comes from one
+generator.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NO_UNIT = -1  # of a token that is never chosen
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The number of ids, that of `[MASK]`, and those that are neither masked nor drawn, sorted.
+    """The number of ids, the id of `[MASK]`, and the ids that are neither masked nor drawn, sorted.
 
-    `[UNK]` is among them: to guess it would teach nothing.
+    `[UNK]` is one of these: nothing can be learned from predicting it.
     """
 
     size: int
@@ -74,22 +74,22 @@ def mask(
 
     Args:
         rows: ids (S,) each.
-        row_units: what is chosen together, (S,) each: the number of the token's word, its own
-            number, or -1 for a token that is never chosen. Special ids never are.
+        row_units: what is chosen together, (S,) each: the number of the token's word, that of the
+            token, or -1 for a token that is never chosen. Special ids never are.
 
     Returns:
-        The rows one after the other (M,) as the model sees them, and the true ids where it must
-        guess, -100 elsewhere (M,).
+        The concatenated rows (M,) as the model sees them, and the true ids where it must predict
+        one, -100 elsewhere (M,).
 
-    Of the n tokens of a row that may be chosen, `probability` x n, rounded, are: units are drawn in
-    random order as long as their tokens together stay within that number, and at least one is.
+    Of the n tokens of a row that may be chosen, `probability` x n, rounded, are chosen: units are
+    drawn in random order as long as their tokens together stay within that number; at least one
+    unit is drawn.
     """
     ids = np.concatenate(rows)
-    own = np.concatenate(row_units)
-    row = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
-    open_ = (own != NO_UNIT) & ~np.isin(ids, vocabulary.special_ids)
-    where = np.flatnonzero(open_)
-    chosen = where[_chosen(own[where], row[where], probability, rng)]
+    unit = np.concatenate(row_units)
+    row = np.repeat(np.arange(len(rows)), [len(ids_of_row) for ids_of_row in rows])
+    candidates = np.flatnonzero((unit != NO_UNIT) & ~np.isin(ids, vocabulary.special_ids))
+    chosen = candidates[_choose(unit[candidates], row[candidates], probability, rng)]
     labels = np.full(len(ids), IGNORED_LABEL, dtype=np.int64)
     labels[chosen] = ids[chosen]
     fate = rng.random(len(chosen))
@@ -100,14 +100,14 @@ def mask(
     return seen, labels
 
 
-def _chosen(
-    own: np.ndarray, row: np.ndarray, probability: float, rng: np.random.Generator
+def _choose(
+    unit: np.ndarray, row: np.ndarray, probability: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Which of the tokens that may be chosen are, bool (M,)."""
-    if not len(own):
+    """Which of the candidate tokens are chosen, bool (M,)."""
+    if not len(unit):
         return np.zeros(0, dtype=bool)
-    width = int(own.max()) + 1
-    keys, unit, sizes = np.unique(row * width + own, return_inverse=True, return_counts=True)
+    width = int(unit.max()) + 1
+    keys, key, sizes = np.unique(row * width + unit, return_inverse=True, return_counts=True)
     unit_row = keys // width
     order = np.lexsort((rng.random(len(keys)), unit_row))  # shuffled within each row
     sorted_row = unit_row[order]
@@ -118,4 +118,4 @@ def _chosen(
     budget = np.floor(probability * np.bincount(row) + 0.5)
     taken = np.zeros(len(keys), dtype=bool)
     taken[order] = first | (running <= budget[sorted_row])
-    return taken[unit]
+    return taken[key]

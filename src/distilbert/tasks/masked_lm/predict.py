@@ -1,4 +1,4 @@
-"""What could stand at the masks of a text."""
+"""Which tokens are likely at the masks of a text."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from distilbert.errors import InputError
 from distilbert.tasks.probability import softmax
-from distilbert.tasks.windows import N_SPECIAL_SINGLE, Tokenizer, template_ids, tokenize
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A text with at least one mask."""
-
-    text: str
+from distilbert.tasks.windows import N_SPECIAL_SINGLE, Tokenizer, template_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +22,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Token ids for one mask (several where a target has several pieces), and their probability."""
+    """Token ids for one mask (several for a target of several pieces), and their probability."""
 
     ids: tuple[int, ...]
     score: float
@@ -36,37 +30,41 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A window with special tokens, (S,), and how far text positions are shifted in it."""
+    """A window with special tokens (S,), and its positions minus those in the text."""
 
     ids: np.ndarray
     shift: int
 
 
-def encode(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[Encoded]:
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
     """Tokenize the texts and find their masks."""
-    tokens = tokenize(tokenizer, [example.text for example in examples])
-    return [Encoded(own.ids, np.flatnonzero(own.ids == tokenizer.mask_token_id)) for own in tokens]
+    return [
+        Encoded(ids, np.flatnonzero(ids == tokenizer.mask_token_id))
+        for ids in tokenizer.token_ids(texts)
+    ]
 
 
-def view(
-    tokenizer: Tokenizer, ids: np.ndarray, *, first: int, last: int, max_length: int
-) -> View | None:
-    """The window of a text that shows tokens `first` to `last` in its middle.
+def view(tokenizer: Tokenizer, ids: np.ndarray, *, first: int, last: int, max_length: int) -> View:
+    """The window of a text with tokens `first` to `last` in its middle.
 
-    A text that fits is shown whole; None where even these tokens do not fit.
+    Raises:
+        InputError: these tokens do not fit into a window.
     """
-    room = max_length - N_SPECIAL_SINGLE
-    if last - first >= room:
-        return None
-    start = max(0, min((first + last + 1 - room) // 2, len(ids) - room))
+    capacity = max_length - N_SPECIAL_SINGLE
+    if last - first >= capacity:
+        raise InputError(
+            f"Masks that are filled together must lie within one window of {max_length} tokens: "
+            f"got masks {last - first + 1} tokens apart. Use `joint=False`."
+        )
+    start = max(0, min((first + last + 1 - capacity) // 2, len(ids) - capacity))
     cls, sep = template_ids(tokenizer)
-    return View(np.concatenate((cls, ids[start : start + room], sep)), 1 - start)
+    return View(np.concatenate((cls, ids[start : start + capacity], sep)), 1 - start)
 
 
 def decode(logits: np.ndarray, *, top_k: int, targets: Sequence[int] | None = None) -> list[Answer]:
-    """The `top_k` likeliest tokens, best first, from one mask's logits (V,).
+    """The `top_k` most likely tokens, best first, from the logits (V,) of one mask.
 
-    With `targets` only these ids compete, with their probabilities among the whole vocabulary.
+    With `targets` only these ids compete, with their probabilities among the full vocabulary.
     """
     scores = softmax(logits)
     pool = np.arange(len(scores)) if targets is None else np.array(targets, dtype=np.int64)

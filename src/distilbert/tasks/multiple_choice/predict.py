@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distilbert.tasks.combination import Combination, combine
 from distilbert.tasks.probability import softmax
-from distilbert.tasks.windows import Tokenizer, Window, pair_windows, tokenize
+from distilbert.tasks.windows import Combination, Tokenizer, Window, combine, pair_windows
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prompt and the choices offered, at least one."""
+    """A prompt and its choices, at least one."""
 
     prompt: str
     choices: tuple[str, ...]
@@ -38,15 +37,13 @@ def encode(
 ) -> list[list[list[Window]]]:
     """Per example and choice the windows of `[CLS] prompt [SEP] choice [SEP]`."""
     texts = [text for example in examples for text in (example.prompt, *example.choices)]
-    tokens = iter(tokenize(tokenizer, texts))
+    ids = iter(tokenizer.token_ids(texts))
     encoded = []
     for example in examples:
-        prompt = next(tokens).ids
+        prompt = next(ids)
         encoded.append(
             [
-                pair_windows(
-                    tokenizer, prompt, next(tokens).ids, max_length=max_length, overlap=overlap
-                )
+                pair_windows(tokenizer, prompt, next(ids), max_length=max_length, overlap=overlap)
                 for _ in example.choices
             ]
         )
@@ -62,8 +59,8 @@ def decode(
 ) -> list[Answer]:
     """All choices, best first, from one column of logits (W,) per choice with W windows."""
     combined = [
-        combine(column[:, None], [window.weight for window in own], combination)[0]
-        for column, own in zip(logits, windows, strict=True)
+        combine(column[:, None], [window.weight for window in of_choice], combination)[0]
+        for column, of_choice in zip(logits, windows, strict=True)
     ]
     scores = softmax(np.array(combined))
     order = np.argsort(-scores, kind="stable")

@@ -1,6 +1,6 @@
-"""Multiple choice with labels: one score per choice, the softmax over those of a prompt.
+"""Training and scoring of multiple choice: a logit per choice, the softmax over those of a prompt.
 
-Which columns hold what is in `choices.py`; prediction on its own in `tasks/multiple_choice.py`.
+Which columns hold what is decided in `rows.py`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ from typing import Any, Self
 
 import numpy as np
 
+from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.collation import collate
 from distilbert.tasks.multiple_choice.rows import ChoiceColumns, Question, read_choices
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer
-from distilbert.tasks.windows import N_SPECIAL_PAIR, Tokenizer, template_ids, tokenize
-
-PADDING = 0  # is masked, so which id it is does not matter
+from distilbert.tasks.windows import N_SPECIAL_PAIR, Tokenizer, template_ids
 
 
 @dataclass(frozen=True)
 class MultipleChoiceTask:
-    """Choices after a prompt, any number of them, and not the same for all rows.
+    """Choices after a prompt, any number of them, which may differ between rows.
 
-    `prompt`, `choices` and `label` name columns, guessed where they are not given. Both training
-    and scoring see one window of at most `max_length` tokens per choice, with the end of a long
-    prompt and the beginning of a long choice. `first` is the number that means the first choice.
+    `prompt`, `choices` and `label` name columns, which are guessed if they are not given. Both
+    training and scoring use one window of at most `max_length` tokens per choice, with the end of a
+    long prompt and the beginning of a long choice. `first` is the number of the first choice.
     """
 
     prompt: str | None = None
@@ -39,24 +38,25 @@ class MultipleChoiceTask:
     chosen_metric: str | None = None
 
     head = "multiple_choice"
+    remembered = ("max_length", "first")
+    score_names = ("loss", "accuracy")
 
     @property
     def metric(self) -> str:
         """`accuracy`, unless `loss` is chosen."""
         return self.chosen_metric or "accuracy"
 
-    @property
-    def higher_is_better(self) -> bool:
-        """False for the loss."""
-        return self.metric != "loss"
-
     def _columns(self) -> ChoiceColumns:
         return ChoiceColumns(self.prompt, self.choices, self.label, first=self.first)
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
         """Learns whether labels count from 0 or from 1."""
-        found = self._columns().found_in(list(rows))
-        return self if found is None else replace(self, first=found.first)
+        columns = self._columns().found_in(list(rows))
+        return self if columns is None else replace(self, first=columns.first)
+
+    def with_config(self, config: DistilBertConfig) -> Self:
+        """Itself: choices have no names."""
+        return self
 
     def config_changes(self) -> dict[str, Any]:
         """None."""
@@ -66,19 +66,22 @@ class MultipleChoiceTask:
         """Prompts with at least two choices, one of which is right."""
         return read_choices(rows, problems, self._columns())
 
+    def class_weights(self, examples: Sequence[Question]) -> None:
+        """None: there are no classes."""
+
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Question], *, training: bool
     ) -> list[Feature]:
         """One feature per prompt with a sequence `[CLS] prompt [SEP] choice [SEP]` per choice."""
         cls, sep = template_ids(tokenizer)
         texts = [text for example in examples for text in (example.prompt, *example.choices)]
-        tokens = iter(tokenize(tokenizer, texts))
+        ids = iter(tokenizer.token_ids(texts))
         features = []
         for number, example in enumerate(examples):
-            prompt = next(tokens).ids
+            prompt = next(ids)
             sequences = []
             for _ in example.choices:
-                before, after = fitted(prompt, next(tokens).ids, self.max_length - N_SPECIAL_PAIR)
+                before, after = fitted(prompt, next(ids), self.max_length - N_SPECIAL_PAIR)
                 sequences.append(np.concatenate((cls, before, sep, after, sep)))
             labels = {"labels": example.truth} if training else {}
             features.append(Feature(tuple(sequences), labels, number))
@@ -87,20 +90,22 @@ class MultipleChoiceTask:
     def batch(
         self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """A padded batch (B, C, S) with `labels` (B,); all features have as many choices."""
-        return collate(features, pad_id=PADDING, choices=True)
+        """A padded batch (B, C, S) with `labels` (B,); all features have the same number of
+        choices."""
+        return collate(features, self.head)
 
-    def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The logits (C,)."""
-        return outputs["logits"].copy()
+    def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> float:
+        """The logit of one choice."""
+        return float(outputs["logits"][0])
 
     def answers(
-        self, examples: Sequence[Question], features: Sequence[Feature], kept: Sequence[np.ndarray]
+        self, examples: Sequence[Question], features: Sequence[Feature], kept: Sequence[float]
     ) -> list[Answer]:
         """The best `choice`, its `index`, and the `probabilities` of all."""
+        logits = iter(kept)
         answers = []
-        for example, logits in zip(examples, kept, strict=True):
-            logs = log_softmax(logits)
+        for example in examples:
+            logs = log_softmax(np.array([next(logits) for _ in example.choices]))
             best = int(logs.argmax())
             answers.append(
                 {
@@ -110,6 +115,10 @@ class MultipleChoiceTask:
                 }
             )
         return answers
+
+    def tuned(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Self:
+        """Itself."""
+        return self
 
     def scorer(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Scorer:
         """`accuracy`."""
@@ -123,25 +132,22 @@ class MultipleChoiceTask:
 
     def losses(self, examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarray:
         """Minus the log-probability of the right choice (E,)."""
-        found = [
-            answer["probabilities"][example.truth]
-            for example, answer in zip(examples, answers, strict=True)
-        ]
-        return -np.log(np.maximum(np.array(found, dtype=np.float64), np.finfo(np.float64).tiny))
+        pairs = zip(examples, answers, strict=True)
+        of_truth = [answer["probabilities"][example.truth] for example, answer in pairs]
+        return -np.log(np.maximum(np.array(of_truth, dtype=np.float64), np.finfo(np.float64).tiny))
 
     def tables(self, examples: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Any]:
-        """Accuracy by number of choices, where it varies, and by the place of the right one."""
+        """Accuracy by the place of the right choice, and by the number of choices if it varies."""
         right = _right(examples, answers)
-        tables = {
-            "by_truth": _shares(np.array([example.truth for example in examples]), right),
-        }
+        truth = np.array([example.truth for example in examples])
         n_choices = np.array([len(example.choices) for example in examples])
+        tables = {"by_truth": _accuracies(truth, right)}
         if len(set(n_choices.tolist())) > 1:
-            tables["by_n_choices"] = _shares(n_choices, right)
+            tables["by_n_choices"] = _accuracies(n_choices, right)
         return tables
 
-    def shown(self, example: Question) -> str:
-        """The prompt and all choices, the right one marked."""
+    def describe(self, example: Question) -> str:
+        """The prompt and all choices, the right one in brackets."""
         choices = " | ".join(
             f"[{choice}]" if i == example.truth else choice
             for i, choice in enumerate(example.choices)
@@ -149,14 +155,14 @@ class MultipleChoiceTask:
         return f"{example.prompt} -> {choices}"
 
 
-def fitted(prompt: np.ndarray, choice: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """The end of a prompt and the beginning of a choice, together at most `room` tokens.
+def fitted(prompt: np.ndarray, choice: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
+    """The end of a prompt and the beginning of a choice, together at most `capacity` tokens.
 
-    The longer one is cut first; neither below half the room on account of the other.
+    The longer one is cut first; neither is cut below half the capacity for the sake of the other.
     """
-    if len(prompt) + len(choice) > room:
-        choice = choice[: max(room // 2, room - len(prompt))]
-        prompt = prompt[len(prompt) - min(len(prompt), room - len(choice)) :]
+    if len(prompt) + len(choice) > capacity:
+        choice = choice[: max(capacity // 2, capacity - len(prompt))]
+        prompt = prompt[len(prompt) - min(len(prompt), capacity - len(choice)) :]
     return prompt, choice
 
 
@@ -166,13 +172,10 @@ def _right(examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarra
     return np.array([answer["index"] == example.truth for example, answer in pairs], dtype=bool)
 
 
-def _shares(groups: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+def _accuracies(groups: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
     """Accuracy and size of each group, smallest key first."""
+    members = [(group, right[groups == group]) for group in np.unique(groups)]
     return [
-        {
-            "value": int(group),
-            "accuracy": float(right[groups == group].mean()),
-            "n": int((groups == group).sum()),
-        }
-        for group in np.unique(groups)
+        {"value": int(group), "accuracy": float(of_group.mean()), "n": len(of_group)}
+        for group, of_group in members
     ]

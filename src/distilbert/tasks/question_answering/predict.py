@@ -1,4 +1,4 @@
-"""The stretch of a context that answers a question, however long the context is."""
+"""The span of a context that answers a question, however long the context is."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from distilbert.tasks.probability import softmax
 from distilbert.tasks.windows import (
     N_SPECIAL_PAIR,
     Tokenizer,
-    Tokens,
     Window,
-    cut,
-    fresh,
     template_ids,
-    tokenize,
+    weighted_spans,
     word_starts,
 )
+from distilbert.tokenization.encoding import LocatedTokens
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question and the text to find its answer in."""
+    """A question and the text that may answer it."""
 
     question: str
     context: str
@@ -35,13 +33,13 @@ class Encoded:
     """An example, its context's tokens and the windows `[CLS] question [SEP] context [SEP]`."""
 
     example: Example
-    context: Tokens
+    context: LocatedTokens
     windows: list[Window]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Characters `start` to `end` of the context; an empty `text` says there is no answer."""
+    """Characters `start` to `end` of the context; `text` is empty if there is no answer."""
 
     text: str
     score: float
@@ -51,9 +49,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one window says: probabilities to start and to end at each of its context tokens (T,).
+    """The probabilities of one window to start and to end at each of its context tokens (T,).
 
-    `null` is the probability that both lie on `[CLS]`, which means: no answer here.
+    `null` is the probability that both are at `[CLS]`, which means that there is no answer.
     """
 
     start: np.ndarray
@@ -69,34 +67,35 @@ def encode(
     max_question_len: int,
     doc_stride: int,
 ) -> list[Encoded]:
-    """Cut each context into windows beside its question.
+    """Divide each context into windows, each with the question before it.
 
-    Lengths are in tokens. Questions are cut at `max_question_len`, and in any case at half the
-    room, so that the context always keeps the other half. `doc_stride` is the overlap of windows.
+    Lengths are in tokens. A question is cut at `max_question_len`, and in any case at half of what
+    fits into a window, so that the other half is left for the context. `doc_stride` is the overlap
+    of windows.
     """
     cls, sep = template_ids(tokenizer)
-    room = max_length - N_SPECIAL_PAIR
-    questions = tokenize(tokenizer, [example.question for example in examples])
-    texts = list(dict.fromkeys(example.context for example in examples))  # many share one
-    contexts = dict(zip(texts, tokenize(tokenizer, texts, located=True), strict=True))
+    capacity = max_length - N_SPECIAL_PAIR
+    questions = tokenizer.token_ids([example.question for example in examples])
+    texts = list(dict.fromkeys(example.context for example in examples))  # often repeated
+    contexts = dict(zip(texts, tokenizer.located_tokens(texts), strict=True))
     encoded = []
     for example, question in zip(examples, questions, strict=True):
         context = contexts[example.context]
-        head = np.concatenate((cls, question.ids[: min(max_question_len, room // 2)], sep))
-        spans = cut(len(context.ids), max_length - len(head) - 1, doc_stride)
+        start = np.concatenate((cls, question[: min(max_question_len, capacity // 2)], sep))
         windows = [
-            Window(np.concatenate((head, context.ids[a:b], sep)), a, b, len(head), weight)
-            for (a, b), weight in zip(spans, fresh(spans), strict=True)
+            Window(np.concatenate((start, context.ids[a:b], sep)), a, b, len(start), weight)
+            for a, b, weight in weighted_spans(
+                len(context.ids), max_length - len(start) - 1, doc_stride
+            )
         ]
         encoded.append(Encoded(example, context, windows))
     return encoded
 
 
-def weigh(window: Window, start_logits: np.ndarray, end_logits: np.ndarray) -> Evidence:
-    """Turn the logits (S,) of a window into probabilities over its context tokens and `[CLS]`."""
-    inside = slice(window.at, window.at + window.stop - window.start)
-    start = softmax(np.concatenate((start_logits[:1], start_logits[inside])))
-    end = softmax(np.concatenate((end_logits[:1], end_logits[inside])))
+def to_evidence(window: Window, start_logits: np.ndarray, end_logits: np.ndarray) -> Evidence:
+    """Probabilities over the context tokens of a window and `[CLS]`, from its logits (S,)."""
+    start = softmax(np.concatenate((start_logits[:1], start_logits[window.inside])))
+    end = softmax(np.concatenate((end_logits[:1], end_logits[window.inside])))
     return Evidence(start[1:], end[1:], float(start[0] * end[0]))
 
 
@@ -111,10 +110,10 @@ def decode(
 ) -> list[Answer]:
     """The `top_k` best different answers over all windows, best first.
 
-    Stretches of the same characters count once, with their best score. There are fewer than `top_k`
-    answers only where the context has fewer stretches; a context without any token gives the empty
-    answer, with score 0 unless `handle_impossible_answer`. The empty answer scores as the window
-    that most doubts it, since an answer anywhere refutes it.
+    Spans of the same characters count once, with their best score. There are fewer than `top_k`
+    answers only if the context has fewer spans; a context without any token has the empty answer,
+    with score 0 unless `handle_impossible_answer`. The score of the empty answer is its lowest
+    among the windows, since an answer in any of them refutes it.
     """
     null = min(window.null for window in evidence)
     firsts, lasts = _boundaries(encoded.context, align_to_words)
@@ -131,7 +130,7 @@ def decode(
     return answers[:top_k] or [Answer("", 0.0, 0, 0)]
 
 
-def _boundaries(context: Tokens, align_to_words: bool) -> tuple[np.ndarray, np.ndarray]:
+def _boundaries(context: LocatedTokens, align_to_words: bool) -> tuple[np.ndarray, np.ndarray]:
     """First and last character of each token, or of the word it belongs to: (T,) and (T,)."""
     firsts, lasts = context.offsets[:, 0], context.offsets[:, 1]
     if not align_to_words or not len(firsts):
@@ -154,7 +153,7 @@ def _ranked(
     )
     n_valid = int((scores >= 0).sum())
     done, wanted = 0, 1 if top_k == 1 else 4 * top_k
-    while done < n_valid:  # most callers stop within the first round; a full sort costs more
+    while done < n_valid:  # most callers stop in the first round; sorting everything is slower
         order = _best(scores, min(wanted, n_valid))
         for i in order[done:]:
             first = int(firsts[i])
@@ -163,7 +162,7 @@ def _ranked(
 
 
 def _band(evidence: Evidence, max_answer_len: int) -> np.ndarray:
-    """Scores (T, A) of spans that start at each token and hold 1 to A tokens; -1 where none is."""
+    """Scores (T, A) of spans that start at each token and have 1 to A tokens; -1 where none is."""
     padded = np.concatenate((evidence.end, np.full(max_answer_len - 1, -1.0)))
     ends = sliding_window_view(padded, max_answer_len) if len(evidence.end) else padded[:0, None]
     return np.where(ends < 0, -1.0, evidence.start[:, None] * ends)

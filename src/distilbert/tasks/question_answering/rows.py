@@ -1,25 +1,25 @@
-"""Rows to questions with the answers that stand in their context, or to what is wrong with them."""
+"""Rows of question-answering data: questions with the answers that their context contains."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import has_columns
+from distilbert.tasks.columns import is_list, is_text, missing_columns
 
 NO_TEXT = "A question and its context must be texts that are not empty."
-SAME_ID = "Every question needs an id of its own."
+SAME_ID = "Every question needs a different id."
 NOT_ANSWERS = (
-    "Answers must be {text: [...], answer_start: [...]} with texts that are not empty, and one "
-    "offset, in characters, for each."
+    "Answers must be {text: [...], answer_start: [...]} with texts that are not empty, and an "
+    "offset in characters for each."
 )
 UNANSWERED = "A question that is not impossible needs an answer."
-NOT_FOUND = "An answer must stand in the context where answer_start says."
+NOT_FOUND = "The context must contain an answer at its answer_start."
 PLACES_SHOWN = 3
 
 
@@ -27,7 +27,7 @@ PLACES_SHOWN = 3
 class Question:
     """A question, its context and the true answers, each a text and its first character.
 
-    There are no answers where the context holds none.
+    There are no answers if the context contains none.
     """
 
     id: str
@@ -40,21 +40,20 @@ class Question:
 def read_questions(
     rows: Iterable[Row], problems: Problems, *, question: str, context: str, answers: str
 ) -> list[Question]:
-    """The good questions of rows with these columns and, where they have them, `id` and
-    `is_impossible`.
+    """The valid questions of rows with these columns and, optionally, `id` and `is_impossible`.
 
-    Without `id` a question is called by its place, without `is_impossible` it is impossible where
+    Without `id` a question is identified by its place; without `is_impossible` it is impossible if
     it has no answers.
     """
     rows = list(rows)
-    wanted = {"question": question, "context": context, "answers": answers}
-    if rows and not has_columns(rows, wanted, problems):
+    wanted = [("question", question), ("context", context), ("answers", answers)]
+    if missing_columns(rows, wanted, problems):
         return []
-    found: list[Question] = []
+    questions: list[Question] = []
     ids: set[str] = set()
     for row in rows:
         asked, passage = row.values.get(question), row.values.get(context)
-        if not _is_text(asked) or not _is_text(passage):
+        if not is_text(asked) or not is_text(passage):
             problems.add(NO_TEXT, row.place, {question: asked, context: passage})
             continue
         name = row.values.get("id")
@@ -66,18 +65,14 @@ def read_questions(
         ids.add(str(name))
         golds = _read_answers(row, answers, passage, problems)
         if golds is not None:
-            found.append(Question(str(name), asked, passage, golds, row.place))
-    return found
-
-
-def _is_text(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and bool(value.strip())
+            questions.append(Question(str(name), asked, passage, golds, row.place))
+    return questions
 
 
 def _read_answers(
     row: Row, column: str, context: str, problems: Problems
 ) -> tuple[tuple[str, int], ...] | None:
-    """The answers; None where something is wrong with them."""
+    """The answers; None if something is wrong with them."""
     given, impossible = row.values.get(column), row.values.get("is_impossible")
     if impossible:
         return ()
@@ -90,7 +85,7 @@ def _read_answers(
         return None
     missed = [pair for pair in pairs if not context.startswith(pair[0], pair[1]) or pair[1] < 0]
     for text, start in missed:
-        problems.add(NOT_FOUND, row.place, _whereabouts(text, start, context))
+        problems.add(NOT_FOUND, row.place, _describe_places(text, start, context))
     return None if missed else tuple(pairs)
 
 
@@ -99,31 +94,27 @@ def _pairs(given: Any) -> list[tuple[str, int]] | None:
     pairs: list[tuple[Any, Any]]
     if isinstance(given, Mapping):
         texts, starts = given.get("text"), given.get("answer_start")
-        if not _is_list(texts) or not _is_list(starts) or len(texts) != len(starts):
+        if not is_list(texts) or not is_list(starts) or len(texts) != len(starts):
             return None
         pairs = list(zip(texts, starts, strict=True))
-    elif _is_list(given) and all(isinstance(answer, Mapping) for answer in given):
+    elif is_list(given) and all(isinstance(answer, Mapping) for answer in given):
         pairs = [(answer.get("text"), answer.get("answer_start")) for answer in given]
     else:
         return None
-    good = all(_is_text(text) and _is_whole(start) for text, start in pairs)
-    return [(text, int(start)) for text, start in pairs] if good else None
+    valid = all(is_text(text) and _is_integer(start) for text, start in pairs)
+    return [(text, int(start)) for text, start in pairs] if valid else None
 
 
-def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
-
-
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _whereabouts(text: str, start: int, context: str) -> str:
-    """What the row says, and where the text stands instead."""
+def _describe_places(text: str, start: int, context: str) -> str:
+    """The place that a row names, and where the context contains the text instead."""
     places, at = [], context.find(text)
     while at >= 0 and len(places) <= PLACES_SHOWN:
         places.append(at)
         at = context.find(text, at + 1)
     listed = ", ".join(map(str, places[:PLACES_SHOWN]))
     more = " and elsewhere" if len(places) > PLACES_SHOWN else ""
-    return f"{text!r} at {start}; it stands " + (f"at {listed}{more}" if places else "nowhere")
+    return f"{text!r} at {start}; it is " + (f"at {listed}{more}" if places else "nowhere")

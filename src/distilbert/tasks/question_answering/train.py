@@ -1,7 +1,7 @@
-"""Extractive question answering with labels: SQuAD 1.1 and 2.0, and what is shaped like them.
+"""Training and scoring of extractive question answering: SQuAD 1.1 and 2.0, and data of their form.
 
-Windows and the search for spans are those of prediction (`tasks/question_answering.py`); here they
-get labels, raw scores as the official baselines have them, and the choice of giving no answer.
+Windows and the search for spans are those of prediction; labels, raw scores as in the official
+baselines and the decision to give no answer are added here.
 """
 
 from __future__ import annotations
@@ -13,27 +13,37 @@ from typing import Any, Self
 
 import numpy as np
 
+from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.collation import collate
 from distilbert.tasks.probability import log_softmax
-from distilbert.tasks.question_answering.metrics import span_scores, summarize
-from distilbert.tasks.question_answering.null_threshold import best_threshold
-from distilbert.tasks.question_answering.predict import Encoded, Evidence, Example, decode, encode
+from distilbert.tasks.question_answering.metrics import (
+    best_null_threshold,
+    span_scores,
+    summarize,
+)
+from distilbert.tasks.question_answering.predict import (
+    Encoded,
+    Evidence,
+    Example,
+    decode,
+    encode,
+)
 from distilbert.tasks.question_answering.rows import Question, read_questions
 from distilbert.tasks.task import Answer, Feature, Scorer
-from distilbert.tasks.windows import Tokenizer, Tokens, Window
+from distilbert.tasks.windows import Tokenizer, Window
+from distilbert.tokenization.encoding import LocatedTokens
 
-PADDING = 0  # is masked, so which id it is does not matter
 OVERLAP = 128  # tokens; the stride of the published SQuAD baselines
-LOWEST = -300.0  # of a logit below the best, so that no product of two powers becomes 0
+LOWEST = -300.0  # of a logit below the best, so that no product of two exponentials becomes 0
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A window of an encoded question, and where in it the true answer starts and ends.
+class WindowTruth:
+    """A window of an encoded question, and the positions at which the true answer starts and ends.
 
-    Both are 0, the place of `[CLS]`, where the window does not hold the whole answer.
+    Both are 0, the position of `[CLS]`, unless the window contains the complete answer.
     """
 
     encoded: Encoded
@@ -43,7 +53,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WindowLogits:
     """Logits to start and to end at `[CLS]` and at each context token (1 + T,), and the loss."""
 
     start: np.ndarray
@@ -53,11 +63,11 @@ class Said:
 
 @dataclass(frozen=True)
 class QuestionAnsweringTask:
-    """Answers as stretches of a context.
+    """Answers are spans of a context.
 
-    `unanswerable` says whether "no answer" may be given; by default the training rows decide. It is
-    given where it scores more than `null_threshold` above the best stretch (0 unless known).
-    Lengths are in tokens, as is `overlap` of windows. Scores are percent, as SQuAD prints them.
+    `unanswerable` says whether "no answer" is possible; by default the training rows decide. It is
+    given if its score exceeds that of the best span by more than `null_threshold` (0 unless known).
+    Lengths are in tokens, as is `overlap` of windows. Scores are percentages, as SQuAD prints them.
     """
 
     unanswerable: bool | None = None
@@ -73,16 +83,16 @@ class QuestionAnsweringTask:
     chosen_metric: str | None = None
 
     head = "question_answering"
+    remembered = (
+        *("max_length", "overlap", "unanswerable", "null_threshold"),
+        *("max_question_length", "max_answer_length", "n_best"),
+    )
+    score_names = ("loss", "exact", "f1")
 
     @property
     def metric(self) -> str:
-        """F1 of the words of answers."""
+        """F1 of the words of answers, unless another score is chosen."""
         return self.chosen_metric or "f1"
-
-    @property
-    def higher_is_better(self) -> bool:
-        """False for the loss."""
-        return self.metric != "loss"
 
     @property
     def may_refuse(self) -> bool:
@@ -98,12 +108,16 @@ class QuestionAnsweringTask:
         questions = self.examples(rows, Problems())
         return replace(self, unanswerable=any(not question.answers for question in questions))
 
+    def with_config(self, config: DistilBertConfig) -> Self:
+        """Itself: spans have no labels."""
+        return self
+
     def config_changes(self) -> dict[str, Any]:
         """None."""
         return {}
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Question]:
-        """Questions whose answers stand where the rows say."""
+        """Questions whose answers are in the context where the rows say."""
         return read_questions(
             rows,
             problems,
@@ -112,10 +126,13 @@ class QuestionAnsweringTask:
             answers=self.answers_column,
         )
 
+    def class_weights(self, examples: Sequence[Question]) -> None:
+        """None: there are no classes."""
+
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Question], *, training: bool
     ) -> list[Feature]:
-        """A feature per window; the first answer is the one to learn."""
+        """A feature per window; the first true answer is the one to learn."""
         encoded = encode(
             tokenizer,
             [Example(example.question, example.context) for example in examples],
@@ -124,67 +141,71 @@ class QuestionAnsweringTask:
             doc_stride=OVERLAP if self.overlap is None else self.overlap,
         )
         features = []
-        for i, (example, own) in enumerate(zip(examples, encoded, strict=True)):
-            span = _token_span(own.context, example)
-            for window in own.windows:
-                start, end = _within(window, span)
+        for number, (example, of_example) in enumerate(zip(examples, encoded, strict=True)):
+            span = _token_span(of_example.context, example)
+            for window in of_example.windows:
+                start, end = _positions(window, span)
                 labels = {"start_positions": start, "end_positions": end} if training else {}
-                detail = Shown(own, window, start, end)
-                features.append(Feature((window.ids,), labels, i, detail))
+                truth = WindowTruth(of_example, window, start, end)
+                features.append(Feature((window.ids,), labels, number, detail=truth))
         return features
 
     def batch(
         self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """A padded batch with `start_positions` and `end_positions` (B,); nothing is random."""
-        return collate(features, pad_id=PADDING)
+        return collate(features, self.head)
 
-    def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> Said:
-        """The logits at `[CLS]` and at context tokens, and how improbable the truth is."""
-        shown: Shown = feature.detail
-        window, length = shown.window, len(feature.sequences[0])
-        kept = np.append(0, np.arange(window.at, window.at + window.stop - window.start))
+    def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> WindowLogits:
+        """The logits at `[CLS]` and at context tokens, and the loss of the truth."""
+        truth: WindowTruth = feature.detail
+        length = len(feature.sequences[0])
         starts, ends = outputs["start_logits"][:length], outputs["end_logits"][:length]
-        loss = -(log_softmax(starts)[shown.start] + log_softmax(ends)[shown.end]) / 2
-        return Said(starts[kept], ends[kept], float(loss))
+        loss = -(log_softmax(starts)[truth.start] + log_softmax(ends)[truth.end]) / 2
+        positions = np.append(0, np.arange(length)[truth.window.inside])
+        return WindowLogits(starts[positions], ends[positions], float(loss))
 
     def answers(
-        self, examples: Sequence[Question], features: Sequence[Feature], kept: Sequence[Said]
+        self,
+        examples: Sequence[Question],
+        features: Sequence[Feature],
+        kept: Sequence[WindowLogits],
     ) -> list[Answer]:
         """`id`, `text`, `start`, `end` (characters), `score`, `null_score`, `n_best`, `loss`.
 
-        Scores are sums of the logits to start and to end. `score` is that of the best stretch, also
-        where no answer is given; `null_score` that of `[CLS]` in the window that most doubts it.
+        Scores are sums of the logits to start and to end. `score` is that of the best span, even if
+        no answer is given; `null_score` is the lowest sum at `[CLS]` among the windows.
         """
-        windows: list[list[Said]] = [[] for _ in examples]
+        windows: list[list[WindowLogits]] = [[] for _ in examples]
         encoded: dict[int, Encoded] = {}
-        for feature, said in zip(features, kept, strict=True):
-            windows[feature.example].append(said)
+        for feature, logits in zip(features, kept, strict=True):
+            windows[feature.example].append(logits)
             encoded[feature.example] = feature.detail.encoded
         return [self._answer(example, encoded[i], windows[i]) for i, example in enumerate(examples)]
 
-    def _answer(self, example: Question, encoded: Encoded, windows: Sequence[Said]) -> Answer:
-        null = min(float(said.start[0]) + float(said.end[0]) for said in windows)
+    def _answer(
+        self, example: Question, encoded: Encoded, windows: Sequence[WindowLogits]
+    ) -> Answer:
+        null = min(float(logits.start[0]) + float(logits.end[0]) for logits in windows)
         best = self._n_best(encoded, windows)
         answer: Answer = {
             "id": example.id,
             "score": best[0]["score"] if best else null,
             "null_score": null,
             "n_best": best,
-            "loss": float(np.mean([said.loss for said in windows])),
+            "loss": float(np.mean([logits.loss for logits in windows])),
         }
-        given = (
-            best[0] if best and not self._refuses(answer) else {"text": "", "start": 0, "end": 0}
-        )
+        is_given = best and not self._refuses(answer)
+        given = best[0] if is_given else {"text": "", "start": 0, "end": 0}
         return answer | {name: given[name] for name in ("text", "start", "end")}
 
-    def _n_best(self, encoded: Encoded, windows: Sequence[Said]) -> list[dict[str, Any]]:
-        """The search takes products of weights: powers of logits below the best of all windows."""
-        top_start = max(float(said.start.max()) for said in windows)
-        top_end = max(float(said.end.max()) for said in windows)
+    def _n_best(self, encoded: Encoded, windows: Sequence[WindowLogits]) -> list[dict[str, Any]]:
+        """The search multiplies what it is given: exponentials of the logits minus the highest."""
+        top_start = max(float(logits.start.max()) for logits in windows)
+        top_end = max(float(logits.end.max()) for logits in windows)
         evidence = [
-            Evidence(_powers(said.start[1:], top_start), _powers(said.end[1:], top_end), 0.0)
-            for said in windows
+            Evidence(_powers(logits.start[1:], top_start), _powers(logits.end[1:], top_end), 0.0)
+            for logits in windows
         ]
         found = decode(encoded, evidence, top_k=self.n_best, max_answer_len=self.max_answer_length)
         return [
@@ -195,30 +216,28 @@ class QuestionAnsweringTask:
                 "score": math.log(answer.score) + top_start + top_end,
             }
             for answer in found
-            if answer.score > 0  # a context without tokens has no stretch
+            if answer.score > 0  # a context without tokens has no span
         ]
 
     def _refuses(self, answer: Answer) -> bool:
-        if not self.may_refuse:
-            return False
-        return answer["null_score"] - answer["score"] > (self.null_threshold or 0.0)
+        return self.may_refuse and _null_margin(answer) > (self.null_threshold or 0.0)
 
     def text_of(self, answer: Answer) -> str:
-        """What this task answers, by its own threshold, from a stored answer's scores."""
+        """The text that this task answers, with its threshold, from a stored answer's scores."""
         return _best_text(answer) if not self._refuses(answer) else ""
 
-    def with_null_threshold(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Self:
-        """This task with the threshold that is best for F1 on these answers; itself where it has
-        one already, or gives an answer always."""
+    def tuned(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Self:
+        """This task with the null threshold that is best for F1 on these answers; itself if it has
+        one already, or if every question has an answer."""
         if not self.may_refuse or self.null_threshold is not None:
             return self
-        _, f1, doubt, null = _measured(examples, answers)
-        return replace(self, null_threshold=best_threshold(doubt, f1, null)[0])
+        _, f1, margin, null = _best_spans(examples, answers)
+        return replace(self, null_threshold=best_null_threshold(margin, f1, null)[0])
 
     def scorer(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Scorer:
-        """`exact` and `f1` in percent; where questions without answer occur, also of both kinds.
+        """`exact` and `f1` in percent; if there are questions without an answer, also of each kind.
 
-        Which script is followed, SQuAD 1.1 or 2.0, depends on whether such questions occur.
+        Such questions decide which script is followed, that of SQuAD 1.1 or that of 2.0.
         """
         pairs = _pairs(examples, [self.text_of(answer) for answer in answers])
         answerable = np.array([bool(example.answers) for example in examples], dtype=bool)
@@ -235,34 +254,25 @@ class QuestionAnsweringTask:
         return np.array([answer["loss"] for answer in answers], dtype=np.float64)
 
     def tables(self, examples: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Any]:
-        """The best scores any threshold could give, as SQuAD 2.0's script reports them."""
+        """The best scores that any threshold could give, as SQuAD 2.0's script reports them."""
         if all(example.answers for example in examples):
             return {}
-        exact, f1, doubt, null = _measured(examples, answers)
+        exact, f1, margin, null = _best_spans(examples, answers)
         tables: dict[str, Any] = {"null_threshold": self.null_threshold or 0.0}
         for name, scores in (("exact", exact), ("f1", f1)):
-            threshold, best = best_threshold(doubt, scores, null)
+            threshold, best = best_null_threshold(margin, scores, null)
             tables |= {f"best_{name}": 100.0 * best, f"best_{name}_threshold": threshold}
         return tables
 
-    def shown(self, example: Question) -> str:
+    def describe(self, example: Question) -> str:
         """The question, its true answers and the beginning of the context."""
         truth = " | ".join(text for text, _ in example.answers) or "(no answer)"
         context = " ".join(example.context[:80].split())
         return f"{example.question} -> {truth} [{context}...]"
 
 
-def predictions_json(
-    task: QuestionAnsweringTask, examples: Sequence[Question], answers: Sequence[Answer]
-) -> dict[str, str]:
-    """Answers as the official scripts read them: the text for each id."""
-    return {
-        example.id: task.text_of(answer) for example, answer in zip(examples, answers, strict=True)
-    }
-
-
-def _token_span(context: Tokens, example: Question) -> tuple[int, int] | None:
-    """The first and last token of the context that touch the first answer; None without any."""
+def _token_span(context: LocatedTokens, example: Question) -> tuple[int, int] | None:
+    """The first and last token of the context that overlap the first answer; None if none does."""
     if not example.answers:
         return None
     text, start = example.answers[0]
@@ -271,16 +281,19 @@ def _token_span(context: Tokens, example: Question) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
-def _within(window: Window, span: tuple[int, int] | None) -> tuple[int, int]:
-    """Positions of a token span in a window; 0 and 0 unless the window holds it whole."""
+def _positions(window: Window, span: tuple[int, int] | None) -> tuple[int, int]:
+    """Positions of a token span in a window; 0 and 0 unless the window contains all of it."""
     if span is None or span[0] < window.start or span[1] >= window.stop:
         return 0, 0
-    shift = window.at - window.start
-    return span[0] + shift, span[1] + shift
+    return span[0] + window.shift, span[1] + window.shift
 
 
 def _powers(logits: np.ndarray, top: float) -> np.ndarray:
     return np.exp(np.maximum(logits.astype(np.float64) - top, LOWEST))
+
+
+def _null_margin(answer: Answer) -> float:
+    return answer["null_score"] - answer["score"]
 
 
 def _best_text(answer: Answer) -> str:
@@ -297,17 +310,17 @@ def _pairs(examples: Sequence[Question], texts: Sequence[str]) -> np.ndarray:
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-def _measured(
+def _best_spans(
     examples: Sequence[Question], answers: Sequence[Answer]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Exact match and F1 of the best stretches, the doubt in them, and what refusing scores.
+    """Exact match and F1 of the best spans, the margins of "no answer", and what that scores.
 
-    As in the official search for thresholds, any text is wrong where there is no answer, even one
-    of which nothing is left when it is normalized.
+    As in the official search for thresholds, any text is wrong if there is no answer, even one that
+    is empty once normalized.
     """
     texts = [_best_text(answer) for answer in answers]
     exact, f1 = _pairs(examples, texts).T
-    refused = np.array([float(not example.answers) for example in examples])
-    wrong = (refused > 0) & np.array([bool(text) for text in texts])
-    doubt = np.array([answer["null_score"] - answer["score"] for answer in answers])
-    return np.where(wrong, 0.0, exact), np.where(wrong, 0.0, f1), doubt, refused
+    null = np.array([float(not example.answers) for example in examples])
+    wrong = (null > 0) & np.array([bool(text) for text in texts])
+    margin = np.array([_null_margin(answer) for answer in answers])
+    return np.where(wrong, 0.0, exact), np.where(wrong, 0.0, f1), margin, null

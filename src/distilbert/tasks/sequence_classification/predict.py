@@ -8,9 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from distilbert.tasks.combination import Combination, combine
 from distilbert.tasks.probability import sigmoid, softmax
-from distilbert.tasks.windows import Tokenizer, Window, pair_windows, single_windows, tokenize
+from distilbert.tasks.windows import (
+    Combination,
+    Tokenizer,
+    Window,
+    combine,
+    pair_windows,
+    single_windows,
+)
 
 Activation = Literal["softmax", "sigmoid", "none"]
 
@@ -25,7 +31,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A label and how strongly it holds: a probability, or the raw logit with `none`."""
+    """A label and its score: a probability, or the logit with `none`."""
 
     label: str
     score: float
@@ -41,21 +47,21 @@ def encode(
     """The windows of each example; short examples have one."""
     texts = [example.text for example in examples]
     pairs = [example.text_pair for example in examples if example.text_pair is not None]
-    tokens = iter(tokenize(tokenizer, texts + pairs))
-    firsts = [next(tokens).ids for _ in texts]
+    ids = iter(tokenizer.token_ids(texts + pairs))
+    firsts = [next(ids) for _ in texts]
     limits = {"max_length": max_length, "overlap": overlap}
     return [
         single_windows(tokenizer, first, **limits)
         if example.text_pair is None
-        else pair_windows(tokenizer, first, next(tokens).ids, **limits)
+        else pair_windows(tokenizer, first, next(ids), **limits)
         for example, first in zip(examples, firsts, strict=True)
     ]
 
 
 def default_activation(problem_type: str | None, n_labels: int) -> Activation:
-    """What turns logits into scores: what the config says, else what the number of labels suggests.
+    """What turns logits into scores, by the config's problem type, or else the number of labels.
 
-    One label without a declared problem gets a sigmoid, as in the reference.
+    A single label without a problem type gets a sigmoid, as in the reference.
     """
     if problem_type == "regression":
         return "none"

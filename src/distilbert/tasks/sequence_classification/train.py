@@ -1,4 +1,4 @@
-"""Texts and pairs with one label, several labels, or a value."""
+"""Training and scoring of texts and pairs with one label, several labels, or a value."""
 
 from __future__ import annotations
 
@@ -9,65 +9,59 @@ from typing import Any, Self
 
 import numpy as np
 
+from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.collation import collate
-from distilbert.tasks.columns import (
-    Columns,
-    kind_of,
-    read_label,
-    usual_kind,
-    values_of,
-)
-from distilbert.tasks.combination import combine
+from distilbert.tasks.metrics import count
 from distilbert.tasks.probability import log_softmax, sigmoid
-from distilbert.tasks.sequence_classification import predict as unlabelled
+from distilbert.tasks.sequence_classification import predict
 from distilbert.tasks.sequence_classification.metrics import (
     average_precision,
     best_threshold,
     calibration,
     class_scores,
     confusion,
+    confusion_counts,
     label_scores,
     per_label,
+    value_scores,
 )
-from distilbert.tasks.sequence_classification.regression_metrics import value_scores
-from distilbert.tasks.task import Answer, Feature, Scorer
-from distilbert.tasks.windows import Tokenizer
+from distilbert.tasks.sequence_classification.rows import (
+    MULTI,
+    REGRESSION,
+    SINGLE,
+    Columns,
+    Example,
+    Label,
+    kind_of,
+    names_of,
+    read_examples,
+    read_label,
+    read_value,
+    usual_kind,
+)
+from distilbert.tasks.task import Answer, Feature, Scorer, label_fields, label_names
+from distilbert.tasks.windows import Tokenizer, combine
 
-SINGLE, MULTI = "single_label_classification", "multi_label_classification"
-REGRESSION = "regression"
-METRICS = {SINGLE: "accuracy", MULTI: "f1_micro", REGRESSION: "pearson_spearman"}
-LOWER_IS_BETTER = ("loss", "rmse", "mae")
-# A rare label may count so much more than its absence, at most.
+# Kind of problem -> its scores without `loss`, the default metric first.
+SCORES = {
+    SINGLE: ("accuracy", "f1_macro", "matthews"),
+    MULTI: ("f1_micro", "f1_macro", "exact", "average_precision"),
+    REGRESSION: ("pearson_spearman", "pearson", "spearman", "rmse", "mae"),
+}
+# Limit of the weight of a rare label relative to that of its absence.
 LARGEST_WEIGHT = 10.0
-
-EMPTY = "A text must not be empty."
-NOT_TEXT = "A text must be text."
-FOREIGN = "A label must be among those of the training rows, or of `labels`:"
-MISSING = "A row must have a label: a text or a finite number."
-LABELS_SHOWN = 10
-NOT_A_VALUE = "The label of a regression must be a finite number."
-MIXED = "Labels must be of one kind."
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A text or a pair; `truth` is a label number, a tuple of them, or a value."""
-
-    text: str
-    text_pair: str | None
-    truth: Any
-    place: str
+TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
 class SequenceClassificationTask:
-    """Classification or rating of texts.
+    """Classification of texts, or regression on them.
 
-    `columns` names the columns; `labels` in the order of their numbers; `problem_type` one of
-    `distilbert.config.PROBLEM_TYPES`, None to be learned from the labels; `thresholds` the lowest
-    probability at which each of several labels holds.
+    `columns` names the columns; `labels` are in the order of their numbers; `problem_type` is one
+    of `distilbert.config.PROBLEM_TYPES`, None to learn it from the labels; `thresholds` are the
+    lowest probabilities at which each of several labels is assigned.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -80,19 +74,22 @@ class SequenceClassificationTask:
     thresholds: tuple[float, ...] = ()
 
     head = "sequence_classification"
+    remembered = ("max_length", "overlap", "thresholds", "long_texts")
 
     @property
     def metric(self) -> str:
-        """`accuracy`, `f1_micro` or `pearson_spearman`, unless another is chosen."""
-        return self.chosen_metric or METRICS[self.problem_type or SINGLE]
+        """`accuracy`, `f1_micro` or `pearson_spearman`, unless another score is chosen."""
+        return self.chosen_metric or SCORES[self.problem_type or SINGLE][0]
 
     @property
-    def higher_is_better(self) -> bool:
-        """False for errors."""
-        return self.metric not in LOWER_IS_BETTER
+    def score_names(self) -> tuple[str, ...]:
+        """Those of the kind of problem; `f1` of the second of two labels."""
+        kind = self.problem_type or SINGLE
+        of_two = ("f1",) if kind == SINGLE and len(self.labels) == 2 else ()
+        return ("loss", *SCORES[kind], *of_two)
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
-        """Columns, kind of problem and label names as the training rows show them."""
+        """Columns, kind of problem and label names as in the training rows."""
         rows = list(rows)
         columns = self.columns.found_in(rows)
         usual = usual_kind(rows, columns.label)
@@ -101,116 +98,54 @@ class SequenceClassificationTask:
             for row in rows
             if kind_of(row.values.get(columns.label or "")) == usual
         ]
-        kind = self.problem_type or _kind_of(found, declared=bool(self.labels))
+        kind = self.problem_type or _problem_type(found, declared=bool(self.labels))
         labels = self.labels
         if not labels and kind != REGRESSION:
-            names = {name for label in found if label is not None for name in values_of(label)}
+            names = {name for label in found if label is not None for name in names_of(label)}
             labels = tuple(sorted(names, key=_natural))
-        mine = self.columns  # a column that is not there is told by `examples`
+        given = self.columns  # `examples` reports the columns that do not exist
         columns = replace(
             columns,
-            text=columns.text or mine.text,
-            text_pair=columns.text_pair or mine.text_pair,
-            label=columns.label or mine.label,
+            text=columns.text or given.text,
+            text_pair=columns.text_pair or given.text_pair,
+            label=columns.label or given.label,
         )
         return replace(self, columns=columns, labels=labels, problem_type=kind)
+
+    def with_config(self, config: DistilBertConfig) -> Self:
+        """The kind of problem and the label names of a trained model; one label is a value."""
+        kind = config.problem_type or self.problem_type
+        if kind is None and config.num_labels == 1:
+            kind = REGRESSION
+        if kind == REGRESSION:
+            return replace(self, problem_type=kind)
+        return replace(self, problem_type=kind, labels=label_names(config))
 
     def config_changes(self) -> dict[str, Any]:
         """The kind of problem and the names of the labels."""
         if self.problem_type == REGRESSION:
             return {"num_labels": 1, "problem_type": REGRESSION}
-        return {
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: i for i, label in enumerate(self.labels)},
-            "problem_type": self.problem_type,
-        }
+        return {**label_fields(self.labels), "problem_type": self.problem_type}
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Example]:
         """Examples with texts that are not empty and labels of the right kind."""
-        rows = list(rows)
-        columns = self.columns.found_in(rows, problems)
-        if columns.text is None or columns.label is None:
-            return []
-        number = {label: i for i, label in enumerate(self.labels)}
-        usual = usual_kind(rows, columns.label)
-        examples = []
-        for row in rows:
-            texts: list[Any] = [row.values.get(columns.text)]
-            if columns.text_pair is not None:
-                texts.append(row.values.get(columns.text_pair))
-            if not _are_texts(texts, row, problems):
-                continue
-            given = row.values.get(columns.label)
-            if self.problem_type != REGRESSION and kind_of(given) not in (usual, None):
-                problems.add(MIXED, row.place, given)
-                continue
-            truth = self._truth(row, columns, number, problems)
-            if truth is not None:
-                pair = texts[1] if columns.text_pair is not None else None
-                examples.append(Example(texts[0], pair, truth, row.place))
-        return examples
-
-    def _truth(
-        self, row: Row, columns: Columns, number: Mapping[str, int], problems: Problems
-    ) -> Any:
-        label = read_label(row, columns)
-        given = row.values.get(columns.label or "")
-        if self.problem_type == REGRESSION:
-            value = _as_value(given)
-            if value is None:
-                problems.add(NOT_A_VALUE, row.place, given)
-            return value
-        if label is None:
-            problems.add(MISSING, row.place, given)
-            return None
-        names = values_of(label)
-        if self.problem_type == SINGLE and isinstance(label, tuple):
-            problems.add(MIXED, row.place, given)
-            return None
-        foreign = [name for name in names if name not in number]
-        if foreign:
-            problems.add(self._foreign(), row.place, ", ".join(foreign))
-            return None
-        numbers = tuple(number[name] for name in names)
-        return numbers if self.problem_type == MULTI else numbers[0]
-
-    def _foreign(self) -> str:
-        more = "" if len(self.labels) <= LABELS_SHOWN else ", ..."
-        return f"{FOREIGN} {', '.join(self.labels[:LABELS_SHOWN])}{more}."
-
-    def features(
-        self, tokenizer: Tokenizer, examples: Sequence[Example], *, training: bool
-    ) -> list[Feature]:
-        """A feature per window of a text, or only the first; all carry the label of the text."""
-        plain = [unlabelled.Example(one.text, one.text_pair) for one in examples]
-        encoded = unlabelled.encode(
-            tokenizer, plain, max_length=self.max_length, overlap=self.overlap
+        return read_examples(
+            list(rows),
+            problems,
+            columns=self.columns,
+            labels=self.labels,
+            problem_type=self.problem_type,
         )
-        features = []
-        for number, (example, windows) in enumerate(zip(examples, encoded, strict=True)):
-            labels = {"labels": self._target(example)} if training else {}
-            shown = windows[:1] if self.long_texts == "cut" else windows
-            features += [Feature((window.ids,), labels, number, window.weight) for window in shown]
-        return features
 
-    def _target(self, example: Example) -> Any:
-        if self.problem_type == SINGLE:
-            return example.truth
-        if self.problem_type == REGRESSION:
-            return np.array([example.truth], dtype=np.float32)
-        target = np.zeros(len(self.labels), dtype=np.float32)
-        target[list(example.truth)] = 1.0
-        return target
-
-    def weights_of(self, examples: Sequence[Example]) -> np.ndarray | None:
-        """How much each label should count so that rare ones are heard, float32 (N,).
+    def class_weights(self, examples: Sequence[Example]) -> np.ndarray | None:
+        """Weights that balance the labels, float32 (N,); None for values.
 
         Single labels: E / (N * count), whose mean over examples is 1. Several labels: absences per
         presence, between 0.1 and 10.
         """
         if self.problem_type == REGRESSION:
             return None
-        counts = Counter(name for one in examples for name in _numbers(one.truth))
+        counts = Counter(number for example in examples for number in _numbers(example.truth))
         n = np.array([counts[i] for i in range(len(self.labels))], dtype=np.float64)
         if self.problem_type == SINGLE:
             weights = len(examples) / (len(n) * np.maximum(n, 1))
@@ -219,11 +154,37 @@ class SequenceClassificationTask:
             weights = weights.clip(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
         return weights.astype(np.float32)
 
+    def features(
+        self, tokenizer: Tokenizer, examples: Sequence[Example], *, training: bool
+    ) -> list[Feature]:
+        """A feature per window of a text, or only the first; all have the label of the text."""
+        encoded = predict.encode(
+            tokenizer,
+            [predict.Example(example.text, example.text_pair) for example in examples],
+            max_length=self.max_length,
+            overlap=self.overlap,
+        )
+        features = []
+        for number, (example, windows) in enumerate(zip(examples, encoded, strict=True)):
+            labels = {"labels": self._target(example)} if training else {}
+            features += [
+                Feature((window.ids,), labels, number, detail=window.weight)
+                for window in (windows[:1] if self.long_texts == "cut" else windows)
+            ]
+        return features
+
+    def _target(self, example: Example) -> Any:
+        if self.problem_type == SINGLE:
+            return example.truth
+        if self.problem_type == REGRESSION:
+            return np.array([example.truth], dtype=np.float32)
+        return self._truths([example])[0].astype(np.float32)
+
     def batch(
         self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """A padded batch with `labels` (B,) or (B, N); nothing in it is random."""
-        return collate(features, pad_id=0)
+        return collate(features, self.head)
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The logits (N,)."""
@@ -232,22 +193,23 @@ class SequenceClassificationTask:
     def answers(
         self, examples: Sequence[Example], features: Sequence[Feature], kept: Sequence[np.ndarray]
     ) -> list[Answer]:
-        """`probabilities` of all labels with the `label` or `labels` they speak for; or a `value`.
+        """`probabilities` of all labels and the `label` or `labels` that they select; or a `value`.
 
-        Windows of one text are combined as logits, each weighed by what it alone shows.
+        Windows of one text are combined as logits, weighted by their new tokens.
         """
-        own: list[list[int]] = [[] for _ in examples]
+        windows: list[list[int]] = [[] for _ in examples]
         for number, feature in enumerate(features):
-            own[feature.example].append(number)
-        rows = [
-            combine(
-                np.stack([kept[i] for i in numbers]),
-                [features[i].detail for i in numbers],
-                "mean",
+            windows[feature.example].append(number)
+        return [
+            self._answer(
+                combine(
+                    np.stack([kept[i] for i in numbers]),
+                    [features[i].detail for i in numbers],
+                    "mean",
+                )
             )
-            for numbers in own
+            for numbers in windows
         ]
-        return [self._answer(row) for row in rows]
 
     def _answer(self, logits: np.ndarray) -> Answer:
         if self.problem_type == REGRESSION:
@@ -259,170 +221,153 @@ class SequenceClassificationTask:
                 "probabilities": np.exp(logs).tolist(),
             }
         probabilities = sigmoid(logits)
-        return {"labels": self._holding(probabilities), "probabilities": probabilities.tolist()}
+        assigned = np.flatnonzero(self._is_assigned(probabilities))
+        return {
+            "labels": [self.labels[i] for i in assigned],
+            "probabilities": probabilities.tolist(),
+        }
 
-    def _holding(self, probabilities: np.ndarray) -> list[str]:
-        holds = probabilities >= np.array(self.thresholds or [0.5] * len(self.labels))
-        return [self.labels[i] for i in np.flatnonzero(holds)]
+    def _is_assigned(self, probabilities: np.ndarray) -> np.ndarray:
+        return probabilities >= np.array(self.thresholds or [0.5] * len(self.labels))
 
-    def with_thresholds(self, examples: Sequence[Example], answers: Sequence[Answer]) -> Self:
-        """The threshold, one for all labels, that gives the highest micro F1 on these examples."""
+    def tuned(self, examples: Sequence[Example], answers: Sequence[Answer]) -> Self:
+        """For several labels, with the one threshold that has the highest micro F1."""
+        if self.problem_type != MULTI:
+            return self
         threshold, _ = best_threshold(self._truths(examples), _probabilities(answers))
         return replace(self, thresholds=(threshold,) * len(self.labels))
 
     def scorer(self, examples: Sequence[Example], answers: Sequence[Answer]) -> Scorer:
-        """Scores as their definitions in `classification_metrics` and `regression_metrics`."""
+        """Scores as defined in `metrics.py`."""
         if self.problem_type == REGRESSION:
-            return _ValueScorer(
-                np.array([one.truth for one in examples], dtype=np.float64),
-                np.array([answer["value"] for answer in answers], dtype=np.float64),
+            return _value_scorer(examples, answers)
+        probabilities = _probabilities(answers)
+        if self.problem_type == MULTI:
+            return _label_scorer(
+                self._truths(examples), probabilities, self._is_assigned(probabilities)
             )
-        if self.problem_type == SINGLE:
-            truth = np.array([one.truth for one in examples], dtype=np.int64)
-            return _ClassScorer(truth, _probabilities(answers), len(self.labels))
-        thresholds = np.array(self.thresholds or [0.5] * len(self.labels))
-        return _LabelScorer(self._truths(examples), _probabilities(answers), thresholds)
+        return _class_scorer(_numbers_of(examples), probabilities.argmax(axis=-1), len(self.labels))
 
     def losses(self, examples: Sequence[Example], answers: Sequence[Answer]) -> np.ndarray:
-        """Minus the log-probability of the truth, averaged over labels where each is decided on its
-        own; or the squared error (E,)."""
+        """Minus the log-probability of the truth, averaged over labels if each is decided by
+        itself; or the squared error (E,)."""
         if self.problem_type == REGRESSION:
-            truth = np.array([one.truth for one in examples], dtype=np.float64)
-            return (np.array([answer["value"] for answer in answers]) - truth) ** 2
-        found = np.clip(_probabilities(answers), np.finfo(np.float64).tiny, 1.0)
+            truth, predicted = _values(examples, answers)
+            return (predicted - truth) ** 2
+        probabilities = np.clip(_probabilities(answers), TINY, 1.0)
         if self.problem_type == SINGLE:
-            truth = np.array([one.truth for one in examples], dtype=np.int64)
-            return -np.log(found[np.arange(len(truth)), truth])
-        other = np.clip(1 - found, np.finfo(np.float64).tiny, 1.0)
-        return -np.where(self._truths(examples), np.log(found), np.log(other)).mean(axis=1)
+            return -np.log(probabilities[np.arange(len(examples)), _numbers_of(examples)])
+        other = np.clip(1 - probabilities, TINY, 1.0)
+        of_truth = np.where(self._truths(examples), np.log(probabilities), np.log(other))
+        return -of_truth.mean(axis=1)
 
     def tables(self, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, Any]:
-        """Confusions, scores per label and calibration; for values the extremes of both sides."""
+        """Confusions, scores per label and calibration; or true and predicted values."""
         if self.problem_type == REGRESSION:
             return {
                 "values": [
-                    {"truth": float(one.truth), "predicted": answer["value"]}
-                    for one, answer in zip(examples, answers, strict=True)
+                    {"truth": float(example.truth), "predicted": answer["value"]}
+                    for example, answer in zip(examples, answers, strict=True)
                 ]
             }
-        found = _probabilities(answers)
+        probabilities = _probabilities(answers)
         if self.problem_type == MULTI:
-            truth = self._truths(examples)
-            said = found >= np.array(self.thresholds or [0.5] * len(self.labels))
-            counts = ((truth & said).sum(0), said.sum(0), truth.sum(0))
-            sure = np.where(said, found, 1 - found)
+            truth, assigned = self._truths(examples), self._is_assigned(probabilities)
+            confidence = np.where(assigned, probabilities, 1 - probabilities)
             return {
-                "per_label": per_label(self.labels, *counts),
+                "per_label": per_label(self.labels, count(truth, assigned)),
                 "thresholds": dict(zip(self.labels, self.thresholds, strict=False)),
-                "calibration": calibration(sure.ravel(), (said == truth).ravel()),
+                "calibration": calibration(confidence.ravel(), (assigned == truth).ravel()),
             }
-        truth = np.array([one.truth for one in examples], dtype=np.int64)
-        said = found.argmax(axis=1)
-        counts = confusion(truth, said, len(self.labels))
+        truth, predicted = _numbers_of(examples), probabilities.argmax(axis=1)
+        matrix = confusion(truth, predicted, len(self.labels))
         return {
-            "confusion": {"labels": list(self.labels), "counts": counts.tolist()},
-            "per_label": per_label(self.labels, np.diag(counts), counts.sum(0), counts.sum(1)),
-            "calibration": calibration(found.max(axis=1), said == truth),
+            "confusion": {"labels": list(self.labels), "counts": matrix.tolist()},
+            "per_label": per_label(self.labels, confusion_counts(matrix)),
+            "calibration": calibration(probabilities.max(axis=1), predicted == truth),
         }
 
-    def shown(self, example: Example) -> str:
+    def describe(self, example: Example) -> str:
         """The texts and the truth."""
         names = [self.labels[i] for i in _numbers(example.truth)] if self.labels else []
-        truth = ", ".join(names) if names else f"{example.truth}"
-        texts = (
-            example.text if example.text_pair is None else f"{example.text} | {example.text_pair}"
-        )
-        return f"{texts}  ->  {truth}"
+        texts = example.text
+        if example.text_pair is not None:
+            texts = f"{texts} | {example.text_pair}"
+        return f"{texts}  ->  {', '.join(names) or example.truth}"
 
     def _truths(self, examples: Sequence[Example]) -> np.ndarray:
-        """Which labels hold, bool (E, N)."""
+        """Which labels are true, bool (E, N)."""
         truth = np.zeros((len(examples), len(self.labels)), dtype=bool)
         for row, example in zip(truth, examples, strict=True):
             row[list(example.truth)] = True
         return truth
 
 
-@dataclass(frozen=True)
-class _ClassScorer:
-    truth: np.ndarray
-    probabilities: np.ndarray
-    n_labels: int
-
-    def __call__(self, indices: np.ndarray | None = None) -> dict[str, float]:
-        truth, said = self.truth, self.probabilities.argmax(axis=1)
-        if indices is not None:
-            truth, said = truth[indices], said[indices]
-        counts = confusion(truth, said, self.n_labels)
-        return class_scores(counts, positive=1 if self.n_labels == 2 else None)
-
-
-@dataclass(frozen=True)
-class _LabelScorer:
-    truth: np.ndarray
-    probabilities: np.ndarray
-    thresholds: np.ndarray
-
-    def __call__(self, indices: np.ndarray | None = None) -> dict[str, float]:
-        truth, found = self.truth, self.probabilities
-        if indices is not None:
-            return label_scores(truth[indices], found[indices] >= self.thresholds)
-        precision = [average_precision(truth[:, i], found[:, i]) for i in range(truth.shape[1])]
-        scores = label_scores(truth, found >= self.thresholds)
-        return {**scores, "average_precision": float(np.mean(precision))}
-
-
-@dataclass(frozen=True)
-class _ValueScorer:
-    truth: np.ndarray
-    predicted: np.ndarray
-
-    def __call__(self, indices: np.ndarray | None = None) -> dict[str, float]:
+def _class_scorer(truth: np.ndarray, predicted: np.ndarray, n_labels: int) -> Scorer:
+    def score(indices: np.ndarray | None = None) -> dict[str, float]:
         chosen = slice(None) if indices is None else indices
-        return value_scores(self.truth[chosen], self.predicted[chosen])
+        matrix = confusion(truth[chosen], predicted[chosen], n_labels)
+        return class_scores(matrix, positive=1 if n_labels == 2 else None)
+
+    return score
+
+
+def _label_scorer(truth: np.ndarray, probabilities: np.ndarray, assigned: np.ndarray) -> Scorer:
+    def score(indices: np.ndarray | None = None) -> dict[str, float]:
+        if indices is not None:  # average precision sorts, which is too slow for every resample
+            return label_scores(truth[indices], assigned[indices])
+        columns = zip(truth.T, probabilities.T, strict=True)
+        precisions = [average_precision(*column) for column in columns]
+        return {
+            **label_scores(truth, assigned),
+            "average_precision": float(np.mean(precisions)),
+        }
+
+    return score
+
+
+def _value_scorer(examples: Sequence[Example], answers: Sequence[Answer]) -> Scorer:
+    truth, predicted = _values(examples, answers)
+
+    def score(indices: np.ndarray | None = None) -> dict[str, float]:
+        chosen = slice(None) if indices is None else indices
+        return value_scores(truth[chosen], predicted[chosen])
+
+    return score
+
+
+def _values(
+    examples: Sequence[Example], answers: Sequence[Answer]
+) -> tuple[np.ndarray, np.ndarray]:
+    truth = np.array([example.truth for example in examples], dtype=np.float64)
+    return truth, np.array([answer["value"] for answer in answers], dtype=np.float64)
 
 
 def _probabilities(answers: Sequence[Answer]) -> np.ndarray:
     return np.array([answer["probabilities"] for answer in answers], dtype=np.float64)
 
 
+def _numbers_of(examples: Sequence[Example]) -> np.ndarray:
+    return np.array([example.truth for example in examples], dtype=np.int64)
+
+
 def _numbers(truth: Any) -> tuple[int, ...]:
     return truth if isinstance(truth, tuple) else (truth,)
 
 
-def _as_value(given: Any, *, finite: bool = True) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, (int, float, str, np.number)):
-        return None
-    try:
-        value = float(given)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) or not finite else None
-
-
-def _are_texts(texts: Sequence[Any], row: Row, problems: Problems) -> bool:
-    for text in texts:
-        if not isinstance(text, str):
-            problems.add(NOT_TEXT, row.place, text)
-            return False
-        if not text.strip():
-            problems.add(EMPTY, row.place, text)
-            return False
-    return True
-
-
 def _natural(name: str) -> tuple[int, float, str]:
-    """Numbers by their value, before words by their letters."""
-    value = _as_value(name)
+    """Sorts numbers by their value, before words by their letters."""
+    value = read_value(name)
     return (1, 0.0, name) if value is None else (0, value, name)
 
 
-def _kind_of(labels: Sequence[Any], *, declared: bool) -> str:
-    """Several labels where any row has a list; values where most are and any is no whole number
-    (pandas writes labels as 0.0 and 1.0); else one label."""
+def _problem_type(labels: Sequence[Label | None], *, declared: bool) -> str:
+    """Several labels if any row has a list; values if most are numbers and any of them is not an
+    integer (pandas writes labels as 0.0 and 1.0); else one label."""
     given = [label for label in labels if label is not None]
     if any(isinstance(label, tuple) for label in given):
         return MULTI
-    values = [x for label in given if (x := _as_value(label, finite=False)) is not None]
+    values = [x for label in given if (x := read_value(label, finite=False)) is not None]
     are_values = 2 * len(values) > len(given)
     if are_values and not declared and any(value % 1 > 0 for value in values):
         return REGRESSION

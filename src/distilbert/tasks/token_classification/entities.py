@@ -1,7 +1,7 @@
 """Entities in sequences of tags, as `seqeval` finds them: leniently, or strictly by a scheme.
 
-`tagging.py` answers another question: which stretches to show for whatever a model says. Scores
-are compared across papers, so here the published rules count, with all they do to broken tags.
+Prediction groups tags by its rules in `tagging.py`. Scores are compared across papers, so the
+published rules are followed here, with all their effects on invalid tags.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Pair = tuple[str, str]
 class Scheme:
     """Which pairs of neighbouring tags begin, continue and end an entity.
 
-    A pair is written as the letters of the tag before and of this one, then `=` where both must
-    have one type and `!` where they must differ.
+    A pair is written as the letters of the tag before and of this one, then `=` if both must have
+    the same type and `!` if the types must differ.
     """
 
     letters: str
@@ -67,9 +67,9 @@ SCHEMES = {
 
 
 def lenient_entities(tags: Sequence[str]) -> list[Entity]:
-    """Entities by the rules of conlleval, which read IOB1, IOB2 and IOBES and mend broken tags.
+    """Entities by the rules of conlleval, which read IOB1, IOB2 and IOBES and repair invalid tags.
 
-    A change of type, B and S begin an entity, also where the scheme would not have them.
+    A change of type, B and S begin an entity, even if the scheme does not allow them there.
     """
     found: list[Entity] = []
     before, kind_before, begin = OUTSIDE, "", 0
@@ -89,10 +89,10 @@ def lenient_entities(tags: Sequence[str]) -> list[Entity]:
 
 
 def strict_entities(tags: Sequence[str], scheme: str) -> list[Entity]:
-    """Entities that keep a scheme, a key of `SCHEMES`; broken ones do not count.
+    """Entities that follow a scheme, a key of `SCHEMES`; invalid ones do not count.
 
     Raises:
-        InputError: a tag begins with a letter that the scheme does not have.
+        InputError: a tag begins with a letter that is not in the scheme.
     """
     begins, goes_on, ends = SCHEMES[scheme].rules
     read = [_letter_and_type(tag, scheme) for tag in tags]
@@ -132,8 +132,8 @@ def is_bare(labels: Iterable[str]) -> bool:
 def detect_scheme(sentences: Sequence[Sequence[str]]) -> str | None:
     """The scheme of these sentences, a key of `SCHEMES`; None for bare tags and other schemes.
 
-    Letters decide; between IOB1 and IOB2, and between IOE1 and IOE2, the majority of the entities
-    on which the two disagree does, so that a few mistakes do not matter.
+    The letters decide. Between IOB1 and IOB2, and between IOE1 and IOE2, the majority of the
+    entities that the two write differently decides, so that a few mistakes do not matter.
     """
     letters = {tag[:1] for tags in sentences for tag in tags}
     if is_bare({tag for tags in sentences for tag in tags}):
@@ -150,7 +150,7 @@ def detect_scheme(sentences: Sequence[Sequence[str]]) -> str | None:
 
 
 def _votes(sentences: Sequence[Sequence[str]], mark: str, *, forward: bool) -> int:
-    """Ends of entities (outer ones, towards another type) with I, less those with the mark."""
+    """How many entities begin (or end, if not `forward`) with I, minus those with the mark."""
     votes = 0
     for tags in sentences:
         ordered = tags if forward else tags[::-1]
@@ -158,11 +158,3 @@ def _votes(sentences: Sequence[Sequence[str]], mark: str, *, forward: bool) -> i
             if tag[:1] != OUTSIDE and tag[1:] != before[1:]:
                 votes += -1 if tag[:1] == mark else 1
     return votes
-
-
-def to_bio(tags: Sequence[str]) -> list[str]:
-    """The same entities in BIO (IOB2), read leniently."""
-    bio = [OUTSIDE] * len(tags)
-    for kind, first, last in lenient_entities(tags):
-        bio[first : last + 1] = [f"B-{kind}", *[f"I-{kind}"] * (last - first)]
-    return bio

@@ -5,11 +5,12 @@ Everything is a sum of counts per sentence, so a resample costs one addition.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from distilbert.tasks.metrics import COUNTED, precision_recall_f1, table_rows
 from distilbert.tasks.token_classification.entities import lenient_entities, strict_entities
 
 Tags = Sequence[Sequence[str]]
@@ -39,41 +40,33 @@ def count_entities(truth: Tags, predicted: Tags, *, scheme: str | None = None) -
         InputError: a tag does not belong to the scheme.
     """
 
-    def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-        return set(lenient_entities(tags) if scheme is None else strict_entities(tags, scheme))
+    def entities(tags: Sequence[str]) -> Iterable[tuple[str, Hashable]]:
+        found = lenient_entities(tags) if scheme is None else strict_entities(tags, scheme)
+        return ((kind, (first, last)) for kind, first, last in found)
 
-    pairs = [(entities(true), entities(said)) for true, said in zip(truth, predicted, strict=True)]
-    types = tuple(sorted({kind for both in pairs for found in both for kind, *_ in found}))
-    number = {kind: i for i, kind in enumerate(types)}
-    counts = np.zeros((len(pairs), len(types), 3), dtype=np.int64)
-    for row, (true, said) in zip(counts, pairs, strict=True):
-        for column, found in enumerate((true & said, said, true)):
-            for kind, *_ in found:
-                row[number[kind], column] += 1
-    return Counts(types, counts)
+    return _count([[set(entities(tags)) for tags in pair] for pair in _pairs(truth, predicted)])
 
 
 def count_tags(truth: Tags, predicted: Tags) -> Counts:
     """Counts of words per tag."""
-    types = tuple(sorted({tag for tags in (*truth, *predicted) for tag in tags}))
-    number = {tag: i for i, tag in enumerate(types)}
-    counts = np.zeros((len(truth), len(types), 3), dtype=np.int64)
-    for row, true, said in zip(counts, truth, predicted, strict=True):
-        for a, b in zip(true, said, strict=True):
-            row[number[a], 2] += 1
-            row[number[b], 1] += 1
-            row[number[a], 0] += a == b
+    pairs = _pairs(truth, predicted)
+    return _count([[{(tag, i) for i, tag in enumerate(tags)} for tags in pair] for pair in pairs])
+
+
+def _pairs(truth: Tags, predicted: Tags) -> Iterable[tuple[Sequence[str], Sequence[str]]]:
+    return zip(truth, predicted, strict=True)
+
+
+def _count(pairs: Sequence[Sequence[set[tuple[str, Hashable]]]]) -> Counts:
+    """Counts of (type, place) from the true and the predicted ones of each sentence."""
+    types = tuple(sorted({kind for pair in pairs for found in pair for kind, _ in found}))
+    number = {kind: i for i, kind in enumerate(types)}
+    counts = np.zeros((len(pairs), len(types), 3), dtype=np.int64)
+    for row, (true, predicted) in zip(counts, pairs, strict=True):
+        for column, found in enumerate((true & predicted, predicted, true)):
+            for kind, _ in found:
+                row[number[kind], column] += 1
     return Counts(types, counts)
-
-
-def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
-    """From counts (..., 3) to precision, recall and F1 (..., 3); 0 where nothing is counted."""
-    right, said, true = np.moveaxis(counts.astype(np.float64), -1, 0)
-    precision = np.divide(right, said, out=np.zeros_like(right), where=said > 0)
-    recall = np.divide(right, true, out=np.zeros_like(right), where=true > 0)
-    both = precision + recall
-    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
-    return np.stack((precision, recall, f1), axis=-1)
 
 
 def averages(counts: np.ndarray) -> dict[str, float]:
@@ -81,34 +74,22 @@ def averages(counts: np.ndarray) -> dict[str, float]:
 
     Macro is over the types that occur, in truth or prediction; weighted is by true ones.
     """
-    micro = precision_recall_f1(counts.sum(axis=0))
-    occurring = counts[(counts[:, 1:] > 0).any(axis=1)]
-    scores = precision_recall_f1(occurring)
-    macro = weighted = np.zeros(3)
-    if len(occurring):
-        macro = scores.mean(axis=0)
-    if occurring[:, 2].sum() > 0:
-        weighted = np.average(scores, axis=0, weights=occurring[:, 2])
-    named = {"": micro, "_macro": macro, "_weighted": weighted}
+    occurring = counts[counts[:, 1:].any(axis=1)]
+    scores, n_true = precision_recall_f1(occurring), occurring[:, 2]
+    named = {
+        "": precision_recall_f1(counts.sum(axis=0)),
+        "_macro": scores.mean(axis=0) if len(occurring) else np.zeros(3),
+        "_weighted": np.average(scores, axis=0, weights=n_true) if n_true.any() else np.zeros(3),
+    }
     return {
-        f"{score}{suffix}": float(values[i])
+        f"{score}{suffix}": float(value)
         for suffix, values in named.items()
-        for i, score in enumerate(("precision", "recall", "f1"))
+        for score, value in zip(COUNTED, values, strict=True)
     }
 
 
 def per_type(counts: Counts) -> dict[str, dict[str, float]]:
     """Precision, recall, F1, support (true ones) and the number predicted of each type."""
     total = counts.total()
-    return {
-        kind: {
-            "precision": float(precision),
-            "recall": float(recall),
-            "f1": float(f1),
-            "support": int(row[2]),
-            "predicted": int(row[1]),
-        }
-        for kind, row, (precision, recall, f1) in zip(
-            counts.types, total, precision_recall_f1(total), strict=True
-        )
-    }
+    rows = zip(counts.types, table_rows(total), total[:, 1].tolist(), strict=True)
+    return {kind: {**row, "predicted": predicted} for kind, row, predicted in rows}

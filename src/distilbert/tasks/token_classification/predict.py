@@ -1,4 +1,4 @@
-"""Labels for the tokens of a text, and the entities they make, with exact character offsets."""
+"""Labels for the tokens of a text, and the entities that they form, with character offsets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from distilbert.tasks.probability import softmax
 from distilbert.tasks.token_classification.tagging import Tag, group, read_tags
 from distilbert.tasks.windows import (
     Tokenizer,
-    Tokens,
     Window,
+    locate_words,
     merge_rows,
     single_windows,
-    tokenize,
     word_starts,
 )
+from distilbert.tokenization.encoding import LocatedTokens
 
 Integer = int | np.integer
 Strategy = Literal["none", "simple", "first", "average", "max"]
@@ -26,7 +26,7 @@ Strategy = Literal["none", "simple", "first", "average", "max"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text, or its words when it comes already split."""
+    """A text, and its words if it is already split."""
 
     text: str
     words: tuple[str, ...] | None = None
@@ -34,10 +34,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A text as tokens with their places, and the windows that show them."""
+    """A text, its tokens with their offsets, and its windows."""
 
     text: str
-    tokens: Tokens
+    tokens: LocatedTokens
     windows: list[Window]
 
 
@@ -63,19 +63,19 @@ def encode(
     max_length: int,
     overlap: int | None = None,
 ) -> list[Encoded]:
-    """The tokens and windows of each example; all examples are split into words, or none is."""
+    """The tokens and windows of each example; either all examples are split into words or none."""
     split = [example.words for example in examples if example.words is not None]
     if split:
-        tokens = tokenize(tokenizer, split, located=True, is_split_into_words=True)
+        located = locate_words(tokenizer, split)
     else:
-        tokens = tokenize(tokenizer, [example.text for example in examples], located=True)
+        located = tokenizer.located_tokens([example.text for example in examples])
     return [
         Encoded(
             example.text,
-            own,
-            single_windows(tokenizer, own.ids, max_length=max_length, overlap=overlap),
+            tokens,
+            single_windows(tokenizer, tokens.ids, max_length=max_length, overlap=overlap),
         )
-        for example, own in zip(examples, tokens, strict=True)
+        for example, tokens in zip(examples, located, strict=True)
     ]
 
 
@@ -89,15 +89,15 @@ def decode(
 ) -> list[Answer]:
     """Token labels (`none`) or entities from one array of logits (S, N) per window.
 
-    Each token is judged in the window that shows it with most context on both sides. Words decide
-    as a whole, so no entity ever ends inside one:
+    Each token is read in the window with most context around it. Except for `none`, all pieces of a
+    word get the same label, so that no entity ends inside a word:
 
-    - `first`: the label of the word's first piece, the only one most training labels;
+    - `first`: the label of the word's first piece, usually the only one that is trained;
     - `average`: the label with the highest mean probability over the pieces;
-    - `max`: the label of the most certain piece;
+    - `max`: the label of the piece with the highest probability;
     - `simple`: the type of the first piece; each piece scores with its best label of that type.
 
-    Neighbouring words of one entity are joined; the score of an entity is the mean of its parts.
+    Neighbouring words of one entity are joined; the score of an entity is the mean of its words.
     """
     if not len(encoded.tokens.ids):
         return []
@@ -109,7 +109,7 @@ def decode(
     tags = read_tags(names)
     if strategy == "simple":
         return _simple_entities(encoded.tokens, scores, starts, tags, ignore_labels)
-    best, score = _judge_words(scores, starts, strategy)
+    best, score = _label_words(scores, starts, strategy)
     word_tags = [tags[i] for i in best]
     stops = [*starts[1:], len(scores)]
     return [
@@ -120,7 +120,7 @@ def decode(
 
 
 def _token_answers(
-    tokens: Tokens, scores: np.ndarray, names: Sequence[str], ignore_labels: Sequence[str]
+    tokens: LocatedTokens, scores: np.ndarray, names: Sequence[str], ignore_labels: Sequence[str]
 ) -> list[Answer]:
     best = scores.argmax(axis=1)
     ignored = np.array([name in ignore_labels for name in names])
@@ -130,7 +130,7 @@ def _token_answers(
     ]
 
 
-def _judge_words(
+def _label_words(
     scores: np.ndarray, starts: np.ndarray, strategy: Strategy
 ) -> tuple[np.ndarray, np.ndarray]:
     """The label number and its probability for each word, (W,) and (W,)."""
@@ -148,7 +148,7 @@ def _judge_words(
 
 
 def _simple_entities(
-    tokens: Tokens,
+    tokens: LocatedTokens,
     scores: np.ndarray,
     starts: np.ndarray,
     tags: Sequence[Tag],
@@ -168,6 +168,8 @@ def _simple_entities(
     return answers
 
 
-def _answer(tokens: Tokens, label: str, score: float, first: Integer, stop: Integer) -> Answer:
+def _answer(
+    tokens: LocatedTokens, label: str, score: float, first: Integer, stop: Integer
+) -> Answer:
     start, end = tokens.offsets[first, 0], tokens.offsets[stop - 1, 1]
     return Answer(label, float(score), int(first), int(stop) - 1, int(start), int(end))

@@ -1,7 +1,7 @@
-"""From tags such as B-PER, I-PER, O to stretches of the same entity, whatever the scheme.
+"""Groups tags such as B-PER, I-PER, O into spans of the same entity, whatever the scheme.
 
 Reads IOB1, IOB2 (BIO), IOBES, BILOU, BMES and labels without prefix, and repairs sequences that
-break their scheme: a stretch always begins where the type changes.
+violate their scheme: a span always begins where the type changes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ PREFIXES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"
 
 
 class Tag(NamedTuple):
-    """A label taken apart: `prefix` B, I, E, S or "" (none), and the entity type."""
+    """The parts of a label: `prefix` B, I, E, S or "" (none), and the entity type."""
 
     prefix: str
     type: str
 
 
 def read_tags(labels: Sequence[str]) -> list[Tag]:
-    """Take all labels of a model apart.
+    """Split all labels of a model into prefix and type.
 
-    B- and I- are always prefixes; the other letters only where the same type also occurs with one
-    of them, so that a label such as "E-mail" stays whole.
+    B- and I- are always prefixes; the other letters only if the same type also occurs with one of
+    these, so that a label such as "E-mail" is not split.
     """
     begun = {label[2:] for label in labels if label[:2] in ("B-", "I-")}
     tags = []
@@ -39,7 +39,7 @@ def read_tags(labels: Sequence[str]) -> list[Tag]:
 
 
 def group(tags: Sequence[Tag]) -> list[tuple[int, int]]:
-    """Split a sequence of tags into stretches (start, stop) of one entity, or of one bare label."""
+    """Split a sequence of tags into spans (start, stop) of one entity, or of one bare label."""
     begins = [i for i, tag in enumerate(tags) if i == 0 or _begins(tag, tags[i - 1])]
     return list(pairwise([*begins, len(tags)]))
 

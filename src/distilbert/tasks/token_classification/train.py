@@ -1,7 +1,6 @@
-"""Tags of words: named entities, parts of speech. Trained and scored word by word.
+"""Training and scoring of tags of words: named entities, parts of speech.
 
-Which pieces of a word carry its tag is decided here; how entities are counted, in
-`entity_metrics.py`.
+Decides which pieces of a word have its tag; how entities are counted is in `metrics.py`.
 """
 
 from __future__ import annotations
@@ -13,20 +12,21 @@ from typing import Any, Self
 
 import numpy as np
 
+from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks.collation import collate
-from distilbert.tasks.columns import has_columns
+from distilbert.tasks.columns import is_list, missing_columns
+from distilbert.tasks.metrics import COUNTED
 from distilbert.tasks.probability import log_softmax
-from distilbert.tasks.task import Answer, Feature, Scorer
+from distilbert.tasks.task import Answer, Feature, Scorer, label_fields, label_names
 from distilbert.tasks.token_classification.entities import (
     OUTSIDE,
     SCHEMES,
     detect_scheme,
     is_bare,
     lenient_entities,
-    to_bio,
 )
 from distilbert.tasks.token_classification.metrics import (
     averages,
@@ -35,22 +35,26 @@ from distilbert.tasks.token_classification.metrics import (
     per_type,
 )
 from distilbert.tasks.windows import (
-    NOTHING,
     Tokenizer,
-    Tokens,
     Window,
-    owners,
+    best_windows,
+    locate_words,
     single_windows,
-    tokenize,
     word_starts,
 )
 
-PADDING = 0  # is masked, so which id it is does not matter
-CONFUSIONS_SHOWN = 20
+N_CONFUSIONS = 20  # in a report
 EMPTY = "A sentence needs at least one token."
 NOT_TEXTS = "Tokens and tags must be lists of texts that are not empty."
 UNEQUAL = "A sentence needs exactly one tag per token; here tags are {} than tokens."
 FOREIGN = "Tags must be among those of the training rows, or of `labels`."
+# Each average of the scores of entities, lenient and strict.
+ENTITY_SCORES = tuple(
+    f"{strict}{score}{average}"
+    for strict in ("", "strict_")
+    for average in ("", "_macro", "_weighted")
+    for score in COUNTED
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +66,12 @@ class Sentence:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which words a window judges, (K,), and where in it their first pieces stand, (K,)."""
-
-    words: np.ndarray
-    positions: np.ndarray
-
-
 @dataclass(frozen=True)
 class TokenClassificationTask:
     """Tagging of words.
 
     `labels` in the order of their numbers; `scheme` is a key of `entities.SCHEMES` or None;
-    `usual_tag` is for words that the model cannot see; `convert_to_bio` rewrites tags of other
-    schemes (IOB1, IOBES, ...) in BIO, in training and scoring; `chosen_metric` replaces `metric`.
+    `usual_tag` is for words that have no token; `chosen_metric` replaces the default of `metric`.
     """
 
     labels: tuple[str, ...] = ()
@@ -85,12 +80,12 @@ class TokenClassificationTask:
     max_length: int = 128
     overlap: int | None = None
     label_all_tokens: bool = False
-    convert_to_bio: bool = False
     tokens: str = "tokens"
     tags: str = "tags"
     chosen_metric: str | None = None
 
     head = "token_classification"
+    remembered = ("max_length", "overlap", "scheme", "usual_tag", "label_all_tokens")
 
     @property
     def bare(self) -> bool:
@@ -99,24 +94,22 @@ class TokenClassificationTask:
 
     @property
     def metric(self) -> str:
-        """`f1` of entities; `accuracy` for bare tags."""
+        """`f1` of entities, or `accuracy` for bare tags, unless another score is chosen."""
         return self.chosen_metric or ("accuracy" if self.bare else "f1")
 
     @property
-    def higher_is_better(self) -> bool:
-        """False for the loss."""
-        return self.metric != "loss"
+    def score_names(self) -> tuple[str, ...]:
+        """Those of entities, or of bare tags."""
+        return ("loss", "accuracy", *(("f1_macro",) if self.bare else ENTITY_SCORES))
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
-        """Labels sorted, "O" first; the scheme; and the tag most frequent among bare ones.
+        """Learns the labels (sorted, "O" first), the scheme, and the most frequent of bare tags.
 
-        Labels that are given stay as they are.
+        Labels that are given are not changed.
         """
         if self.usual_tag in self.labels:
             return self
         sentences = [tags for row in rows if (tags := _texts(row.values.get(self.tags)))]
-        if self.convert_to_bio and not is_bare({tag for tags in sentences for tag in tags}):
-            sentences = [to_bio(tags) for tags in sentences]
         counts = Counter(tag for tags in sentences for tag in tags)
         labels = self.labels or tuple(sorted(counts, key=lambda tag: (tag != OUTSIDE, tag)))
         usual = OUTSIDE
@@ -124,20 +117,19 @@ class TokenClassificationTask:
             usual = max(labels, key=lambda label: counts[label])
         return replace(self, labels=labels, scheme=detect_scheme(sentences), usual_tag=usual)
 
+    def with_config(self, config: DistilBertConfig) -> Self:
+        """The label names of a trained model."""
+        return replace(self, labels=label_names(config))
+
     def config_changes(self) -> dict[str, Any]:
         """The names of the labels."""
-        return {
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: i for i, label in enumerate(self.labels)},
-        }
+        return label_fields(self.labels)
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Sentence]:
         """Sentences with one known tag per word."""
         rows = list(rows)
-        wanted = {"tokens": self.tokens, "tags": self.tags}
-        if rows and not has_columns(rows, wanted, problems):
+        if missing_columns(rows, [("tokens", self.tokens), ("tags", self.tags)], problems):
             return []
-        known = set(self.labels)
         sentences = []
         for row in rows:
             words = _texts(row.values.get(self.tokens))
@@ -150,53 +142,56 @@ class TokenClassificationTask:
                 problems.add(rule, row.place, f"{len(words)} tokens, {len(tags)} tags")
             elif not words:
                 problems.add(EMPTY, row.place, words)
+            elif foreign := sorted(set(tags) - set(self.labels)):
+                problems.add(FOREIGN, row.place, ", ".join(foreign))
             else:
-                if self.convert_to_bio and not self.bare:
-                    tags = to_bio(tags)
-                foreign = sorted(set(tags) - known)
-                if foreign:
-                    problems.add(FOREIGN, row.place, ", ".join(foreign))
-                else:
-                    sentences.append(Sentence(tuple(words), tuple(tags), row.place))
+                sentences.append(Sentence(tuple(words), tuple(tags), row.place))
         return sentences
+
+    def class_weights(self, examples: Sequence[Sentence]) -> None:
+        """None: the classes of tokens are not balanced."""
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Sentence], *, training: bool
     ) -> list[Feature]:
-        """A feature per window; each word belongs to the window that shows most around it.
+        """A feature per window; a word is read in the window with most context around it.
 
-        Its first piece carries the tag; with `label_all_tokens` the others do too, I- after B-.
+        `positions` are those of the first pieces of the words to read (K,), `detail` the numbers of
+        these words (K,). The first piece has the tag; with `label_all_tokens` the others do too, I-
+        after B-.
         """
-        words = [example.words for example in examples]
-        tokenized = tokenize(tokenizer, words, located=True, is_split_into_words=True)
         number = {label: i for i, label in enumerate(self.labels)}
         inside = np.array([number.get(_continued(label), i) for label, i in number.items()])
         features = []
-        for i, (example, tokens) in enumerate(zip(examples, tokenized, strict=True)):
+        located = locate_words(tokenizer, [example.words for example in examples])
+        for i, (example, tokens) in enumerate(zip(examples, located, strict=True)):
             windows = single_windows(
                 tokenizer, tokens.ids, max_length=self.max_length, overlap=self.overlap
             )
-            shown = _shown(tokens, windows)
-            tags = np.array([number[tag] for tag in example.tags]) if training else NOTHING
-            for window, own in zip(windows, shown, strict=True):
+            firsts = word_starts(tokens.words)
+            best = best_windows(windows)[firsts]
+            for n, window in enumerate(windows):
+                read = firsts[best == n]
+                words, positions = tokens.words[read], read + window.shift
                 labels = {}
-                if training and not len(own.words):
-                    continue  # nothing to learn from words of no token
                 if training:
+                    if not len(words):
+                        continue  # nothing can be learned from it
+                    tags = np.array([number[tag] for tag in example.tags])
                     every = tokens.words if self.label_all_tokens else None
-                    labels["labels"] = _labels(window, own, tags, inside, every)
-                features.append(Feature((window.ids,), labels, i, own))
+                    labels["labels"] = _labels(window, words, positions, tags, inside, every)
+                features.append(Feature((window.ids,), labels, i, positions, words))
         return features
 
     def batch(
         self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """A padded batch with `labels` (B, S); nothing in it is random."""
-        return collate(features, pad_id=PADDING, per_token=True)
+        return collate(features, self.head)
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Log-probabilities of the words that the window judges, float32 (K, N)."""
-        return log_softmax(outputs["logits"][feature.detail.positions]).astype(np.float32)
+        """Log-probabilities of the words to read, float32 (K, N)."""
+        return log_softmax(outputs["logits"]).astype(np.float32)
 
     def answers(
         self,
@@ -204,7 +199,7 @@ class TokenClassificationTask:
         features: Sequence[Feature],
         kept: Sequence[np.ndarray],
     ) -> list[Answer]:
-        """`tags`, one per word; `entities`; and `loss`, the mean over the words the model saw."""
+        """`tags`, one per word; `entities`; and `loss`, the mean over the words with a token."""
         number = {label: i for i, label in enumerate(self.labels)}
         tags = [[self.usual_tag] * len(example.words) for example in examples]
         losses: list[list[float]] = [[] for _ in examples]
@@ -212,35 +207,38 @@ class TokenClassificationTask:
             if not len(scores):
                 continue
             truth = examples[feature.example].tags
-            words = feature.detail.words.tolist()
-            best = scores.argmax(axis=1).tolist()
-            for word, label in zip(words, best, strict=True):
+            words = feature.detail.tolist()
+            for word, label in zip(words, scores.argmax(axis=1).tolist(), strict=True):
                 tags[feature.example][word] = self.labels[label]
             true = [number[truth[word]] for word in words]
             losses[feature.example] += (-scores[np.arange(len(true)), true]).tolist()
         return [
             {
-                "tags": own,
-                "entities": [] if self.bare else _entities(example.words, own),
+                "tags": predicted,
+                "entities": [] if self.bare else _entities(example.words, predicted),
                 "loss": float(np.mean(loss)) if loss else 0.0,
             }
-            for example, own, loss in zip(examples, tags, losses, strict=True)
+            for example, predicted, loss in zip(examples, tags, losses, strict=True)
         ]
 
+    def tuned(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> Self:
+        """Itself."""
+        return self
+
     def scorer(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> Scorer:
-        """Entities: micro, macro and weighted scores, and those with the scheme kept strictly
+        """Entities: micro, macro and weighted scores, also by the strict rules of the scheme
         (`strict_`). Always the `accuracy` of words."""
-        truth, said = _tags(examples, answers)
-        words = count_tags(truth, said)
-        entities = {} if self.bare else {"": count_entities(truth, said)}
+        truth, predicted = _tags(examples, answers)
+        words = count_tags(truth, predicted)
+        entities = {} if self.bare else {"": count_entities(truth, predicted)}
         scheme = self._strict_scheme(truth)
         if scheme:
-            entities["strict_"] = count_entities(truth, said, scheme=scheme)
+            entities["strict_"] = count_entities(truth, predicted, scheme=scheme)
 
         def score(indices: np.ndarray | None = None) -> dict[str, float]:
             total = words.total(indices)
-            seen = max(1, int(total[:, 2].sum()))
-            scores = {"accuracy": float(total[:, 0].sum() / seen)}
+            n_words = max(1, int(total[:, 2].sum()))
+            scores = {"accuracy": float(total[:, 0].sum() / n_words)}
             if self.bare:
                 scores["f1_macro"] = averages(total)["f1_macro"]
             for prefix, counts in entities.items():
@@ -256,26 +254,26 @@ class TokenClassificationTask:
 
     def tables(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> dict[str, Any]:
         """Scores per type, also strict ones; for bare tags per tag, and the usual confusions."""
-        truth, said = _tags(examples, answers)
+        truth, predicted = _tags(examples, answers)
         if self.bare:
             return {
-                "per_tag": per_type(count_tags(truth, said)),
-                "confusions": _confusions(truth, said),
+                "per_tag": per_type(count_tags(truth, predicted)),
+                "confusions": _confusions(truth, predicted),
             }
-        tables: dict[str, Any] = {"per_type": per_type(count_entities(truth, said))}
+        tables: dict[str, Any] = {"per_type": per_type(count_entities(truth, predicted))}
         scheme = self._strict_scheme(truth)
         if scheme:
-            strict = count_entities(truth, said, scheme=scheme)
+            strict = count_entities(truth, predicted, scheme=scheme)
             tables |= {"scheme": scheme, "per_type_strict": per_type(strict)}
         return tables
 
-    def shown(self, example: Sentence) -> str:
+    def describe(self, example: Sentence) -> str:
         """The words, each followed by its tag unless that is "O"."""
         pairs = zip(example.words, example.tags, strict=True)
         return " ".join(word if tag == OUTSIDE else f"{word}/{tag}" for word, tag in pairs)
 
     def _strict_scheme(self, truth: Sequence[Sequence[str]]) -> str | None:
-        """The scheme, where all labels and true tags can be read by it."""
+        """The scheme, if it has the letters of all labels and true tags."""
         scheme = self.scheme or detect_scheme(truth)
         if scheme is None or self.bare:
             return None
@@ -285,10 +283,9 @@ class TokenClassificationTask:
 
 def _texts(value: Any) -> list[str] | None:
     """A list of texts that are not empty; None for anything else."""
-    if not isinstance(value, (list, tuple, np.ndarray)):
+    if not is_list(value) or not all(isinstance(text, str) and text for text in value):
         return None
-    texts = list(value)
-    return texts if all(isinstance(text, str) and text for text in texts) else None
+    return list(value)
 
 
 def _continued(label: str) -> str:
@@ -296,21 +293,10 @@ def _continued(label: str) -> str:
     return f"I-{label[2:]}" if label.startswith("B-") else label
 
 
-def _shown(tokens: Tokens, windows: Sequence[Window]) -> list[Shown]:
-    firsts = word_starts(tokens.words)
-    if len(windows) == 1:
-        return [Shown(tokens.words[firsts], firsts + windows[0].at)]
-    owner = owners(windows)[firsts]
-    shown = []
-    for number, window in enumerate(windows):
-        mine = firsts[owner == number]
-        shown.append(Shown(tokens.words[mine], mine - window.start + window.at))
-    return shown
-
-
 def _labels(
     window: Window,
-    shown: Shown,
+    words: np.ndarray,
+    positions: np.ndarray,
     tags: np.ndarray,
     inside: np.ndarray,
     every: np.ndarray | None,
@@ -318,10 +304,10 @@ def _labels(
     """Label numbers (S,); `every` holds the words of all tokens if further pieces count, (T,)."""
     labels = np.full(len(window.ids), IGNORED_LABEL, dtype=np.int64)
     if every is not None:
-        words = every[window.start : window.stop]
-        further = np.where(np.isin(words, shown.words), inside[tags[words]], IGNORED_LABEL)
-        labels[window.at : window.at + len(words)] = further
-    labels[shown.positions] = tags[shown.words]
+        of_tokens = every[window.start : window.stop]
+        is_read = np.isin(of_tokens, words)
+        labels[window.inside] = np.where(is_read, inside[tags[of_tokens]], IGNORED_LABEL)
+    labels[positions] = tags[words]
     return labels
 
 
@@ -339,15 +325,15 @@ def _tags(
 
 
 def _confusions(
-    truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]
+    truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> list[dict[str, Any]]:
     pairs = Counter(
-        (a, b)
-        for true, other in zip(truth, said, strict=True)
-        for a, b in zip(true, other, strict=True)
-        if a != b
+        pair
+        for sentences in zip(truth, predicted, strict=True)
+        for pair in zip(*sentences, strict=True)
+        if pair[0] != pair[1]
     )
     return [
-        {"true": a, "predicted": b, "count": count}
-        for (a, b), count in pairs.most_common(CONFUSIONS_SHOWN)
+        {"true": true, "predicted": other, "count": n}
+        for (true, other), n in pairs.most_common(N_CONFUSIONS)
     ]

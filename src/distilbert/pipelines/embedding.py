@@ -1,0 +1,166 @@
+"""`feature-extraction` and `sentence-embedding`: a vector per token, or one per text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from distilbert.batching import Evaluate, Outputs
+from distilbert.checkpoint.sentence_modules import module_kind, read_modules
+from distilbert.errors import CheckpointError
+from distilbert.json_files import read_json, read_optional_json
+from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
+from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.tasks import embedding as task
+from distilbert.tasks.windows import Window
+
+# Flag in 1_Pooling/config.json -> our name.
+_MODES = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+}
+
+
+def _encode(
+    options: FeatureExtraction | SentenceEmbedding, examples: Sequence[str], setup: Setup
+) -> list[list[Window]]:
+    return task.encode(
+        setup.tokenizer,
+        examples,
+        max_length=setup.window_length(options.max_length),
+        overlap=options.stride,
+        truncate=options.truncate,
+    )
+
+
+def _states(window: Window, outputs: Outputs) -> np.ndarray:
+    return outputs["last_hidden_state"][: len(window.ids)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExtraction:
+    """The last hidden state of every token, `[CLS]` and `[SEP]` included: nested lists [1][T][D].
+
+    `return_tensors="np"` returns float32 arrays (1, T, D) instead. A text too long for the model is
+    divided into windows of `max_length` tokens that share `stride` (a quarter by default) and each
+    token is taken from the window with most context around it; with `truncate` only the first
+    window is used.
+    """
+
+    return_tensors: Literal["np"] | None = None
+    truncate: bool = False
+    max_length: int | None = None
+    stride: int | None = None
+
+    name: ClassVar[str] = "feature-extraction"
+    head: ClassVar[str] = "base"
+    fields: ClassVar[tuple[str, ...]] = ()
+    is_single = staticmethod(is_single)
+    from_fields = staticmethod(as_row)
+    present = staticmethod(as_given)
+    n_tokens = staticmethod(count_tokens)
+    encode = _encode
+
+    def __post_init__(self) -> None:
+        check_at_least(0, stride=self.stride)
+        check_one_of(["np"], return_tensors=self.return_tensors)
+
+    def read(self, item: Any) -> str:
+        return read_text(item, self.name)
+
+    def answers(
+        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+    ) -> Iterator[Any]:
+        for windows, states in zip(encoded, run_each(run, encoded, _states), strict=True):
+            vectors = task.token_vectors(windows, states)[None]  # (1, T, D)
+            yield vectors.copy() if self.return_tensors == "np" else vectors.tolist()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceEmbedding:
+    """One float32 vector per text: (D,) for a text, (n, D) for a list.
+
+    `pooling`: mean over all tokens (padding never counts), cls, or max; `normalize` scales to
+    length 1. A text too long for the model is divided into windows of `max_length` tokens that
+    share `stride` (none by default, so that every token counts once), whose vectors are averaged
+    with the number of their tokens as weights; `truncate` uses only the first window. A
+    sentence-transformers folder sets `pooling`, `normalize` and `max_length`, unless given.
+    """
+
+    pooling: task.PoolingMode = "mean"
+    normalize: bool = False
+    truncate: bool = False
+    max_length: int | None = None
+    stride: int = 0
+
+    name: ClassVar[str] = "sentence-embedding"
+    head: ClassVar[str] = "base"
+    fields: ClassVar[tuple[str, ...]] = ()
+    is_single = staticmethod(is_single)
+    from_fields = staticmethod(as_row)
+    n_tokens = staticmethod(count_tokens)
+    encode = _encode
+
+    def __post_init__(self) -> None:
+        check_at_least(0, stride=self.stride)
+        check_one_of(get_args(task.PoolingMode), pooling=self.pooling)
+
+    def read(self, item: Any) -> str:
+        return read_text(item, self.name)
+
+    def answers(
+        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+    ) -> Iterator[np.ndarray]:
+        def pool(window: Window, outputs: Outputs) -> np.ndarray:
+            return task.pool(_states(window, outputs), self.pooling)
+
+        for windows, vectors in zip(encoded, run_each(run, encoded, pool), strict=True):
+            vector = task.merge_pooled(windows, vectors, self.pooling)
+            yield task.normalize(vector) if self.normalize else vector
+
+    def present(self, results: list[np.ndarray], *, single: bool) -> np.ndarray:
+        if single:
+            return results[0]
+        return np.stack(results) if results else np.zeros((0, 0), dtype=np.float32)
+
+
+def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
+    """The options `pooling`, `normalize` and `max_length` of a sentence-transformers folder.
+
+    Only those that the folder sets; {} for a plain model. `longest`, the number of tokens that the
+    model can take, limits `max_length`.
+
+    Raises:
+        CheckpointError: a file is invalid, or names an unknown kind of pooling.
+    """
+    options: dict[str, Any] = {}
+    kinds = {module_kind(module): module for module in read_modules(folder)}
+    if "Normalize" in kinds:
+        options["normalize"] = True
+    place = kinds.get("Pooling", {}).get("path") or "1_Pooling"
+    path = folder / place / "config.json"
+    if path.is_file():
+        options["pooling"] = _mode(read_json(path), path)
+    limits = read_optional_json(folder / "sentence_bert_config.json")
+    if limits.get("max_seq_length"):
+        options["max_length"] = min(int(limits["max_seq_length"]), longest)
+    return options
+
+
+def _mode(pooling: dict[str, Any], path: Path) -> str:
+    if isinstance(pooling.get("pooling_mode"), str):  # newer files name the mode
+        modes = [pooling["pooling_mode"]]
+    else:
+        flags = [name for name in pooling if name.startswith("pooling_mode_") and pooling[name]]
+        modes = [_MODES.get(flag, flag.removeprefix("pooling_mode_")) for flag in flags]
+    if len(modes) != 1 or modes[0] not in _MODES.values():
+        raise CheckpointError(
+            f"Pooling must be one of mean, cls, max: {path} asks for {', '.join(modes) or 'none'}. "
+            "Pass `pooling=`."
+        )
+    return modes[0]
