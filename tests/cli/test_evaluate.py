@@ -1,4 +1,4 @@
-"""`distilbert evaluate`: what is asked of `evaluate`, and its result for people and programs."""
+"""`distilbert evaluate`: the arguments of `evaluate`, and its result as text and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`distilbert finetune`: options over cards, dry runs, and the result for people."""
+"""`distilbert finetune`: options that replace fields of a card, dry runs, the printed result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_dry_run_tells_bad_rows(card: Path, capsys: Any) -> None:
     assert "line 3" in capsys.readouterr().err
 
 
-def test_bad_options_are_told_together(capsys: Any) -> None:
+def test_bad_options_are_reported_together(capsys: Any) -> None:
     assert main(["finetune", "--lora-rank", "-1", "--epochs", "0"]) == 1
     said = capsys.readouterr().err
     assert "`lora_rank` must be at least 0" in said

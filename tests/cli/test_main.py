@@ -1,4 +1,4 @@
-"""The command as a whole: help, version, exit codes, one sentence per error."""
+"""The program: help, version, exit codes, and errors of one sentence."""
 
 from __future__ import annotations
 

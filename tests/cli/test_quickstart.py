@@ -1,4 +1,4 @@
-"""`distilbert quickstart`: sources in order, the fold judged by BERT's own numbers, the search."""
+"""`distilbert quickstart`: the order of sources, the check against BERT's outputs, the search."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_fold_that_gives_other_numbers_is_an_error(run, bert, few_topics, tmp_
     assert "The folded model must agree with its source" in ran.err
 
 
-def test_sources_are_tried_in_order_and_every_failure_is_told(monkeypatch, tmp_path):
+def test_sources_are_tried_in_order_and_every_failure_is_reported(monkeypatch, tmp_path):
     asked = []
 
     def resolve(source, **_):

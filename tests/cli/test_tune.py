@@ -74,7 +74,7 @@ def test_options_reach_the_search_and_the_table_is_printed(
     assert f"Model:  {Path('out') / 't2'}" in said
 
 
-def test_a_card_without_ranges_is_told(tmp_path: Path, capsys: Any) -> None:
+def test_a_card_without_ranges_is_reported(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "card.toml"
     path.write_text('[data]\ntrain = "t.csv"\n', encoding="utf-8")
     assert main(["tune", str(path)]) == 1

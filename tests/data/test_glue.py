@@ -62,7 +62,7 @@ def test_names_may_be_written_as_in_the_paper(written: str, name: str) -> None:
     assert glue_task(written).name == name
 
 
-def test_an_unknown_task_is_told_with_the_nine_there_are() -> None:
+def test_an_unknown_task_is_reported_with_the_nine_there_are() -> None:
     with pytest.raises(DataError) as caught:
         glue_task("snli")
     assert str(caught.value) == (

@@ -84,18 +84,18 @@ def test_numbers_of_labels_become_names() -> None:
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("source", ["hub:owner/name", "hub::train", "hub:a/b/c/d:x", "hub:a//b:x"])
-def test_another_form_of_source_is_told(source: str) -> None:
+def test_another_form_of_source_is_reported(source: str) -> None:
     with pytest.raises(DataError, match=r"must look like hub:owner/name\[/config\]:split: got"):
         read_hub_set(source)
 
 
 @pytest.mark.usefixtures("asked")
-def test_what_the_hub_does_not_have_is_told() -> None:
+def test_what_the_hub_does_not_have_is_reported() -> None:
     with pytest.raises(DataError, match="hub:no/such:train must be a data set of the hub: 404"):
         read_hub_set("hub:no/such:train")
 
 
-def test_without_datasets_the_command_that_installs_it_is_told(
+def test_without_datasets_the_command_that_installs_it_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)

@@ -35,7 +35,7 @@ def test_lines_of_objects_become_rows(tmp_path: Path) -> None:
     ]
 
 
-def test_a_broken_line_is_told_with_where_it_breaks_in_that_line(tmp_path: Path) -> None:
+def test_a_broken_line_is_reported_with_where_it_breaks_in_that_line(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, b'{"a": 1}\n{"a": \n')
     list(read_jsonl(lines))
     assert lines.problems.found[NOT_A_ROW] == [
@@ -43,7 +43,7 @@ def test_a_broken_line_is_told_with_where_it_breaks_in_that_line(tmp_path: Path)
     ]
 
 
-def test_broken_lines_are_told_by_number_and_reading_goes_on(tmp_path: Path) -> None:
+def test_broken_lines_are_reported_by_number_and_reading_goes_on(tmp_path: Path) -> None:
     deep = b"[" * 100_000
     content = b'{"a": 1}\n{"a": 1\n[1]\n3\n\xff\n' + deep + b'\n{"a": 2}\n'
     lines = lines_of(tmp_path, content)
@@ -113,7 +113,7 @@ def test_a_document_may_be_a_single_row_where_that_is_allowed(tmp_path: Path, co
 
 
 @pytest.mark.parametrize("content", ["3", '{"a": 1}', "[{", ""])
-def test_another_document_is_told(tmp_path: Path, content: str) -> None:
+def test_another_document_is_reported(tmp_path: Path, content: str) -> None:
     lines = lines_of(tmp_path, content)
     assert list(read_json(lines)) == []
     assert places(lines.problems, NOT_A_LIST) == ["x"]

@@ -43,7 +43,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path, encoding: str) -> None:
         ("é\n".encode(), "ascii", " It could be in utf-8: try `encoding` utf-8."),
     ],
 )
-def test_a_line_in_another_encoding_is_told_and_the_next_one_read(
+def test_a_line_in_another_encoding_is_reported_and_the_next_one_read(
     tmp_path: Path, raw: bytes, encoding: str, hint: str
 ) -> None:
     lines = lines_of(tmp_path, b"good\n" + raw + b"good\n", encoding)
@@ -56,7 +56,7 @@ def test_a_line_in_another_encoding_is_told_and_the_next_one_read(
     assert got == f"'byte 0x{raw[first]:02x} at byte {first + 1} of the line'"
 
 
-def test_nothing_can_be_read_behind_a_broken_wide_character(tmp_path: Path) -> None:
+def test_nothing_can_be_read_after_a_broken_wide_character(tmp_path: Path) -> None:
     content = "a\nb\n".encode("utf-16-le") + b"\x00\xdc" + "c\n".encode("utf-16-le")
     with pytest.raises(DataError, match=r"x\.txt must be in the encoding utf-16-le: it is not"):
         list(lines_of(tmp_path, content, "utf-16-le"))
@@ -69,7 +69,7 @@ def test_an_unknown_encoding_is_reported_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"abc" * 99, mtime=0)[:-9]])
-def test_a_damaged_gzip_file_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_gzip_file_is_reported(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match=r"x\.gz must be a complete gzip file"):
         list(lines_of(tmp_path, content, name="x.gz"))
 
@@ -87,7 +87,7 @@ def test_open_bytes_decompresses_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_under_the_name_of_utf_8_is_told_as_a_whole(tmp_path: Path, encoding: str) -> None:
+def test_utf_16_under_the_name_of_utf_8_is_reported_once(tmp_path: Path, encoding: str) -> None:
     lines = lines_of(tmp_path, "\ufefftext,label\ngood,up\n".encode(encoding))
     with pytest.raises(DataError, match=r"x\.txt must be .* Try `encoding` utf-16\.$"):
         list(lines)

@@ -48,13 +48,13 @@ def test_rows_are_counted_over_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fake_pyarrow")
-def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_reported(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"text")
     with pytest.raises(DataError, match=r"x\.parquet must be a Parquet file: no magic bytes"):
         read_parquet(tmp_path / "x.parquet", "x.parquet")
 
 
-def test_without_pyarrow_the_command_that_installs_it_is_told(
+def test_without_pyarrow_the_command_that_installs_it_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")

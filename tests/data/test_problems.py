@@ -1,4 +1,4 @@
-"""All that is wrong is told at once, by rule, with counts and the first places."""
+"""Problems are reported at once, by rule, with counts and the first places."""
 
 from __future__ import annotations
 

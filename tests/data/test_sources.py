@@ -167,13 +167,13 @@ def test_inputs_keep_a_row_per_line_and_what_the_header_repeats(tmp_path: Path) 
     assert inputs("a.json", b'{"text": "x"}\n') == [{"text": "x"}]
 
 
-def test_a_missing_file_is_told_at_once_whatever_its_format(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_at_once_whatever_its_format(tmp_path: Path) -> None:
     for name in ("a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet", "a.conll", "a.txt"):
         with pytest.raises(DataError, match="Data must be a file that exists"):
             read(tmp_path / name)
 
 
-def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+def test_no_more_is_read_than_requested(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 2}\nbroken\n')
     assert [row.values["a"] for row in read(tmp_path / "a.jsonl", limit=2)] == [1, 2]
 
@@ -188,7 +188,7 @@ def test_rows_come_one_by_one(tmp_path: Path) -> None:
     assert len(problems) == 1
 
 
-def test_sentences_have_the_columns_that_were_asked_for(tmp_path: Path) -> None:
+def test_sentences_have_the_columns_that_were_requested(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text("1\tA\tX\n2\tb\tY\n\n3\tc\tZ\n")
     (first, second) = read(tmp_path / "a.conll", tokens="1", tags="-1")
     assert first.values == {"1": ["A", "b"], "-1": ["X", "Y"]}

@@ -1,4 +1,4 @@
-"""CSV has quotes, TSV has none; a bad row is told by its line and the others are read."""
+"""Quotes enclose CSV cells but not TSV cells; a bad row is reported, the others are read."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_quoted_cells_may_be_separated_by_tabs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quoted", [True, False])
-def test_rows_of_another_width_are_told_and_left_out(tmp_path: Path, quoted: bool) -> None:
+def test_rows_of_another_width_are_reported_and_left_out(tmp_path: Path, quoted: bool) -> None:
     tab = "," if quoted else "\t"
     content = "a|b\n1|2\n3\n4|5|6\n7|8\n".replace("|", tab)
     rows, problems = read(tmp_path, content, quoted=quoted)
@@ -88,7 +88,7 @@ def test_rows_of_another_width_are_told_and_left_out(tmp_path: Path, quoted: boo
     }
 
 
-def test_a_broken_quote_is_told_by_the_line_its_row_begins_in(tmp_path: Path) -> None:
+def test_a_broken_quote_is_reported_by_the_line_its_row_begins_in(tmp_path: Path) -> None:
     rows, problems = read(tmp_path, 'a,b\n"x"y,1\nz,2\n"open,3\nw,4\n', quoted=True)
     assert values(rows) == [["z", "2"], ["w", "4"]]
     assert [place for place, _ in problems.found[NOT_CSV]] == ["x line 2", "x line 4"]
@@ -133,7 +133,7 @@ def test_columns_can_be_named_where_the_file_does_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["gj04\t1\t\tBill broke it.", "a\tb\ta"])
-def test_a_first_line_that_cannot_be_a_header_is_told(tmp_path: Path, header: str) -> None:
+def test_a_first_line_that_cannot_be_a_header_is_reported(tmp_path: Path, header: str) -> None:
     with pytest.raises(DataError, match=r"x must name each column once: .*`column_names`"):
         read(tmp_path, f"{header}\n", quoted=False)
 

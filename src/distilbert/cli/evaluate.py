@@ -10,17 +10,11 @@ from distilbert.cli import options
 from distilbert.cli.card_options import card_options
 from distilbert.cli.rows import json_line
 
-# Sections and fields of a card that have no effect on an evaluation, or that it declares itself.
-TRAINING = ("optimization", "lora", "distillation", "train", "dev", "test", "max_train_rows")
-TRAINING += ("evaluate_every", "patience", "checkpoint_every", "keep_checkpoints", "log_every")
-TRAINING += (
-    "eval_batch_tokens",
-    "tensorboard",
-    "trackers",
-    "parallel",
-    "label_smoothing",
-    "r_drop",
-)
+# Sections and fields of a card that have no effect on an evaluation.
+TRAINING = ("optimization", "lora", "distillation", "label_smoothing", "r_drop")
+TRAINING += ("train", "dev", "test", "max_train_rows", "evaluate_every", "patience", "trackers")
+TRAINING += ("checkpoint_every", "keep_checkpoints", "log_every", "eval_batch_tokens")
+TRAINING += ("tensorboard", "parallel")
 
 
 @options.command(extra=card_options(without=TRAINING))

@@ -14,6 +14,7 @@ from distilbert.data.rows import Row
 NOT_SQUAD = 'A SQuAD document needs "data", a list of articles that have "paragraphs".'
 NO_CONTEXT = 'A paragraph needs "context", a text, and "qas", a list of questions.'
 NOT_A_QUESTION = 'A question needs "id", "question" and "answers", a list of {text, answer_start}.'
+ANSWER = ("text", "answer_start")
 
 
 def read_squad(document: Any, name: str, problems: Problems) -> Iterator[Row]:
@@ -37,39 +38,35 @@ def read_squad(document: Any, name: str, problems: Problems) -> Iterator[Row]:
 
 
 def _questions(paragraph: Any, place: str, problems: Problems) -> Iterator[Row]:
-    fields = paragraph if isinstance(paragraph, Mapping) else {}
-    context, questions = fields.get("context"), fields.get("qas")
-    if not isinstance(context, str) or not isinstance(questions, list):
-        problems.add(NO_CONTEXT, place, _kind(paragraph))
-        return
-    for k, question in enumerate(questions):
-        row = _row(question, context)
-        if row is None:
-            problems.add(NOT_A_QUESTION, f"{place}.qas[{k}]", question)
-        else:
-            yield Row(row, f"{place}.qas[{k}]")
+    match paragraph:
+        case {"context": str(context), "qas": list(questions)}:
+            for k, question in enumerate(questions):
+                row = _row(question, context)
+                if row is None:
+                    problems.add(NOT_A_QUESTION, f"{place}.qas[{k}]", question)
+                else:
+                    yield Row(row, f"{place}.qas[{k}]")
+        case _:
+            problems.add(NO_CONTEXT, place, _kind(paragraph))
 
 
 def _row(question: Any, context: str) -> dict[str, Any] | None:
     if not isinstance(question, Mapping) or not {"id", "question"} <= set(question):
         return None
     answers = question.get("answers", [])
-    if not isinstance(answers, list) or not all(_is_answer(answer) for answer in answers):
+    if not isinstance(answers, list) or not all(map(_is_answer, answers)):
         return None
     return {
         "id": question["id"],
         "question": question["question"],
         "context": context,
-        "answers": {
-            "text": [answer["text"] for answer in answers],
-            "answer_start": [answer["answer_start"] for answer in answers],
-        },
+        "answers": {name: [answer[name] for answer in answers] for name in ANSWER},
         "is_impossible": bool(question.get("is_impossible", not answers)),
     }
 
 
 def _is_answer(answer: Any) -> bool:
-    return isinstance(answer, Mapping) and {"text", "answer_start"} <= set(answer)
+    return isinstance(answer, Mapping) and set(ANSWER) <= set(answer)
 
 
 def _kind(value: Any) -> str:
