@@ -95,12 +95,12 @@ def test_bad_requests_are_refused_before_anything_is_written(tmp_path: Path) -> 
         train_wordpiece(target, texts=["abc"], vocab_size=7)
     assert str(caught.value) == (
         "`vocab_size` must hold the special tokens and every letter of a text that is not empty: "
-        "got vocab_size=7 and 3 letters, which need 10 ids, give more text, raise `vocab_size` or "
+        "got vocab_size=7 and 3 letters, which need 10 ids. Pass more text, raise `vocab_size` or "
         "lower `limit_alphabet`."
     )
     with pytest.raises(InputError, match=r"got vocab_size=30522 and 0 letters"):
         train_wordpiece(target, texts=[" \n"])
-    with pytest.raises(InputError, match=r"\[CLS\], \[SEP\], \[MASK\] not among them"):
+    with pytest.raises(InputError, match=r"\[CLS\], \[SEP\], \[MASK\] are missing"):
         train_wordpiece(target, texts=TEXTS, special_tokens=["[PAD]", "[UNK]"])
     with pytest.raises(CheckpointError, match=r"must be a readable UTF-8 file: got `.*missing"):
         train_wordpiece(target, files=[tmp_path / "missing"])

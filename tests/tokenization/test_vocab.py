@@ -47,7 +47,7 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"must be a readable UTF-8 text file: got `.*none`"):
         load_vocab(tmp_path / "none")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CheckpointError, match=r"give the path of a `vocab.txt`"):
+    with pytest.raises(CheckpointError, match=r"Pass the path of a `vocab.txt`"):
         load_vocab(tmp_path / "binary")
 
 

@@ -155,8 +155,8 @@ def test_a_vocabulary_without_the_unknown_token_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         WordPieceEncoder({"a": 0}, unk_token="[UNK]")
     assert str(caught.value) == (
-        "`unk_token` must be in the vocabulary: got '[UNK]', which is not among its 1 tokens, "
-        "pass the unknown token that this vocabulary uses."
+        "`unk_token` must be in the vocabulary: got '[UNK]', which is not among its 1 tokens. "
+        "Pass the unknown token that this vocabulary uses."
     )
 
 

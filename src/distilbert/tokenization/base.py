@@ -44,7 +44,7 @@ class TokenizerBase(TokenTable):
     model_input_names: list[str]
 
     def __init__(self, engine: Engine, options: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        """Store what every tokenizer has; `options` are those of the class, `kwargs` the others.
+        """Store what every tokenizer has; `options` are those of the class, `kwargs` any others.
 
         Raises:
             InputError: a side that is neither "right" nor "left".
@@ -299,7 +299,7 @@ class TokenizerBase(TokenTable):
     def save_pretrained(
         self, save_directory: str | os.PathLike[str], *, filename_prefix: str | None = None
     ) -> tuple[str, ...]:
-        """Write every file `from_pretrained` reads, all or none; their paths."""
+        """Write every file that `from_pretrained` reads, all or none; returns their paths."""
         content = saving.TokenizerContent(
             self._engine.vocabulary(),
             self._engine.added_tokens(),
@@ -323,8 +323,8 @@ class TokenizerBase(TokenTable):
         if not named.keys() <= OPTION_NAMES:
             named = self._without_unknown(named)
         options = CallOptions(*values, **named, truncation_side=self.truncation_side)
-        given = (options.truncation, options.max_length)
-        if options.padding is not False or given != (None, None):
+        limits = (options.truncation, options.max_length)
+        if options.padding is not False or limits != (None, None):
             options.resolve(model_max_length=self.model_max_length, pad_token=self.pad_token)
         if options.return_token_type_ids is None:
             options.return_token_type_ids = "token_type_ids" in self.model_input_names

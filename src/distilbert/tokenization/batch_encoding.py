@@ -1,6 +1,6 @@
-"""`BatchEncoding`: what a tokenizer call returns, a mapping of columns that also knows its text.
+"""`BatchEncoding`: what a tokenizer call returns, a mapping of columns with a link to the text.
 
-The columns are ready; tokens, words and offsets are worked out when first asked for.
+The columns are ready; tokens, words and offsets are computed when first asked for.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class TokenSpan(NamedTuple):
 
 
 class BatchKeyError(InputError, KeyError):
-    """A row of a result was asked for that only the fast tokenizer's results hand out."""
+    """A row was requested by number from a result of the slow tokenizer."""
 
 
 class BatchEncoding(UserDict[str, Any]):
-    """Columns by name (`enc["input_ids"]`, `enc.input_ids`) and the way back to the text.
+    """Columns by name (`enc["input_ids"]`, `enc.input_ids`), and tokens and words of the text.
 
     Args:
         data: the columns; taken over, not copied.
-        encodings: one row per encoded window, or a function that works them out when needed;
+        encodings: one row per encoded window, or a function that computes them when needed;
             None when the text is not known (the result of `tokenizer.pad`).
         is_fast: whether the fast tokenizer made it.
         tensor_type: "pt", "tf", "np" or "jax" turns the columns into tensors.
-        prepend_batch_axis: give a single row a batch axis of one when it becomes a tensor.
+        prepend_batch_axis: add a batch axis of one to a single row that becomes a tensor.
     """
 
     data: dict[str, Any]
@@ -55,7 +55,7 @@ class BatchEncoding(UserDict[str, Any]):
         tensor_type: str | None = None,
         prepend_batch_axis: bool = False,
     ) -> None:
-        # Not UserDict's own constructor: that copies every column into a second dict.
+        # UserDict's constructor would copy every column into a second dict.
         self.data = {} if data is None else data
         self._encodings = encodings
         self._is_fast = is_fast

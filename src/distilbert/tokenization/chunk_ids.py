@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.wordpiece import CHUNK_LIMIT, LONGEST_REMEMBERED
 
-GROUP = 256  # new chunks put into one text; more leave too few texts for the library's threads
+GROUP = 256  # new chunks joined to one text; more leave too few texts for the library's threads
 
 
 class ChunkIds:
@@ -28,12 +28,12 @@ class ChunkIds:
     def encode(self, texts: Sequence[Text]) -> list[list[int]]:
         """The ids of each text, a string or a list of words."""
         split = [(text if isinstance(text, str) else " ".join(text)).split(" ") for text in texts]
-        # Never shrinks: a full table is replaced, so that calls under way keep the one they have.
+        # A full table is replaced, never emptied: calls that are running still use the old one.
         known = self._known
         distinct = set(chain.from_iterable(split))
-        fresh = [chunk for chunk in distinct if chunk not in known]
-        if fresh:
-            new = self._look_up(fresh)
+        unknown = [chunk for chunk in distinct if chunk not in known]
+        if unknown:
+            new = self._look_up(unknown)
             self._remember(new)
             known = new | {chunk: known[chunk] for chunk in distinct - new.keys()}
         return [list(chain.from_iterable(map(known.__getitem__, chunks))) for chunks in split]
@@ -57,7 +57,7 @@ class ChunkIds:
         return new
 
     def _remember(self, new: dict[str, tuple[int, ...]]) -> None:
-        """Keep what may come back; long chunks hardly ever do."""
+        """Keep the chunks that are likely to occur again, which long ones are not."""
         if len(self._known) + len(new) > CHUNK_LIMIT:
             self._known = {}
         self._known.update({c: ids for c, ids in new.items() if len(c) <= LONGEST_REMEMBERED})

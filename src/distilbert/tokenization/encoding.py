@@ -116,8 +116,8 @@ class Encoding:
     def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> Span | None:
         """The first token of a word and the one after its last."""
         pairs = zip(self.word_ids, self.sequence_ids, strict=True)
-        found = [i for i, pair in enumerate(pairs) if pair == (word_index, sequence_index)]
-        return (found[0], found[-1] + 1) if found else None
+        tokens = [i for i, pair in enumerate(pairs) if pair == (word_index, sequence_index)]
+        return (tokens[0], tokens[-1] + 1) if tokens else None
 
     def word_to_chars(self, word_index: int, sequence_index: int = 0) -> Span | None:
         """Where a word lies in its text."""

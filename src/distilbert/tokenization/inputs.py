@@ -1,6 +1,6 @@
-"""What text a call was given: one example or a batch, single texts or pairs, split or not.
+"""The text of a call: one example or a batch, single texts or pairs, split into words or not.
 
-Checks every item once, so that the tokenizers below can trust their input.
+Checks every item once, so that the engines can rely on their input.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Examples(NamedTuple):
         """What `function`, called once with all texts, returns for the texts of each example."""
         if self.second is None:
             return [(result, None) for result in function(self.first)]
-        given = [text for text in self.second if text is not None]
-        results = iter(function([*self.first, *given]))
+        others = [text for text in self.second if text is not None]
+        results = iter(function([*self.first, *others]))
         first = list(islice(results, len(self.first)))
         second = [None if text is None else next(results) for text in self.second]
         return list(zip(first, second, strict=True))

@@ -41,7 +41,7 @@ NORMALIZER_OPTIONS = {
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """What was found: the two possible vocabularies and the parsed JSON files beside them."""
+    """The files at a source: the two possible vocabularies and the parsed JSON files."""
 
     source: str
     vocabulary: Path | None = None
@@ -64,7 +64,7 @@ class TokenizerFiles:
             options["vocab_file"] = vocabulary_of(backend, self.backend)
         merged = {**options, **overrides}
         by_text = {token.content: token for token in options["added_tokens_decoder"].values()}
-        for name in NAMES:  # a name given as text means the listed token with its settings
+        for name in NAMES:  # plain text stands for the listed token with its settings
             if isinstance(merged.get(name), str):
                 merged[name] = by_text.get(merged[name], merged[name])
         return merged
@@ -86,15 +86,15 @@ class TokenizerFiles:
         if "added_tokens_decoder" in self.config:
             listed = self.config["added_tokens_decoder"].items()
             return {int(index): token_from_facts(facts) for index, facts in listed}
-        found = {
+        tokens = {
             facts["id"]: token_from_facts(facts) for facts in backend.get("added_tokens") or ()
         }
         special = set(_texts(self.special_tokens.values()))
         for content, index in self.added_tokens.items():
             is_special = content in special
             token = AddedToken(content, special=is_special, normalized=not is_special)
-            found.setdefault(index, token)
-        return found
+            tokens.setdefault(index, token)
+        return tokens
 
 
 def find_tokenizer(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> TokenizerFiles:
@@ -142,7 +142,7 @@ def vocabulary_of(backend: dict[str, Any], path: Path | None) -> dict[str, int]:
 
 
 def normalizer_options(backend: dict[str, Any]) -> dict[str, Any]:
-    """The constructor options that the BertNormalizer of a parsed tokenizer.json stands for."""
+    """The constructor options that correspond to the BertNormalizer of a parsed tokenizer.json."""
     normalizer = backend.get("normalizer") or {}
     if normalizer.get("type") != "BertNormalizer":
         return {}
@@ -154,7 +154,7 @@ def normalizer_options(backend: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_token(value: Any) -> Any:
-    """`value`, with the dicts that stand for tokens made tokens."""
+    """`value`, with the dicts that describe tokens replaced by tokens."""
     if isinstance(value, list):
         return [_as_token(item) for item in value]
     if isinstance(value, dict) and "content" in value:

@@ -59,7 +59,7 @@ def _clean_and_isolate(code: int) -> str:
 
 
 # Tables for `str.translate`: control characters vanish, white space becomes a space, and in the
-# second table each ideograph stands alone.
+# second table each ideograph is a word.
 CLEAN = Memo(_clean, limit=CHARACTER_LIMIT)
 CLEAN_AND_ISOLATE = Memo(_clean_and_isolate, limit=CHARACTER_LIMIT)
 
@@ -131,7 +131,7 @@ def compose(text: str) -> Aligned:
             place = next(i for i, (other, _) in enumerate(waiting) if other == part)
             sources.append(waiting.pop(place)[1])
         starts.append(min(sources))
-        # A mark may be composed over one that comes before it; what is left must still reach it.
+        # A mark may be composed across an earlier one, which must still be within reach.
         ends.append(max([index + 1 for index in sources] + ends[-1:]))
     return Aligned(composed, starts, ends)
 

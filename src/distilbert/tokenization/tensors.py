@@ -1,6 +1,6 @@
 """Columns of plain lists as arrays of NumPy, PyTorch, TensorFlow or JAX.
 
-The frameworks are imported only when asked for.
+A framework is imported only when its tensors are requested.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def framework_of(value: Any) -> str | None:
 
 
 def to_list(value: Any) -> Any:
-    """A tensor of any of the four frameworks as nested lists; other values stay as they are."""
+    """A tensor of any of the four frameworks as nested lists; other values unchanged."""
     kind = framework_of(value)
     if kind == "tf":
         return value.numpy().tolist()
@@ -70,7 +70,7 @@ def _as_array(value: Any, name: str, *, ragged_allowed: bool) -> np.ndarray:
         return np.zeros((0, 0), dtype=np.int64)
     try:
         array = np.asarray(value)
-    except ValueError:  # NumPy's word for rows of different lengths
+    except ValueError:  # raised by NumPy for rows of different lengths
         if ragged_allowed:
             return np.asarray([np.asarray(row) for row in value], dtype=object)
         raise InputError(_RAGGED.format(name=name)) from None

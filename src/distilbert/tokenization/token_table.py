@@ -87,7 +87,7 @@ class TokenTable:
         special_tokens_dict: Mapping[str, str | AddedToken | Sequence[str | AddedToken]],
         replace_additional_special_tokens: bool = True,
     ) -> int:
-        """Set special tokens by name, adding to the vocabulary what it lacks; how many were added.
+        """Set special tokens by name and add unknown ones to the vocabulary; returns how many.
 
         Raises:
             InputError: a name that is not one of a special token.
@@ -121,7 +121,7 @@ class TokenTable:
         new_tokens: str | AddedToken | Sequence[str | AddedToken],
         special_tokens: bool = False,
     ) -> int:
-        """Add tokens that are found in text before anything else; how many were added.
+        """Add tokens that are matched in text before anything else; returns how many were added.
 
         New ids start at `len(tokenizer)`: resize the model's embeddings afterwards.
         """
@@ -173,7 +173,7 @@ class TokenTable:
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of an id, or of each id (lists, arrays and tensors).
 
-        An id without a token gives None on the fast class and `unk_token` on the slow one.
+        For an id without a token, None on the fast class and `unk_token` on the slow one.
         """
         values = to_list(ids)
         if isinstance(values, int):

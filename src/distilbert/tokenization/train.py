@@ -20,7 +20,7 @@ from distilbert.tokenization.wordpiece import CONTINUATION
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 BERT_VOCAB_SIZE = 30522
 LETTER_LIMIT = 1000  # the default of `tokenizers`
-COPIES = 1000  # of one chunk, handed to the trainer as one text
+COPIES = 1000  # of one chunk that form one text for the trainer
 
 
 def train_wordpiece(
@@ -40,8 +40,9 @@ def train_wordpiece(
 ) -> DistilBertTokenizerFast:
     """Learn at most `vocab_size` pieces, save them to `folder`, and return the new tokenizer.
 
-    The same text gives the same ids: letters are numbered in code point order, where the library
-    alone takes a random one. Text is read once; memory grows with its distinct words only.
+    The same text always results in the same ids: letters are numbered in code point order, while
+    the library alone numbers them at random. Text is read once, and only its distinct words are
+    kept in memory.
 
     Args:
         files: UTF-8 text files.
@@ -65,7 +66,8 @@ def train_wordpiece(
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=min_frequency,
-        # Listed here, the letters get their ids in this order; they stay ordinary tokens for us.
+        # Listing the letters here fixes the order of their ids; the result does not treat them as
+        # special tokens.
         special_tokens=fixed,
         initial_alphabet=letters,
         limit_alphabet=len(letters),
@@ -88,13 +90,13 @@ def _check(vocab_size: int, special_tokens: Sequence[str], *, n_letters: int, n_
     if missing:
         raise InputError(
             f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
-            f"{', '.join(missing)} not among them, add what is missing."
+            f"{', '.join(missing)} are missing. Add them."
         )
     if n_letters == 0 or vocab_size < n_fixed:
         raise InputError(
             "`vocab_size` must hold the special tokens and every letter of a text that is not "
             f"empty: got vocab_size={vocab_size} and {n_letters} letters, which need "
-            f"{n_fixed} ids, give more text, raise `vocab_size` or lower `limit_alphabet`."
+            f"{n_fixed} ids. Pass more text, raise `vocab_size` or lower `limit_alphabet`."
         )
 
 
@@ -112,7 +114,7 @@ def _count_chunks(
     files: Iterable[str | os.PathLike[str]],
     texts: Iterable[str],
 ) -> Counter[str]:
-    """How often each stretch of normalised text between two spaces occurs."""
+    """How often each chunk of normalized text between two spaces occurs."""
     counts: Counter[str] = Counter()
     for path in files:
         try:
@@ -121,8 +123,8 @@ def _count_chunks(
                     counts.update(normalizer.normalize_str(line).split())
         except (OSError, UnicodeDecodeError) as error:
             raise CheckpointError(
-                f"A training text must be a readable UTF-8 file: got `{path}` ({error}), "
-                "convert or leave out that file."
+                f"A training text must be a readable UTF-8 file: got `{path}` ({error}). "
+                "Convert it to UTF-8 or leave it out."
             ) from error
     for text in texts:
         counts.update(normalizer.normalize_str(text).split())

@@ -1,6 +1,6 @@
 """The vocabulary file: one token per line, the line number is the id.
 
-Knows nothing of text processing; the special role of `[UNK]` and its kind is decided elsewhere.
+Knows nothing of text processing and of special tokens.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from distilbert.errors import CheckpointError
 
 
 def load_vocab(path: str | Path) -> dict[str, int]:
-    """Token to id; a token that stands on two lines keeps the later id.
+    """Token to id; a token that occurs on two lines keeps the later id.
 
     Only line ends are cut off, so a token may begin or end with a space. Lines end with `\\n`,
     `\\r\\n` or `\\r`, not with the other characters `str.splitlines` knows: some are tokens.
@@ -26,13 +26,13 @@ def load_vocab(path: str | Path) -> dict[str, int]:
             return {line.removesuffix("\n"): index for index, line in enumerate(lines)}
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
-            f"A vocabulary must be a readable UTF-8 text file: got `{path}` ({error}), "
-            "give the path of a `vocab.txt`."
+            f"A vocabulary must be a readable UTF-8 text file: got `{path}` ({error}). "
+            "Pass the path of a `vocab.txt`."
         ) from error
 
 
 def save_vocab(vocab: Mapping[str, int], path: str | Path) -> None:
-    """Write `vocab` so that `load_vocab` gives it back with the same ids.
+    """Write `vocab` so that `load_vocab` returns the same ids.
 
     An id that no token has (a repeated line of the origin) becomes a line that repeats the next
     token: since the later line wins, every id survives the round trip.

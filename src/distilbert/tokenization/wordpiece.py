@@ -1,8 +1,8 @@
-"""Text to pieces in pure Python: the whole text side of `DistilBertTokenizer`.
+"""Text to pieces in pure Python: the text processing of `DistilBertTokenizer`.
 
-The unit of work is the chunk, cleaned text between two spaces: what becomes of it depends on
-nothing around it, so each distinct chunk is analysed once and remembered. Knows nothing of
-templates, truncation, padding and files.
+The unit of work is the chunk, cleaned text between two spaces. Its pieces depend on nothing around
+it, so each distinct chunk is analysed once and remembered. Knows nothing of templates, truncation,
+padding and files.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from distilbert.tokenization.memo import Memo
 
 MAX_WORD_LENGTH = 100  # characters; longer words are unknown (as in BERT)
 CHUNK_LIMIT = 1 << 15  # remembered chunks; about 20 MB of ordinary words
-LONGEST_REMEMBERED = 64  # characters; longer chunks hardly ever come back
+LONGEST_REMEMBERED = 64  # characters; longer chunks rarely occur again
 CONTINUATION = "##"
 
-_BLACK = re.compile(r"\S+")
+_NON_SPACE = re.compile(r"\S+")
 
 
 class Chunk(NamedTuple):
@@ -39,17 +39,19 @@ class Chunk(NamedTuple):
 
 
 class WordPieceEncoder:
-    """Spec 11.2 "Slow" for one vocabulary and one set of options; immutable, shared by threads.
+    """The rules of the slow tokenizer for one vocabulary and one set of options.
+
+    Immutable, so threads can share it.
 
     Args:
         vocab: the lines of `vocab.txt`, without added tokens.
-        never_split: words that stay whole and get no WordPiece. The text is lower-cased before
-            they are looked up, so with `do_lower_case` an entry with capitals never matches.
-        special_tokens: all special tokens; lower-casing spares them.
+        never_split: words that are not split into pieces. The text is lower-cased before they are
+            looked up, so with `do_lower_case` an entry with capitals never matches.
+        special_tokens: all special tokens; they are not lower-cased.
         added_tokens: id to token (`added_tokens_decoder`), special ones included.
 
     Raises:
-        InputError: neither `vocab` nor `added_tokens` knows `unk_token`.
+        InputError: neither `vocab` nor `added_tokens` contains `unk_token`.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class WordPieceEncoder:
         if unk_token not in vocab and unk_token not in self._added_ids:
             raise InputError(
                 f"`unk_token` must be in the vocabulary: got {unk_token!r}, which is not among its "
-                f"{len(vocab)} tokens, pass the unknown token that this vocabulary uses."
+                f"{len(vocab)} tokens. Pass the unknown token that this vocabulary uses."
             )
         self._basic = do_basic_tokenize
         self._lower = do_lower_case and do_basic_tokenize
@@ -80,11 +82,11 @@ class WordPieceEncoder:
         isolate = tokenize_chinese_chars
         self._table = normalize.CLEAN_AND_ISOLATE if isolate else normalize.CLEAN
         self._never_split = frozenset(never_split) if do_basic_tokenize else frozenset()
-        self._whole = self._never_split | frozenset(special_tokens)
+        self._unsplit = self._never_split | frozenset(special_tokens)
         self._longest = max(map(len, vocab), default=0)
         self._added = AddedTokens(added_tokens.values())
-        spared = [t.content for t in added_tokens.values() if t.normalized and not t.special]
-        self._spared = pattern_of([*special_tokens, *spared])
+        case_kept = [t.content for t in added_tokens.values() if t.normalized and not t.special]
+        self._case_kept = pattern_of([*special_tokens, *case_kept])
         self._chunks: Memo[str, Chunk] = Memo(
             self._analyse, limit=CHUNK_LIMIT, worth=lambda chunk: len(chunk) <= LONGEST_REMEMBERED
         )
@@ -121,7 +123,7 @@ class WordPieceEncoder:
         if cleaned != text:
             places = normalize.clean_origins(text, cleaned, self._table)
             origins = [origins[place] for place in places]
-        for match in _BLACK.finditer(cleaned):
+        for match in _NON_SPACE.finditer(cleaned):
             chunk = self._chunks[match.group()]
             if not chunk.ids:
                 continue
@@ -136,7 +138,7 @@ class WordPieceEncoder:
         return n_words
 
     def _walk(self, text: str) -> Iterator[Chunk]:
-        """The chunks of `text`; an added token comes as a chunk of its own."""
+        """The chunks of `text`; an added token is a separate chunk."""
         lowered = self._lower_case(text) if self._lower else text
         for start, end, token in self._added.split(lowered):
             if token is not None:
@@ -147,9 +149,9 @@ class WordPieceEncoder:
             yield from map(self._chunks.__getitem__, cleaned.split())
 
     def _lower_case(self, text: str) -> str:
-        if self._spared is None or not self._spared.search(text):
+        if self._case_kept is None or not self._case_kept.search(text):
             return normalize.lower(text)
-        parts = self._spared.split(text)  # plain text at even, spared tokens at odd places
+        parts = self._case_kept.split(text)  # plain text at even places, tokens at odd
         parts[::2] = map(normalize.lower, parts[::2])
         return "".join(parts)
 
@@ -157,11 +159,11 @@ class WordPieceEncoder:
         if not self._lower:
             return text, range(len(text))
         lowered = self._lower_case(text)
-        if len(lowered) == len(text) or self._spared is None:
+        if len(lowered) == len(text) or self._case_kept is None:
             return lowered, normalize.lower_origins(text, lowered)
         origins: list[int] = []
         begin = 0
-        for place, part in enumerate(self._spared.split(text)):
+        for place, part in enumerate(self._case_kept.split(text)):
             result = part if place % 2 else normalize.lower(part)
             origins += [begin + index for index in normalize.lower_origins(part, result)]
             begin += len(part)
@@ -187,18 +189,18 @@ class WordPieceEncoder:
     def _normalize(self, chunk: str) -> normalize.Aligned:
         if not self._basic:
             return normalize.unchanged(chunk)
-        if self._lower and chunk not in self._whole:
-            chunk = normalize.lower_in_place(chunk)  # a spared token that turned out to be text
+        if self._lower and chunk not in self._unsplit:
+            chunk = normalize.lower_in_place(chunk)  # a token that kept its case but is text here
         if chunk.isascii():
             return normalize.unchanged(chunk)
         composed = normalize.compose(chunk)
-        if not self._strip or composed.text in self._whole:
+        if not self._strip or composed.text in self._unsplit:
             return composed
         return normalize.strip_accents(chunk)  # the same as stripping the composed text
 
     def _split_punctuation(self, text: str) -> list[tuple[int, str]]:
         """The words of a chunk with their places; each punctuation mark is a word."""
-        if text.isalnum() or not self._basic or text in self._whole:
+        if text.isalnum() or not self._basic or text in self._unsplit:
             return [(0, text)] if text else []
         words: list[tuple[int, str]] = []
         begin = 0
