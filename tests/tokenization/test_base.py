@@ -215,3 +215,8 @@ def test_a_text_beyond_the_model_is_announced(tokenizer):
     tokenizer.model_max_length = 3
     with pytest.warns(UserWarning, match="A text has 4 tokens but the model takes 3"):
         tokenizer("a b")
+
+
+def test_an_unknown_truncation_strategy_is_refused(tokenizer):
+    with pytest.raises(InputError, match="`truncation_strategy` must be one of"):
+        tokenizer.truncate_sequences([1], None, 1, truncation_strategy="shortest")

@@ -11,7 +11,7 @@ from distilbert.errors import InputError
 from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.padding import Padding
-from distilbert.tokenization.rows import RowBuilder, read_columns, truncate_sequences
+from distilbert.tokenization.rows import RowBuilder, read_columns
 from distilbert.tokenization.special_tokens import SpecialTokens
 from distilbert.tokenization.template import Template
 
@@ -129,11 +129,6 @@ def test_type_ids_need_special_tokens():
 def test_overflow_of_a_pair_needs_one_text_to_cut():
     with pytest.raises(InputError, match="need `truncation='only_first'` or 'only_second'"):
         build([[7]], [[8]], truncation="longest_first", return_overflowing_tokens=True)
-
-
-def test_an_unknown_strategy_is_refused():
-    with pytest.raises(InputError, match="`truncation_strategy` must be one of"):
-        truncate_sequences([1], None, 1, strategy="shortest", stride=0, side="right")
 
 
 def test_columns_to_pad_must_fit_together():

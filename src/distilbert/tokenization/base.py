@@ -16,7 +16,7 @@ import numpy as np
 from distilbert.errors import InputError
 from distilbert.tokenization import loading, rows, saving
 from distilbert.tokenization.batch_encoding import BatchEncoding
-from distilbert.tokenization.call_options import OPTION_NAMES, CallOptions
+from distilbert.tokenization.call_options import OPTION_NAMES, TRUNCATION, CallOptions
 from distilbert.tokenization.encoding import LocatedTokens
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import (
@@ -32,6 +32,7 @@ from distilbert.tokenization.padding import Padding
 from distilbert.tokenization.rows import RowBuilder
 from distilbert.tokenization.template import Template
 from distilbert.tokenization.token_table import TokenTable
+from distilbert.tokenization.truncation import cut_slow
 
 
 class TokenizerBase(TokenTable):
@@ -262,12 +263,20 @@ class TokenizerBase(TokenTable):
         stride: int = 0,
     ) -> tuple[list[int], list[int] | None, list[int]]:
         """Remove tokens from ids without special tokens; the third list is what was removed."""
-        return rows.truncate_sequences(
-            *(ids, pair_ids, num_tokens_to_remove),
-            strategy=truncation_strategy,
+        if truncation_strategy not in TRUNCATION:
+            raise InputError(
+                f"`truncation_strategy` must be one of {list(TRUNCATION)}: "
+                f"got {truncation_strategy!r}."
+            )
+        options = CallOptions(
+            truncation=TRUNCATION[truncation_strategy],
             stride=stride,
-            side=self.truncation_side,
+            truncation_side=self.truncation_side,
         )
+        n_second = None if pair_ids is None else len(pair_ids)
+        cuts = cut_slow(len(ids), n_second, num_tokens_to_remove, options)
+        ((first, second),) = rows.cut([(ids, pair_ids)], [cuts[:1]])
+        return first, second, rows.removed((ids, pair_ids), cuts)
 
     @property
     def max_len_single_sentence(self) -> int:

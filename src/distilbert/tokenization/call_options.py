@@ -12,20 +12,12 @@ from typing import Any
 from distilbert.errors import InputError
 
 PADDING: dict[Any, str | None] = {
-    False: None,
-    "do_not_pad": None,
-    True: "longest",
-    "longest": "longest",
-    "max_length": "max_length",
+    **{False: None, "do_not_pad": None, True: "longest"},
+    **{name: name for name in ("longest", "max_length")},
 }
 TRUNCATION: dict[Any, str | None] = {
-    None: None,
-    False: None,
-    "do_not_truncate": None,
-    True: "longest_first",
-    "longest_first": "longest_first",
-    "only_first": "only_first",
-    "only_second": "only_second",
+    **{None: None, False: None, "do_not_truncate": None, True: "longest_first"},
+    **{name: name for name in ("longest_first", "only_first", "only_second")},
 }
 # A model_max_length above this means "the model states none" (the reference writes 1e30).
 NO_LIMIT = int(1e20)

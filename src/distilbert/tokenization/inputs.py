@@ -62,18 +62,16 @@ def read_texts(text: Any, text_pair: Any, *, split: bool) -> Examples:
             "`text_pair` of a batch must be a list as long as `text`: "
             f"got {size} second texts for {len(text)} first texts."
         )
-    check = _check_words if split else _check_string
-    first = [check(item, "text") for item in text]
-    return Examples(first, [check(item, "text_pair") for item in text_pair], is_batch=True)
+    first = [_check(item, "text", split) for item in text]
+    return Examples(first, [_check(item, "text_pair", split) for item in text_pair], is_batch=True)
 
 
 def read_example(text: Any, text_pair: Any, *, split: bool) -> Examples:
     """One example, as `encode_plus` takes it."""
-    check = _check_words if split else _check_string
     second: list[Text | None] | None = None
     if text_pair is not None:
-        second = [check(text_pair, "text_pair")]
-    return Examples([check(text, "text")], second, is_batch=False)
+        second = [_check(text_pair, "text_pair", split)]
+    return Examples([_check(text, "text", split)], second, is_batch=False)
 
 
 def read_batch(items: Any, *, split: bool) -> Examples:
@@ -82,15 +80,14 @@ def read_batch(items: Any, *, split: bool) -> Examples:
         raise InputError(
             f"A batch must be a list of texts or of pairs: got {type(items).__name__}."
         )
-    check = _check_words if split else _check_string
     first: list[Text] = []
     second: list[Text | None] = []
     for item in items:
         if _is_pair(item, split):
-            first.append(check(item[0], "text"))
-            second.append(check(item[1], "text_pair"))
+            first.append(_check(item[0], "text", split))
+            second.append(_check(item[1], "text_pair", split))
         else:
-            first.append(check(item, "text"))
+            first.append(_check(item, "text", split))
             second.append(None)
     has_pairs = any(text is not None for text in second)
     return Examples(first, second if has_pairs else None, is_batch=True)
@@ -98,8 +95,7 @@ def read_batch(items: Any, *, split: bool) -> Examples:
 
 def read_list(texts: Sequence[Any], *, split: bool) -> list[Text]:
     """A list of single texts, none of them a pair."""
-    check = _check_words if split else _check_string
-    return [check(text, "texts") for text in texts]
+    return [_check(text, "texts", split) for text in texts]
 
 
 def _is_batch(text: Any, split: bool) -> bool:
@@ -114,24 +110,20 @@ def _is_pair(item: Any, split: bool) -> bool:
     return not split or isinstance(item[0], list | tuple)
 
 
-def _check_string(text: Any, name: str) -> str:
-    if isinstance(text, str):
+def _check(text: Any, name: str, split: bool) -> Text:
+    """`text`, if it is a string, or with `split` a list of words."""
+    if not split and isinstance(text, str):
         return text
+    if split and isinstance(text, list | tuple) and all(isinstance(word, str) for word in text):
+        return text
+    value = repr(text)
+    got = f"{type(text).__name__} {value if len(value) <= 60 else value[:57] + '...'}"
+    if split:
+        raise InputError(
+            f"`{name}` with `is_split_into_words=True` must be a list of words, or a list of such "
+            f"lists: got {got}."
+        )
     raise InputError(
-        f"`{name}` must be a string, a list of strings or a list of pairs of strings: got "
-        f"{_describe(text)}. For words split already pass `is_split_into_words=True`."
+        f"`{name}` must be a string, a list of strings or a list of pairs of strings: got {got}. "
+        "For words split already pass `is_split_into_words=True`."
     )
-
-
-def _check_words(words: Any, name: str) -> Sequence[str]:
-    if isinstance(words, list | tuple) and all(isinstance(word, str) for word in words):
-        return words
-    raise InputError(
-        f"`{name}` with `is_split_into_words=True` must be a list of words, or a list of such "
-        f"lists: got {_describe(words)}."
-    )
-
-
-def _describe(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,6 +1,6 @@
 """The rows and columns of a call, from the tokens of its texts: truncation, template, masks.
 
-Also what `pad` and `truncate_sequences` do with ids that exist already. Knows no vocabulary.
+Also what `pad` is given, as columns. Knows no vocabulary.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from distilbert.errors import InputError
 from distilbert.tokenization.batch_encoding import BatchEncoding
-from distilbert.tokenization.call_options import TRUNCATION, CallOptions
+from distilbert.tokenization.call_options import CallOptions
 from distilbert.tokenization.encoding import Encoding, Pieces, Row
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import Examples
@@ -98,8 +98,8 @@ class RowBuilder:
             if options.return_overflowing_tokens:
                 overflow = self._overflow(ids, cuts)
             kept = cuts if self._overflows_into_rows() else [parts[:1] for parts in cuts]
-            ids = _cut(ids, kept)
-            offsets = None if offsets is None else _cut(offsets, kept)
+            ids = cut(ids, kept)
+            offsets = None if offsets is None else cut(offsets, kept)
         rows = [template.fill(first, second) for first, second in ids]
         columns: Columns = {"input_ids": rows}
         if options.return_token_type_ids:
@@ -191,9 +191,9 @@ class RowBuilder:
         if self.fast:
             samples = [sample for sample, parts in enumerate(cuts) for _ in parts]
             return {"overflow_to_sample_mapping": samples}
-        removed = [_removed(pair, parts) for pair, parts in zip(ids, cuts, strict=True)]
+        cut_off = [removed(pair, parts) for pair, parts in zip(ids, cuts, strict=True)]
         excess = [self._n_excess(len(first), _length(second)) for first, second in ids]
-        return {"overflowing_tokens": removed, "num_truncated_tokens": excess}
+        return {"overflowing_tokens": cut_off, "num_truncated_tokens": excess}
 
     def _encoding(self, texts: list[list[Any]], cut: Cut, values: Sequence[Template]) -> Encoding:
         """One row of the parts of one or two texts; `values` are those of special tokens."""
@@ -231,26 +231,6 @@ class RowBuilder:
             )
 
 
-def truncate_sequences(
-    ids: list[int],
-    pair_ids: list[int] | None,
-    n_remove: int,
-    *,
-    strategy: Any,
-    stride: int,
-    side: str,
-) -> tuple[list[int], list[int] | None, list[int]]:
-    """What is kept of both lists, and what was removed (with `stride` neighbours)."""
-    if strategy not in TRUNCATION:
-        raise InputError(
-            f"`truncation_strategy` must be one of {list(TRUNCATION)}: got {strategy!r}."
-        )
-    options = CallOptions(truncation=TRUNCATION[strategy], stride=stride, truncation_side=side)
-    cuts = cut_slow(len(ids), _length(pair_ids), n_remove, options)
-    ((first, second),) = _cut([(ids, pair_ids)], [cuts[:1]])
-    return first, second, _removed((ids, pair_ids), cuts)
-
-
 def read_columns(
     encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]],
 ) -> tuple[Columns, str | None, bool]:
@@ -278,12 +258,12 @@ def read_columns(
     return columns, kind, False
 
 
-def _cut(pairs: Sequence[Pair], cuts: Sequence[list[Cut]]) -> list[Pair]:
+def cut(pairs: Sequence[Pair], cuts: Sequence[list[Cut]]) -> list[Pair]:
     """One pair for each part that is kept of an example."""
     return [
-        (first[cut.first], None if second is None else second[cut.second])
+        (first[part.first], None if second is None else second[part.second])
         for (first, second), parts in zip(pairs, cuts, strict=True)
-        for cut in parts
+        for part in parts
     ]
 
 
@@ -292,7 +272,7 @@ def _column(pairs: list[tuple[Any, Any]], name: str) -> list[Pair]:
     return [(getattr(a, name), None if b is None else getattr(b, name)) for a, b in pairs]
 
 
-def _removed(pair: Pair, cuts: list[Cut]) -> list[int]:
+def removed(pair: Pair, cuts: list[Cut]) -> list[int]:
     """The ids that `cut_slow` removed from one of two texts; none if it does not say which."""
     first, second = pair
     return [i for cut in cuts[1:] for i in (*first[cut.first], *(second or [])[cut.second])]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-N_SPECIAL_SINGLE = 2
-N_SPECIAL_PAIR = 3
-
 
 class Template(NamedTuple):
     """What is put where `[CLS]` and `[SEP]` are: one value each, or none for an unset token."""

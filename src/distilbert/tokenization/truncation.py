@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from distilbert.errors import InputError
 from distilbert.tokenization.call_options import CallOptions
-from distilbert.tokenization.template import N_SPECIAL_SINGLE
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
 
 def check_stride(options: CallOptions) -> None:
     """Refuse, as the Rust tokenizer, a stride that no window of one text could contain."""
-    capacity = (options.max_length or 0) - N_SPECIAL_SINGLE
+    capacity = (options.max_length or 0) - 2  # special tokens of one text
     if capacity < options.stride:
         raise _stride_error(capacity, options.stride)
 
