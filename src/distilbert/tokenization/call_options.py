@@ -12,12 +12,14 @@ from typing import Any
 from distilbert.errors import InputError
 
 PADDING: dict[Any, str | None] = {
-    **{False: None, "do_not_pad": None, True: "longest"},
     **{name: name for name in ("longest", "max_length")},
+    **dict.fromkeys((False, "do_not_pad")),
+    True: "longest",
 }
 TRUNCATION: dict[Any, str | None] = {
-    **{None: None, False: None, "do_not_truncate": None, True: "longest_first"},
     **{name: name for name in ("longest_first", "only_first", "only_second")},
+    **dict.fromkeys((None, False, "do_not_truncate")),
+    True: "longest_first",
 }
 # A model_max_length above this means "the model states none" (the reference writes 1e30).
 NO_LIMIT = int(1e20)
