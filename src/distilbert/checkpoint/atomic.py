@@ -132,7 +132,7 @@ def _move_in(staging: Path, target: Path, *, last: Sequence[str]) -> None:
 
 
 def _keep(old: Path, backup: Path) -> None:
-    """A second name for the old file, so that its own name never disappears."""
+    """Give the old file a second name, so that its first name never disappears."""
     try:
         os.link(old, backup, follow_symlinks=False)
     except OSError:  # a filesystem without hard links

@@ -1,4 +1,4 @@
-"""BERT's own forward pass in NumPy, to check a folded DistilBERT against its source.
+"""BERT's forward pass in NumPy, to check a folded DistilBERT against its source.
 
 Uses the source's weights unchanged (three embedding tables, nothing folded), so it is independent
 of `bert.py`. Written for checking, not for speed.
@@ -28,7 +28,7 @@ def bert_last_hidden_state(
     """Hidden states (B, S, D) of the last layer, float64, exact GELU.
 
     Args:
-        weights: BERT's encoder under its own names, without a `bert.` prefix:
+        weights: BERT's encoder under BERT's names, without a `bert.` prefix:
             `embeddings.word_embeddings.weight`, `encoder.layer.0.attention.self.query.weight`, ...
         input_ids: token ids (B, S).
         attention_mask: 1 where a token is real, 0 where it is padding (B, S).

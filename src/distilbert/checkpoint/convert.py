@@ -25,7 +25,7 @@ from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.json_files import read_optional_json
 
-# What fine-tuning remembers of its task besides the config.
+# What fine-tuning stores about its task besides the config.
 TASK_FILE = "task.json"
 
 
@@ -110,7 +110,7 @@ def convert(
 
 
 def _task(folder: Path, head: str) -> dict[str, bytes]:
-    """What fine-tuning left beside a model of this head: thresholds, sizes of windows."""
+    """The task file of fine-tuning (thresholds, sizes of windows), if it is for this head."""
     path = folder / TASK_FILE
     same_head = read_optional_json(path).get("head") == head
     return {TASK_FILE: path.read_bytes()} if same_head else {}
@@ -134,8 +134,8 @@ def _read_distilbert(
 def infer_head(names: Iterable[str], config: DistilBertConfig) -> str:
     """The head whose parameters `names` hold.
 
-    Sequence classification and multiple choice have the same names; `config.architectures` decides,
-    and where it is silent the former.
+    Sequence classification and multiple choice have the same names: `config.architectures` decides
+    between them, and the former is the default.
     """
     names = set(names)
     if "vocab_projector.bias" in names:

@@ -117,7 +117,7 @@ def _open_files(
     if len(flavours) > 1:
         raise CheckpointError(f"Shards must be of one framework: {folder} mixes {flavours}.")
     flavour = flavours.pop()
-    # The index of a sharded h5 puts the model's own name before each tensor's.
+    # The index of a sharded h5 puts the model's name before each tensor's.
     wanted = {name.partition("/")[2] if format == "h5" else name for name in expected}
     missing = sorted(wanted - arrays.keys())
     if missing:

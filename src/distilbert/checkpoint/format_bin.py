@@ -33,10 +33,10 @@ LEGACY_VERSION = 1001
 # The pickle of DistilBERT-base has 11 kB.
 MAX_PICKLE_BYTES = 16 * 1024 * 1024
 
-# Storages start at a multiple of this in the file, as torch's own do.
+# Storages start at a multiple of this in the file, as in torch.
 ALIGNMENT = 64
 LOCAL_HEADER_BYTES = 30
-# What `zipfile` raises for a damaged archive (OSError when an offset lies before the file) and for
+# What `zipfile` raises for a damaged archive (OSError for a negative offset) and for
 # an unknown method of compression (NotImplementedError, a RuntimeError).
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError),
@@ -143,8 +143,8 @@ def _read_zip(path: Path, buffer: np.ndarray) -> tuple[dict[str, object], dict[s
 
 
 def _used_storages(tensors: Mapping[str, object]) -> dict[str, Storage]:
-    found = (t.storage for t in tensors.values() if isinstance(t, StoredTensor))
-    return {storage.key: storage for storage in found}
+    stored = (tensor for tensor in tensors.values() if isinstance(tensor, StoredTensor))
+    return {tensor.storage.key: tensor.storage for tensor in stored}
 
 
 def _small_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:

@@ -1,6 +1,6 @@
 """`tf_model.h5` without Keras: the layout that Keras 2 gives to saved weights, both ways.
 
-Names are TF's without the model's own name: `distilbert/embeddings/LayerNorm/gamma:0`. h5py is
+Names are TF's without the model's name: `distilbert/embeddings/LayerNorm/gamma:0`. h5py is
 imported when a file is opened.
 """
 
@@ -19,23 +19,23 @@ from distilbert.errors import CheckpointError
 # The version whose layout this is; Keras reads it to choose how to load.
 KERAS_VERSION = "2.15.0"
 
-# Only there because Keras lists a model's own weights under it; ours have none.
+# Keras lists weights outside of layers in this group; DistilBERT has none.
 TOP_LEVEL = "top_level_model_weights"
 
-# The group of the weights where Keras saved a whole model.
+# The group of the weights in a file where Keras saved a model with its configuration.
 MODEL = "model_weights"
 
 # DistilBERT's tree is nine groups deep, 20 members a layer; a damaged one may be endless.
 MAX_DEPTH = 16
 MAX_MEMBERS = 20_000
 
-# NumPy's own kinds: float, signed, unsigned, bool.
+# Kinds of dtypes that HDF5 can hold: float, signed, unsigned, bool.
 NUMBERS = "fiub"
 
 # gzip, the only filter in use, cannot shrink data by more than this.
 MAX_COMPRESSION = 1100
 
-# The reference's MLM projector holds the embeddings as a part, so Keras saves them again with it.
+# The reference's MLM projector contains the embeddings, so Keras saves them with it again.
 PROJECTOR = "vocab_projector"
 EMBEDDINGS = "distilbert/embeddings/"
 
@@ -46,7 +46,7 @@ def model_name(head: str) -> str:
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors of a whole file or a shard, and no metadata; mapped where not compressed.
+    """The tensors of a complete file or a shard, and no metadata; mapped where not compressed.
 
     A name that occurs in several groups is taken from the first.
 
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], *, head: str) -> None:
-    """Write a whole model: one group for each of its top-level layers."""
+    """Write a complete model: one group for each of its top-level layers."""
     h5py = require("h5py", "write .h5 files")
     model = model_name(head)
     groups: dict[str, list[str]] = {}
@@ -112,9 +112,9 @@ def _datasets(h5py: Any, file: Any) -> Iterator[tuple[str, Any]]:
     The names come from the tree. The attributes `layer_names` and `weight_names` say the same, but
     the HDF5 library never returns from reading a damaged one.
     """
-    is_whole = "keras_version" in file.attrs or "backend" in file.attrs or MODEL in file
+    is_complete = "keras_version" in file.attrs or "backend" in file.attrs or MODEL in file
     root = _member(h5py, file, MODEL) if MODEL in file else file
-    n_dropped = 2 if is_whole else 0  # the layer's group, and in it the model's
+    n_dropped = 2 if is_complete else 0  # the layer's group, and in it the model's
     for path, dataset in _walk(h5py, root, (), budget=[MAX_MEMBERS]):
         name = "/".join(path[n_dropped:])
         if name:
@@ -138,7 +138,7 @@ def _walk(
 
 
 def _member(h5py: Any, group: Any, name: str) -> Any:
-    """A member behind a hard link: other links can lead to other files."""
+    """A member of the group; only hard links, since others can point to other files."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise CheckpointError(f"`{name}` must be in the file itself: it is a link.")
     return group[name]

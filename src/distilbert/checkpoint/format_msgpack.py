@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     msgpack = require("msgpack", "read .msgpack files")
     buffer = map_file(path)
-    # Besides ValueError, the library raises subclasses of its own for damaged data.
+    # Besides ValueError, the library raises its own exceptions for damaged data.
     damaged = (ValueError, TypeError, msgpack.UnpackException, RecursionError)
     with explain_errors(path, "Flax weights (msgpack)", damaged):
         tree = msgpack.unpackb(

@@ -266,7 +266,7 @@ def file_sha256(path: Path) -> str:
 def within(seconds: float, call: Callable[[], T]) -> T:
     """`call()`, or TimeoutError after `seconds`.
 
-    Name lookup has no timeout, and each address of a host is tried with a timeout of its own, so a
+    Name lookup has no timeout, and each address of a host is tried with a separate timeout, so a
     machine whose packets are dropped would wait for minutes. The abandoned thread ends by itself.
     """
     result: Future[T] = Future()

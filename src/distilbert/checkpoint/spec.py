@@ -1,6 +1,6 @@
 """The one list of parameters: name, kind and shape for the base model and every head.
 
-Everything else is checked against it: the three frameworks' modules, the four file formats, fresh
+Everything else is checked against it: the three frameworks' modules, the four file formats, initial
 weights, parity tests. Names and orientation are PyTorch's (a matrix is (out, in)).
 """
 
