@@ -15,6 +15,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.data.glue import glue_task
 from distilbert.errors import CheckpointError, RunCardError
 from distilbert.heads import HEADS, TASK_HEADS
+from distilbert.json_files import read_optional_json
 from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
@@ -111,8 +112,7 @@ def as_trained(
     Raises:
         CheckpointError: the folder was trained for another task.
     """
-    path = folder / TASK_FILE
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    stored = read_optional_json(folder / TASK_FILE)
     if stored.get("head", task.head) != task.head:
         raise CheckpointError(f"{folder} was trained for another task than {task.head}.")
     changes = {
