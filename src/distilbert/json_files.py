@@ -36,11 +36,14 @@ def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int | 
                 f"`{path.name}` must have at most {max_bytes} bytes: {path} has {size}."
             )
         content = json.loads(path.read_text(encoding="utf-8"))
+    except CheckpointError:
+        raise
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise CheckpointError(
             f"A checkpoint must hold a file `{path.name}`: found none at {path}."
         ) from None
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError and JSONDecodeError
+    # ValueError includes UnicodeDecodeError and JSONDecodeError.
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"`{path.name}` must be a JSON file in UTF-8: {path} is not ({error})."
         ) from None
