@@ -130,7 +130,7 @@ def test_dtype_by_either_name_is_a_policy(saved) -> None:
     mixed = TFDistilBertModel.from_pretrained(folder, dtype="mixed_bfloat16")
     assert (mixed.variable_dtype, mixed.compute_dtype) == ("float32", "bfloat16")
     assert TFDistilBertModel.from_pretrained(folder).dtype_policy.name == "float32"
-    with pytest.raises(InputError, match="are one argument"):
+    with pytest.raises(InputError, match="are the same argument"):
         TFDistilBertModel.from_pretrained(folder, torch_dtype="float16", dtype="float32")
     with pytest.raises(ConfigError, match="`torch_dtype` must be a floating"):
         TFDistilBertModel.from_pretrained(folder, torch_dtype="float99")

@@ -135,7 +135,7 @@ def test_dtype_by_either_name_and_the_default_stays(saved):
         assert model.dtype is model.config.torch_dtype is torch.float16
     assert DistilBertModel.from_pretrained(folder).dtype is torch.float32
     assert torch.get_default_dtype() is torch.float32
-    with pytest.raises(InputError, match="are one argument"):
+    with pytest.raises(InputError, match="are the same argument"):
         DistilBertModel.from_pretrained(folder, torch_dtype=torch.float16, dtype="float32")
     for keywords in ({"torch_dtype": "float99"}, {"attn_implementation": "magic"}):
         with pytest.raises(ConfigError):
@@ -223,7 +223,7 @@ def test_old_layer_norm_names_in_a_state_dict_are_read(config):
 
 def test_contradicting_and_missing_arguments_are_named(saved, config):
     model, folder = saved
-    with pytest.raises(InputError, match=r"`dtype` and `torch_dtype` are one argument"):
+    with pytest.raises(InputError, match=r"`dtype` and `torch_dtype` are the same argument"):
         DistilBertModel.from_pretrained(folder, dtype="float16", torch_dtype=torch.float32)
     with pytest.raises(InputError, match=r"`state_dict` must hold the weights"):
         DistilBertModel.from_pretrained(None, config=config)
