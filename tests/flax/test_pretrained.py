@@ -207,5 +207,5 @@ def test_the_config_names_the_type_that_was_saved_whatever_it_named_before(
 def test_leaves_the_layout_does_not_know_are_refused_not_dropped(config, tmp_path) -> None:
     model = FlaxDistilBertModel(config)
     params = {**model.params, "extra": {"kernel": jnp.ones(2)}}
-    with pytest.raises(OSError, match=r"holds this model's parameters only: got extra\.weight"):
+    with pytest.raises(OSError, match=r"only holds parameters of this model: got extra\.weight"):
         model.save_pretrained(tmp_path, params=params)
