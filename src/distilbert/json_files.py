@@ -5,20 +5,11 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from distilbert.errors import CheckpointError
 
 _NAMES = {dict: "object", list: "array"}
-T = TypeVar("T", dict[str, Any], list[Any])
-
-
-@overload
-def read_json(path: str | PathLike[str], *, max_bytes: int | None = None) -> dict[str, Any]: ...
-
-
-@overload
-def read_json(path: str | PathLike[str], kind: type[T], *, max_bytes: int | None = None) -> T: ...
 
 
 def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int | None = None) -> Any:
