@@ -2,7 +2,7 @@
 
 Pipelines, evaluation, fine-tuning and the command line all open models here. **Frameworks** (torch,
 tensorflow, flax) have model classes and can train; a framework is chosen by name and imported only
-then. Runtimes for exported files will be a second table beside `FRAMEWORKS`.
+then. Runtimes for exported files will be a second table next to `FRAMEWORKS`.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def pipeline(
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
             (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
-            `attn_implementation`). Unasked, weights of any of the four formats are read.
+            `attn_implementation`). By default, weights of any of the four formats are read.
 
     Raises:
         InputError: an argument breaks a rule.
