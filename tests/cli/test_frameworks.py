@@ -63,4 +63,4 @@ def test_embed_answers_alike_in_every_framework(run, checkpoint):
 def test_a_framework_that_is_none_is_refused_with_the_choice(run, checkpoint):
     ran = run("embed", "-m", checkpoint("base"), "a dog", "--framework", "theano")
     assert ran.code == 1
-    assert "`framework` must be one of torch, tensorflow, flax: got 'theano'." in ran.err
+    assert "`--framework` must be one of torch, tensorflow, flax: got 'theano'." in ran.err
