@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from distilbert import DistilBertConfig
 from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.losses import choice_loss, sequence_loss, span_loss, token_loss
-from distilbert.flax.objective import LossOptions, Objective
+from distilbert.flax.objective import TaskObjective
 from distilbert.flax.shapes import pad_batch
 from distilbert.torch.objective import LossOptions as TorchOptions, Objective as TorchObjective
+from distilbert.training.objective import LossSettings
 
 KINDS = ["single_label_classification", "multi_label_classification", "regression"]
 CASES = [
@@ -69,8 +70,8 @@ def batch_of(head: str, kind: str | None = None) -> dict[str, np.ndarray]:
     return {name: np.asarray(array) for name, array in arrays.items()}
 
 
-def objective_of(model: Any, **options: Any) -> Objective:
-    return Objective(model.module, model.head, model.config.problem_type, LossOptions(**options))
+def objective_of(model: Any, **options: Any) -> TaskObjective:
+    return TaskObjective(model.head, model.config.problem_type, LossSettings(**options))
 
 
 def padded(model: Any, batch: dict[str, np.ndarray], n_rows: int = 4) -> Any:
@@ -79,7 +80,8 @@ def padded(model: Any, batch: dict[str, np.ndarray], n_rows: int = 4) -> Any:
 
 
 def loss_of(model: Any, batch: dict[str, np.ndarray], **options: Any) -> float:
-    return float(objective_of(model, **options)(model.params, padded(model, batch), KEY))
+    losses = objective_of(model, **options)(model.module, model.params, padded(model, batch), KEY)
+    return float(losses["loss"])
 
 
 @pytest.mark.parametrize(("head", "kind"), CASES)
@@ -109,7 +111,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
 ) -> None:
     model, batch = model_of(head, kind), batch_of(head, kind)
     is_weighed = kind in KINDS[:2] or head == "token_classification"
-    weights = (0.5, 1.0, 2.0) if is_weighed else None
+    weights = np.array([0.5, 1.0, 2.0], np.float32) if is_weighed else None
     ours = objective_of(model, label_smoothing=0.1, class_weights=weights)
     theirs = TorchObjective(
         _Named(head, kind),  # pyright: ignore[reportArgumentType]
@@ -118,7 +120,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
         ),
     )
     arrays = padded(model, batch, n_rows=6)
-    shape = ours.item_logits(model.params, arrays, KEY).shape
+    shape = ours.item_logits(model.module, model.params, arrays, KEY).shape
     rng = np.random.default_rng(1)
     logits, wanted = (rng.standard_normal(shape).astype(np.float32) * 3 for _ in range(2))
     tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
@@ -144,7 +146,7 @@ class _Named(torch.nn.Module):
 
 
 def _items(logits: np.ndarray, head: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """The logits of what counts, as PyTorch's room selects them."""
+    """The logits of labelled tokens or real rows, as PyTorch's objective selects them."""
     if head in ("masked_lm", "token_classification"):
         return logits[arrays["labels"] != -100]
     return logits[arrays["is_row"]]
@@ -160,7 +162,7 @@ def test_added_rows_and_columns_change_neither_loss_nor_gradients(
     rows = len(batch["input_ids"])
     little = pad_batch(batch, head, longest=11, n_rows=rows)
     assert little["input_ids"].shape == batch["input_ids"].shape
-    call = jax.jit(jax.value_and_grad(objective))
+    call = jax.jit(jax.value_and_grad(lambda *given: objective(model.module, *given)["loss"]))
     (first, slopes), (second, others) = (call(model.params, one, KEY) for one in (little, much))
     assert float(first) == pytest.approx(float(second), rel=1e-5)
     for one, other in zip(jax.tree.leaves(slopes), jax.tree.leaves(others), strict=True):

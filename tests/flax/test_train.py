@@ -21,16 +21,13 @@ from flax.core import FrozenDict
 from distilbert import DistilBertConfig
 from distilbert.errors import InputError
 from distilbert.flax.heads import MODEL_CLASSES
-from distilbert.flax.train import Trainer, _optimizer, starting_model
+from distilbert.flax.train import Trainer, _optimizer, starting_model, task_objective
 from distilbert.flax.weights import to_arrays
 from distilbert.opening import find_model
 from distilbert.training.feed import Update
+from distilbert.training.objective import LossSettings, TrainerSettings
 from distilbert.training.parameters import Treatment
-from distilbert.training.run_card import (
-    OptimizationSection,
-    RunCard,
-    RunSection,
-)
+from distilbert.training.run_card import OptimizationSection
 
 HEAD = "sequence_classification"
 DROPLESS = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
@@ -52,9 +49,10 @@ def fresh(**changes: Any) -> Any:
     return MODEL_CLASSES[HEAD](DistilBertConfig(**{**CONFIG, **changes}), seed=0)
 
 
-def trainer(model: Any = None, **options: Any) -> Trainer:
-    card = RunCard(seed=3, optimization=OptimizationSection(**{"batch_size": 6, **options}))
-    return Trainer(fresh() if model is None else model, card)
+def trainer(model: Any = None, r_drop: float = 0.0, **options: Any) -> Trainer:
+    model = fresh() if model is None else model
+    settings = TrainerSettings(OptimizationSection(**{"batch_size": 6, **options}), seed=3)
+    return Trainer(model, task_objective(model, LossSettings(r_drop=r_drop)), settings)
 
 
 def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) -> Update:
@@ -329,9 +327,25 @@ def test_bfloat16_is_near_float32() -> None:
     assert first == pytest.approx(second, rel=2e-2)
 
 
+def test_all_named_losses_are_means_over_items_and_the_one_called_loss_is_minimized() -> None:
+    subject = trainer(fresh(), r_drop=0.5)
+    losses = subject.update(update(0)).losses
+    assert losses.keys() == {"loss", "label_loss", "r_drop_loss"}
+    total = losses["label_loss"] + 0.5 * losses["r_drop_loss"]
+    assert losses["loss"] == pytest.approx(total, rel=1e-6)
+
+    def squares(module: Any, params: Any, batch: Any, key: Any) -> dict[str, Any]:
+        total = (params["classifier"]["bias"] ** 2).sum()
+        return {"loss": total + 6.0, "other": total * 0 + 12.0}
+
+    subject = Trainer(fresh(), squares, TrainerSettings(OptimizationSection(weight_decay=0.0)))
+    outcome = subject.update(update(0, parts=2))
+    assert dict(outcome.losses) == {"loss": 2.0, "other": 4.0}  # two batches, six items
+
+
 def test_a_device_that_jax_does_not_see_is_refused() -> None:
     with pytest.raises(InputError, match="`device` must be one that JAX sees: got 'cpu:9'"):
-        Trainer(fresh(), RunCard(run=RunSection(device="cpu:9")))
+        Trainer(fresh(), lambda *_: {}, TrainerSettings(device="cpu:9"))
 
 
 def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replaced(

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import torch
 
-from distilbert.tensorflow.adamw import AdamW, put
+from distilbert.tensorflow.adamw import AdamW, assign_here
 from distilbert.training.parameters import Treatment
 from distilbert.training.run_card import OptimizationSection
 
@@ -44,7 +44,7 @@ def optimizer(**options: Any) -> AdamW:
 
 def step(subject: AdamW, slopes: Any, rate: float, *, loss: float = 1.0) -> float:
     gradients = [tf.constant(array) for array in slopes.values()]
-    norm = subject.step(gradients, tf.constant(loss), subject.numbers(rate))
+    norm = subject.step(gradients, tf.constant(loss), subject.coefficients(rate))
     subject.n_steps += 1
     return float(norm)
 
@@ -114,7 +114,7 @@ def test_the_usual_betas_lose_no_digits_in_the_first_steps() -> None:
         np.testing.assert_allclose(moved, 1e-2 * scale * np.sign(arrays(1)[name]), atol=2.5e-7)
 
 
-def test_put_overwrites_a_variable() -> None:
+def test_assign_here_overwrites_a_variable() -> None:
     variable = tf.Variable([1.0, 2.0])
-    put(variable, tf.constant([3.0, 4.0]))
+    assign_here(variable, tf.constant([3.0, 4.0]))
     assert variable.numpy().tolist() == [3.0, 4.0]

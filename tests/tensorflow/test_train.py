@@ -21,14 +21,11 @@ from distilbert import (
 )
 from distilbert.errors import InputError
 from distilbert.opening import find_model
-from distilbert.tensorflow.train import Trainer, starting_model
+from distilbert.tensorflow.train import Trainer, starting_model, task_objective
 from distilbert.tensorflow.weights import canonical_arrays
 from distilbert.training.feed import Update
-from distilbert.training.run_card import (
-    OptimizationSection,
-    RunCard,
-    RunSection,
-)
+from distilbert.training.objective import LossSettings, TrainerSettings
+from distilbert.training.run_card import OptimizationSection
 
 SCRIPT = Path(__file__).with_name("train_on_devices.py")
 CONFIG: dict[str, Any] = {
@@ -49,9 +46,10 @@ def fresh(**changes: Any) -> TFDistilBertForSequenceClassification:
     return TFDistilBertForSequenceClassification(DistilBertConfig(**{**CONFIG, **changes}))
 
 
-def trainer(model: Any = None, **options: Any) -> Trainer:
-    card = RunCard(seed=3, optimization=OptimizationSection(**options))
-    return Trainer(fresh() if model is None else model, card)
+def trainer(model: Any = None, r_drop: float = 0.0, **options: Any) -> Trainer:
+    model = fresh() if model is None else model
+    settings = TrainerSettings(OptimizationSection(**options), seed=3)
+    return Trainer(model, task_objective(model, LossSettings(r_drop=r_drop)), settings)
 
 
 def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) -> Update:
@@ -86,7 +84,7 @@ def test_training_makes_the_loss_smaller_and_traces_once() -> None:
         subject.update(update(0))
     assert subject.update(update(0)).loss < first / 2
     run(subject, range(3), rows=5)
-    for function in (subject.computed, subject.stepped):
+    for function in (subject.gradients, subject.step):
         assert function.experimental_get_tracing_count() == 1
 
 
@@ -253,12 +251,21 @@ def test_dropout_of_the_card_replaces_the_models_and_is_not_saved(tmp_path: Path
     assert DistilBertConfig.from_pretrained(tmp_path / "saved").dropout == 0.1
 
 
-def test_the_model_that_was_given_stays_as_it_is() -> None:
+def test_all_named_losses_are_means_over_items_and_the_one_called_loss_is_minimized() -> None:
+    subject = trainer(fresh(), r_drop=0.5)
+    losses = subject.update(update(0)).losses
+    assert losses.keys() == {"loss", "label_loss", "r_drop_loss"}
+    total = losses["label_loss"] + 0.5 * losses["r_drop_loss"]
+    assert losses["loss"] == pytest.approx(total, rel=1e-6)
+
+    def squares(model: Any, batch: Any) -> dict[str, Any]:
+        total = tf.reduce_sum(model.classifier.bias**2)
+        return {"loss": total + 6.0, "other": total * 0 + 12.0}
+
     model = fresh()
-    before = canonical_arrays(model)
-    run(trainer(model), range(1))
-    for name, array in canonical_arrays(model).items():
-        np.testing.assert_array_equal(array, before[name])
+    subject = Trainer(model, squares, TrainerSettings(OptimizationSection(weight_decay=0.0)))
+    outcome = subject.update(update(0, parts=2))
+    assert dict(outcome.losses) == {"loss": 2.0, "other": 4.0}  # two batches, six items
 
 
 def test_two_devices_share_batches_and_learn_what_one_learns() -> None:
@@ -272,7 +279,7 @@ def test_two_devices_share_batches_and_learn_what_one_learns() -> None:
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(InputError, match="`device` must be one that TensorFlow sees"):
-        Trainer(fresh(), RunCard(run=RunSection(device="cuda:9")))
+        Trainer(fresh(), lambda *_: {}, TrainerSettings(device="cuda:9"))
 
 
 def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replaced(

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from distilbert import DistilBertConfig, TFDistilBertForMaskedLM
-from distilbert.tensorflow.train import Trainer
+from distilbert.tensorflow.train import Trainer, task_objective
 from distilbert.training.feed import Update
-from distilbert.training.run_card import OptimizationSection, RunCard, RunSection
+from distilbert.training.objective import LossSettings, TrainerSettings
+from distilbert.training.run_card import OptimizationSection
 
 
 def update(number: int) -> Update:
@@ -30,9 +31,9 @@ def update(number: int) -> Update:
 
 def learned(model: TFDistilBertForMaskedLM, device: str | None) -> dict[str, Any]:
     """Two updates without dropout, a third by a trainer that goes on where the first stopped."""
-    card = RunCard(optimization=OptimizationSection(dropout=0.0, ema=0.5))
-    card = card.model_copy(update={"run": RunSection(device=device)})
-    first, second = Trainer(model, card), Trainer(model, card)
+    settings = TrainerSettings(OptimizationSection(dropout=0.0, ema=0.5), device=device)
+    objective = task_objective(model, LossSettings())
+    first, second = Trainer(model, objective, settings), Trainer(model, objective, settings)
     losses = [first.update(update(number)).loss for number in range(2)]
     second.restore(first.state())
     losses.append(second.update(update(2)).loss)
@@ -50,7 +51,8 @@ def main() -> None:
     )
     model = TFDistilBertForMaskedLM(config)
     one, both = learned(model, "cpu:0"), learned(model, None)
-    dropping = Trainer(model, RunCard())  # dropout draws on every device
+    objective = task_objective(model, LossSettings())
+    dropping = Trainer(model, objective, TrainerSettings())  # dropout draws on every device
     assert dropping.update(update(0)).loss != both["losses"][0]
     print(json.dumps([one, both]))
 

@@ -34,6 +34,7 @@ from distilbert.training.card_file import AnyCard, as_card, check_required, with
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, n_items
 from distilbert.training.log import open_log
+from distilbert.training.objective import LossSettings, TrainerSettings
 from distilbert.training.run_card import RunCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import BEST, Policies, Session
@@ -136,7 +137,19 @@ class _FineTuning:
         )
         self.base_config = model.config
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
-        self.trainer = train.Trainer(model, card, class_weights=weights)
+        if hasattr(train, "task_objective"):
+            objective = train.task_objective(
+                model,
+                LossSettings(
+                    label_smoothing=card.objective.label_smoothing,
+                    r_drop=card.objective.r_drop,
+                    class_weights=weights,
+                ),
+            )
+            settings = TrainerSettings(card.optimization, seed=card.seed, device=card.run.device)
+            self.trainer = train.Trainer(model, objective, settings)
+        else:  # PyTorch's trainer still makes its objective itself
+            self.trainer = train.Trainer(model, card, class_weights=weights)
         self.features = self.task.features(self.tokenizer, examples.train, training=True)
         self.feed = self._feed()
         self.splits = {

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from distilbert.checkpoint.layout import canonical_name
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.flax.heads import load_model
-from distilbert.flax.objective import LossOptions, Objective
+from distilbert.flax.objective import Batch, TaskObjective
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.runner import as_runner, available_device
 from distilbert.flax.shapes import pad_batch
@@ -31,8 +32,8 @@ from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.weights import POSITIONS, flatten, to_arrays, to_tree
 from distilbert.runner import Runner
 from distilbert.training.feed import Update
+from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import Treatment, treatments
-from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session
 
 # Fields of the config that are probabilities of dropout.
@@ -42,6 +43,7 @@ STEP = "step"
 MOMENTS = {"exp_avg": "mu", "exp_avg_sq": "nu"}
 
 Leaves = dict[str, jax.Array]  # by path, "a/b"
+Objective = Callable[[nn.Module, Any, Batch, jax.Array], dict[str, jax.Array]]
 
 
 def starting_model(
@@ -55,6 +57,13 @@ def starting_model(
     return model
 
 
+def task_objective(
+    model: PreTrainedModel, settings: LossSettings, teacher: None = None, *, packing: None = None
+) -> TaskObjective:
+    """The objective of fine-tuning; run cards refuse a teacher and packing for Flax."""
+    return TaskObjective(model.head, model.config.problem_type, settings)
+
+
 class Trainer:
     """A model in training; see `distilbert.training.session.Trainer`.
 
@@ -62,20 +71,20 @@ class Trainer:
     """
 
     def __init__(
-        self, model: PreTrainedModel, card: RunCard, *, class_weights: np.ndarray | None = None
+        self, model: PreTrainedModel, objective: Objective, settings: TrainerSettings
     ) -> None:
         """
         Args:
-            model: float32; the trainer takes it over.
-            card: `optimization`, `seed`, and of `run` the device are used.
-            class_weights: float32 (N,), how much each label counts.
+            model: float32; it must not be used elsewhere afterwards.
+            objective: module, parameters, a batch of `pad_batch` and a key to losses by name, each
+                summed over items. It must have a hash.
+            settings: all but `lora` and `parallel`, which are options of PyTorch.
 
         Raises:
             RunCardError: `freeze` names no part of the model.
             InputError: JAX has no such device.
         """
-        self.card, self.options = card, card.optimization
-        chosen = card.run.device
+        self.options, chosen = settings.optimization, settings.device
         self.devices = jax.local_devices() if chosen is None else [available_device(chosen)]
         self.dtype = jnp.bfloat16 if self.options.precision == "bfloat16" else None
         self.config = copy.deepcopy(model.config)
@@ -83,12 +92,6 @@ class Trainer:
         mesh = Mesh(np.array(self.devices), ("rows",))
         self.everywhere = NamedSharding(mesh, PartitionSpec())
         self.by_rows = NamedSharding(mesh, PartitionSpec("rows"))
-        self.objective = Objective(
-            self._training_module(),
-            model.head,
-            self.config.problem_type,
-            self._loss_options(class_weights),
-        )
         leaves = jax.device_put(flatten(model.params), self.everywhere)
         trained = self._treatments(leaves)
         self.frozen = {path: leaf for path, leaf in leaves.items() if path not in trained}
@@ -107,8 +110,8 @@ class Trainer:
             self.options.ema,
         )
         self.optimizer_state = jax.device_put(init(self.weights), self.everywhere)
-        self.key = jax.random.key(card.seed)
-        self.gradients = _gradients(self.objective)
+        self.key = jax.random.key(settings.seed)
+        self.gradients = _gradients(objective, self._training_module())
         self.add = jax.jit(optax.tree_utils.tree_add, donate_argnums=0)
 
     @property
@@ -136,19 +139,17 @@ class Trainer:
         key = jax.random.fold_in(self.key, update.number)
         n_items = max(1, update.n_items)
         total: Any = None
-        sums: Any = None
         for number, batch in enumerate(update.batches):
             arrays = jax.device_put(self._padded(batch), self.by_rows)
             part = jax.random.fold_in(key, number)
-            loss, gradients = self.gradients(
-                self.weights, self.frozen, arrays, part, float(n_items)
-            )
-            total = loss if total is None else total + loss
-            sums = gradients if sums is None else self.add(sums, gradients)
+            found = self.gradients(self.weights, self.frozen, arrays, part, float(n_items))
+            total = found if total is None else self.add(total, found)
+        losses, gradients = total
+        state = (self.means, self.optimizer_state, self.weights)
         self.weights, self.means, self.optimizer_state, norm = self.step(
-            sums, self.means, self.optimizer_state, self.weights, total, update.learning_rate
+            gradients, *state, losses[LOSS], update.learning_rate
         )
-        return Outcome({"loss": float(total)}, float(norm))
+        return Outcome({name: float(loss) for name, loss in losses.items()}, float(norm))
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
@@ -200,13 +201,6 @@ class Trainer:
             checkpoint_options=FrozenDict() if self.options.gradient_checkpointing else None,
         )
 
-    def _loss_options(self, class_weights: np.ndarray | None) -> LossOptions:
-        return LossOptions(
-            label_smoothing=self.card.objective.label_smoothing,
-            r_drop=self.card.objective.r_drop,
-            class_weights=None if class_weights is None else tuple(class_weights.tolist()),
-        )
-
     def _treatments(self, leaves: Leaves) -> dict[str, Treatment]:
         """Those of the leaves that change; a stored table of sinusoids never does."""
         names = {path: canonical_name(path, "flax") for path in leaves}
@@ -253,14 +247,17 @@ class Trainer:
 
 
 @functools.lru_cache(maxsize=8)
-def _gradients(objective: Objective) -> Any:
-    """The mean loss of a batch's items, and its gradients."""
+def _gradients(objective: Objective, module: nn.Module) -> Any:
+    """The losses of a batch by name, divided by the number of items, and gradients of `LOSS`."""
 
     def gradients(weights: Leaves, frozen: Leaves, batch: Any, key: jax.Array, n_items: float):
-        def mean_loss(weights: Leaves) -> jax.Array:
-            return objective(_tree({**frozen, **weights}), batch, key) / n_items
+        def mean_losses(weights: Leaves) -> tuple[jax.Array, dict[str, jax.Array]]:
+            losses = objective(module, _tree({**frozen, **weights}), batch, key)
+            losses = {name: loss / n_items for name, loss in losses.items()}
+            return losses[LOSS], losses
 
-        return jax.value_and_grad(mean_loss)(weights)
+        (_, losses), slopes = jax.value_and_grad(mean_losses, has_aux=True)(weights)
+        return losses, slopes
 
     return jax.jit(gradients)
 

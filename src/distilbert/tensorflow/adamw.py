@@ -1,7 +1,7 @@
 """AdamW as PyTorch computes it, on TensorFlow's fused kernel of Adam.
 
-Loshchilov and Hutter 2019, algorithm 2; Keras' own puts epsilon at another place. PyTorch's
-optimizer is a part of PyTorch, so only the other rooms need such a file.
+Loshchilov and Hutter 2019, algorithm 2. Keras' AdamW adds epsilon at another place and has no
+learning rate per parameter.
 """
 
 from __future__ import annotations
@@ -52,65 +52,65 @@ class AdamW:
             for moment in MOMENTS
         }
 
-    def numbers(self, rate: float) -> dict[str, Tensor]:
-        """What the next step needs to know besides gradients: scalars."""
+    def coefficients(self, learning_rate: float) -> dict[str, Tensor]:
+        """The scalars of the next step, which differ from step to step."""
         first, second = (1 - float(beta) ** (self.n_steps + 1) for beta in self.betas)
         values = {
-            "rate": rate,
-            "size": rate * second**0.5 / first,
+            "learning_rate": learning_rate,
+            "step_size": learning_rate * second**0.5 / first,
             "epsilon": self.options.epsilon * second**0.5,
         }
         return {name: tf.constant(value, tf.float32) for name, value in values.items()}
 
     def step(
-        self, gradients: Sequence[Tensor], loss: Tensor, numbers: Mapping[str, Tensor]
+        self, gradients: Sequence[Tensor], loss: Tensor, coefficients: Mapping[str, Tensor]
     ) -> Tensor:
-        """Move every variable, to be compiled; returns the norm of the gradients as they came.
+        """Update every variable, to be compiled; returns the norm of the gradients before clipping.
 
-        Nothing moves where loss or norm are no finite numbers; who calls counts `n_steps`.
+        Nothing changes where loss or norm are not finite; the caller increments `n_steps`.
 
         Args:
             gradients: dense, in the order of `trained`.
-            numbers: of this step.
+            coefficients: of this step.
         """
         norm = tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients]))
         scale = tf.constant(1.0)
         if self.options.max_grad_norm:
             scale = tf.minimum(1.0, self.options.max_grad_norm / (norm + CLIP_EPSILON))
 
-        def move() -> Tensor:
+        def apply() -> Tensor:
             for name, gradient in zip(self.trained, gradients, strict=True):
-                self._move(name, gradient * scale, numbers)
+                self._apply(name, gradient * scale, coefficients)
             return tf.constant(True)
 
         is_finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-        tf.cond(is_finite, move, lambda: tf.constant(False))
+        tf.cond(is_finite, apply, lambda: tf.constant(False))
         return norm
 
-    def _move(self, name: str, gradient: Tensor, numbers: Mapping[str, Tensor]) -> None:
+    def _apply(self, name: str, gradient: Tensor, coefficients: Mapping[str, Tensor]) -> None:
         variable, treatment = self.trained[name], self.chosen[name]
         first, second = (self.moments[moment][name] for moment in MOMENTS)
         if treatment.decays and self.options.weight_decay:
-            lost = numbers["rate"] * (treatment.rate * self.options.weight_decay)
-            put(variable, variable * (1 - lost))
-        # The kernel corrects no moments by itself when it is told that both powers are 0.
+            decay = coefficients["learning_rate"] * (treatment.rate * self.options.weight_decay)
+            assign_here(variable, variable * (1 - decay))
+        # With powers of 0 the kernel leaves the bias correction to `step_size` and `epsilon`.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=first.handle,
             v=second.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=numbers["size"] * treatment.rate,
+            lr=coefficients["step_size"] * treatment.rate,
             beta1=float(self.betas[0]),
             beta2=float(self.betas[1]),
-            epsilon=numbers["epsilon"],
+            epsilon=coefficients["epsilon"],
             grad=gradient,
         )
         if name in self.means:
-            mean, decay = self.means[name], self.options.ema or 0.0
-            put(mean, mean + (1 - decay) * (variable - mean))
+            mean, ema = self.means[name], self.options.ema or 0.0
+            assign_here(mean, mean + (1 - ema) * (variable - mean))
 
 
-def put(variable: Any, value: Tensor) -> None:
-    """Overwrite a variable, on this device alone if it has a copy on each."""
+def assign_here(variable: Any, value: Tensor) -> None:
+    """Overwrite a variable; if every device has a copy, the one of this device alone."""
     tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)

@@ -1,7 +1,6 @@
-"""What training makes small: the loss of a batch under all options of a run card.
+"""The objective of fine-tuning: the losses of a batch as a run card sets them.
 
-Losses are sums over items (labelled tokens, or examples), so that the mean over an update is exact
-however it was cut into batches and shared among devices.
+See `distilbert.training.objective`, which says what an objective is.
 """
 
 from __future__ import annotations
@@ -15,63 +14,47 @@ from tensorflow import Tensor
 
 from distilbert.heads import HEADS, IGNORED_LABEL
 from distilbert.tensorflow.pretrained import PreTrainedModel
+from distilbert.training.objective import LOSS, LossSettings
 
 Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class LossOptions:
-    """The fields of a run card that change the loss, and the weights (N,) of the labels."""
+class TaskObjective:
+    """The losses of a model with a head on labelled batches: the objective of fine-tuning."""
 
-    label_smoothing: float = 0.0
-    r_drop: float = 0.0
-    class_weights: np.ndarray | None = None
+    head: str
+    problem_type: str | None
+    settings: LossSettings
 
-
-@dataclass(frozen=True)
-class Objective:
-    """A model together with the loss it is trained by."""
-
-    model: PreTrainedModel
-    options: LossOptions
-
-    @property
-    def head(self) -> str:
-        """The head of the model."""
-        return self.model.head
-
-    @property
-    def kind(self) -> str | None:
-        """The config's `problem_type`."""
-        return self.model.config.problem_type
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """The sum of the loss over the items of a padded batch, a scalar."""
-        logits = self.item_logits(batch)
+    def __call__(self, model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+        """Losses by name, scalars, each summed over the items of a padded batch."""
+        logits = self.item_logits(model, batch)
         loss = self.label_loss(logits, batch)
-        if self.options.r_drop:
-            again = self.item_logits(batch)
-            loss = (loss + self.label_loss(again, batch)) / 2
-            apart = self.divergence(logits, again) + self.divergence(again, logits)
-            loss = loss + self.options.r_drop * apart / 2
-        return loss
+        if not self.settings.r_drop:
+            return {LOSS: loss}
+        other = self.item_logits(model, batch)  # with other dropout
+        loss = (loss + self.label_loss(other, batch)) / 2
+        divergence = (self.divergence(logits, other) + self.divergence(other, logits)) / 2
+        total = loss + self.settings.r_drop * divergence
+        return {LOSS: total, "label_loss": loss, "r_drop_loss": divergence}
 
-    def item_logits(self, batch: Batch) -> Tensor:
+    def item_logits(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Logits of the items, float32.
 
         (M, N) of the M labelled tokens, (B, N), (B, C), or (B, 2, S) for start and end, where
-        padding can never be chosen.
+        padding has the lowest number.
         """
         ids, mask = batch["input_ids"], batch["attention_mask"]
         sizes = tf.shape(ids)
-        head: Any = self.model
+        task_model: Any = model
         if self.head == "multiple_choice":
             ids, mask = (tf.reshape(array, (-1, sizes[2])) for array in (ids, mask))  # (B * C, S)
-        encoded: Any = self.model.base_model(ids, mask, return_dict=True, training=True)
+        encoded: Any = model.base_model(ids, mask, return_dict=True, training=True)
         states = encoded.last_hidden_state  # (B, S, D)
-        if HEADS[self.head].labels_per_token:  # nothing is computed for tokens that teach nothing
+        if HEADS[self.head].labels_per_token:  # other tokens have no loss
             states = tf.boolean_mask(states, batch["labels"] != IGNORED_LABEL)  # (M, D)
-        logits = tf.cast(head.compute_logits(states, training=True), tf.float32)
+        logits = tf.cast(task_model.compute_logits(states, training=True), tf.float32)
         if self.head == "multiple_choice":
             return tf.reshape(logits, sizes[:2])
         if self.head == "question_answering":
@@ -80,42 +63,45 @@ class Objective:
         return logits
 
     def label_loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The sum over items of how far the logits are from the labels."""
-        smoothing, weights = self.options.label_smoothing, self.options.class_weights
+        """The loss of the labels, summed over items."""
+        smoothing, weights = self.settings.label_smoothing, self.settings.class_weights
         if self.head == "question_answering":
             labels = tf.stack((batch["start_positions"], batch["end_positions"]), 1)  # (B, 2)
             return _span_loss(logits, labels, batch["attention_mask"], smoothing)
         labels = batch["labels"]
         if HEADS[self.head].labels_per_token:
             labels = tf.boolean_mask(labels, labels != IGNORED_LABEL)
-        elif self.kind == "regression":
+        elif self.problem_type == "regression":
             return _squares(logits, tf.reshape(labels, tf.shape(logits)))
-        elif self.kind == "multi_label_classification":
+        elif self.problem_type == "multi_label_classification":
             labels = labels * (1 - smoothing) + smoothing / 2
             return _binary_loss(logits, labels, weights)
         return _class_loss(logits, labels, weights, smoothing)
 
-    def divergence(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        """The sum over items of how far the outputs are from `wanted`."""
-        if self.kind == "regression":
-            return _squares(logits, wanted)
-        if self.kind == "multi_label_classification":
-            targets = tf.sigmoid(wanted)
-            return _binary_loss(logits, targets, None) - _binary_loss(wanted, targets, None)
-        target, ours = tf.nn.log_softmax(wanted), tf.nn.log_softmax(logits)
-        apart = tf.reduce_sum(tf.exp(target) * (target - ours))
-        return apart / 2 if self.head == "question_answering" else apart
+    def divergence(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The divergence of the predictions from those of the logits `targets`, summed over items.
+
+        Kullback-Leibler divergence for classes, squared differences for regression.
+        """
+        if self.problem_type == "regression":
+            return _squares(logits, targets)
+        if self.problem_type == "multi_label_classification":
+            shares = tf.sigmoid(targets)
+            return _binary_loss(logits, shares, None) - _binary_loss(targets, shares, None)
+        log_targets, log_shares = tf.nn.log_softmax(targets), tf.nn.log_softmax(logits)
+        divergence = tf.reduce_sum(tf.exp(log_targets) * (log_targets - log_shares))
+        return divergence / 2 if self.head == "question_answering" else divergence
 
 
-def _squares(logits: Tensor, wanted: Tensor) -> Tensor:
+def _squares(logits: Tensor, targets: Tensor) -> Tensor:
     """The sum over rows (B, N) of the mean squared difference."""
-    return tf.reduce_sum(tf.reduce_mean(tf.math.squared_difference(logits, wanted), -1))
+    return tf.reduce_sum(tf.reduce_mean(tf.math.squared_difference(logits, targets), -1))
 
 
 def _class_loss(
     logits: Tensor, labels: Tensor, weights: np.ndarray | None, smoothing: float
 ) -> Tensor:
-    """The sum of cross entropy; smoothing gives every class a share that its weight scales."""
+    """The sum of cross entropy; label smoothing gives every class a share, scaled by its weight."""
     losses = -tf.nn.log_softmax(logits)  # (M, N)
     if weights is not None:
         losses = losses * tf.constant(weights, losses.dtype)
@@ -127,7 +113,7 @@ def _class_loss(
 
 
 def _binary_loss(logits: Tensor, labels: Tensor, weights: np.ndarray | None) -> Tensor:
-    """The sum over rows (B, N) of the mean over yes or no; weights count where the label is 1."""
+    """The sum over rows (B, N) of the mean over labels; weights scale the loss of label 1."""
     yes = tf.constant(1.0 if weights is None else weights, logits.dtype)
     losses = tf.nn.weighted_cross_entropy_with_logits(labels, logits, yes)
     return tf.reduce_sum(tf.reduce_mean(losses, -1))

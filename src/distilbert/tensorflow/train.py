@@ -7,7 +7,7 @@ number of the update, so a resumed run draws what an uninterrupted one would hav
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from distilbert.checkpoint.layout import native_array
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.spec import Parameter
 from distilbert.runner import Runner
-from distilbert.tensorflow.adamw import AdamW, put
+from distilbert.tensorflow.adamw import AdamW, assign_here
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import load_model
 from distilbert.tensorflow.layers import deferred_init
-from distilbert.tensorflow.objective import LossOptions, Objective
+from distilbert.tensorflow.objective import Batch, TaskObjective
 from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.runner import as_runner, available_device
 from distilbert.tensorflow.weights import (
@@ -35,14 +35,16 @@ from distilbert.tensorflow.weights import (
     variable_of,
 )
 from distilbert.training.feed import Update
+from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import treatments
-from distilbert.training.run_card import RunCard
 from distilbert.training.session import Outcome, Session
 
 # Fields of the config that are probabilities of dropout.
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 STEP = "step"
+
+Objective = Callable[[PreTrainedModel, Batch], dict[str, Tensor]]
 
 
 def starting_model(
@@ -56,6 +58,13 @@ def starting_model(
     return model
 
 
+def task_objective(
+    model: PreTrainedModel, settings: LossSettings, teacher: None = None, *, packing: None = None
+) -> TaskObjective:
+    """The objective of fine-tuning; run cards refuse a teacher and packing for TensorFlow."""
+    return TaskObjective(model.head, model.config.problem_type, settings)
+
+
 class Trainer:
     """A model in training; see `distilbert.training.session.Trainer`.
 
@@ -63,41 +72,34 @@ class Trainer:
     """
 
     def __init__(
-        self, model: PreTrainedModel, card: RunCard, *, class_weights: np.ndarray | None = None
+        self, model: PreTrainedModel, objective: Objective, settings: TrainerSettings
     ) -> None:
         """
         Args:
-            model: float32; the trainer trains a copy.
-            card: `optimization`, `seed`, and of `run` the device are used.
-            class_weights: float32 (N,), how much each label counts.
+            model: float32; it must not be used elsewhere afterwards.
+            objective: the model in training and a batch to losses by name, each summed over items.
+            settings: all but `lora` and `parallel`, which are options of PyTorch.
 
         Raises:
             RunCardError: `freeze` names no part of the model.
             InputError: TensorFlow has no such device.
         """
-        self.card, self.options = card, card.optimization
-        self.strategy = _strategy(card.run.device)
+        self.objective, self.settings = objective, settings
+        self.options = settings.optimization
+        self.strategy = _strategy(settings.device)
         with self.strategy.scope():
             self.model = self._copied(model)
             self.mean_model = None if self.options.ema is None else self._copied(model)
             self.optimizer = self._optimizer()
-        self.objective = Objective(
-            self.model,
-            LossOptions(
-                label_smoothing=card.objective.label_smoothing,
-                r_drop=card.objective.r_drop,
-                class_weights=class_weights,
-            ),
-        )
         self.dropouts = [
             layer
             for layer in self.model._flatten_layers()
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
         ]
-        self.computed: Any = None
-        self.added = tf.function(self._added, autograph=False)
-        self.stepped = tf.function(self._stepped, autograph=False)
-        self.present: Runner | None = None
+        self.gradients: Any = None
+        self.add = tf.function(self._add, autograph=False)
+        self.step = tf.function(self._step, autograph=False)
+        self.current_runner: Runner | None = None
 
     @property
     def is_main_process(self) -> bool:
@@ -123,30 +125,31 @@ class Trainer:
         """One step of the optimizer; none where loss or gradients are no finite numbers."""
         total: Any = None
         for number, batch in enumerate(update.batches):
-            shares = self._shares(batch, update, number)
-            if self.computed is None:
-                signature = _open_sizes(shares)
-                self.computed = tf.function(
-                    self._computed, input_signature=signature, autograph=False
+            shards = self._shards(batch, update, number)
+            if self.gradients is None:
+                signature = _open_sizes(shards)
+                self.gradients = tf.function(
+                    self._gradients, input_signature=signature, autograph=False
                 )
-            part = self.computed(*shares)
-            total = part if total is None else self.added(total, part)
-        loss, norm = self.stepped(total, self.optimizer.numbers(update.learning_rate))
-        outcome = Outcome({"loss": float(loss)}, float(norm))
+            part = self.gradients(*shards)
+            total = part if total is None else self.add(total, part)
+        losses, norm = self.step(total, self.optimizer.coefficients(update.learning_rate))
+        losses = {name: float(value) for name, value in losses.items()}
+        outcome = Outcome(losses, float(norm))
         if np.isfinite(outcome.loss) and np.isfinite(outcome.grad_norm):
             self.optimizer.n_steps += 1
         return outcome
 
     def runner(self) -> Runner:
         """The present model, to evaluate in the precision of training."""
-        if self.present is None:  # traced once, it sees the variables as they are
-            self.present = as_runner(self._current_model(), self.card.run.device)
-        return self.present
+        if self.current_runner is None:  # traced once, it reads the variables as they are
+            self.current_runner = as_runner(self._current_model(), self.settings.device)
+        return self.current_runner
 
     def state(self) -> dict[str, np.ndarray]:
         """Trained weights, moments and running means, by name."""
         arrays = {STEP: np.array(self.optimizer.n_steps)}
-        for kind, variables in self._moving().items():
+        for kind, variables in self._changing().items():
             for row in self._rows():
                 if row.name in variables:
                     array = native_array(to_array(variables[row.name]), row.kind, "tf")
@@ -156,7 +159,7 @@ class Trainer:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` gave."""
         self.optimizer.n_steps = int(arrays[STEP])
-        for kind, variables in self._moving().items():
+        for kind, variables in self._changing().items():
             for row in self._rows():
                 if row.name in variables:
                     array = native_array(arrays[f"{kind}.{row.name}"], row.kind, "tf")
@@ -203,12 +206,12 @@ class Trainer:
     def _rows(self) -> list[Parameter]:
         return untied_parameters(self.model)
 
-    def _moving(self) -> dict[str, Mapping[str, Any]]:
+    def _changing(self) -> dict[str, Mapping[str, Any]]:
         """All that training changes: kind -> variables by name."""
         optimizer = self.optimizer
         return {"weights": optimizer.trained, **optimizer.moments, "mean": optimizer.means}
 
-    def _shares(self, batch: Mapping[str, np.ndarray], update: Update, number: int) -> Any:
+    def _shards(self, batch: Mapping[str, np.ndarray], update: Update, number: int) -> Any:
         """What each device gets of a batch: rows, seeds of dropout, and the weight of its loss.
 
         A device that is left without rows gets one that counts nothing.
@@ -225,45 +228,45 @@ class Trainer:
 
     def _seeds(self, *numbers: int) -> Tensor:
         """A state for each layer of dropout, int64 (layers, 2)."""
-        sequence = np.random.SeedSequence((self.card.seed, *numbers))
+        sequence = np.random.SeedSequence((self.settings.seed, *numbers))
         return tf.constant(sequence.generate_state(2 * len(self.dropouts)).reshape(-1, 2), tf.int64)
 
-    def _computed(self, arrays: Any, seeds: Any, weights: Any) -> Any:
-        """Loss and gradients of a batch on each device, to be compiled."""
+    def _gradients(self, arrays: Any, seeds: Any, weights: Any) -> Any:
+        """Losses and gradients of a batch on each device, to be compiled."""
         trained = [_raw(variable) for variable in self.optimizer.trained.values()]
 
-        def compute() -> tuple[Tensor, list[Tensor]]:
+        def compute() -> tuple[dict[str, Tensor], list[Tensor]]:
             device = _device_number()
             for number, layer in enumerate(self.dropouts):
-                put(_raw(layer.seed_generator.state), seeds[device][number])
+                assign_here(_raw(layer.seed_generator.state), seeds[device][number])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 for variable in trained:
                     tape.watch(variable)
-                loss = self.objective(arrays[device]) * weights[device]
+                losses = self.objective(self.model, arrays[device])
+                losses = {name: loss * weights[device] for name, loss in losses.items()}
             gradients: Any = tape.gradient(
-                loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO
+                losses[LOSS], trained, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
-            return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
+            return losses, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
         return self.strategy.run(compute)
 
-    def _added(self, total: Any, part: Any) -> Any:
-        """Losses and gradients of two batches together, on each device."""
-        return self.strategy.run(
-            lambda a, b: (a[0] + b[0], [x + y for x, y in zip(a[1], b[1], strict=True)]),
-            (total, part),
-        )
+    def _add(self, total: Any, part: Any) -> Any:
+        """The sums of losses and gradients of two batches, on each device."""
+        return self.strategy.run(lambda a, b: tf.nest.map_structure(tf.add, a, b), (total, part))
 
-    def _stepped(self, total: Any, numbers: Mapping[str, Tensor]) -> Any:
-        """A step of the optimizer by the sums over devices; returns loss and norm."""
+    def _step(self, total: Any, coefficients: Mapping[str, Tensor]) -> Any:
+        """A step of the optimizer by the sums over devices; returns losses and gradient norm."""
 
-        def step(loss: Tensor, gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
+        def step(losses: dict[str, Tensor], gradients: list[Tensor]) -> Any:
             context: Any = tf.distribute.get_replica_context()
-            loss, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (loss, gradients))
-            return loss, self.optimizer.step(gradients, loss, numbers)
+            losses, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (losses, gradients))
+            return losses, self.optimizer.step(gradients, losses[LOSS], coefficients)
 
         results = self.strategy.run(step, total)
-        return tuple(self.strategy.experimental_local_results(value)[0] for value in results)
+        return tf.nest.map_structure(
+            lambda value: self.strategy.experimental_local_results(value)[0], results
+        )
 
     def _current_model(self) -> PreTrainedModel:
         """The model as it would be saved now."""
@@ -302,13 +305,13 @@ def _tensor(array: np.ndarray) -> Tensor:
     return tf.constant(array, tf.int32 if array.dtype.kind in "biu" else tf.float32)
 
 
-def _open_sizes(shares: Any) -> list[Any]:
+def _open_sizes(shards: Any) -> list[Any]:
     """The signature of such tensors with sizes left open, so that no new one is a new graph."""
 
     def spec(tensor: Tensor) -> tf.TensorSpec:
         return tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
 
-    arrays, seeds, weights = shares
+    arrays, seeds, weights = shards
     return [
         tf.nest.map_structure(spec, arrays),
         tf.nest.map_structure(tf.TensorSpec.from_tensor, seeds),
