@@ -1,4 +1,4 @@
-"""The Flax room: modules, heads, losses, loading, and the runner.
+"""The Flax framework package: modules, heads, losses, loading, and the runner.
 
 Importing this package imports no framework; its files do.
 """

@@ -1,7 +1,4 @@
-"""Scaled dot-product attention behind one door, `attend`.
-
-Padded queries and fully masked rows included. Knows arrays only: no module, no config.
-"""
+"""Scaled dot-product attention of arrays, padded queries and fully masked rows included."""
 
 from __future__ import annotations
 

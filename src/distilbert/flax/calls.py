@@ -1,8 +1,7 @@
-"""What surrounds a call of a model: the signature it shows, a look at the values it was given, and
-how the module is applied to them.
+"""Calls of a model: the signature of the reference, checks of values, and applying the module.
 
-Only this room needs the file. The page's Flax classes take fewer arguments than ours; and an array
-inside a trace of JAX has no values, so they are checked before the module is applied or not at all.
+The reference's Flax classes take fewer arguments. An array inside a trace of JAX has no values, so
+they are checked before the module is applied, or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def page_signature(call: Callable[..., Any]) -> inspect.Signature:
-    """The page's list of parameters: no `inputs_embeds`, and `input_ids` are required."""
+    """The reference's parameters: without `inputs_embeds`, and `input_ids` are required."""
     parameters = dict(inspect.signature(call).parameters)
     del parameters["inputs_embeds"]
     ids = parameters["input_ids"].replace(default=inspect.Parameter.empty)
@@ -34,7 +33,7 @@ def page_signature(call: Callable[..., Any]) -> inspect.Signature:
 
 
 def check_values(input_ids: Any, config: DistilBertConfig, *, is_masked: bool) -> None:
-    """Look at ids that have values here; warn once of padding that nothing masks.
+    """Check ids outside of a trace; warn once of padding without a mask.
 
     Raises:
         TokenIdError: an id is outside the vocabulary.
@@ -64,7 +63,7 @@ def apply(
     output_attentions: bool | None,
     output_hidden_states: bool | None,
 ) -> Any:
-    """What the model's module makes of a batch; the arguments are those of the model.
+    """The output of the model's module; the arguments are those of the model.
 
     Raises:
         InputError, TokenIdError: as described at the model's `__call__`.

@@ -28,7 +28,7 @@ def load(
     torch_dtype: Any,
     ignore_mismatched_sizes: bool,
 ) -> tuple[Model, Tree, LoadingReport]:
-    """A model without parameters, those of the checkpoint, and what was missing.
+    """A model without parameters, those of the checkpoint, and a report of what was missing.
 
     Raises:
         CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at

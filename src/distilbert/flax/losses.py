@@ -88,16 +88,16 @@ def _position_loss(logits: Array, positions: ArrayLike) -> Array:
 
 
 def _cross_entropy(logits: Array, labels: Array, counts: Array) -> Array:
-    """One value per label; 0, and without a gradient, where it does not count.
+    """One value per label; 0, and without a gradient, where `counts` is False.
 
-    A label that names no class, which nothing can refuse inside a trace, gives nan.
+    A label outside the classes gives nan, since a trace cannot raise for a value.
     """
     labels = jnp.where(counts, labels, 0)
-    labels = jnp.where(labels < 0, logits.shape[-1], labels)  # -1 is no name of the last class here
+    labels = jnp.where(labels < 0, logits.shape[-1], labels)  # -1 does not mean the last class
     chosen = jnp.take_along_axis(jax.nn.log_softmax(_wide(logits)), labels[..., None], -1)
     return jnp.where(counts, -chosen[..., 0], 0)
 
 
 def _wide(logits: Array) -> Array:
-    """In float32 at least: the sum over a batch of tokens is more than float16 can hold."""
+    """At least float32: float16 cannot hold the sum over a batch of tokens."""
     return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))

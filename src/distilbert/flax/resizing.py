@@ -28,7 +28,7 @@ def resize_token_embeddings(
     None keeps the number.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: a size that is not a positive integer.
     """
     old = model.get_input_embeddings()
     size = new_vocab_size(
@@ -51,7 +51,7 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     """Set the greatest length; learned rows are kept, sinusoidal ones computed.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: a size that is not a positive integer.
     """
     size = new_num_position_embeddings
     check_size("new_num_position_embeddings", size)

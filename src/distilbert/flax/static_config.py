@@ -1,5 +1,7 @@
-"""A config that JAX can compare. Only this room needs one: `jit`, `remat` and `nnx` decide by hash
-and equality of a module's fields whether something is compiled already, and a config can change.
+"""A config with a hash, for linen modules.
+
+`jit`, `remat` and `nnx` decide by hash and equality of a module's fields whether something is
+compiled already; a plain config can change.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Training in Flax: updates of one model under all options of a run card.
+"""Training in Flax: updates of one model by an objective.
 
-What happens between updates is the session's business. Dropout is drawn from the seed and the
+The session decides what happens between updates. Dropout is drawn from the seed and the
 number of the update, so a resumed run draws what an uninterrupted one would have drawn.
 """
 
@@ -67,7 +67,7 @@ def task_objective(
 class Trainer:
     """A model in training; see `distilbert.training.session.Trainer`.
 
-    Every batch is shared among the devices, each of which holds all weights.
+    Every batch is split over the devices, each of which holds all weights.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Trainer:
                 break
 
     def update(self, update: Update) -> Outcome:
-        """One step of the optimizer; none where loss or gradients are no finite numbers."""
+        """One step of the optimizer; nothing changes if loss or gradients are not finite."""
         key = jax.random.fold_in(self.key, update.number)
         n_items = max(1, update.n_items)
         total: Any = None
@@ -152,7 +152,7 @@ class Trainer:
         return Outcome({name: float(loss) for name, loss in losses.items()}, float(norm))
 
     def runner(self) -> Runner:
-        """The present model, to evaluate in the precision of training."""
+        """The current model, to evaluate in the precision of training."""
         return as_runner(self._current_model(), self.devices[0], self.dtype)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -188,7 +188,7 @@ class Trainer:
         self._current_model().save_pretrained(folder)
 
     def close(self) -> None:
-        """Nothing is held that outlives the trainer."""
+        """Nothing to release: no other process takes part."""
 
     def _training_module(self) -> Any:
         config, probability = copy.deepcopy(self.config), self.options.dropout

@@ -1,7 +1,7 @@
 """NumPy arrays to a tree of parameters and back.
 
 A tree is nested dicts, as linen names them: `{"embeddings": {"word_embeddings": {"embedding": ...`.
-The sinusoid table is no part of it, since the module computes it; a table that differs from the
+The module computes the sinusoid table, so it is not in the tree; a table that differs from the
 sinusoids is.
 """
 
@@ -38,7 +38,7 @@ def to_tree(
     *,
     dtype: Any = None,
 ) -> Tree:
-    """A tree of arrays of its own, in the given dtype or in theirs.
+    """A tree of copies of the arrays, in the given dtype or in theirs.
 
     Tied parameters and positions that are the sinusoid table are left out.
     """
@@ -49,7 +49,7 @@ def to_tree(
         if array is None or row.name in tied or (_is_computed(row, config) and _is_table(array)):
             continue
         native = native_array(array, row.kind, "flax")
-        # A copy, since JAX may otherwise go on reading the caller's memory, or the file behind it.
+        # A copy: JAX may otherwise keep reading the caller's memory, or a memory-mapped file.
         flat[native_name(row.name, row.kind, "flax")] = jnp.array(native, dtype)
     return unflatten_dict(flat, sep="/")
 
@@ -57,8 +57,7 @@ def to_tree(
 def to_arrays(params: Mapping[str, Any], config: DistilBertConfig, head: str) -> dict[str, Any]:
     """The arrays of a tree by canonical name and orientation, in the order of the spec.
 
-    What the spec does not know comes last. Nothing is added: tied parameters and sinusoids are as
-    absent as they are in the tree.
+    Leaves outside the spec come last. Tied parameters and sinusoids are not added.
     """
     flat = flatten(params)
     rows = {native_name(row.name, row.kind, "flax"): row for row in parameter_spec(config, head)}
@@ -71,7 +70,7 @@ def to_arrays(params: Mapping[str, Any], config: DistilBertConfig, head: str) ->
 
 
 def shape_tree(config: DistilBertConfig, head: str) -> Tree:
-    """The shapes and dtypes of every parameter a model needs, as `jax.eval_shape` gives them."""
+    """The shapes and dtypes of every parameter a model needs, as from `jax.eval_shape`."""
     tied = tied_parameters(config, head)
     flat = {
         native_name(row.name, row.kind, "flax"): jax.ShapeDtypeStruct(
@@ -84,12 +83,12 @@ def shape_tree(config: DistilBertConfig, head: str) -> Tree:
 
 
 def initial_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
-    """Fresh float32 parameters, the same as in the other frameworks for the same seed."""
+    """Initial float32 parameters, the same as in the other frameworks for the same seed."""
     return to_tree(initial_weights(config, head, seed), config, head)
 
 
 def initial_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
-    """Fresh float32 values of the parameter with this canonical name."""
+    """Initial float32 values of the parameter with this canonical name."""
     return initial_weights(config, head, seed, names=[name])[name]
 
 
@@ -105,7 +104,7 @@ def seed_of(rng: jax.Array) -> int:
 
 
 def plain(params: Mapping[str, Any]) -> Tree:
-    """The tree in dicts of its own, whatever kind of mapping it came in; leaves are shared."""
+    """The tree in new plain dicts; leaves are shared."""
     return {
         name: plain(value) if isinstance(value, Mapping) else value
         for name, value in params.items()
@@ -118,15 +117,15 @@ def flatten(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(params: Mapping[str, Any], leaves: Mapping[str, Any]) -> Tree:
-    """A tree of its own: `params` with other or more leaves, given as `{"a/b": leaf}`."""
+    """A new tree: `params` with other or more leaves, given as `{"a/b": leaf}`."""
     return unflatten_dict({**flatten(params), **leaves}, sep="/")
 
 
 def cast(params: Mapping[str, Any], dtype: Any, mask: Mapping[str, Any] | None = None) -> Any:
     """The tree with its floating arrays in `dtype`; a tree of bools as `mask` selects some.
 
-    A FrozenDict stays one, so that it goes on matching the optimizer's state; with a mask, as in
-    the reference, the tree is made of plain dicts.
+    A FrozenDict stays one, to match the optimizer's state; with a mask the result has plain dicts,
+    as in the reference.
     """
 
     def in_dtype(leaf: Any, selected: Any = True) -> Any:
@@ -143,7 +142,7 @@ def floating_dtype(name: str, dtype: Any) -> np.dtype:
     """`dtype`, which may be a plain name, as a dtype.
 
     Raises:
-        ConfigError: it is no dtype, or one without fractions.
+        ConfigError: it is not a floating dtype.
     """
     text = str(dtype).removeprefix("torch.")  # a name from a config, or PyTorch's own object
     try:

@@ -1,4 +1,4 @@
-"""The TensorFlow (Keras 3) room: modules, heads, losses, loading, and the runner.
+"""The TensorFlow (Keras 3) framework package: modules, heads, losses, loading, and the runner.
 
 Importing this package imports no framework; its files do.
 """

@@ -18,7 +18,7 @@ LEAKY_SLOPE = 0.01
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x times the normal distribution function of x; TensorFlow's own rounds a constant."""
+    """x times the normal distribution function of x; TensorFlow's rounds a constant."""
     return 0.5 * x * (1 + tf.math.erf(math.sqrt(0.5) * x))
 
 

@@ -1,7 +1,4 @@
-"""Scaled dot-product attention behind one door, `attend`.
-
-Knows tensors only: no module, no config.
-"""
+"""Scaled dot-product attention of tensors, padded queries and fully masked rows included."""
 
 from __future__ import annotations
 

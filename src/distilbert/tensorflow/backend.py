@@ -1,6 +1,6 @@
-"""Keras, once it is certain that TensorFlow computes for it; this room imports it from here.
+"""Keras with the TensorFlow backend; the package imports it from here.
 
-Keras chooses its backend when it is first imported, for the whole process.
+Keras chooses its backend for the process when it is first imported.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from distilbert.errors import ConfigError
 
 BACKEND = "tensorflow"
 
-# Without this, a `keras.json` in the user's home would choose for models that only one backend can
-# compute. Once Keras is imported the variable decides nothing, so it is left alone.
+# Without this, a `keras.json` in the user's home directory would choose the backend. Once Keras is
+# imported the variable has no effect, so it is not set.
 if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", BACKEND)
     active = os.environ["KERAS_BACKEND"]

@@ -1,7 +1,7 @@
-"""What a model is exported with: the names, types and sizes of the inputs.
+"""The names, types and sizes of an exported model's inputs.
 
-Keras guesses floating point for every input of a subclassed model, which breaks token ids after a
-conversion; that is why this file exists in this room only.
+Keras assumes floating point for every input of a subclassed model, which breaks token ids after a
+conversion.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The forms in which a model can be called, brought to one: arguments by name, checked.
+"""The arguments of a call by name, in whatever form they are passed, and their checks.
 
-Keras knows keywords and tensors in order. The reference also takes one mapping, list or tuple as
-the first argument; that is why this file exists in this room only.
+Keras takes keywords and tensors in order. The reference's TensorFlow models also take one mapping,
+list or tuple as the first argument.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def named_arguments(
     model_class: type, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a call by name, those that are None left out.
+    """The arguments of a call by name, without those that are None.
 
     Args:
-        model_class: the class whose `call` is meant.
+        model_class: the class with the method `call`.
         args: tensors in the order of the signature; or first a mapping, list or tuple of them.
 
     Raises:
@@ -56,22 +56,22 @@ def named_arguments(
                 continue
             if name in named:
                 raise InputError(f"Pass `{name}` once: got it twice.")
-            # Plain lists, as a tokenizer gives them unasked, are numbers to Keras, one by one.
+            # Keras would treat a plain list, a tokenizer's default, as many numbers.
             named[name] = np.asarray(value) if isinstance(value, (list, tuple)) else value
     return named
 
 
 @functools.cache
 def argument_names(model_class: Any) -> tuple[str, ...]:
-    """What `call` takes, in order. A child's `**kwargs` stand for what its parent takes."""
+    """The parameters of `call`, in order. A child's `**kwargs` are those of its parent."""
     names: dict[str, None] = {}
     for parent in model_class.__mro__:
         if "call" not in vars(parent):
             continue
         parameters = list(inspect.signature(parent.call).parameters.values())[1:]
-        own = [each.name for each in parameters if each.kind not in VARIADIC]
-        names.update(dict.fromkeys(own))
-        if len(own) == len(parameters):
+        named = [each.name for each in parameters if each.kind not in VARIADIC]
+        names.update(dict.fromkeys(named))
+        if len(named) == len(parameters):
             break
     return tuple(names)
 
@@ -105,7 +105,7 @@ def _in_order(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
 
 
 def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: str) -> None:
-    """Check what is known before anything is computed: shapes, and ids that are values on a CPU.
+    """Check what is known before computing: shapes, and ids with values on a CPU.
 
     Raises:
         InputError: ids and embeddings together, or neither, or not in a batch; a mask of another
@@ -141,7 +141,7 @@ def _shape(value: Any) -> tuple[Any, ...]:
 
 
 def _values(ids: Any) -> np.ndarray | None:
-    """The ids as an array, if they are values that lie on the CPU."""
+    """The ids as an array, if they have values on the CPU."""
     if isinstance(ids, np.ndarray):
         return ids
     is_value = tf.is_tensor(ids) and hasattr(ids, "numpy") and "CPU" in (ids.device or "CPU")

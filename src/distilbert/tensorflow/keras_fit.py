@@ -1,8 +1,7 @@
-"""What Keras' `fit`, `evaluate` and `predict` need to know of these models.
+"""Support for Keras' `fit`, `evaluate` and `predict`.
 
-Labels may come inside the inputs or beside them; without a loss of the user's the model's own
-counts; metrics and losses of the user see logits. Keras owns the loop, so this file exists in this
-room only.
+Labels may be part of the inputs or separate. Without a loss in `compile` the model's is used;
+metrics and losses in `compile` see logits.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from distilbert.tensorflow.losses import token_loss
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
 
-# Ways to say "the model's own loss" in `compile`; the words are the reference's.
+# Values of `loss` in `compile` that select the model's loss, as in the reference.
 MODEL_LOSS = (None, "passthrough", "auto", "auto_with_warning")
 
 # Output -> label, for the head that has two of each.
@@ -32,8 +31,8 @@ SPANS = {"start_logits": "start_positions", "end_logits": "end_positions"}
 def split_labels(model: PreTrainedModel, data: Any, *, for_loss: bool) -> tuple[Any, Any, Any]:
     """Inputs, labels and sample weights of one batch.
 
-    The labels also stand in the inputs if the model is to compute its own loss, and nowhere else if
-    not; either way they are the second of the three, for metrics.
+    The labels are the second of the three, for metrics. With `for_loss` they are in the inputs too,
+    so that the model computes its loss.
     """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     inputs = named_arguments(type(model), (x,), {})
@@ -46,7 +45,7 @@ def split_labels(model: PreTrainedModel, data: Any, *, for_loss: bool) -> tuple[
 
 
 def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
-    """The labels under the names that `call` has for them.
+    """The labels under the names of `call`.
 
     Raises:
         InputError: labels of other names or number.
@@ -64,7 +63,7 @@ def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
 
 
 def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | None) -> Tensor:
-    """The mean of the model's own loss over a batch, a scalar.
+    """The mean of the model's loss over a batch, a scalar.
 
     Raises:
         InputError: the batch has no labels.

@@ -1,8 +1,7 @@
-"""The leaves of the models: Keras layers whose variables exist, under the names of the checkpoint,
-as soon as the layer does.
+"""The basic layers of the models, which build their variables at once, named as in checkpoints.
 
-Keras' own layers cannot name a table `weight`, own no frozen table that survives
-`model.trainable = True`, and multiply more slowly. This file exists in this room only.
+Keras' layers cannot name a table `weight`, cannot keep a table frozen when `model.trainable = True`
+is set, and multiply more slowly.
 """
 
 from __future__ import annotations
@@ -19,30 +18,30 @@ from tensorflow import Tensor
 from distilbert.heads import LAYER_NORM_EPS
 from distilbert.tensorflow.backend import keras
 
-_get_values: ContextVar[bool] = ContextVar("_get_values", default=True)
+_needs_values: ContextVar[bool] = ContextVar("_needs_values", default=True)
 
 
 @contextmanager
 def deferred_init() -> Iterator[None]:
     """A context in which models get shapes but no values; `materialize` brings them."""
-    token = _get_values.set(False)
+    token = _needs_values.set(False)
     try:
         yield
     finally:
-        _get_values.reset(token)
+        _needs_values.reset(token)
 
 
-def get_values() -> bool:
-    """Whether what is built now is to have values: always, but under `deferred_init`."""
-    return _get_values.get()
+def needs_values() -> bool:
+    """Whether a layer that is built now gets values: not under `deferred_init`."""
+    return _needs_values.get()
 
 
-def first_values(shape: Any, dtype: Any = None) -> Tensor:
-    """What a matrix or table holds until it is given values: zeros, or whatever the memory held.
+def empty_values(shape: Any, dtype: Any) -> Tensor:
+    """The first content of a matrix or table: zeros, or under `deferred_init` uninitialized memory.
 
     Zeros that are overwritten at once would take as long as the values themselves.
     """
-    if get_values():
+    if needs_values():
         return tf.zeros(shape, dtype)
     return tf.raw_ops.Empty(shape=shape, dtype=dtype)
 
@@ -51,8 +50,8 @@ class Linear(keras.layers.Dense):
     """A Keras `Dense` on any number of leading axes, computed as one matrix product."""
 
     def __init__(self, n_in: int, n_out: int, **kwargs: Any) -> None:
-        # Keras refuses a width of 0, which an attention has whose heads are all pruned.
-        values: Any = first_values
+        # Keras refuses a width of 0, which an attention with all heads pruned has.
+        values: Any = empty_values
         super().__init__(max(n_out, 1), kernel_initializer=values, **kwargs)
         self.units = n_out
         self.build((None, n_in))
@@ -63,7 +62,7 @@ class Linear(keras.layers.Dense):
 
 
 class TiedLinear(keras.layers.Layer):
-    """The bias of a projection whose matrix is a table (n_out, n_in) that belongs to another."""
+    """The bias of a projection whose matrix is the table (n_out, n_in) of another layer."""
 
     def __init__(self, n_out: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -91,8 +90,8 @@ class Embedding(keras.layers.Layer):
     ) -> None:
         """
         Args:
-            padding_idx: a row that looking up gives no gradient.
-            frozen: the table is never trained, whatever `trainable` of the layer says.
+            padding_idx: a row that gets no gradient from lookups.
+            frozen: the table is never trained, whatever the layer's `trainable`.
         """
         super().__init__(**kwargs)
         self.n_rows = n_rows
@@ -103,7 +102,7 @@ class Embedding(keras.layers.Layer):
         table = self.add_weight(
             name=leaf,
             shape=(n_rows, dim),
-            initializer=first_values,
+            initializer=empty_values,
             trainable=not frozen,
             autocast=False,  # the rows of a call are cast, not the whole table
         )
@@ -121,17 +120,17 @@ class Embedding(keras.layers.Layer):
         return rows if self.padding_idx is None else self._without_padding(rows, ids)
 
     def _without_padding(self, rows: Tensor, ids: Tensor) -> Tensor:
-        """The same rows; what flows back to those of the padding is dropped on the way."""
+        """The same rows; the gradient of those of the padding is 0."""
 
         @tf.custom_gradient
-        def passed_on(rows: Tensor) -> Any:
+        def without_gradient(rows: Tensor) -> Any:
             def gradient(upstream: Tensor) -> Tensor:
                 is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
                 return tf.where(tf.expand_dims(is_padding, -1), tf.zeros_like(upstream), upstream)
 
             return tf.identity(rows), gradient
 
-        return passed_on(rows)
+        return without_gradient(rows)
 
     def first(self, n_rows: Any) -> Tensor:
         """The first rows (n_rows, D), in the dtype the layer computes in."""
@@ -176,9 +175,9 @@ def path_scope(path: str) -> ExitStack:
 
 
 def replace_part(owner: keras.layers.Layer, name: str, part: keras.layers.Layer) -> None:
-    """Put another layer in the place of the one that `owner` has as `name`.
+    """Replace the layer `name` of `owner`.
 
-    Keras has no public way: setting the attribute alone would keep the old variables too.
+    Keras has no public function for it: setting the attribute alone keeps the old variables too.
     """
     owner._tracker.replace_tracked_value("layers", getattr(owner, name), part)
     setattr(owner, name, part)

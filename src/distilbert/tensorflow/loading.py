@@ -33,7 +33,7 @@ def load(
     name: str | None,
     ignore_mismatched_sizes: bool,
 ) -> tuple[Model, LoadingReport]:
-    """Build a model, give it the checkpoint's weights, and say what was missing.
+    """A model with the weights of a checkpoint, and a report of what was missing.
 
     Raises:
         CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
@@ -45,7 +45,7 @@ def load(
         config.torch_dtype = policy.variable_dtype
     found, report = match_parameters(arrays, config, model_class.head)
     options: dict[str, Any] = {} if name is None else {"name": name}
-    if dtype is not None:  # a user's child class need not take keywords that nobody asked for
+    if dtype is not None:  # a user's child class may not take keywords that it was not passed
         options["dtype"] = policy
     # A user's child class may hold more than the parameters of its head: build it with values.
     with deferred_init() if is_package_class(model_class) else nullcontext():

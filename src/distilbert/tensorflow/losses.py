@@ -1,7 +1,6 @@
 """The losses of the five heads: logits and labels in, one value per sample out.
 
-Labels of any integer type are accepted. Nothing here writes to the config. Logits of half precision
-are compared in float32.
+Labels of any integer type are accepted. Logits of half precision are compared in float32.
 """
 
 from __future__ import annotations

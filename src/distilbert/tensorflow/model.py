@@ -137,7 +137,7 @@ class FeedForward(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Transform every position of x (B, S, D) on its own."""
+        """Transform every position of x (B, S, D) independently."""
         length = x.shape[1]
         # Chunks need a length known in advance; where it is not, all positions are one chunk.
         if not self.chunk_size or length is None:

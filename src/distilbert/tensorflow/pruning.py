@@ -1,4 +1,4 @@
-"""Removing attention heads from a model. Head numbers always mean the unpruned model's."""
+"""Removing attention heads from a model. Head numbers are those of the unpruned model."""
 
 from __future__ import annotations
 

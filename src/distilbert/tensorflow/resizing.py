@@ -35,7 +35,7 @@ def resize_token_embeddings(
     None keeps the number.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: a size that is not a positive integer.
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.n_rows
@@ -61,7 +61,7 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     """Set the greatest length; learned rows are kept, sinusoidal ones computed.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: a size that is not a positive integer.
     """
     size = new_num_position_embeddings
     check_size("new_num_position_embeddings", size)

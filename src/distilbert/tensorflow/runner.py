@@ -57,8 +57,8 @@ class TensorFlowRunner:
     ) -> None:
         """
         Args:
-            device: "cpu", "gpu" (or "cuda"), or a name TensorFlow knows; None leaves the choice to
-                TensorFlow, which prefers a GPU.
+            device: "cpu", "gpu" (or "cuda"), or one of TensorFlow's names; None lets TensorFlow
+                choose, which prefers a GPU.
             dtype: what to compute in, as a dtype, a Keras policy or a name; None keeps the model's.
 
         Raises:
@@ -91,7 +91,7 @@ class TensorFlowRunner:
         del self.model, self._compute, self._compute_wanted
 
     def _traced(self, names: Sequence[str]) -> Any:
-        """`_outputs` as a graph of its own; sizes are open, so that no new length needs another."""
+        """`_outputs` as a graph with open sizes, so that a new length needs no other graph."""
         axes = (None,) * len(HEADS[self.head].input_axes)
         signature = {name: tf.TensorSpec(axes, tf.int32, name=name) for name in names}
         return tf.function(self._outputs, input_signature=[signature])

@@ -1,6 +1,6 @@
-"""Training in TensorFlow: updates of one model under all options of a run card.
+"""Training in TensorFlow: updates of one model by an objective.
 
-What happens between updates is the session's business. Dropout is drawn from the seed and the
+The session decides what happens between updates. Dropout is drawn from the seed and the
 number of the update, so a resumed run draws what an uninterrupted one would have drawn.
 """
 
@@ -68,7 +68,7 @@ def task_objective(
 class Trainer:
     """A model in training; see `distilbert.training.session.Trainer`.
 
-    Every batch is shared among the devices, each of which holds all weights.
+    Every batch is split over the devices, each of which holds all weights.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Trainer:
                 break
 
     def update(self, update: Update) -> Outcome:
-        """One step of the optimizer; none where loss or gradients are no finite numbers."""
+        """One step of the optimizer; nothing changes if loss or gradients are not finite."""
         total: Any = None
         for number, batch in enumerate(update.batches):
             shards = self._shards(batch, update, number)
@@ -141,7 +141,7 @@ class Trainer:
         return outcome
 
     def runner(self) -> Runner:
-        """The present model, to evaluate in the precision of training."""
+        """The current model, to evaluate in the precision of training."""
         if self.current_runner is None:  # traced once, it reads the variables as they are
             self.current_runner = as_runner(self._current_model(), self.settings.device)
         return self.current_runner
@@ -157,7 +157,7 @@ class Trainer:
         return arrays
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` gave."""
+        """Load what `state` returned."""
         self.optimizer.n_steps = int(arrays[STEP])
         for kind, variables in self._changing().items():
             for row in self._rows():
@@ -170,7 +170,7 @@ class Trainer:
         self._current_model().save_pretrained(folder)
 
     def close(self) -> None:
-        """Nothing is held that outlives the trainer."""
+        """Nothing to release: no other process takes part."""
 
     def _copied(self, model: PreTrainedModel) -> PreTrainedModel:
         """The model with the dropout and in the precision of the card."""
@@ -186,7 +186,7 @@ class Trainer:
         return new
 
     def _optimizer(self) -> AdamW:
-        """Knows the variables that change; a table in the place of sinusoids never does."""
+        """The optimizer of the variables that change; a stored table of sinusoids never does."""
         variables = _variables(self.model)
         chosen = treatments(
             variables,
@@ -212,9 +212,9 @@ class Trainer:
         return {"weights": optimizer.trained, **optimizer.moments, "mean": optimizer.means}
 
     def _shards(self, batch: Mapping[str, np.ndarray], update: Update, number: int) -> Any:
-        """What each device gets of a batch: rows, seeds of dropout, and the weight of its loss.
+        """The part of a batch for each device: rows, seeds of dropout, and a factor of the losses.
 
-        A device that is left without rows gets one that counts nothing.
+        A device without rows gets one row with the factor 0.
         """
         n = self.strategy.num_replicas_in_sync
         arrays, seeds, weights = [], [], []
@@ -291,22 +291,22 @@ def _device_number() -> int:
 
 
 def _variables(model: PreTrainedModel) -> dict[str, Any]:
-    """TensorFlow's own variables by canonical name."""
+    """TensorFlow's variables by canonical name."""
     return {row.name: _raw(variable_of(model, row)) for row in untied_parameters(model)}
 
 
 def _raw(variable: Any) -> Any:
-    """The variable of TensorFlow inside one of Keras'."""
+    """TensorFlow's variable inside one of Keras'."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def _tensor(array: np.ndarray) -> Tensor:
-    """Whole numbers as int32, others as float32."""
+    """Integers as int32, others as float32."""
     return tf.constant(array, tf.int32 if array.dtype.kind in "biu" else tf.float32)
 
 
 def _open_sizes(shards: Any) -> list[Any]:
-    """The signature of such tensors with sizes left open, so that no new one is a new graph."""
+    """The signature of such tensors with open sizes, so that a new size needs no new graph."""
 
     def spec(tensor: Tensor) -> tf.TensorSpec:
         return tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)

@@ -18,7 +18,7 @@ from distilbert.tensorflow.backend import keras
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
 
-KERAS_LEAF = 1  # the place of Keras' names in a row of LEAVES
+KERAS_LEAF = 1  # the index of Keras' names in a row of LEAVES
 
 
 def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
@@ -30,7 +30,7 @@ def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
 
 
 def untied_parameters(model: PreTrainedModel) -> list[Parameter]:
-    """The parameters that have a variable of their own: all but the tied ones."""
+    """The parameters that have a variable: all but the tied ones."""
     tied = tied_parameters(model.config, model.head)
     return [row for row in parameter_spec(model.config, model.head) if row.name not in tied]
 
@@ -52,7 +52,7 @@ def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
 
 
 def added_variables(model: PreTrainedModel) -> list[Any]:
-    """What a child class has beyond the parameters of its head; Keras' LoRA does not count."""
+    """The variables of a child class beyond the parameters of its head and Keras' LoRA."""
     known = {id(variable_of(model, row)) for row in untied_parameters(model)}
     return [
         variable
@@ -68,13 +68,13 @@ def check_nothing_added(model: PreTrainedModel) -> None:
     if added:
         raise CheckpointError(
             f"A checkpoint holds the parameters of `{type(model).__name__}`'s head only: the model "
-            f"also has {', '.join(variable.path for variable in added)}. Save the whole model with "
+            f"also has {', '.join(variable.path for variable in added)}. Save all of it with "
             f"`model.save('x.keras')`."
         )
 
 
 def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give the variables the values of the arrays, which go by canonical names."""
+    """Set the variables to the arrays, which have canonical names."""
     for row in untied_parameters(model):
         if row.name in arrays:
             variable = variable_of(model, row)
@@ -85,7 +85,7 @@ def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:
 def initial_arrays(
     config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Fresh weights; without a seed, one is drawn from TensorFlow's default generator."""
+    """Initial weights; without a seed, one is drawn from TensorFlow's default generator."""
     seed = draw_seed() if seed is None else seed
     return initial_weights(config, head, seed, names=None if names is None else set(names))
 
@@ -106,7 +106,7 @@ def floating_dtype(
             default; "auto" for the config's, or else that of the first floating array.
 
     Raises:
-        ConfigError: anything else, or a dtype without fractions.
+        ConfigError: anything else, or a dtype that is not floating.
     """
     if dtype is None:
         return keras.config.dtype_policy()
@@ -131,5 +131,5 @@ def _name(dtype: Any) -> str | None:
     try:
         return tf.as_dtype(dtype).name
     except TypeError:
-        text = str(dtype)  # `torch.float16` goes by its name
+        text = str(dtype)  # `torch.float16` is recognized by its name
         return text.removeprefix("torch.") if text.startswith("torch.") else None
