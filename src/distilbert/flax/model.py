@@ -268,24 +268,6 @@ class Layers(nn.Module):
             for layer in range(self.config.n_layers)
         ]
 
-    def __call__(
-        self,
-        x: Array,
-        visible: Array | None,
-        head_mask: Sequence[None] | Array,
-        output_attentions: bool,
-        deterministic: bool,
-    ) -> tuple[list[Array], list[Array | None]]:
-        """x and the output of every block, and every block's probabilities or None."""
-        hidden_states: list[Array] = [x]
-        attentions: list[Array | None] = []
-        for index, block in enumerate(self.blocks):
-            flags = (output_attentions, deterministic, False)  # the last one is `first_only`
-            x, probabilities = block(x, visible, head_mask[index], *flags)
-            hidden_states.append(x)
-            attentions.append(probabilities)
-        return hidden_states, attentions
-
 
 class Transformer(nn.Module):
     """The blocks, one after the other."""
@@ -307,11 +289,15 @@ class Transformer(nn.Module):
         deterministic: bool = True,
     ) -> FlaxBaseModelOutput:
         """All blocks over x (B, S, D)."""
-        hidden_states, attentions = self.layer(
-            x, visible, head_mask, output_attentions, deterministic
-        )
+        hidden_states = [x]
+        attentions = []
+        flags = (output_attentions, deterministic, False)  # the last one is `first_only`
+        for index, block in enumerate(self.layer.blocks):
+            x, probabilities = block(x, visible, head_mask[index], *flags)
+            hidden_states.append(x)
+            attentions.append(probabilities)
         return FlaxBaseModelOutput(
-            last_hidden_state=hidden_states[-1],
+            last_hidden_state=x,
             hidden_states=tuple(hidden_states) if output_hidden_states else None,
             attentions=tuple(attentions) if output_attentions else None,
         )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jax import Array
 
-from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.init import initial_weights, sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.flax.weights import POSITIONS, flatten, initial_array
+from distilbert.flax.weights import POSITIONS, flatten
 from distilbert.input_checks import check_size, new_vocab_size
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _resized_rows(
     if size <= len(old):
         return rows
     head = "masked_lm" if name == TIED_PROJECTOR else "base"
-    initial = initial_array(config, head, seed=seed, name=name)
+    initial = initial_weights(config, head, seed, names=[name])[name]
     return jnp.concatenate([rows, jnp.array(initial[len(old) :], rows.dtype)])
 
 

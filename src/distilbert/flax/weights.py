@@ -87,11 +87,6 @@ def initial_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
     return to_tree(initial_weights(config, head, seed), config, head)
 
 
-def initial_array(config: DistilBertConfig, head: str, *, seed: int, name: str) -> np.ndarray:
-    """Initial float32 values of the parameter with this canonical name."""
-    return initial_weights(config, head, seed, names=[name])[name]
-
-
 def seed_of(rng: jax.Array) -> int:
     """The seed inside a key: that of `PRNGKey(seed)` and `key(seed)` is `seed` itself."""
     if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key):

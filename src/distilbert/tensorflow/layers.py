@@ -117,20 +117,10 @@ class Embedding(keras.layers.Layer):
     def call(self, ids: Tensor) -> Tensor:
         """The rows (..., D) of integers (...)."""
         rows = tf.cast(tf.gather(tf.convert_to_tensor(self.table), ids), self.compute_dtype)
-        return rows if self.padding_idx is None else self._without_padding(rows, ids)
-
-    def _without_padding(self, rows: Tensor, ids: Tensor) -> Tensor:
-        """The same rows; the gradient of those of the padding is 0."""
-
-        @tf.custom_gradient
-        def without_gradient(rows: Tensor) -> Any:
-            def gradient(upstream: Tensor) -> Tensor:
-                is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
-                return tf.where(tf.expand_dims(is_padding, -1), tf.zeros_like(upstream), upstream)
-
-            return tf.identity(rows), gradient
-
-        return without_gradient(rows)
+        if self.padding_idx is None:
+            return rows
+        is_padding = tf.equal(ids, tf.cast(self.padding_idx, ids.dtype))
+        return tf.where(tf.expand_dims(is_padding, -1), tf.stop_gradient(rows), rows)
 
     def first(self, n_rows: Any) -> Tensor:
         """The first rows (n_rows, D), in the dtype the layer computes in."""
