@@ -63,6 +63,8 @@ def test_heads_of_the_first_token_give_the_models_logits(head, config, ids, mask
     expected = np.asarray(model(ids, mask)[0])
     got = as_runner(model).run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
     np.testing.assert_allclose(got, expected, atol=1e-5)
+    none = as_runner(model).run_batch({"input_ids": ids[:0]})["logits"]
+    assert none.shape == (0, *expected.shape[1:])
 
 
 def test_heads_give_their_own_arrays(config, ids):

@@ -149,7 +149,7 @@ def _outputs(
     if is_plain and HEADS[head].reads_first_token:
         rows = (x.reshape(-1, x.shape[-1]) for x in (ids, mask))  # choices as rows
         logits = module.compute_logits(module.distilbert.encode_first(*rows))
-        return {"logits": logits.reshape(len(ids), -1)}
+        return {"logits": logits.reshape(ids.shape[:2]) if head == "multiple_choice" else logits}
     if indices is None:
         return module(ids, mask)
     encoder = module if head == "base" else module.distilbert

@@ -104,7 +104,9 @@ class TensorFlowRunner:
             shape = tf.shape(ids)
             rows = [tf.reshape(x, (-1, shape[-1])) for x in (ids, mask)]  # choices as rows
             logits = model.compute_logits(model.base_model.encode_first(*rows))
-            output = {"logits": tf.reshape(logits, (shape[0], -1))}
+            if self.head == "multiple_choice":
+                logits = tf.reshape(logits, shape[:2])  # (B, C)
+            output = {"logits": logits}
         else:
             output = self._token_outputs(model, ids, mask, inputs.get(WANTED))
         return {name: tf.cast(tensor, tf.float32) for name, tensor in output.items()}
