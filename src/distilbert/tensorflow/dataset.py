@@ -1,7 +1,7 @@
 """From a user's examples to a `tf.data.Dataset` of batches that `fit` takes.
 
-Examples may be a list of dicts, a dict of columns, or any object with `len` and `[i]` that gives
-dicts, as `datasets.Dataset`. The reference has this as a method of its TensorFlow models only.
+Examples may be a list of dicts, a dict of columns, or any object with `len` and `[i]` that returns
+dicts, as `datasets.Dataset`. Only the reference's TensorFlow models have such a method.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def prepare_tf_dataset(
     Raises:
         InputError: no rows, or none of the model's inputs in them.
     """
-    rows = _Rows(dataset)
+    rows = _as_rows(dataset)
     if not len(rows):
         raise InputError("`dataset` must have at least one row: got none.")
     model_class: Any = type(model)
@@ -77,30 +77,23 @@ def prepare_tf_dataset(
     return batches.prefetch(tf.data.AUTOTUNE) if prefetch else batches
 
 
-class _Rows:
+def _as_rows(dataset: Any) -> Any:
     """Any of the accepted forms as a sequence of dicts."""
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-        self._by_column = isinstance(dataset, Mapping)
-        lengths = {len(column) for column in dataset.values()} if self._by_column else {0}
-        if len(lengths) > 1:
-            raise InputError(f"Columns of `dataset` must be equally long: got {sorted(lengths)}.")
-        self._length = lengths.pop() if self._by_column and lengths else 0
-
-    def __len__(self) -> int:
-        return self._length if self._by_column else len(self._dataset)
-
-    def __getitem__(self, number: int) -> Row:
-        if self._by_column:
-            return {name: column[number] for name, column in self._dataset.items()}
-        return self._dataset[number]
+    if not isinstance(dataset, Mapping):
+        return dataset
+    lengths = {len(column) for column in dataset.values()}
+    if len(lengths) > 1:
+        raise InputError(f"Columns of `dataset` must be equally long: got {sorted(lengths)}.")
+    return [dict(zip(dataset, row, strict=True)) for row in zip(*dataset.values(), strict=True)]
 
 
 def _fetched(
-    rows: _Rows, names: Sequence[str], collate: Callable[..., Mapping[str, Any]], numbers: Any
+    rows: Sequence[Row],
+    names: Sequence[str],
+    collate: Callable[..., Mapping[str, Any]],
+    numbers: Any,
 ) -> Batch:
-    """The batch of the rows with these numbers, cut down to what the model takes."""
+    """The batch of the rows with these numbers, reduced to the inputs of the model."""
     chosen = []
     for number in numbers:
         row = {("labels" if k in OTHER_LABELS else k): v for k, v in rows[int(number)].items()}
