@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -161,3 +161,25 @@ class Task(Protocol):
     def describe(self, example: Any) -> str:
         """An example and its truth in one readable line."""
         ...
+
+
+Kept = TypeVar("Kept")
+
+
+def scorer_of(score: Callable[..., dict[str, float]], *arrays: np.ndarray) -> Scorer:
+    """A scorer that calls `score` with the rows of `arrays` (E, ...) that a resample names."""
+
+    def scorer(indices: np.ndarray | None = None) -> dict[str, float]:
+        return score(*(arrays if indices is None else (array[indices] for array in arrays)))
+
+    return scorer
+
+
+def by_example(
+    examples: Sequence[Any], features: Sequence[Feature], kept: Sequence[Kept]
+) -> list[list[tuple[Feature, Kept]]]:
+    """The features of each example, each with what was kept of its outputs."""
+    grouped: list[list[tuple[Feature, Kept]]] = [[] for _ in examples]
+    for feature, of_feature in zip(features, kept, strict=True):
+        grouped[feature.example].append((feature, of_feature))
+    return grouped

@@ -13,14 +13,14 @@ from typing import Any, Self
 import numpy as np
 
 from distilbert.batching import padded_batch
-from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
+from distilbert.tasks import defaults
 from distilbert.tasks.columns import is_text
 from distilbert.tasks.masked_lm.masking import NO_UNIT, Vocabulary, mask, units
 from distilbert.tasks.probability import log_softmax
-from distilbert.tasks.task import Answer, Feature, Scorer
+from distilbert.tasks.task import Answer, Feature, Scorer, by_example, scorer_of
 from distilbert.tasks.windows import N_SPECIAL_SINGLE, Tokenizer, single_windows, template_ids
 
 SEED = 20190901  # any number would do
@@ -66,6 +66,10 @@ class MaskedLMTask:
     head = "masked_lm"
     remembered = ("max_length", "overlap", "mask_probability", "whole_words", "join_texts")
     score_names = ("loss", "perplexity", "accuracy")
+    with_config = defaults.with_config
+    config_changes = defaults.config_changes
+    class_weights = defaults.class_weights
+    tuned = defaults.tuned
 
     @property
     def metric(self) -> str:
@@ -75,14 +79,6 @@ class MaskedLMTask:
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
         """Itself: a text is its label."""
         return self
-
-    def with_config(self, config: DistilBertConfig) -> Self:
-        """Itself."""
-        return self
-
-    def config_changes(self) -> dict[str, Any]:
-        """None."""
-        return {}
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Text]:
         """Texts that contain more than white space."""
@@ -94,9 +90,6 @@ class MaskedLMTask:
             else:
                 problems.add(NOT_A_TEXT, row.place, text)
         return texts
-
-    def class_weights(self, examples: Sequence[Text]) -> None:
-        """None: there are no classes."""
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Text], *, training: bool
@@ -194,32 +187,18 @@ class MaskedLMTask:
     ) -> list[Answer]:
         """`hidden`, the number of masked tokens; `correct`, how many of them were predicted; and
         `loss`, their sum."""
-        answers: list[Answer] = [{"hidden": 0, "correct": 0, "loss": 0.0} for _ in examples]
-        for feature, prediction in zip(features, kept, strict=True):
-            answer = answers[feature.example]
-            answer["hidden"] += len(prediction.losses)
-            answer["correct"] += prediction.n_correct
-            answer["loss"] += float(prediction.losses.sum())
-        return answers
-
-    def tuned(self, examples: Sequence[Text], answers: Sequence[Answer]) -> Self:
-        """Itself."""
-        return self
+        return [
+            {
+                "hidden": sum(len(prediction.losses) for _, prediction in windows),
+                "correct": sum(prediction.n_correct for _, prediction in windows),
+                "loss": sum(float(prediction.losses.sum()) for _, prediction in windows),
+            }
+            for windows in by_example(examples, features, kept)
+        ]
 
     def scorer(self, examples: Sequence[Text], answers: Sequence[Answer]) -> Scorer:
         """`loss`, the mean over masked tokens; `perplexity`, its exponential; `accuracy`."""
-        sums = _sums(answers)
-
-        def score(indices: np.ndarray | None = None) -> dict[str, float]:
-            loss, correct, n_masked = (sums if indices is None else sums[indices]).sum(axis=0)
-            mean = float(loss / max(n_masked, 1.0))
-            return {
-                "loss": mean,
-                "perplexity": float(np.exp(min(mean, LARGEST_LOSS))),
-                "accuracy": float(correct / max(n_masked, 1.0)),
-            }
-
-        return score
+        return scorer_of(_scores, _sums(answers))
 
     def losses(self, examples: Sequence[Text], answers: Sequence[Answer]) -> np.ndarray:
         """The mean over the masked tokens of each example (E,); that of all where there is none."""
@@ -234,6 +213,16 @@ class MaskedLMTask:
     def describe(self, example: Text) -> str:
         """The text in one line."""
         return " ".join(example.text.split())
+
+
+def _scores(sums: np.ndarray) -> dict[str, float]:
+    loss, correct, n_masked = sums.sum(axis=0)
+    mean = float(loss / max(n_masked, 1.0))
+    return {
+        "loss": mean,
+        "perplexity": float(np.exp(min(mean, LARGEST_LOSS))),
+        "accuracy": float(correct / max(n_masked, 1.0)),
+    }
 
 
 def _sums(answers: Sequence[Answer]) -> np.ndarray:

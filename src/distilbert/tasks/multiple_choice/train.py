@@ -11,13 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.collation import collate
+from distilbert.tasks import defaults
 from distilbert.tasks.multiple_choice.rows import ChoiceColumns, Question, read_choices
 from distilbert.tasks.probability import log_softmax
-from distilbert.tasks.task import Answer, Feature, Scorer
+from distilbert.tasks.task import Answer, Feature, Scorer, scorer_of
 from distilbert.tasks.windows import N_SPECIAL_PAIR, Tokenizer, template_ids
 
 
@@ -40,6 +39,11 @@ class MultipleChoiceTask:
     head = "multiple_choice"
     remembered = ("max_length", "first")
     score_names = ("loss", "accuracy")
+    with_config = defaults.with_config
+    config_changes = defaults.config_changes
+    class_weights = defaults.class_weights
+    batch = defaults.batch
+    tuned = defaults.tuned
 
     @property
     def metric(self) -> str:
@@ -54,20 +58,9 @@ class MultipleChoiceTask:
         columns = self._columns().found_in(list(rows))
         return self if columns is None else replace(self, first=columns.first)
 
-    def with_config(self, config: DistilBertConfig) -> Self:
-        """Itself: choices have no names."""
-        return self
-
-    def config_changes(self) -> dict[str, Any]:
-        """None."""
-        return {}
-
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Question]:
         """Prompts with at least two choices, one of which is right."""
         return read_choices(rows, problems, self._columns())
-
-    def class_weights(self, examples: Sequence[Question]) -> None:
-        """None: there are no classes."""
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Question], *, training: bool
@@ -86,13 +79,6 @@ class MultipleChoiceTask:
             labels = {"labels": example.truth} if training else {}
             features.append(Feature(tuple(sequences), labels, number))
         return features
-
-    def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """A padded batch (B, C, S) with `labels` (B,); all features have the same number of
-        choices."""
-        return collate(features, self.head)
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> float:
         """The logit of one choice."""
@@ -116,19 +102,9 @@ class MultipleChoiceTask:
             )
         return answers
 
-    def tuned(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Self:
-        """Itself."""
-        return self
-
     def scorer(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Scorer:
         """`accuracy`."""
-        right = _right(examples, answers)
-
-        def score(indices: np.ndarray | None = None) -> dict[str, float]:
-            chosen = right if indices is None else right[indices]
-            return {"accuracy": float(chosen.mean()) if len(chosen) else 0.0}
-
-        return score
+        return scorer_of(_scores, _right(examples, answers))
 
     def losses(self, examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarray:
         """Minus the log-probability of the right choice (E,)."""
@@ -170,6 +146,10 @@ def _right(examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarra
     """Whether each answer is right, bool (E,)."""
     pairs = zip(examples, answers, strict=True)
     return np.array([answer["index"] == example.truth for example, answer in pairs], dtype=bool)
+
+
+def _scores(right: np.ndarray) -> dict[str, float]:
+    return {"accuracy": float(right.mean()) if len(right) else 0.0}
 
 
 def _accuracies(groups: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:

@@ -13,10 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.collation import collate
+from distilbert.tasks import defaults
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.question_answering.metrics import (
     best_null_threshold,
@@ -31,7 +30,7 @@ from distilbert.tasks.question_answering.predict import (
     encode,
 )
 from distilbert.tasks.question_answering.rows import Question, read_questions
-from distilbert.tasks.task import Answer, Feature, Scorer
+from distilbert.tasks.task import Answer, Feature, Scorer, by_example, scorer_of
 from distilbert.tasks.windows import Tokenizer, Window
 from distilbert.tokenization.encoding import LocatedTokens
 
@@ -88,6 +87,11 @@ class QuestionAnsweringTask:
         *("max_question_length", "max_answer_length", "n_best"),
     )
     score_names = ("loss", "exact", "f1")
+    with_config = defaults.with_config
+    config_changes = defaults.config_changes
+    class_weights = defaults.class_weights
+    batch = defaults.batch
+    losses = defaults.losses
 
     @property
     def metric(self) -> str:
@@ -108,14 +112,6 @@ class QuestionAnsweringTask:
         questions = self.examples(rows, Problems())
         return replace(self, unanswerable=any(not question.answers for question in questions))
 
-    def with_config(self, config: DistilBertConfig) -> Self:
-        """Itself: spans have no labels."""
-        return self
-
-    def config_changes(self) -> dict[str, Any]:
-        """None."""
-        return {}
-
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Question]:
         """Questions whose answers are in the context where the rows say."""
         return read_questions(
@@ -125,9 +121,6 @@ class QuestionAnsweringTask:
             context=self.context,
             answers=self.answers_column,
         )
-
-    def class_weights(self, examples: Sequence[Question]) -> None:
-        """None: there are no classes."""
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Question], *, training: bool
@@ -150,12 +143,6 @@ class QuestionAnsweringTask:
                 features.append(Feature((window.ids,), labels, number, detail=truth))
         return features
 
-    def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """A padded batch with `start_positions` and `end_positions` (B,); nothing is random."""
-        return collate(features, self.head)
-
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> WindowLogits:
         """The logits at `[CLS]` and at context tokens, and the loss of the truth."""
         truth: WindowTruth = feature.detail
@@ -176,12 +163,11 @@ class QuestionAnsweringTask:
         Scores are sums of the logits to start and to end. `score` is that of the best span, even if
         no answer is given; `null_score` is the lowest sum at `[CLS]` among the windows.
         """
-        windows: list[list[WindowLogits]] = [[] for _ in examples]
-        encoded: dict[int, Encoded] = {}
-        for feature, logits in zip(features, kept, strict=True):
-            windows[feature.example].append(logits)
-            encoded[feature.example] = feature.detail.encoded
-        return [self._answer(example, encoded[i], windows[i]) for i, example in enumerate(examples)]
+        answers = []
+        for example, windows in zip(examples, by_example(examples, features, kept), strict=True):
+            encoded = windows[0][0].detail.encoded
+            answers.append(self._answer(example, encoded, [logits for _, logits in windows]))
+        return answers
 
     def _answer(
         self, example: Question, encoded: Encoded, windows: Sequence[WindowLogits]
@@ -239,19 +225,9 @@ class QuestionAnsweringTask:
 
         Such questions decide which script is followed, that of SQuAD 1.1 or that of 2.0.
         """
-        pairs = _pairs(examples, [self.text_of(answer) for answer in answers])
+        exact, f1 = _pairs(examples, [self.text_of(answer) for answer in answers]).T
         answerable = np.array([bool(example.answers) for example in examples], dtype=bool)
-
-        def score(indices: np.ndarray | None = None) -> dict[str, float]:
-            chosen = slice(None) if indices is None else indices
-            exact, f1 = pairs[chosen].T
-            return summarize(exact, f1, answerable[chosen])
-
-        return score
-
-    def losses(self, examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarray:
-        """The mean over windows of the mean of both losses, as in training (E,)."""
-        return np.array([answer["loss"] for answer in answers], dtype=np.float64)
+        return scorer_of(summarize, exact, f1, answerable)
 
     def tables(self, examples: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Any]:
         """The best scores that any threshold could give, as SQuAD 2.0's script reports them."""

@@ -12,7 +12,7 @@ import numpy as np
 from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.collation import collate
+from distilbert.tasks import defaults
 from distilbert.tasks.metrics import count
 from distilbert.tasks.probability import log_softmax, sigmoid
 from distilbert.tasks.sequence_classification import predict
@@ -41,7 +41,15 @@ from distilbert.tasks.sequence_classification.rows import (
     read_value,
     usual_kind,
 )
-from distilbert.tasks.task import Answer, Feature, Scorer, label_fields, label_names
+from distilbert.tasks.task import (
+    Answer,
+    Feature,
+    Scorer,
+    by_example,
+    label_fields,
+    label_names,
+    scorer_of,
+)
 from distilbert.tasks.windows import Tokenizer, combine
 
 # Kind of problem -> its scores without `loss`, the default metric first.
@@ -75,6 +83,7 @@ class SequenceClassificationTask:
 
     head = "sequence_classification"
     remembered = ("max_length", "overlap", "thresholds", "long_texts")
+    batch = defaults.batch
 
     @property
     def metric(self) -> str:
@@ -180,12 +189,6 @@ class SequenceClassificationTask:
             return np.array([example.truth], dtype=np.float32)
         return self._truths([example])[0].astype(np.float32)
 
-    def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """A padded batch with `labels` (B,) or (B, N); nothing in it is random."""
-        return collate(features, self.head)
-
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The logits (N,)."""
         return outputs["logits"].copy()
@@ -197,19 +200,12 @@ class SequenceClassificationTask:
 
         Windows of one text are combined as logits, weighted by their new tokens.
         """
-        windows: list[list[int]] = [[] for _ in examples]
-        for number, feature in enumerate(features):
-            windows[feature.example].append(number)
-        return [
-            self._answer(
-                combine(
-                    np.stack([kept[i] for i in numbers]),
-                    [features[i].detail for i in numbers],
-                    "mean",
-                )
-            )
-            for numbers in windows
-        ]
+        answers = []
+        for windows in by_example(examples, features, kept):
+            weights = [feature.detail for feature, _ in windows]
+            logits = combine(np.stack([logits for _, logits in windows]), weights, "mean")
+            answers.append(self._answer(logits))
+        return answers
 
     def _answer(self, logits: np.ndarray) -> Answer:
         if self.problem_type == REGRESSION:
@@ -240,13 +236,26 @@ class SequenceClassificationTask:
     def scorer(self, examples: Sequence[Example], answers: Sequence[Answer]) -> Scorer:
         """Scores as defined in `metrics.py`."""
         if self.problem_type == REGRESSION:
-            return _value_scorer(examples, answers)
+            return scorer_of(value_scores, *_values(examples, answers))
         probabilities = _probabilities(answers)
-        if self.problem_type == MULTI:
-            return _label_scorer(
-                self._truths(examples), probabilities, self._is_assigned(probabilities)
+        if self.problem_type == SINGLE:
+            positive = 1 if len(self.labels) == 2 else None
+            return scorer_of(
+                lambda t, p: class_scores(confusion(t, p, len(self.labels)), positive=positive),
+                _numbers_of(examples),
+                probabilities.argmax(axis=-1),
             )
-        return _class_scorer(_numbers_of(examples), probabilities.argmax(axis=-1), len(self.labels))
+        truth = self._truths(examples)
+        labels = scorer_of(label_scores, truth, self._is_assigned(probabilities))
+
+        def score(indices: np.ndarray | None = None) -> dict[str, float]:
+            if indices is not None:  # average precision is too slow for every resample
+                return labels(indices)
+            columns = zip(truth.T, probabilities.T, strict=True)
+            precisions = [average_precision(*column) for column in columns]
+            return {**labels(), "average_precision": float(np.mean(precisions))}
+
+        return score
 
     def losses(self, examples: Sequence[Example], answers: Sequence[Answer]) -> np.ndarray:
         """Minus the log-probability of the truth, averaged over labels if each is decided by
@@ -301,39 +310,6 @@ class SequenceClassificationTask:
         for row, example in zip(truth, examples, strict=True):
             row[list(example.truth)] = True
         return truth
-
-
-def _class_scorer(truth: np.ndarray, predicted: np.ndarray, n_labels: int) -> Scorer:
-    def score(indices: np.ndarray | None = None) -> dict[str, float]:
-        chosen = slice(None) if indices is None else indices
-        matrix = confusion(truth[chosen], predicted[chosen], n_labels)
-        return class_scores(matrix, positive=1 if n_labels == 2 else None)
-
-    return score
-
-
-def _label_scorer(truth: np.ndarray, probabilities: np.ndarray, assigned: np.ndarray) -> Scorer:
-    def score(indices: np.ndarray | None = None) -> dict[str, float]:
-        if indices is not None:  # average precision sorts, which is too slow for every resample
-            return label_scores(truth[indices], assigned[indices])
-        columns = zip(truth.T, probabilities.T, strict=True)
-        precisions = [average_precision(*column) for column in columns]
-        return {
-            **label_scores(truth, assigned),
-            "average_precision": float(np.mean(precisions)),
-        }
-
-    return score
-
-
-def _value_scorer(examples: Sequence[Example], answers: Sequence[Answer]) -> Scorer:
-    truth, predicted = _values(examples, answers)
-
-    def score(indices: np.ndarray | None = None) -> dict[str, float]:
-        chosen = slice(None) if indices is None else indices
-        return value_scores(truth[chosen], predicted[chosen])
-
-    return score
 
 
 def _values(

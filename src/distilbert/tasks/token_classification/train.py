@@ -16,7 +16,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
-from distilbert.tasks.collation import collate
+from distilbert.tasks import defaults
 from distilbert.tasks.columns import is_list, missing_columns
 from distilbert.tasks.metrics import COUNTED
 from distilbert.tasks.probability import log_softmax
@@ -86,6 +86,10 @@ class TokenClassificationTask:
 
     head = "token_classification"
     remembered = ("max_length", "overlap", "scheme", "usual_tag", "label_all_tokens")
+    class_weights = defaults.class_weights
+    batch = defaults.batch
+    tuned = defaults.tuned
+    losses = defaults.losses
 
     @property
     def bare(self) -> bool:
@@ -148,9 +152,6 @@ class TokenClassificationTask:
                 sentences.append(Sentence(tuple(words), tuple(tags), row.place))
         return sentences
 
-    def class_weights(self, examples: Sequence[Sentence]) -> None:
-        """None: the classes of tokens are not balanced."""
-
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Sentence], *, training: bool
     ) -> list[Feature]:
@@ -182,12 +183,6 @@ class TokenClassificationTask:
                     labels["labels"] = _labels(window, words, positions, tags, inside, every)
                 features.append(Feature((window.ids,), labels, i, positions, words))
         return features
-
-    def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """A padded batch with `labels` (B, S); nothing in it is random."""
-        return collate(features, self.head)
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Log-probabilities of the words to read, float32 (K, N)."""
@@ -221,10 +216,6 @@ class TokenClassificationTask:
             for example, predicted, loss in zip(examples, tags, losses, strict=True)
         ]
 
-    def tuned(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> Self:
-        """Itself."""
-        return self
-
     def scorer(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> Scorer:
         """Entities: micro, macro and weighted scores, also by the strict rules of the scheme
         (`strict_`). Always the `accuracy` of words."""
@@ -247,10 +238,6 @@ class TokenClassificationTask:
             return scores
 
         return score
-
-    def losses(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> np.ndarray:
-        """Minus the mean log-probability of the true tags of each sentence (E,)."""
-        return np.array([answer["loss"] for answer in answers], dtype=np.float64)
 
     def tables(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> dict[str, Any]:
         """Scores per type, also strict ones; for bare tags per tag, and the usual confusions."""
