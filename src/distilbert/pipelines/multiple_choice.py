@@ -15,8 +15,6 @@ from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_
 from distilbert.tasks.multiple_choice import predict as task
 from distilbert.tasks.windows import Combination, Window
 
-NAME = "multiple-choice"
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -42,7 +40,7 @@ class MultipleChoice:
     max_length: int | None = None
     stride: int | None = None
 
-    name: ClassVar[str] = NAME
+    name: ClassVar[str] = "multiple-choice"
     head: ClassVar[str] = "multiple_choice"
     fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
     is_single = staticmethod(is_single)
@@ -57,16 +55,16 @@ class MultipleChoice:
     def read(self, item: Any) -> task.Example:
         if not isinstance(item, Mapping):
             raise InputError(
-                f"`{NAME}` takes rows {{'prompt': str, 'choices': [str, ...]}}: "
+                f"`{self.name}` takes rows {{'prompt': str, 'choices': [str, ...]}}: "
                 f"got {type(item).__name__}."
             )
-        prompt = read_text(item, NAME, ["prompt", "question"])
+        prompt = read_text(item, self.name, ["prompt", "question"])
         choices = item.get("choices")
         if not isinstance(choices, (list, tuple)) or not choices:
             raise InputError(
                 f"`choices` must be a list of at least one text: got {type(choices).__name__}."
             )
-        return task.Example(prompt, tuple(read_text(choice, NAME) for choice in choices))
+        return task.Example(prompt, tuple(read_text(choice, self.name) for choice in choices))
 
     def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[Encoded]:
         max_length = setup.window_length(self.max_length)

@@ -12,8 +12,6 @@ from distilbert.pipelines.inputs import as_given, is_single, read_text
 from distilbert.pipelines.job import Setup, check_at_least, count_tokens, run_each
 from distilbert.tasks.question_answering import predict as task
 
-NAME = "question-answering"
-
 # Window length and overlap in tokens that the reference pipeline uses when none is given.
 MAX_SEQ_LEN = 384
 DOC_STRIDE = 128
@@ -40,7 +38,7 @@ class QuestionAnswering:
     handle_impossible_answer: bool = False
     align_to_words: bool = True
 
-    name: ClassVar[str] = NAME
+    name: ClassVar[str] = "question-answering"
     head: ClassVar[str] = "question_answering"
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
     is_single = staticmethod(is_single)
@@ -58,7 +56,9 @@ class QuestionAnswering:
     def from_fields(self, given: Mapping[str, Any]) -> Any:
         question, context = given.get("question"), given.get("context")
         if question is None or context is None:
-            raise InputError(f"`{NAME}` needs both `question` and `context`: got {list(given)}.")
+            raise InputError(
+                f"`{self.name}` needs both `question` and `context`: got {list(given)}."
+            )
         if isinstance(question, str) and isinstance(context, str):
             return {"question": question, "context": context}
         n = len(context if isinstance(question, str) else question)
@@ -76,10 +76,12 @@ class QuestionAnswering:
             item = dict(zip(self.fields, item, strict=True))
         if not isinstance(item, Mapping):
             raise InputError(
-                f"`{NAME}` takes rows {{'question': str, 'context': str}}, or "
+                f"`{self.name}` takes rows {{'question': str, 'context': str}}, or "
                 f"`question=..., context=...`: got {type(item).__name__}."
             )
-        return task.Example(read_text(item, NAME, ["question"]), read_text(item, NAME, ["context"]))
+        return task.Example(
+            read_text(item, self.name, ["question"]), read_text(item, self.name, ["context"])
+        )
 
     def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[task.Encoded]:
         wanted = self.max_seq_len

@@ -15,8 +15,6 @@ from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_
 from distilbert.tasks.sequence_classification import predict as task
 from distilbert.tasks.windows import Combination, Window
 
-NAME = "text-classification"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TextClassification:
@@ -38,7 +36,7 @@ class TextClassification:
     max_length: int | None = None
     stride: int | None = None
 
-    name: ClassVar[str] = NAME
+    name: ClassVar[str] = "text-classification"
     head: ClassVar[str] = "sequence_classification"
     fields: ClassVar[tuple[str, ...]] = ("text", "text_pair")
     is_single = staticmethod(is_single)
@@ -56,13 +54,13 @@ class TextClassification:
         if isinstance(item, (tuple, list)):
             if len(item) != 2:
                 raise InputError(
-                    f"A pair for `{NAME}` must hold two texts: got {len(item)} values. "
+                    f"A pair for `{self.name}` must hold two texts: got {len(item)} values. "
                     "Pass several texts as a list of str."
                 )
-            return task.Example(read_text(item[0], NAME), read_text(item[1], NAME))
-        text = read_text(item, NAME)
+            return task.Example(read_text(item[0], self.name), read_text(item[1], self.name))
+        text = read_text(item, self.name)
         if isinstance(item, Mapping) and item.get("text_pair") is not None:
-            return task.Example(text, read_text(item, NAME, ["text_pair"]))
+            return task.Example(text, read_text(item, self.name, ["text_pair"]))
         return task.Example(text)
 
     def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[list[Window]]:

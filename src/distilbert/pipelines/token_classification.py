@@ -12,8 +12,6 @@ from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, 
 from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.token_classification import predict as task
 
-NAME = "token-classification"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TokenClassification:
@@ -37,7 +35,7 @@ class TokenClassification:
     stride: int | None = None
     is_split_into_words: bool = False
 
-    name: ClassVar[str] = NAME
+    name: ClassVar[str] = "token-classification"
     head: ClassVar[str] = "token_classification"
     fields: ClassVar[tuple[str, ...]] = ()
     present = staticmethod(as_given)
@@ -58,9 +56,9 @@ class TokenClassification:
 
     def read(self, item: Any) -> task.Example:
         if self.is_split_into_words:
-            words = read_words(item, NAME)
+            words = read_words(item, self.name)
             return task.Example(" ".join(words), words)
-        return task.Example(read_text(item, NAME))
+        return task.Example(read_text(item, self.name))
 
     def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[task.Encoded]:
         max_length = setup.window_length(self.max_length)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from distilbert.tasks.probability import softmax
-from distilbert.tasks.token_classification.tagging import Tag, group, read_tags
+from distilbert.tasks.token_classification.tagging import group, read_tags
 from distilbert.tasks.windows import (
     Tokenizer,
     Window,
@@ -107,16 +107,20 @@ def decode(
         return _token_answers(encoded.tokens, scores, names, ignore_labels)
     starts = word_starts(encoded.tokens.words)
     tags = read_tags(names)
-    if strategy == "simple":
-        return _simple_entities(encoded.tokens, scores, starts, tags, ignore_labels)
-    best, score = _label_words(scores, starts, strategy)
+    best, of_words = _label_words(scores, starts, strategy)
     word_tags = [tags[i] for i in best]
     stops = [*starts[1:], len(scores)]
-    return [
-        _answer(encoded.tokens, word_tags[a].type, score[a:b].mean(), starts[a], stops[b - 1])
-        for a, b in group(word_tags)
-        if word_tags[a].type not in ignore_labels
-    ]
+    answers = []
+    for a, b in group(word_tags):
+        kind, first, stop = word_tags[a].type, starts[a], stops[b - 1]
+        if kind in ignore_labels:
+            continue
+        score = of_words[a:b].mean()
+        if strategy == "simple":
+            of_kind = [i for i, tag in enumerate(tags) if tag.type == kind]
+            score = scores[first:stop, of_kind].max(axis=1).mean()
+        answers.append(_answer(encoded.tokens, kind, score, first, stop))
+    return answers
 
 
 def _token_answers(
@@ -134,7 +138,7 @@ def _label_words(
     scores: np.ndarray, starts: np.ndarray, strategy: Strategy
 ) -> tuple[np.ndarray, np.ndarray]:
     """The label number and its probability for each word, (W,) and (W,)."""
-    if strategy == "first":
+    if strategy in ("first", "simple"):
         words = scores[starts]
     elif strategy == "average":
         counts = np.diff([*starts, len(scores)])
@@ -145,27 +149,6 @@ def _label_words(
         words = scores[[a + highest[a:b].argmax() for a, b in zip(starts, stops, strict=True)]]
     best = words.argmax(axis=1)
     return best, words[np.arange(len(words)), best]
-
-
-def _simple_entities(
-    tokens: LocatedTokens,
-    scores: np.ndarray,
-    starts: np.ndarray,
-    tags: Sequence[Tag],
-    ignore_labels: Sequence[str],
-) -> list[Answer]:
-    types = list(dict.fromkeys(tag.type for tag in tags))
-    of_type = [[i for i, tag in enumerate(tags) if tag.type == kind] for kind in types]
-    by_type = np.stack([scores[:, columns].max(axis=1) for columns in of_type], axis=1)
-    word_tags = [tags[i] for i in scores[starts].argmax(axis=1)]
-    stops = [*starts[1:], len(scores)]
-    answers = []
-    for a, b in group(word_tags):
-        kind = word_tags[a].type
-        if kind not in ignore_labels:
-            score = by_type[starts[a] : stops[b - 1], types.index(kind)].mean()
-            answers.append(_answer(tokens, kind, score, starts[a], stops[b - 1]))
-    return answers
 
 
 def _answer(
