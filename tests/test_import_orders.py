@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from distilbert._lazy import FRAMEWORKS
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
-from distilbert.opening import FRAMEWORKS
 
 # A forward pass and a gradient in each framework, in the order of the arguments.
 WORK = """

@@ -97,10 +97,11 @@ def _public_names() -> dict[str, str]:
         "distilbert.tokenization.train": ("train_wordpiece",),
     }
     names = {name: module for module, names in modules.items() for name in names}
-    for prefix, framework in (("", "torch"), ("TF", "tensorflow"), ("Flax", "flax")):
+    for framework in FRAMEWORKS.values():
         for head in HEADS.values():
             module = "model" if head.name == "base" else "heads"
-            names[prefix + head.class_name] = f"distilbert.{framework}.{module}"
+            prefix = framework.class_prefix
+            names[prefix + head.class_name] = f"{framework.package}.{module}"
             names[prefix + head.auto_class_name] = "distilbert.auto"
     return names
 

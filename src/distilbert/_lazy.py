@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from dataclasses import dataclass
 from types import ModuleType
 
 from distilbert.errors import MissingDependencyError
@@ -27,8 +28,28 @@ INSTALL = {
     "ray": "pip install 'distilbert[ray]'",
     "flash_attn": "pip install flash-attn --no-build-isolation",
 }
-# Framework -> the packages that our package for it imports.
-FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow", "keras"), "flax": ("jax", "flax")}
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One of our framework packages.
+
+    Attributes:
+        package: its import name.
+        class_prefix: what its model classes put before the PyTorch name.
+        requirements: the import names of what it needs.
+    """
+
+    package: str
+    class_prefix: str
+    requirements: tuple[str, ...]
+
+
+FRAMEWORKS = {
+    "torch": Framework("distilbert.torch", "", ("torch",)),
+    "tensorflow": Framework("distilbert.tensorflow", "TF", ("tensorflow", "keras")),
+    "flax": Framework("distilbert.flax", "Flax", ("jax", "flax")),
+}
 
 
 def require(name: str, purpose: str) -> ModuleType:
@@ -48,14 +69,14 @@ def require(name: str, purpose: str) -> ModuleType:
 
 def require_framework(framework: str, purpose: str) -> None:
     """Raise MissingDependencyError unless the packages of `framework` are installed."""
-    for name in FRAMEWORKS[framework]:
+    for name in FRAMEWORKS[framework].requirements:
         if not is_available(name):
             raise MissingDependencyError(_sentence(name, purpose))
 
 
 def has_framework(framework: str) -> bool:
     """Whether all packages of `framework` can be imported; imports none."""
-    return all(is_available(name) for name in FRAMEWORKS[framework])
+    return all(is_available(name) for name in FRAMEWORKS[framework].requirements)
 
 
 def _sentence(name: str, purpose: str) -> str:

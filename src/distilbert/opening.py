@@ -14,7 +14,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from distilbert import _lazy
+from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
 from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import all_formats, wanted_formats
@@ -24,26 +24,6 @@ from distilbert.heads import HEADS, TASK_HEADS, head_of_class
 from distilbert.runner import Runner
 
 Source = str | PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Framework:
-    """A framework package of ours.
-
-    Attributes:
-        package: its import name.
-        class_prefix: what its model classes put before the PyTorch name.
-    """
-
-    package: str
-    class_prefix: str
-
-
-FRAMEWORKS = {
-    "torch": Framework("distilbert.torch", ""),
-    "tensorflow": Framework("distilbert.tensorflow", "TF"),
-    "flax": Framework("distilbert.flax", "Flax"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +149,7 @@ def find_model(
     """
     options = options or LoadOptions()
     framework = choose_framework(framework)
-    _lazy.require_framework(framework, f"load a model with `framework={framework!r}`")
+    require_framework(framework, f"load a model with `framework={framework!r}`")
     if options.formats:
         formats = wanted_formats(framework, **options.formats)
     else:
@@ -270,7 +250,7 @@ def choose_framework(framework: str | None) -> str:
         InputError: unknown framework.
     """
     if framework is None:
-        installed = (name for name in FRAMEWORKS if _lazy.has_framework(name))
+        installed = (name for name in FRAMEWORKS if has_framework(name))
         return next(installed, next(iter(FRAMEWORKS)))
     if framework not in FRAMEWORKS:
         known = ", ".join(FRAMEWORKS)
@@ -284,7 +264,7 @@ def framework_module(framework: str, name: str, purpose: str) -> Any:
     Raises:
         MissingDependencyError: the framework is not installed.
     """
-    _lazy.require_framework(framework, f"{purpose} with `framework={framework!r}`")
+    require_framework(framework, f"{purpose} with `framework={framework!r}`")
     return importlib.import_module(f"{FRAMEWORKS[framework].package}.{name}")
 
 

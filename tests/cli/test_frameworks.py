@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilbert.opening import FRAMEWORKS
+from distilbert._lazy import FRAMEWORKS
 
 # Task -> the head of its model, and what follows on the command line.
 LINES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contract.legs import LEGS
 
-from distilbert.opening import FRAMEWORKS
+from distilbert._lazy import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # pytest in a process where importing the framework fails.

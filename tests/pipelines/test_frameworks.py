@@ -10,10 +10,10 @@ import pytest
 from stand_ins import small_config, write_vocab
 
 import distilbert
+from distilbert._lazy import FRAMEWORKS
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.heads import HEADS
-from distilbert.opening import FRAMEWORKS
 from distilbert.pipelines import pipeline
 
 PREFIXES = {"torch": "", "tensorflow": "TF", "flax": "Flax"}
