@@ -6,7 +6,7 @@ Everything is read from the tokenizer's engine, which is the only holder of toke
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from tokenizers import AddedToken
 
@@ -159,6 +159,12 @@ class TokenTable:
 
     # ---- tokens, ids and text
 
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    @overload
+    def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int]: ...
+    @overload
+    def convert_tokens_to_ids(self, tokens: None) -> None: ...
     def convert_tokens_to_ids(self, tokens: str | Sequence[str] | None) -> Any:
         """The id of a token, or of each token; an unknown token gets the id of `unk_token`."""
         if tokens is None:
@@ -170,6 +176,12 @@ class TokenTable:
             return self._engine.find_id(self.unk_token)
         return index
 
+    @overload
+    def convert_ids_to_tokens(self, ids: int, skip_special_tokens: bool = False) -> str: ...
+    @overload
+    def convert_ids_to_tokens(
+        self, ids: Sequence[int], skip_special_tokens: bool = False
+    ) -> list[str]: ...
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of an id, or of each id (lists, arrays and tensors).
 
