@@ -39,7 +39,8 @@ def test_a_broken_installed_package_shows_its_own_error(tmp_path, monkeypatch):
 
 
 def test_a_missing_framework_is_named_without_importing_anything(monkeypatch):
-    monkeypatch.setitem(_lazy.FRAMEWORKS, "lightning", ("json", "no_such_package"))
+    lightning = _lazy.Framework("distilbert.lightning", "L", ("json", "no_such_package"))
+    monkeypatch.setitem(_lazy.FRAMEWORKS, "lightning", lightning)
     with pytest.raises(MissingDependencyError, match="`no_such_package` is needed to fly"):
         _lazy.require_framework("lightning", "fly")
     _lazy.require_framework("torch", "fly")
