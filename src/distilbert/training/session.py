@@ -36,6 +36,19 @@ class Trainer(Protocol):
     @property
     def is_main_process(self) -> bool: ...
 
+    @property
+    def data_shard(self) -> tuple[int, int]:
+        """Which part of each batch this process computes: (number, of how many)."""
+        ...
+
+    def run(self, session: Session) -> None:
+        """Compute the session's updates until it ends, and report each to `session.done`."""
+        ...
+
+    def close(self) -> None:
+        """Leave the other processes; with several of them the model is gone afterwards."""
+        ...
+
     def runner(self) -> Runner:
         """The model as it would be saved now, ready to evaluate; training goes on unchanged."""
         ...
