@@ -5,15 +5,13 @@ matplotlib is optional and used without its global state.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distilbert._lazy import require
 from distilbert.finetuning.search_space import Choice, Dimension
 from distilbert.finetuning.trials import FINISHED, Trial, best_trial, told
-from distilbert.training.plots import BLUE, DOTS_PER_INCH, GRAY, ORANGE, Plot
+from distilbert.training.plots import BLUE, GRAY, ORANGE, Plot, new_figure, png_of
 
 COLUMNS, WIDTH, HEIGHT = 3, 4.2, 3.2
 
@@ -30,17 +28,11 @@ def trials_plot(
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    require("matplotlib", "draw the plot of a search")
-    from matplotlib.figure import Figure
-
     best = best_trial(trials, higher_is_better=higher_is_better)
     n_panels = 1 + len(space)
     n_columns = min(COLUMNS, n_panels)
     n_rows = math.ceil(n_panels / n_columns)
-    figure = Figure(
-        figsize=(WIDTH * n_columns, HEIGHT * n_rows), dpi=DOTS_PER_INCH, layout="constrained"
-    )
-    figure.set_facecolor("white")
+    figure = new_figure(width=WIDTH * n_columns, height=HEIGHT * n_rows)
     panels = [figure.add_subplot(n_rows, n_columns, 1 + place) for place in range(n_panels)]
     _draw_courses(panels[0], trials, best)
     for axes, (name, dimension) in zip(panels[1:], space.items(), strict=True):
@@ -48,9 +40,7 @@ def trials_plot(
     for axes in panels:
         axes.set_ylabel(f"{metric} on dev")
         axes.grid(alpha=0.25)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return Plot(buffer.getvalue(), "Trials of the search", _words(trials, best, metric))
+    return Plot(png_of(figure), "Trials of the search", _words(trials, best, metric))
 
 
 def _color(trial: Trial, best: Trial | None) -> str:

@@ -1,4 +1,4 @@
-"""How sure scores are: percentile bootstrap intervals, and of differences between two models.
+"""Percentile bootstrap intervals of scores, and of their differences between two models.
 
 Resamples examples, never tokens or windows (Efron & Tibshirani 1993, chapters 13 and 16).
 """
@@ -11,23 +11,20 @@ from typing import Any
 
 import numpy as np
 
+# The percentiles of a 95 % interval.
+ENDS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 # Maps numbers of examples (R,), which may repeat, or None for all, to scores.
 Scorer = Callable[[np.ndarray | None], Mapping[str, float]]
 
 
 def bootstrap(
-    scorer: Scorer, n_examples: int, *, resamples: int, seed: int, confidence: float = 0.95
+    scorer: Scorer, n_examples: int, *, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """The interval of each score; resamples in which a score is no number do not count for it.
-
-    A score that is a number in none of them has no interval.
+    """The interval of each score over the resamples in which it is finite; a score that is finite
+    in none of them has no interval.
     """
     drawn = _resampled([scorer], n_examples, resamples, seed)[0]
-    return {
-        name: _interval(values, confidence)
-        for name, values in drawn.items()
-        if np.isfinite(values).any()
-    }
+    return {name: _interval(values) for name, values in drawn.items() if np.isfinite(values).any()}
 
 
 def paired_bootstrap(
@@ -37,14 +34,13 @@ def paired_bootstrap(
     *,
     resamples: int,
     seed: int,
-    confidence: float = 0.95,
 ) -> dict[str, dict[str, Any]]:
     """How the second model's scores differ from the first's, on the same resampled examples.
 
     Returns:
         For every score both have: `difference` (second minus first), its `interval`, and the
-        two-sided `p_value`: twice the smaller share of resamples on one side of zero, counting one
-        resample more, so that it is never 0.
+        two-sided `p_value`: twice the smaller fraction of resamples on one side of zero, with one
+        resample added, so that it is never 0.
     """
     first, second = scorer_a(None), scorer_b(None)
     drawn_a, drawn_b = _resampled([scorer_a, scorer_b], n_examples, resamples, seed)
@@ -59,7 +55,7 @@ def paired_bootstrap(
         side = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
         found[name] = {
             "difference": float(second[name] - first[name]),
-            "interval": _interval(differences, confidence),
+            "interval": _interval(differences),
             "p_value": min(1.0, 2 * (side + 1) / (len(differences) + 1)),
         }
     return found
@@ -82,7 +78,7 @@ def _resampled(
     ]
 
 
-def _interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+def _interval(values: np.ndarray) -> tuple[float, float]:
     values = values[np.isfinite(values)]
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(values, ENDS)
     return float(low), float(high)

@@ -61,13 +61,13 @@ def curves(report: Mapping[str, Any]) -> Plot | None:
     if metric != "loss":
         panels.insert(1, (f"{metric} on dev", {metric: _series(scored, metric)}))
     panels = [panel for panel in panels if any(points for points in panel[1].values())]
-    figure = _figure(width=4.2 * len(panels), height=3.2)
+    figure = new_figure(width=4.2 * len(panels), height=3.2)
     for number, (title, series) in enumerate(panels, start=1):
         axes = figure.add_subplot(1, len(panels), number)
         _draw_series(axes, title, series)
         if title.endswith("on dev") and report.get("best_step") is not None:
             axes.axvline(report["best_step"], color=GRAY, linestyle=":", linewidth=1)
-    return Plot(_png(figure), "Course of the run", _curves_words(trained, scored, metric))
+    return Plot(png_of(figure), "Course of the run", _curves_words(trained, scored, metric))
 
 
 def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
@@ -77,7 +77,7 @@ def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
         return None
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
     size = max(3.4, 0.42 * len(labels) + 2)
-    figure = _figure(width=size + 0.8, height=size)
+    figure = new_figure(width=size + 0.8, height=size)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     shown = [label.replace("$", r"\$") for label in labels]  # a dollar would begin a formula
@@ -93,13 +93,13 @@ def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
     right = sum(counts[i][i] for i in range(len(labels)))
     words = f"Confusion matrix of {len(labels)} labels on {split}: {right} of "
     words += f"{sum(map(sum, counts))} examples lie on the diagonal, where prediction and truth "
-    return Plot(_png(figure), f"Confusions on {split}", words + "agree. A table follows.")
+    return Plot(png_of(figure), f"Confusions on {split}", words + "agree. A table follows.")
 
 
 def calibration(table: Mapping[str, Any], split: str) -> Plot:
     """How often decisions of a given confidence are right."""
     bins = table["bins"]
-    figure = _figure(width=4.2, height=3.8)
+    figure = new_figure(width=4.2, height=3.8)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1, label="perfect")
     n = sum(one["n"] for one in bins)
@@ -122,21 +122,21 @@ def calibration(table: Mapping[str, Any], split: str) -> Plot:
     axes.legend(frameon=False, fontsize=8)
     words = f"Confidence against the share of right decisions on {split}; the expected calibration "
     words += f"error is {table['error']:.3f}. A table follows."
-    return Plot(_png(figure), f"Calibration on {split}", words)
+    return Plot(png_of(figure), f"Calibration on {split}", words)
 
 
 def scatter(values: Sequence[Mapping[str, float]], split: str) -> Plot:
     """Predicted values over true ones."""
     truth = [one["truth"] for one in values]
     predicted = [one["predicted"] for one in values]
-    figure = _figure(width=4.2, height=3.8)
+    figure = new_figure(width=4.2, height=3.8)
     axes = figure.add_subplot()
     ends = [min(truth), max(truth)]
     axes.plot(ends, ends, color=GRAY, linestyle="--", linewidth=1)
     axes.scatter(truth, predicted, s=9, color=BLUE, alpha=0.4, linewidths=0)
     axes.set(xlabel="true", ylabel="predicted")
     words = f"Predicted over true values of {len(values)} examples on {split}, with the line where "
-    return Plot(_png(figure), f"Values on {split}", words + "both are equal.")
+    return Plot(png_of(figure), f"Values on {split}", words + "both are equal.")
 
 
 def _series(lines: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
@@ -168,8 +168,13 @@ def _curves_words(
     return "; ".join(parts) + "."
 
 
-def _figure(*, width: float, height: float) -> Any:
-    require("matplotlib", "draw plots of a report")
+def new_figure(*, width: float, height: float) -> Any:
+    """An empty white figure.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    require("matplotlib", "draw plots")
     from matplotlib.figure import Figure  # draws with Agg unless pyplot takes it over
 
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
@@ -177,7 +182,8 @@ def _figure(*, width: float, height: float) -> Any:
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """The figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
