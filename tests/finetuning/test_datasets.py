@@ -112,7 +112,7 @@ def test_dev_rows_are_not_blamed_where_training_rows_are_none(
     card = RunCard(data=DataSection(train=train, dev=dev, skip_bad_rows=True))
     with pytest.raises(DataError) as told:
         read_examples(card, task_of(card))
-    assert str(told.value).startswith(f"{train} must hold at least one good row: got none.")
+    assert str(told.value).startswith(f"{train} must contain at least one good row: got none.")
     assert "dev.csv" not in str(told.value)
 
 

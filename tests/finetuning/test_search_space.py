@@ -92,7 +92,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "  [search] `weight_decay` must be at least 0: got -1.",
         "  [search] `weight_decay` must have every value once: got 0.1 again.",
         "  [search] `low` of `epochs` must be less than `high`: got 5 and 2.",
-        "  [search] `learning_rate` has no part `lgo`: a range has low, high, log, integer.",
+        "  [search] `learning_rate` must not have `lgo`: a range has low, high, log, integer.",
         "  [search] `low`: `learning_rate` must be more than 0: got 0.0.",
         "  [search] `high`: `learning_rate` must be a number: got '1e-3'.",
         "  [search] `warmup` must have `low`: got none.",
@@ -100,7 +100,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "  [search] `high`: `warmup` must be at most 1: got 2.0.",
         "  [search] `low` of `dropout` must be more than 0 for `log = true`: got 0.",
         "  [search] `low`: `accumulation` must be a whole number: got 1.5.",
-        "  [search] `schedule` holds no numbers: give a list of values, not a range.",
+        "  [search] `schedule` is not a number: write a list of values, not a range.",
         "  [search] `packing` must be a range or a list: got True. Write e.g. "
         "{low = 1e-5, high = 5e-4, log = true} or [16, 32, 64].",
     ]

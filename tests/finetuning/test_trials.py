@@ -16,7 +16,7 @@ from distilbert.finetuning.trials import (
     drop_losers,
     ranked,
     read_trials,
-    told,
+    value_text,
     write_trial,
     write_trials,
 )
@@ -128,6 +128,6 @@ def test_tables_hold_all_trials(output: Path) -> None:
 
 
 def test_values_are_told_in_words() -> None:
-    assert [told(one) for one in (None, True, 3, 1e-5, "cosine", (), ("a", "b"))] == [
+    assert [value_text(one) for one in (None, True, 3, 1e-5, "cosine", (), ("a", "b"))] == [
         *("", "true", "3", "1e-05", "cosine", "none", "a b")
     ]

@@ -11,7 +11,7 @@ from sample_report import sample_report, sample_split
 
 from distilbert.training.plots import Plot
 from distilbert.training.report import plain
-from distilbert.training.report_html import duration, page, said
+from distilbert.training.report_html import answer_text, duration, page
 
 PLOTS = {
     "curves": Plot(b"1", "Course", "curves in words"),
@@ -139,7 +139,7 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
     ],
 )
 def test_answers_are_told_in_a_few_words(answer: Any, words: str) -> None:
-    assert said(answer) == words
+    assert answer_text(answer) == words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fine-tuning and evaluation, put together: data, task, training and a framework's room.
+"""Fine-tuning, evaluation and searches, assembled from data, task, training and a framework.
 
-The room is chosen by name, as the pipelines choose theirs.
+The framework is chosen by name, as in the pipelines.
 """

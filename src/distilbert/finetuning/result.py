@@ -34,7 +34,7 @@ from distilbert.training.run_card import RunCard
 CARD_FILE = "card.toml"
 # Examples shown in a report.
 WRONGEST, SLOWEST = 20, 5
-# The best of so many counts: a framework tunes itself in the first few passes.
+# The fastest of this many runs is reported: the first ones of a framework are slower.
 TIMINGS = 3
 
 
@@ -57,10 +57,10 @@ class Finished:
 
 
 def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
-    """Score the best model in float32 and put everything that belongs to it into the output folder.
+    """Score the best model in float32 and write the files of the result into the output folder.
 
     Returns:
-        The fields of a `FineTuneResult` besides card and output.
+        The fields of a `FineTuneResult` except card and output.
     """
     found = find_model(run.best, framework=run.framework)
     runner = load_runner(found, run.task.head, device=run.card.run.device)
@@ -68,7 +68,7 @@ def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
     scores = {name: split.scores for name, split in found.items()}
     report = _report(run, task, runner, found, command)
     with atomic_folder(run.output, last=("config.json", CARD_FILE)) as staging:
-        _put_model(run.best, staging, run.task.head)
+        _write_model(run.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
         (staging / CARD_FILE).write_text(card_text(run.card), encoding="utf-8")
         (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
@@ -97,12 +97,12 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
             file.write(json.dumps(answer, ensure_ascii=False) + "\n")
 
 
-def _put_model(best: Path, target: Path, head: str) -> None:
-    """The model as safetensors with PyTorch's names, which every framework and peer can read."""
+def _write_model(best: Path, target: Path, head: str) -> None:
+    """Write safetensors with PyTorch's names, which every framework and transformers can read."""
     if any(best.glob("model*.safetensors")):
         for path in best.iterdir():
             try:
-                os.link(path, target / path.name)  # the same bytes, soon under one name again
+                os.link(path, target / path.name)  # the same bytes; the other name is removed soon
             except OSError:
                 shutil.copy2(path, target / path.name)
     else:
@@ -110,7 +110,7 @@ def _put_model(best: Path, target: Path, head: str) -> None:
 
 
 def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:
-    """Dev first, since it decides thresholds, which then hold for all."""
+    """Dev first, since it decides the thresholds for all."""
     task, found = run.task, {}
     for name, split in run.splits.items():
         begun = evaluated(
@@ -174,7 +174,7 @@ def split_report(
     seed: int,
     slowest: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """What is to be told of one split: scores with intervals, tables, and examples to look at."""
+    """The report on one split: scores with intervals, tables, and examples to look at."""
     examples, answers = found.split.examples, found.answers
     losses = task.losses(examples, answers)
     scorer = task.scorer(examples, answers)
@@ -197,7 +197,7 @@ def split_report(
 def slowest(
     task: Task, runner: Runner, split: Split, tokenizer: Tokenizer, pad_id: int
 ) -> list[dict[str, Any]]:
-    """The examples of most tokens, each timed alone: what a single request costs at worst."""
+    """The examples with the most tokens, each timed alone: the worst case of a single request."""
     tokens = np.zeros(len(split.examples), dtype=np.int64)
     for feature in split.features:
         tokens[feature.example] += feature.n_tokens
@@ -206,7 +206,7 @@ def slowest(
         example = split.examples[number]
         features = task.features(tokenizer, [example], training=False)
         alone = Split(split.name, [example], features)
-        answered(task, runner, alone, pad_id=pad_id)  # compiles, where a framework does
+        answered(task, runner, alone, pad_id=pad_id)  # compiles, in frameworks that compile
         seconds = min(_timed(task, runner, alone, pad_id) for _ in range(TIMINGS))
         found.append(
             {"example": task.describe(example), "tokens": int(tokens[number]), "seconds": seconds}

@@ -1,6 +1,6 @@
-"""What a search may try: the [search] table of a run card, checked, as ranges and choices.
+"""The [search] table of a run card, checked, as ranges and choices.
 
-Knows nothing of Ray, and trains nothing.
+Independent of Ray; trains nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from distilbert.training.card_checks import read_value, unknown_field
 from distilbert.training.card_file import with_changes
 from distilbert.training.run_card import RunCard, card_fields, kind_of
 
-# Fields that decide where a trial writes, or what its score means: scores of trials that differ in
-# one of these cannot be compared.
+# Fields that decide where a trial writes or what its score means: trials that differ in one of
+# these cannot be compared.
 FIXED = ("task", "output", "train", "dev", "test", "glue", "problem_type", "metric")
 FIXED += ("max_dev_rows", "skip_bad_rows", "labels", "evaluate_every")
 # Fields that may name a folder of this machine, which a trial in another folder must find too.
@@ -47,11 +47,11 @@ Dimension = Range | Choice
 
 
 def search_space(card: RunCard) -> dict[str, Dimension]:
-    """Field -> what a trial may set it to, as the [search] table of `card` says.
+    """The values that the [search] table of `card` allows, by field.
 
     Raises:
-        RunCardError: the table is empty, a name is no field that a search may change, a value is
-            no range or list of values of its field, or there is no `dev`; all problems are named.
+        RunCardError: the table is empty, a name is not a field that a search may change, a value
+            is not a range or list of values of its field, or `dev` is missing; all are named.
     """
     wrong: list[str] = []
     space: dict[str, Dimension] = {}
@@ -73,7 +73,7 @@ def search_space(card: RunCard) -> dict[str, Dimension]:
 
 
 def values_of(space: Mapping[str, Dimension], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Field -> value, of a point as a sampler draws it: numbers of ranges, places in choices."""
+    """Field -> value, for a point as a sampler draws it: numbers of ranges, indices of choices."""
     return {
         name: dimension.values[int(point[name])]
         if isinstance(dimension, Choice)
@@ -83,7 +83,7 @@ def values_of(space: Mapping[str, Dimension], point: Mapping[str, Any]) -> dict[
 
 
 def trial_card(card: RunCard, values: Mapping[str, Any], *, output: Path | str) -> RunCard:
-    """The card of one trial: `card` with its values and folder, and without a search.
+    """The card of one trial: `card` with the trial's values and folder, and without a search.
 
     Raises:
         RunCardError: the values do not fit together.
@@ -92,7 +92,7 @@ def trial_card(card: RunCard, values: Mapping[str, Any], *, output: Path | str) 
 
 
 def with_absolute_models(card: RunCard) -> RunCard:
-    """`card` with absolute paths for those models that are folders here, in [search] too."""
+    """`card` with absolute paths for models that are existing folders, in [search] too."""
     models = {"model": card.model, "teacher": card.distillation.teacher}
     changes: dict[str, Any] = {name: _absolute(model) for name, model in models.items() if model}
     search = {
@@ -114,7 +114,7 @@ def _number(dimension: Range, drawn: Any) -> float | int:
 
 
 def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
-    """What one row of the table stands for, or sentences on what is wrong with it."""
+    """The meaning of one row of the table, or sentences on what is wrong with it."""
     if name not in card_fields():
         return None, [unknown_field(name)]
     if name in FIXED:
@@ -129,10 +129,10 @@ def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
 def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]]:
     kind = kind_of(card_fields()[name][1])
     if kind not in (int, float):
-        return None, [f"`{name}` holds no numbers: give a list of values, not a range."]
+        return None, [f"`{name}` is not a number: write a list of values, not a range."]
     sentences = [
         *(
-            f"`{name}` has no part `{key}`: a range has {', '.join(RANGE_KEYS)}."
+            f"`{name}` must not have `{key}`: a range has {', '.join(RANGE_KEYS)}."
             for key in given
             if key not in RANGE_KEYS
         ),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distilbert.finetuning.search_space import Choice, Dimension
-from distilbert.finetuning.trials import FINISHED, Trial, best_trial, told
+from distilbert.finetuning.trials import FINISHED, Trial, best_trial, value_text
 from distilbert.training.plots import BLUE, GRAY, ORANGE, Plot, new_figure, png_of
 
 COLUMNS, WIDTH, HEIGHT = 3, 4.2, 3.2
@@ -23,7 +23,8 @@ def trials_plot(
     metric: str,
     higher_is_better: bool,
 ) -> Plot:
-    """A panel of all courses and one per field; finished trials are blue, the best is orange.
+    """A panel of scores over updates and one per field; finished trials are blue, the best is
+    orange.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -68,7 +69,7 @@ def _draw_field(
     if isinstance(dimension, Choice):
         places = [dimension.values.index(one.values[name]) for one in scored]
         axes.set_xlim(-0.5, len(dimension.values) - 0.5)
-        axes.set_xticks(range(len(dimension.values)), [told(v) for v in dimension.values])
+        axes.set_xticks(range(len(dimension.values)), [value_text(v) for v in dimension.values])
     else:
         places = [one.values[name] for one in scored]
         if dimension.log:
@@ -82,5 +83,5 @@ def _words(trials: Sequence[Trial], best: Trial | None, metric: str) -> str:
     words = f"{metric} on dev of {len(trials)} trials, of which {n_finished} finished"
     if best is None or best.score is None:
         return f"{words}."
-    values = ", ".join(f"{name} {told(value)}" for name, value in best.values.items())
+    values = ", ".join(f"{name} {value_text(value)}" for name, value in best.values.items())
     return f"{words}; the best reached {best.score:.4g} with {values}."

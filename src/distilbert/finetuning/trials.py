@@ -1,8 +1,8 @@
-"""Trials of a search as they lie on the disk: what each tried, how it ended, and what it scored.
+"""Trials of a search on the disk: what each tried, how it ended, and its scores.
 
-A trial is the output folder of one run, `<output>/trials/<id>`, with `trial.json` beside its log.
-So the state of a search can be told from files alone, by whoever shares the disk. Knows nothing of
-Ray.
+A trial is the output folder of one run, `<output>/trials/<id>`, with `trial.json` next to its log.
+The state of a search is thus in its files, readable from every machine that shares the disk.
+Independent of Ray.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from distilbert.training.session import BEST
 
 TRIALS, TRIAL_FILE = "trials", "trial.json"
 JSON_FILE, CSV_FILE = "trials.json", "trials.csv"
-# How a trial ended: with a whole result folder; by early stopping; by an error; not yet.
+# How a trial ended: with a complete result folder; by early stopping; by an error; not yet.
 FINISHED, STOPPED, FAILED, UNFINISHED = "finished", "stopped", "failed", "unfinished"
-# Files of weights, in every format that a room may write.
+# Files of weights, in every format that a framework may write.
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.h5", "*.msgpack")
 
 
@@ -62,7 +62,7 @@ def write_trial(
     error: str | None = None,
     seconds: float = 0.0,
 ) -> None:
-    """Note in the folder of a trial what it tries, and whether and how it ended."""
+    """Record in the folder of a trial what it tries, and whether and how it ended."""
     folder.mkdir(parents=True, exist_ok=True)
     record = {"values": dict(values), "ended": ended, "error": error, "seconds": seconds}
     with atomic_file(folder / TRIAL_FILE) as temporary:
@@ -70,7 +70,7 @@ def write_trial(
 
 
 def read_trials(output: Path, *, metric: str, higher_is_better: bool) -> tuple[Trial, ...]:
-    """All trials that began, by their ids."""
+    """All trials that were started, sorted by id."""
     folders = sorted(path.parent for path in (output / TRIALS).glob(f"*/{TRIAL_FILE}"))
     return tuple(_read_trial(folder, metric, higher_is_better) for folder in folders)
 
@@ -104,7 +104,7 @@ def _value(value: Any) -> Any:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the run came to its end and left a whole result."""
+    """Whether the run ended with a complete result."""
     return (folder / CARD_FILE).is_file()
 
 
@@ -171,7 +171,7 @@ def csv_text(trials: Sequence[Trial]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["trial", "status", "score", "updates", "seconds", *names, "error"])
     for one in trials:
-        values = [told(one.values.get(name)) for name in names]
+        values = [value_text(one.values.get(name)) for name in names]
         score = "" if one.score is None else repr(one.score)
         writer.writerow(
             [one.id, one.status, score, one.steps, one.seconds, *values, one.error or ""]
@@ -179,7 +179,7 @@ def csv_text(trials: Sequence[Trial]) -> str:
     return buffer.getvalue()
 
 
-def told(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value of a field as a word or number."""
     if value is None:
         return ""

@@ -48,10 +48,10 @@ TRIALS_BY_DEFAULT = 20
 
 @dataclass(frozen=True)
 class TuneResult:
-    """What a search came to.
+    """The result of a search.
 
     `best` is the best trial, `model` its checkpoint folder, `card` the search's card with its
-    values, `card_file` where that lies; `plot` is None where matplotlib is not installed.
+    values, `card_file` its path; `plot` is None where matplotlib is not installed.
     """
 
     output: Path
@@ -83,15 +83,15 @@ def tune(
     """Search the fields that a card's [search] table names for the best score on dev.
 
     Every trial has the card's seed, which also seeds the sampler. Which trials are stopped early
-    depends on how fast they run beside each other; without `early_stopping` and with the random
+    depends on how fast they run in parallel; without `early_stopping` and with the random
     sampler, the same card gives the same trials.
 
     Args:
         card: a run card with a [search] table, its values, or the path of its TOML file.
         trials: how many runs; 20 by default. A resumed search keeps its number.
         sampler: random, or optuna (a package), which learns from the trials before.
-        early_stopping: stop trials that fall behind others after as many evaluations (ASHA).
-        resume: go on with the search that was cut off in `output`; failed trials run again.
+        early_stopping: stop trials that score worse than others after as many evaluations (ASHA).
+        resume: continue an interrupted search in `output`; failed trials run again.
         keep_all: keep the weights of all trials, not only of the best.
         cluster: address of a Ray cluster whose machines share the disk; None is this machine.
         cpus_per_trial: what each trial gets, which decides how many run at once.
@@ -102,8 +102,8 @@ def tune(
     Raises:
         RunCardError: the card or its [search] table is wrong; all problems are named.
         DataError: rows break rules; all are named.
-        InputError: `output` holds something already, or nothing to resume; an option is wrong.
-        TrainingError: the search was cut off, or no trial finished.
+        InputError: `output` contains files, or nothing to resume; an option is wrong.
+        TrainingError: the search was interrupted, or no trial finished.
         MissingDependencyError: Ray or the package of the sampler is not installed.
     """
     begin = time.perf_counter()
@@ -152,7 +152,7 @@ def _plan(
     keep_all: bool,
     resume: bool,
 ) -> Search:
-    """The plan of a new search, written into its folder, or of the one that is to go on."""
+    """The plan of a new search, written into its folder, or of the one to resume."""
     output = _output(card, resume=resume)
     card = with_changes(card, {"output": str(output)})
     task = read_examples(card, task_of(card)).task
@@ -163,7 +163,7 @@ def _plan(
         "early_stopping": early_stopping,
     }
     if resume:
-        settings = _as_begun(output, settings)
+        settings = _saved_settings(output, settings)
     else:
         settings["trials"] = trials or TRIALS_BY_DEFAULT
         output.mkdir(parents=True, exist_ok=True)
@@ -195,24 +195,24 @@ def _output(card: RunCard, *, resume: bool) -> Path:
     return output
 
 
-def _as_begun(output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a search began with; raises InputError where the new ones differ."""
-    begun = json.loads((output / PLAN_FILE).read_text(encoding="utf-8"))
+def _saved_settings(output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a search was started with; raises InputError if the new ones differ."""
+    saved = json.loads((output / PLAN_FILE).read_text(encoding="utf-8"))
     differ = [
         name
         for name, value in settings.items()
-        if value != begun[name] and not (name == "trials" and value is None)
+        if value != saved[name] and not (name == "trials" and value is None)
     ]
     if differ:
         raise InputError(
-            f"A resumed search must be the one that began: {', '.join(map(repr, differ))} differ "
-            f"from {output / PLAN_FILE}. Give the same again, or name another `output`."
+            f"A resumed search must keep its settings: {', '.join(map(repr, differ))} differ from "
+            f"{output / PLAN_FILE}. Use the same settings, or another `output`."
         )
-    return begun
+    return saved
 
 
 def _most_evaluations(card: RunCard, space: Mapping[str, Dimension]) -> int:
-    """Evaluations of the longest trial that may be drawn."""
+    """Number of evaluations of the longest trial that may be drawn."""
     longest, epochs = card.optimization.epochs, space.get("epochs")
     if epochs is not None:
         longest = epochs.high if isinstance(epochs, Range) else max(epochs.values)

@@ -1,4 +1,4 @@
-"""What every framework's training shares: run cards, schedules, feeds, sessions, logs, reports.
+"""What training shares in all frameworks: run cards, schedules, batches, the loop, logs, reports.
 
-Plain Python and NumPy. Gradients never come here.
+Plain Python and NumPy; gradients stay in the framework packages.
 """

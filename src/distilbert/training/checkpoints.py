@@ -1,7 +1,7 @@
-"""What a run leaves on the disk to go on from: whole, or not at all.
+"""The checkpoints that a run can be resumed from, written completely or not at all.
 
 A checkpoint holds arrays by name (weights, moments of the optimizer) and the progress of the run.
-The newest few are kept. Knows nothing of frameworks.
+The newest ones are kept. Independent of frameworks.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FOLDER, ARRAYS, PROGRESS = "checkpoints", "state.safetensors", "progress.json"
 class Progress:
     """How far a run is.
 
-    `step` counts finished updates; `best_score` and `best_step` speak of dev; `stale` counts
-    evaluations since without a better score; `identity` tells runs apart, so that no run goes on
-    from another's checkpoint: what decides what a run computes, by name.
+    `step` counts finished updates; `best_score` and `best_step` are those on dev; `stale` counts
+    evaluations since then without a better score; `identity` holds the values that decide what a
+    run computes, so that no run continues from another's checkpoint.
     """
 
     identity: dict[str, Any]
@@ -40,7 +40,7 @@ class Progress:
     seconds: float = 0.0
     examples: int = 0
     tokens: int = 0
-    # Sums since the last line of the log, so that its numbers do not change by resuming.
+    # Sums since the last line of the log, so that resuming does not change its numbers.
     pending: dict[str, float] = field(default_factory=dict)
 
     def after(self, **changes: Any) -> Progress:
@@ -80,7 +80,7 @@ class Checkpoints:
         return sorted(path for path in self.folder.glob("step-*") if (path / PROGRESS).is_file())
 
     def newest(self) -> Path | None:
-        """The checkpoint to go on from."""
+        """The checkpoint to resume from."""
         return (self.all() or [None])[-1]
 
     def load(self, path: Path, identity: dict[str, Any]) -> tuple[dict[str, np.ndarray], Progress]:
@@ -101,7 +101,7 @@ class Checkpoints:
         return read(path / ARRAYS)[0], progress
 
     def out_of_space(self, error: OSError) -> Exception:
-        """A sentence for a disk or quota that is full; any other error as it is."""
+        """An error with a clear message for a full disk or quota; any other error unchanged."""
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return error
         newest = self.newest()

@@ -1,4 +1,4 @@
-"""Where a run took place: what somebody needs to know to repeat it or to trust its speed."""
+"""The machine and the packages of a run, as needed to repeat it or to interpret its speed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ TOOL_SECONDS = 5.0
 def environment() -> dict[str, Any]:
     """Python, machine, GPUs of NVIDIA, package versions, and the git commit of the working folder.
 
-    What cannot be found out is None. Holds no names of users, hosts or folders, so that it may be
-    published.
+    Unknown values are None. Contains no names of users, hosts or folders, so it may be published.
     """
     return {
         "python": platform.python_version(),
@@ -28,10 +27,10 @@ def environment() -> dict[str, Any]:
         "cores": _cores(),
         "memory_gb": _memory_gb(),
         "gpus": (
-            _said("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
+            _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
         ).splitlines(),
         "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
-        "git_commit": _said("git", "rev-parse", "HEAD"),
+        "git_commit": _output_of("git", "rev-parse", "HEAD"),
     }
 
 
@@ -52,7 +51,7 @@ def _cpu_model() -> str:
 
 
 def _cores() -> int:
-    """Those this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -64,8 +63,8 @@ def _memory_gb() -> float | None:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
 
 
-def _said(*command: str) -> str | None:
-    """What a tool prints; None where it is missing, fails or hangs."""
+def _output_of(*command: str) -> str | None:
+    """The output of a command; None if it is missing, fails or hangs."""
     try:
         ran = subprocess.run(
             command, capture_output=True, text=True, timeout=TOOL_SECONDS, check=False

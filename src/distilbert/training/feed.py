@@ -1,7 +1,7 @@
-"""The order in which features are learned: which ones share a batch, which batches an update.
+"""The order of training: which features share a batch, and which batches an update.
 
-Everything follows from the seed and the number of the epoch, so a run that was cut off goes on with
-the very batches it would have had, in any framework.
+It depends only on the seed and the number of the epoch, so a resumed run gets the same batches as
+an uninterrupted one, in any framework.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from distilbert.heads import HEADS, IGNORED_LABEL
 Batch = dict[str, np.ndarray]
 Make = Callable[[Sequence[int], np.random.Generator], Batch]
 
-# Sorted batches are formed inside pools of so many batches, so that their company still changes.
+# Sorted batches are formed inside pools of this many batches, so that they differ between epochs.
 POOL = 64
 
 
@@ -54,9 +54,9 @@ class Feed:
         make: builds the arrays of a batch from numbers of features and a random generator.
         count: what the loss of a batch is the mean of: labels, or examples.
         batch_size: features per batch, unless `batch_tokens` is given.
-        batch_tokens: most padded tokens per batch; a longer feature stands alone.
+        batch_tokens: most padded tokens per batch; a longer feature is a batch alone.
         accumulation: batches per update.
-        length_sorted: features of about the same length share a batch.
+        length_sorted: features of similar length share a batch.
         groups: features of different groups (F,) never share a batch.
         data_shard: (number, of how many): the part of each batch that this process computes.
     """
@@ -81,11 +81,11 @@ class Feed:
         return len(self._plan(epoch))
 
     def total(self, epochs: float) -> int:
-        """Updates in so many epochs; a broken one counts by its share, at least one in all."""
-        whole = int(epochs)
-        n = sum(self.updates_in(epoch) for epoch in range(whole))
-        if epochs > whole:
-            n += round((epochs - whole) * self.updates_in(whole))
+        """Updates in `epochs` passes, the last of which may be partial; at least one."""
+        complete = int(epochs)
+        n = sum(self.updates_in(epoch) for epoch in range(complete))
+        if epochs > complete:
+            n += round((epochs - complete) * self.updates_in(complete))
         return max(1, n)
 
     def updates(self, first: int, total: int, schedule: Callable[[int], float]) -> Iterator[Update]:
@@ -107,19 +107,19 @@ class Feed:
         batches: Sequence[np.ndarray],
         schedule: Callable[[int], float],
     ) -> Update:
-        whole = [  # every process builds all of it, so that all draw alike
+        complete = [  # every process builds all rows, so that all draw the same random numbers
             self.make(indices.tolist(), np.random.default_rng([self.seed, epoch, place, order]))
             for order, indices in enumerate(batches)
         ]
-        mine, of = self.data_shard
+        rank, size = self.data_shard
         return Update(
             number=number,
             epoch=epoch,
             learning_rate=schedule(number),
-            batches=[{name: a[mine::of] for name, a in batch.items()} for batch in whole],
-            n_items=sum(self.count(batch) for batch in whole),
+            batches=[{name: a[rank::size] for name, a in batch.items()} for batch in complete],
+            n_items=sum(self.count(batch) for batch in complete),
             n_examples=sum(len(indices) for indices in batches),
-            n_tokens=sum(int(batch["attention_mask"].sum()) for batch in whole),
+            n_tokens=sum(int(batch["attention_mask"].sum()) for batch in complete),
         )
 
     def _planned(self, epoch: int) -> list[list[np.ndarray]]:
@@ -134,7 +134,7 @@ class Feed:
         return [batches[i : i + step] for i in range(0, len(batches), step)]
 
     def _parts(self, order: np.ndarray) -> Iterator[np.ndarray]:
-        """Stretches inside which batches are formed."""
+        """Parts of the order inside which batches are formed."""
         if self.groups is None:
             parts = [order]
         else:

@@ -1,8 +1,8 @@
-"""The log of a run: lines of JSON on the disk, and whoever else is to be told.
+"""The log of a run: lines of JSON on the disk, trackers, and a progress bar.
 
 `log.jsonl` holds one object per line: `kind` (train, scores, note, tracker), `step`, `time` (in
 seconds since 1970) and what the kind needs. Lines are flushed one by one, so a killed run loses at
-most the last; a resumed run first drops what came after its checkpoint. Knows nothing of training.
+most the last; a resumed run first drops the lines after its checkpoint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVENTS_FOLDER = "tensorboard"
 
 
 class RunLog:
-    """Tells the file, the trackers and the progress bar; without any of them, nobody."""
+    """Writes to the file, the trackers and the progress bar, as far as there are any."""
 
     def __init__(
         self,
@@ -42,29 +42,29 @@ class RunLog:
         self.step = step
 
     def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
-        """What the updates since the last such line came to."""
+        """Means of the updates since the last such line."""
         self._write("train", step=step, epoch=epoch, values=_plain(values))
         self._track("train", step, epoch, values)
         if self.bar is not None and "loss" in values:
             self.bar.show(f"loss {values['loss']:.4f}")
 
     def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None:
-        """How good the model is on a split."""
+        """Scores on a split."""
         self._write("scores", step=step, epoch=epoch, split=split, values=_plain(scores))
         self._track(split, step, epoch, scores)
 
     def note(self, text: str) -> None:
-        """A sentence for people."""
+        """A sentence for the reader of the log."""
         self._write("note", step=self.step, text=text)
 
     def advance(self, step: int) -> None:
-        """So many updates are done."""
+        """Set the number of finished updates."""
         self.step = step
         if self.bar is not None:
             self.bar.advance(step)
 
     def history(self) -> list[dict[str, Any]]:
-        """All lines, also those of the runs that this one resumed."""
+        """All lines, including those from before the run was resumed."""
         return [] if self.path is None else read_log(self.path)
 
     def _write(self, kind: str, *, step: int, **values: Any) -> None:
@@ -101,17 +101,17 @@ def open_log(
     """The log of a run while the block lasts.
 
     Args:
-        folder: where `log.jsonl` lies; None writes nothing and tells nobody.
+        folder: the folder of `log.jsonl`; None logs nothing.
         tensorboard: write event files to `<folder>/tensorboard`, if tensorboardX is installed.
         trackers: mlflow, wandb, trackio.
         card: the run card as plain values, for the trackers.
-        resume_step: go on after this update: later lines are dropped; None begins anew.
+        resume_step: drop lines after this update; None drops all.
         show_progress: a bar on standard error, if that is a terminal.
 
     Raises:
-        InputError: a tracker is not known.
+        InputError: a tracker is unknown.
         MissingDependencyError: the package of a tracker is not installed.
-        TrainingError: `log.jsonl` is no log.
+        TrainingError: `log.jsonl` is not a log.
     """
     if folder is None:
         yield RunLog(None, None, [], None, resume_step or 0)
@@ -134,10 +134,10 @@ def open_log(
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last one that was cut short is left out.
+    """The lines of a log, without an incomplete last one.
 
     Raises:
-        TrainingError: another line is no JSON object with `kind` and `step`.
+        TrainingError: another line is not a JSON object with `kind` and `step`.
     """
     found = []
     for number, text in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
@@ -148,14 +148,14 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         if not isinstance(line, dict) or not {"kind", "step"} <= line.keys():
             raise TrainingError(
                 f"Each line of {path} must be a JSON object with `kind` and `step`: line {number} "
-                f"is {text[:60]!r}. Move the file away to go on without it."
+                f"is {text[:60]!r}. Move the file away to continue without it."
             )
         found.append(line)
     return found
 
 
 def _lines_until(path: Path, resume_step: int | None) -> list[dict[str, Any]]:
-    """Cut the file after the update to resume from; what stays."""
+    """Cut the file after the update to resume from, and return the lines that are kept."""
     if not path.is_file():
         return []
     kept = []
@@ -168,19 +168,19 @@ def _lines_until(path: Path, resume_step: int | None) -> list[dict[str, Any]]:
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Floats that JSON can hold: what is no finite number is null."""
+    """Floats that JSON can represent: infinite values and nan become None."""
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _finish(trackers: Sequence[Tracker], *, failed: bool) -> None:
-    """End all, also those after one whose end fails."""
+    """Finish all trackers, even if one of them fails to."""
     with ExitStack() as stack:
         for tracker in trackers:
             stack.callback(tracker.finish, failed=failed)
 
 
 class _Bar:
-    """How far the run is, and its last loss."""
+    """The progress of the run and its last loss."""
 
     def __init__(self, progress: Any, task: Any) -> None:
         self.progress = progress

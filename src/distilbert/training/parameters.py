@@ -1,4 +1,4 @@
-"""What the optimizer does to each parameter, by its canonical name, alike in every framework."""
+"""How the optimizer treats each parameter, by canonical name, the same in every framework."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """`rate` multiplies the learning rate, 0 freezes; `decays` says if weight decay applies."""
+    """`rate` multiplies the learning rate, 0 freezes; `decays` is whether weight decay applies."""
 
     rate: float
     decays: bool
@@ -34,8 +34,8 @@ def treatments(
 
     Args:
         freeze: keys of `PARTS`, or layer.0, layer.1, ...
-        layer_decay: factor of the rate from each layer to the one below; embeddings lie below the
-            first layer, the head above the last.
+        layer_decay: factor of the learning rate from each layer to the one below; embeddings are
+            below the first layer, the head is above the last.
 
     Raises:
         RunCardError: `freeze` names no part of the model.

@@ -1,4 +1,4 @@
-"""Plots of a report as PNG images, each with a sentence for those who cannot see it.
+"""Plots of a report as PNG images, each with a description for screen readers.
 
 matplotlib is optional and used without its global state, so plots of a program that calls us stay
 as they are.
@@ -13,10 +13,10 @@ from typing import Any
 
 from distilbert._lazy import require
 
-# Readable also for those who do not tell red from green (Okabe and Ito 2008).
+# Distinguishable with red-green color blindness (Okabe and Ito 2008).
 BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#8A8F98"
 DOTS_PER_INCH = 144
-# More labels than that would be too small to read.
+# More labels than this would be too small to read.
 MOST_LABELS, MOST_COUNTED_LABELS = 40, 15
 
 
@@ -71,7 +71,7 @@ def curves(report: Mapping[str, Any]) -> Plot | None:
 
 
 def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
-    """Which label was taken for which: shares of each true label; None for too many labels."""
+    """A confusion matrix in fractions of each true label; None for too many labels."""
     labels, counts = table["labels"], table["counts"]
     if len(labels) > MOST_LABELS:
         return None
@@ -80,9 +80,9 @@ def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
     figure = new_figure(width=size + 0.8, height=size)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    shown = [label.replace("$", r"\$") for label in labels]  # a dollar would begin a formula
-    axes.set_xticks(range(len(labels)), shown, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), shown)
+    names = [label.replace("$", r"\$") for label in labels]  # a dollar would begin a formula
+    axes.set_xticks(range(len(labels)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), names)
     axes.set(xlabel="predicted", ylabel="true")
     if len(labels) <= MOST_COUNTED_LABELS:
         for i, row in enumerate(counts):
@@ -97,7 +97,7 @@ def confusion(table: Mapping[str, Any], split: str) -> Plot | None:
 
 
 def calibration(table: Mapping[str, Any], split: str) -> Plot:
-    """How often decisions of a given confidence are right."""
+    """The accuracy of decisions by their confidence."""
     bins = table["bins"]
     figure = new_figure(width=4.2, height=3.8)
     axes = figure.add_subplot()
@@ -145,14 +145,14 @@ def _series(lines: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, fl
 
 
 def _draw_series(axes: Any, title: str, series: Mapping[str, Sequence[tuple[int, float]]]) -> None:
-    shown = {name: points for name, points in series.items() if points}
-    for (name, points), color in zip(shown.items(), (BLUE, ORANGE), strict=False):
+    drawn = {name: points for name, points in series.items() if points}
+    for (name, points), color in zip(drawn.items(), (BLUE, ORANGE), strict=False):
         marker = "o" if len(points) < 30 else None
         steps, values = zip(*points, strict=True)
         axes.plot(steps, values, color=color, marker=marker, markersize=3, label=name)
     axes.set(xlabel="updates", title=title)
     axes.grid(alpha=0.25)
-    if len(shown) > 1:
+    if len(drawn) > 1:
         axes.legend(frameon=False, fontsize=8)
 
 
@@ -160,8 +160,8 @@ def _curves_words(
     trained: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]], metric: str
 ) -> str:
     parts = []
-    told = (("Training loss", trained, "loss"), (f"{metric} on dev", scored, metric))
-    for name, lines, key in told:
+    curves = (("Training loss", trained, "loss"), (f"{metric} on dev", scored, metric))
+    for name, lines, key in curves:
         points = _series(lines, key)
         if points:
             parts.append(f"{name} goes from {points[0][1]:.4g} to {points[-1][1]:.4g}")

@@ -1,6 +1,6 @@
 """The report of a run or an evaluation: `report.json` for programs, a page and plots for people.
 
-A report is a mapping of plain values, put together in `distilbert.finetuning`. What may be in it:
+A report is a mapping of plain values, assembled in `distilbert.finetuning`. What may be in it:
 `task`, `model`, `data`, `framework`, `metric`, `command`, `card`, `n_train`, `skipped_rows`,
 `steps`, `seconds`, `best_step`, `n_parameters`, `history` (lines of the log), `splits` (name ->
 `n`, `scores`, `intervals`, `tables`, `wrongest`, `slowest`), `comparison`, `environment`.
@@ -26,7 +26,7 @@ REPORT_FILE, PAGE_FILE, PLOTS_FOLDER = "report.json", "report.html", "plots"
 def write_report(folder: Path, report: Mapping[str, Any], *, pages: bool) -> None:
     """Write `report.json`, and with `pages` also `report.html` and `plots/*.png`, into a folder.
 
-    Without matplotlib the page has no plots, and says how to get them. The folder should be a
+    Without matplotlib the page has no plots and names the install command. The folder should be a
     staging area of `distilbert.checkpoint.atomic`: files are written one after the other.
     """
     report = plain(report)
@@ -45,7 +45,7 @@ def write_report(folder: Path, report: Mapping[str, Any], *, pages: bool) -> Non
 
 
 def plain(value: Any) -> Any:
-    """The same with what JSON knows: mappings with text keys, lists, None for no finite number."""
+    """`value` with JSON's types: mappings with text keys, lists, None for nan and infinity."""
     if isinstance(value, Mapping):
         return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -1,6 +1,6 @@
-"""A report as one page that needs nothing else: no scripts, no fonts, no images from elsewhere.
+"""A report as one page without external files: no scripts, no fonts, no images from elsewhere.
 
-Readable in the dark, on paper and by a screen reader. What a report holds: see `report.py`.
+Readable in dark mode, on paper and by a screen reader. See `report.py` for the contents.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from distilbert.training.plots import Plot
 from distilbert.training.report_style import STYLE
 from distilbert.training.report_tables import facts, figure, number, of_any_shape, table
 
-# Keys of answers that say the most, the best first.
+# Keys of answers to show, the most informative first.
 TELLING = ("label", "labels", "value", "choice", "text", "entities", "tags")
 LONGEST_TEXT = 400
 
 
 def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
-    """The whole page; `plots` by the names that `distilbert.training.plots` gives them."""
+    """The complete page; `plots` by the names that `distilbert.training.plots` gives them."""
     title = f"{report.get('task', 'report')}: {_model(report)}"
     parts = [
         f"<header><p class=kind>{_kind(report)}</p><h1>{escape(title)}</h1></header>",
@@ -30,7 +30,7 @@ def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         _course(report, plots),
         *(_split(name, one, plots) for name, one in report.get("splits", {}).items()),
         _how(report),
-        "<footer><p>All numbers, also those left out here: report.json.</p></footer>",
+        "<footer><p>report.json contains all numbers, including those omitted here.</p></footer>",
     ]
     return (
         '<!doctype html>\n<html lang=en>\n<head>\n<meta charset="utf-8">\n'
@@ -42,22 +42,22 @@ def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     )
 
 
-def said(answer: Any) -> str:
-    """What a model answered, in a few words."""
+def answer_text(answer: Any) -> str:
+    """A model's answer in a few words."""
     if not isinstance(answer, Mapping):
         return number(answer)
     for name in TELLING:
         if name in answer:
-            words = _told(answer[name])
+            words = _entities(answer[name])
             sure = answer.get("probabilities")
             if name in ("label", "choice") and sure:
                 words += f" ({max(sure):.0%})"
             return _short(words)
-    rest = {name: one for name, one in answer.items() if name != "loss"}  # has its own column
+    rest = {name: one for name, one in answer.items() if name != "loss"}  # has a column
     return _short(", ".join(f"{name} {number(one)}" for name, one in rest.items()))
 
 
-def _told(value: Any) -> str:
+def _entities(value: Any) -> str:
     """An answer's text, or its entities each with its type."""
     if value in ("", []):
         return "(none)"
@@ -71,7 +71,7 @@ def _kind(report: Mapping[str, Any]) -> str:
 
 
 def _model(report: Mapping[str, Any]) -> str:
-    """The source without its hashes, which the card below has in full."""
+    """The source without its hashes; the card below has them."""
     source = report.get("model") or report.get("card", {}).get("model") or "a model"
     return str(source).partition("#")[0]
 
@@ -81,7 +81,7 @@ def _short(text: str) -> str:
 
 
 def _tiles(report: Mapping[str, Any]) -> str:
-    """The few numbers that most people look for."""
+    """The numbers that most readers look for."""
     found = []
     metric = report.get("metric", "")
     for name, one in report.get("splits", {}).items():
@@ -108,7 +108,7 @@ def _tiles(report: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 40 ms, 42 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in the usual units: 40 ms, 42 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
@@ -130,14 +130,14 @@ def _scores(report: Mapping[str, Any]) -> str:
     if not splits:
         return ""
     names = list(dict.fromkeys(name for one in splits.values() for name in one["scores"]))
-    # The score that decides comes first.
+    # The score that chooses the best model comes first.
     names.sort(key=lambda name: name != report.get("metric"))
     columns, rows = ["score"], [[name.replace("_", " ")] for name in names]
     for split, one in splits.items():
         columns += [f"{split} ({one['n']:,})", "95 % interval"]
         for name, row in zip(names, rows, strict=True):
             row += _with_interval(one, name)
-    note = "Intervals: percentiles of a bootstrap over examples. They tell how much the scores "
+    note = "Intervals: percentiles of a bootstrap over examples. They show how much the scores "
     note += "depend on the examples, not on the seed of the training."
     text = table(columns, rows)
     return f"<section><h2>Scores</h2>{text}<p class=note>{note}</p></section>"
@@ -215,7 +215,7 @@ def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> st
 def _wrongest(found: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return ""
-    rows = [[_short(one["example"]), said(one["answer"]), one["loss"]] for one in found]
+    rows = [[_short(one["example"]), answer_text(one["answer"]), one["loss"]] for one in found]
     listed = table(["example and truth", "answer", "loss"], rows)
     return f"<details open><summary>Wrongest answers</summary>{listed}</details>"
 

@@ -1,6 +1,6 @@
 """Values of a report as pieces of HTML: numbers, tables of any shape, figures. All text is escaped.
 
-Knows the shapes that tables of tasks have, not what they mean.
+Depends on the shapes of tables, not on their meaning.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from distilbert.training.plots import MOST_LABELS, Plot
 
-# Of very long tables the page shows the beginning; report.json has all.
+# The page shows the beginning of very long tables; report.json has all rows.
 MOST_ROWS = 200
 NOTHING = "–"
 
@@ -36,12 +36,12 @@ def number(value: Any) -> str:
 
 
 def cell(value: Any) -> str:
-    """A cell of a table; numbers stand to the right."""
+    """A cell of a table; numbers are aligned to the right."""
     return f"<td{_side([value])}>{escape(number(value))}</td>"
 
 
 def _side(values: Sequence[Any]) -> str:
-    """The class of cells that hold numbers only."""
+    """The class of cells that contain only numbers."""
     numeric = all(
         value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
         for value in values
@@ -99,9 +99,9 @@ def _confusion(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]
     """The matrix, shaded by shares of the true label; of many labels the most frequent mistakes."""
     if len(labels) > MOST_LABELS:
         wrong = [
-            (true, said, counts[i][j])
+            (true, predicted, counts[i][j])
             for i, true in enumerate(labels)
-            for j, said in enumerate(labels)
+            for j, predicted in enumerate(labels)
             if i != j and counts[i][j]
         ]
         wrong.sort(key=lambda one: -one[2])

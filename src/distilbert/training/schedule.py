@@ -1,4 +1,4 @@
-"""Learning rates over a run: warm up, then stay or fall. Plain numbers, alike everywhere."""
+"""Learning rates over a run: warm up, then stay or fall. The same in all frameworks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Schedule:
     """The learning rate of each update.
 
     Args:
-        peak: the highest rate.
+        peak: the highest learning rate.
         kind: `linear` and `cosine` fall to 0 after the warm-up; `wsd` stays at the peak and falls
             as 1 - sqrt(progress) in its last part (Hägele et al. 2024); `constant` stays.
         total: updates of the run, at least 1.
-        warmup: updates in which the rate rises; the first one already learns.
+        warmup: updates in which the learning rate rises; it is not 0 in the first one.
         decay: updates of the fall at the end of `wsd`.
 
     Raises:
@@ -37,7 +37,7 @@ class Schedule:
             raise RunCardError(f"`schedule` must be one of {', '.join(KINDS)}: got {self.kind!r}.")
 
     def __call__(self, step: int) -> float:
-        """The rate of update `step`, counted from 0."""
+        """The learning rate of update `step`, counted from 0."""
         if step < self.warmup:
             return self.peak * (step + 1) / self.warmup
         if self.kind == "constant":

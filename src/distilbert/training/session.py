@@ -1,8 +1,8 @@
 """The course of a run: which update is next, and what happens between updates.
 
-Every framework's loop is a few lines around a session. It hands out updates; after each it logs,
-evaluates, keeps the best model, writes checkpoints, and says when to stop. So these policies exist
-once, and a run that was killed goes on as if nothing had happened.
+The loop of a framework is a few lines around a session, which yields updates and after each one
+logs, evaluates, keeps the best model, writes checkpoints and decides when to stop. So these
+policies exist once, and a run that was killed is resumed with the same result.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Trainer(Protocol):
         ...
 
     def runner(self) -> Runner:
-        """The model as it would be saved now, ready to evaluate; training goes on unchanged."""
+        """The model as it would be saved now, ready to evaluate; training is not affected."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:
@@ -136,15 +136,15 @@ class Session:
         self.stopped = policies.patience is not None and progress.stale >= policies.patience
 
     def updates(self) -> Iterator[Update]:
-        """The updates that are still to do."""
+        """The updates that are left."""
         if not self.stopped:
             yield from self.feed.updates(self.progress.step, self.policies.total, self.schedule)
 
     def done(self, trainer: Trainer, update: Update, outcome: Outcome) -> bool:
-        """Take note of a finished update; False says that the run is to stop here.
+        """Record a finished update; returns False if the run stops here.
 
         Raises:
-            TrainingError: the loss or the gradients are no finite number; nothing was written. Or
+            TrainingError: the loss or the gradients are not finite, and nothing was written; or
                 the disk is full.
         """
         self._check_finite(update, outcome)
@@ -208,7 +208,7 @@ class Session:
         score, best = scores[policies.metric], self.progress.best_score
         self.log.scores(step, self._epoch(update), "dev", scores)
         is_better = best is None or (score > best if policies.higher_is_better else score < best)
-        if is_better or best != best:  # anything is better than nan
+        if is_better or best != best:  # any score is better than nan
             self._write(trainer)
             self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
         else:

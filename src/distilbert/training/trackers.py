@@ -1,4 +1,4 @@
-"""Services that follow a run: one small interface, one adapter each.
+"""Services that record runs: one interface, an adapter for each.
 
 Their packages are optional and imported when a run card names them.
 """
@@ -13,31 +13,31 @@ from typing import Any, Protocol
 from distilbert._lazy import require
 from distilbert.errors import InputError
 
-# What a run belongs to where the service asks for it and its own settings do not say.
+# The project of a run, for services that need one and have no setting for it.
 PROJECT = "distilbert"
 
 
 class Tracker(Protocol):
-    """Someone who is told the numbers of a run."""
+    """Receives the numbers of a run."""
 
     def start(self, card: Mapping[str, Any], run: str | None) -> str:
-        """Begin a run, or go on with the one of that id; its id."""
+        """Start a run, or continue the one with that id; returns its id."""
         ...
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Numbers by name after so many updates."""
+        """Numbers by name after `step` updates."""
         ...
 
     def finish(self, *, failed: bool) -> None:
-        """No more numbers will come."""
+        """End the run."""
         ...
 
 
 def new_tracker(name: str) -> Tracker:
-    """The tracker of that name, not started.
+    """The tracker with that name, not started.
 
     Raises:
-        InputError: there is none.
+        InputError: unknown name.
         MissingDependencyError: its package is not installed.
     """
     module = package_of(name)
@@ -45,7 +45,7 @@ def new_tracker(name: str) -> Tracker:
 
 
 def package_of(name: str) -> Any:
-    """The module that a tracker speaks through; raises as `new_tracker` does."""
+    """The module of a tracker; raises as `new_tracker` does."""
     if name not in TRACKERS:
         raise InputError(f"`trackers` must be among {', '.join(TRACKERS)}: got {name!r}.")
     return require(name, f"send scores to {name}")
@@ -61,7 +61,7 @@ class TensorBoard:
         self.writer: Any = module.SummaryWriter(str(folder), purge_step=purge)
 
     def start(self, card: Mapping[str, Any], run: str | None) -> str:
-        """Nothing to begin: the folder is the run."""
+        """Nothing to start: the folder is the run."""
         return run or ""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -74,7 +74,7 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run of MLflow; server and experiment are those of its own environment variables."""
+    """A run of MLflow; its environment variables name server and experiment."""
 
     def __init__(self, module: Any) -> None:
         self.mlflow = module
@@ -102,7 +102,7 @@ class WeightsAndBiases:
     def start(self, card: Mapping[str, Any], run: str | None) -> str:
         run = run or secrets.token_hex(8)
         self.run = self.wandb.init(project=PROJECT, id=run, resume="allow", config=dict(card))
-        # Its own step may only grow, but a resumed run goes back to its checkpoint.
+        # Its step may only grow, but a resumed run goes back to its checkpoint.
         self.run.define_metric("*", step_metric="step")
         return run
 
