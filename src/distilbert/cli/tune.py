@@ -68,10 +68,10 @@ def _print_result(result: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from distilbert.finetuning.trials import ranked, told
+    from distilbert.finetuning.trials import ranked, value_text
 
     def cell(value: Any) -> str:
-        return f"{value:.4g}" if isinstance(value, float) else told(value)
+        return f"{value:.4g}" if isinstance(value, float) else value_text(value)
 
     names = list(result.best.values)
     table = Table("trial", "status", result.metric, "updates", *names)
