@@ -64,7 +64,7 @@ def read_examples(card: RunCard, task: Task) -> Examples:
 
 
 def _check_labels(task: Task, source: str, limit: int | None) -> None:
-    """A single label teaches nothing, unless it is one that holds or does not hold."""
+    """Refuse a single label, which leaves nothing to learn unless texts can be without it."""
     labels = getattr(task, "labels", ())
     if len(labels) == 1 and getattr(task, "problem_type", None) != MULTI:
         where = source if limit is None else f"the first {limit} rows of {source}"
