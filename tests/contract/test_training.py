@@ -121,15 +121,13 @@ def _trainer(
     card = with_changes(RunCard(seed=7), {"batch_size": ROWS, "epsilon": EPSILON, **options})
     has_classes = kind in KINDS[:2] or head == "token_classification"
     weights = np.array([0.5, 1.0, 2.0], np.float32) if has_classes else None
-    if hasattr(room, "task_objective"):
-        losses = LossSettings(
-            label_smoothing=card.objective.label_smoothing,
-            r_drop=card.objective.r_drop,
-            class_weights=weights,
-        )
-        settings = TrainerSettings(card.optimization, seed=card.seed)
-        return room.Trainer(model, room.task_objective(model, losses), settings)
-    return room.Trainer(model, card, class_weights=weights)
+    losses = LossSettings(
+        label_smoothing=card.objective.label_smoothing,
+        r_drop=card.objective.r_drop,
+        class_weights=weights,
+    )
+    settings = TrainerSettings(card.optimization, seed=card.seed)
+    return room.Trainer(model, room.task_objective(model, losses), settings)
 
 
 def _weights(trainer: Any) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from distilbert.flax.heads import MODEL_CLASSES
 from distilbert.flax.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.flax.objective import TaskObjective
 from distilbert.flax.shapes import pad_batch
-from distilbert.torch.objective import LossOptions as TorchOptions, Objective as TorchObjective
+from distilbert.torch.objective import TaskObjective as TorchObjective
 from distilbert.training.objective import LossSettings
 
 KINDS = ["single_label_classification", "multi_label_classification", "regression"]
@@ -113,12 +113,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
     is_weighed = kind in KINDS[:2] or head == "token_classification"
     weights = np.array([0.5, 1.0, 2.0], np.float32) if is_weighed else None
     ours = objective_of(model, label_smoothing=0.1, class_weights=weights)
-    theirs = TorchObjective(
-        _Named(head, kind),  # pyright: ignore[reportArgumentType]
-        TorchOptions(
-            label_smoothing=0.1, class_weights=None if weights is None else torch.tensor(weights)
-        ),
-    )
+    theirs = TorchObjective(head, kind, LossSettings(label_smoothing=0.1, class_weights=weights))
     arrays = padded(model, batch, n_rows=6)
     shape = ours.item_logits(model.module, model.params, arrays, KEY).shape
     rng = np.random.default_rng(1)
@@ -134,15 +129,6 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
     expected = theirs.divergence(theirs_of[0], theirs_of[1], 1.0)
     found = ours.divergence(logits, wanted, arrays)  # pyright: ignore[reportArgumentType]
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
-
-
-class _Named(torch.nn.Module):
-    """As much of a model as the losses of given logits ask for."""
-
-    def __init__(self, head: str, kind: str | None) -> None:
-        super().__init__()
-        self.head = head
-        self.config = DistilBertConfig(problem_type=kind)
 
 
 def _items(logits: np.ndarray, head: str, arrays: dict[str, np.ndarray]) -> np.ndarray:

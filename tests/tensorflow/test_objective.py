@@ -14,7 +14,7 @@ from distilbert import DistilBertConfig
 from distilbert.heads import HEADS
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.objective import TaskObjective
-from distilbert.torch.objective import LossOptions as TorchOptions, Objective as TorchObjective
+from distilbert.torch.objective import TaskObjective as TorchObjective
 from distilbert.training.objective import LossSettings
 
 KINDS = ["single_label_classification", "multi_label_classification", "regression"]
@@ -105,12 +105,7 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
     is_weighed = kind in KINDS[:2] or head == "token_classification"
     weights = np.array([0.5, 1.0, 2.0], np.float32) if is_weighed else None
     ours = objective_of(model, label_smoothing=0.1, class_weights=weights)
-    theirs = TorchObjective(
-        _Named(head, kind),  # pyright: ignore[reportArgumentType]
-        TorchOptions(
-            label_smoothing=0.1, class_weights=None if weights is None else torch.tensor(weights)
-        ),
-    )
+    theirs = TorchObjective(head, kind, LossSettings(label_smoothing=0.1, class_weights=weights))
     if head == "question_answering":  # both let padding out before
         batch["attention_mask"][:] = 1
     shape: Any = tuple(ours.item_logits(model, tensors(batch)).shape)
@@ -126,15 +121,6 @@ def test_loss_and_divergence_of_given_logits_are_those_of_pytorch(
     expected = theirs.divergence(torch.from_numpy(logits), torch.from_numpy(wanted), 1.0)
     found = ours.divergence(tf.constant(logits), tf.constant(wanted))
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
-
-
-class _Named(torch.nn.Module):
-    """As much of a model as the losses of given logits ask for."""
-
-    def __init__(self, head: str, kind: str | None) -> None:
-        super().__init__()
-        self.head = head
-        self.config = DistilBertConfig(problem_type=kind)
 
 
 @pytest.mark.parametrize(("head", "kind"), CASES)

@@ -153,7 +153,7 @@ def test_variant_subfolder_and_device_map(saved, tmp_path):
         tmp_path / "outer", subfolder="inner", variant="v2", device_map={"": "meta"}
     )
     assert meta.device.type == "meta"
-    with pytest.raises(InputError, match="one device for the whole model"):
+    with pytest.raises(InputError, match="one device for all parts"):
         DistilBertModel.from_pretrained(
             tmp_path / "outer",
             subfolder="inner",

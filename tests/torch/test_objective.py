@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from distilbert import DistilBertConfig
 from distilbert.torch.heads import MODEL_CLASSES
-from distilbert.torch.objective import LossOptions, Objective
+from distilbert.torch.objective import TaskObjective
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.training.objective import LossSettings
 
 HEADS = [name for name in MODEL_CLASSES if name != "base"]
 KINDS = ["single_label_classification", "multi_label_classification", "regression"]
@@ -68,6 +69,19 @@ CASES = [
 ]
 
 
+def loss_of(
+    model: PreTrainedModel,
+    batch: dict[str, Tensor],
+    teacher: PreTrainedModel | None = None,
+    *,
+    packing: bool = True,
+    **settings: Any,
+) -> Tensor:
+    kind = model.config.problem_type
+    objective = TaskObjective(model.head, kind, LossSettings(**settings), teacher, packing=packing)
+    return objective(model, batch)["loss"]
+
+
 def n_items(head: str, batch: Mapping[str, Tensor]) -> int:
     if head in ("masked_lm", "token_classification"):
         return int((batch["labels"] != -100).sum())
@@ -82,7 +96,7 @@ def test_packed_and_padded_training_have_the_same_loss_and_gradients(
     losses, gradients = [], []
     for packing in (True, False):
         model.zero_grad()
-        loss = Objective(model, LossOptions(packing=packing))(batch)
+        loss = loss_of(model, batch, packing=packing)
         loss.backward()
         losses.append(loss.detach())
         gradients.append([p.grad for p in model.parameters()])
@@ -97,22 +111,23 @@ def test_the_mean_over_items_is_the_models_own_loss(head: str, kind: str | None)
     if head == "question_answering":  # the model's own lets padding take part
         batch = {name: value[2:3] for name, value in batch.items()}
     own = model(**batch, return_dict=True).loss
-    total = Objective(model, LossOptions())(batch)
+    total = loss_of(model, batch)
     torch.testing.assert_close(total / n_items(head, batch), own)
 
 
 def test_padding_takes_no_part_in_the_choice_of_an_answer() -> None:
     model, batch = model_of("question_answering"), batch_of("question_answering")
     alone = [
-        Objective(model, LossOptions())(
+        loss_of(
+            model,
             {
                 name: value[row : row + 1, : LENGTHS[row]] if value.ndim == 2 else value[row, None]
                 for name, value in batch.items()
-            }
+            },
         )
         for row in range(4)
     ]
-    together = Objective(model, LossOptions())(batch)
+    together = loss_of(model, batch)
     torch.testing.assert_close(together, torch.stack(alone).sum())
 
 
@@ -129,8 +144,8 @@ def test_smoothing_and_weights_are_those_of_cross_entropy(head: str) -> None:
         label_smoothing=0.1,
         reduction="sum",
     )
-    options = LossOptions(label_smoothing=0.1, class_weights=weights)
-    torch.testing.assert_close(Objective(model, options)(batch), expected)
+    found = loss_of(model, batch, label_smoothing=0.1, class_weights=weights.numpy())
+    torch.testing.assert_close(found, expected)
 
 
 def test_smoothing_of_spans_spreads_over_visible_tokens() -> None:
@@ -142,26 +157,24 @@ def test_smoothing_of_spans_spreads_over_visible_tokens() -> None:
             target = batch[f"{side}_positions"][row : row + 1]
             seen = logits[row : row + 1, :length]
             expected = expected + F.cross_entropy(seen, target, label_smoothing=0.1) / 2
-    found = Objective(model, LossOptions(label_smoothing=0.1))(batch)
+    found = loss_of(model, batch, label_smoothing=0.1)
     torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize(("head", "kind"), CASES)
 def test_a_teacher_like_the_student_teaches_nothing(head: str, kind: str | None) -> None:
     model, batch = model_of(head, kind), batch_of(head, kind)
-    options = LossOptions(teacher_weight=1.0, temperature=2.0)
-    found = Objective(model, options, model_of(head, kind))(batch)
+    found = loss_of(model, batch, model_of(head, kind), teacher_weight=1.0, temperature=2.0)
     torch.testing.assert_close(found, torch.zeros(()), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("head", "kind"), CASES)
 def test_a_teachers_loss_leads_to_its_outputs(head: str, kind: str | None) -> None:
     model, teacher, batch = model_of(head, kind), model_of(head, kind, 1), batch_of(head, kind)
-    objective = Objective(model, LossOptions(teacher_weight=1.0, temperature=2.0), teacher)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     losses = []
     for _ in range(8):
-        loss = objective(batch)
+        loss = loss_of(model, batch, teacher, teacher_weight=1.0, temperature=2.0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -180,7 +193,7 @@ def test_the_teachers_share_is_the_divergence_of_softened_distributions() -> Non
     p, q = (wanted / 3).softmax(-1), (student / 3).softmax(-1)
     apart = 9 * (p * (p / q).log()).sum()
     labels = F.cross_entropy(student, batch["labels"], reduction="sum")
-    found = Objective(model, LossOptions(teacher_weight=0.25, temperature=3.0), teacher)(batch)
+    found = loss_of(model, batch, teacher, teacher_weight=0.25, temperature=3.0)
     expected = (0.75 * labels + 0.25 * apart).float()
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -188,16 +201,16 @@ def test_the_teachers_share_is_the_divergence_of_softened_distributions() -> Non
 def test_r_drop_adds_nothing_without_dropout_and_something_with_it() -> None:
     head, kind = "sequence_classification", KINDS[0]
     model, batch = model_of(head, kind), batch_of(head, kind)
-    plain = Objective(model, LossOptions())(batch)
-    torch.testing.assert_close(Objective(model, LossOptions(r_drop=1.0))(batch), plain)
+    plain = loss_of(model, batch)
+    torch.testing.assert_close(loss_of(model, batch, r_drop=1.0), plain)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.3
     model.train()
     torch.manual_seed(0)
-    little = Objective(model, LossOptions(r_drop=1e-9))(batch)
+    little = loss_of(model, batch, r_drop=1e-9)
     torch.manual_seed(0)
-    much = Objective(model, LossOptions(r_drop=1.0))(batch)
+    much = loss_of(model, batch, r_drop=1.0)
     assert much > little
 
 
@@ -206,7 +219,7 @@ def test_a_process_without_a_share_still_has_gradients(head: str) -> None:
     kind = KINDS[0] if head.startswith("sequence") else None
     model = model_of(head, kind)
     nothing = {name: value[:0] for name, value in batch_of(head, kind).items()}
-    loss = Objective(model, LossOptions())(nothing)
+    loss = loss_of(model, nothing)
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad is not None and not p.grad.any() for p in model.parameters())

@@ -8,7 +8,7 @@ import torch
 from distilbert import DistilBertConfig
 from distilbert.errors import TokenIdError
 from distilbert.torch.model import DistilBertModel
-from distilbert.torch.packing import Packing, places_of, rounded_up
+from distilbert.torch.packing import Packing, pad_length, padded_indices
 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]])
 
@@ -22,58 +22,74 @@ def model() -> DistilBertModel:
     return DistilBertModel(config).eval()
 
 
-def test_pack_and_spread_are_each_others_inverse() -> None:
-    packing = Packing.of(MASK)
+def unpacked(model: DistilBertModel, ids: torch.Tensor) -> torch.Tensor:
+    output, packing = model.encode_packed(ids, MASK)
+    return packing.unpack(output.last_hidden_state)
+
+
+def test_pack_and_unpack_are_each_others_inverse() -> None:
+    packing = Packing.from_mask(MASK)
     padded = torch.arange(12.0).reshape(3, 4, 1) + 1
     packed = packing.pack(padded)
     assert packed.shape == (1, 16, 1)
     assert packed.flatten()[: packing.n_tokens].tolist() == [1, 2, 3, 5, 9, 10, 11, 12]
-    assert torch.equal(packing.spread(packed), padded * MASK[..., None])
+    assert torch.equal(packing.unpack(packed), padded * MASK[..., None])
 
 
 def test_every_sequence_counts_its_positions_from_zero() -> None:
-    packing = Packing.of(MASK)
+    packing = Packing.from_mask(MASK)
     assert packing.positions[0, : packing.n_tokens].tolist() == [0, 1, 2, 0, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("n_tokens", "packed"), [(1, 16), (16, 16), (40, 48), (65, 128)])
 def test_few_sizes_occur(n_tokens: int, packed: int) -> None:
-    mask = torch.zeros(2, 70, dtype=torch.long)
+    mask = torch.zeros(1, 70, dtype=torch.long)
     mask.flatten()[:n_tokens] = 1
-    packing = Packing.of(mask)
+    packing = Packing.from_mask(mask)
     assert packing.pack(mask).shape == (1, packed)
-    places, n = places_of(mask != 0)
+    indices, n = padded_indices(mask != 0)
     assert n == n_tokens
-    assert places.tolist() == [*range(n_tokens), *[0] * (packed - n_tokens)]
+    assert indices.tolist() == [*range(n_tokens), *[0] * (packed - n_tokens)]
 
 
 @pytest.mark.parametrize(("longest", "length"), [(512, 80), (72, 72), (50, 70)])
 def test_columns_are_added_up_to_the_longest(longest: int, length: int) -> None:
     batch = torch.ones(2, 70, dtype=torch.long)
-    rounded = rounded_up(batch, longest)
-    assert rounded.shape == (2, length)
-    assert torch.equal(rounded[:, :70], batch)
-    assert not rounded[:, 70:].any()
+    padded = pad_length(batch, longest)
+    assert padded.shape == (2, length)
+    assert torch.equal(padded[:, :70], batch)
+    assert not padded[:, 70:].any()
 
 
 def test_a_full_batch_needs_no_mask() -> None:
-    packing = Packing.of(torch.ones(2, 3))
+    packing = Packing.from_mask(torch.ones(2, 3))
     assert packing.visible is None
     x = torch.randn(2, 3, 5)
-    assert torch.equal(packing.spread(packing.pack(x)), x)
+    assert torch.equal(packing.unpack(packing.pack(x)), x)
 
 
 def test_packed_states_equal_padded_ones(model: DistilBertModel) -> None:
     ids = torch.randint(5, 99, MASK.shape) * MASK
     padded = model(ids, MASK).last_hidden_state * MASK[..., None]
-    torch.testing.assert_close(model.encode_packed(ids, MASK), padded, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(unpacked(model, ids), padded, rtol=1e-5, atol=1e-5)
+
+
+def test_every_layers_packed_states_equal_padded_ones(model: DistilBertModel) -> None:
+    ids = torch.randint(5, 99, MASK.shape) * MASK
+    padded = model(ids, MASK, output_hidden_states=True).hidden_states
+    output, packing = model.encode_packed(ids, MASK, output_hidden_states=True)
+    assert len(output.hidden_states) == len(padded) == 3
+    for states, expected in zip(output.hidden_states, padded, strict=True):
+        assert states.shape == (1, 16, 32)
+        expected = expected * MASK[..., None]
+        torch.testing.assert_close(packing.unpack(states), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_neighbour_in_the_pack_changes_nothing(model: DistilBertModel) -> None:
     ids = torch.randint(5, 99, MASK.shape) * MASK
     other = ids.clone()
     other[0] = torch.tensor([7, 8, 9, 0])
-    before, after = (model.encode_packed(given, MASK)[1:] for given in (ids, other))
+    before, after = (unpacked(model, given)[1:] for given in (ids, other))
     torch.testing.assert_close(before, after, rtol=0, atol=1e-6)
 
 

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from distilbert import (
+    DistilBertForMaskedLM,
     DistilBertForMultipleChoice,
     DistilBertForQuestionAnswering,
     DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
     DistilBertModel,
 )
 from distilbert.errors import InputError, TokenIdError
@@ -28,8 +30,66 @@ def test_answers_are_those_of_the_model_in_float32(config, ids, mask):
         expected = model(ids, mask).last_hidden_state
     assert list(got) == ["last_hidden_state"]
     assert got["last_hidden_state"].dtype == np.float32
-    np.testing.assert_array_equal(got["last_hidden_state"], expected.numpy())
+    visible = mask.numpy() != 0
+    np.testing.assert_allclose(
+        got["last_hidden_state"][visible], expected.numpy()[visible], atol=1e-6
+    )
     assert not model.training
+
+
+@pytest.mark.parametrize(
+    "model_class",
+    [
+        DistilBertModel,
+        DistilBertForMaskedLM,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+    ],
+)
+def test_only_outputs_of_the_wanted_tokens_are_computed(config, ids, mask, model_class):
+    runner = TorchRunner(model_class(config))
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    wanted = np.zeros(ids.shape, dtype=bool)
+    wanted[0, [1, 4]] = wanted[2, 0] = True
+    everything = runner.run_batch(batch)
+    chosen = runner.run_batch(batch, wanted=wanted)
+    assert list(chosen) == list(everything)
+    for name, array in chosen.items():
+        np.testing.assert_allclose(array, everything[name][wanted], atol=1e-6)
+    if model_class is DistilBertForMaskedLM:
+        shapes = []
+        runner.model.vocab_projector.register_forward_hook(
+            lambda module, inputs, output: shapes.append(tuple(output.shape))
+        )
+        runner.run_batch(batch, wanted=wanted)
+        assert shapes == [(3, config.vocab_size)]
+
+
+def test_a_users_own_class_is_asked_for_the_wanted_tokens_too(config, ids):
+    class Own(DistilBertModel):
+        pass
+
+    wanted = ids.numpy() > 50
+    runner = TorchRunner(Own(config))
+    everything = runner.run_batch({"input_ids": ids.numpy()})["last_hidden_state"]
+    chosen = runner.run_batch({"input_ids": ids.numpy()}, wanted=wanted)["last_hidden_state"]
+    np.testing.assert_array_equal(chosen, everything[wanted])
+
+
+def test_rows_that_begin_with_padding_or_hold_nothing_else_answer_as_the_model(config, ids):
+    mask = torch.ones_like(ids)
+    mask[0, :3] = mask[1] = 0
+    model = DistilBertForTokenClassification(config).eval()
+    with torch.no_grad():
+        expected = model(ids, mask).logits.numpy()
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    np.testing.assert_allclose(TorchRunner(model).run_batch(batch)["logits"], expected, atol=1e-6)
+
+
+def test_a_closed_runner_holds_no_model(config):
+    runner = TorchRunner(DistilBertModel(config))
+    runner.close()
+    assert not hasattr(runner, "model")
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])

@@ -14,14 +14,16 @@ from distilbert import DistilBertConfig, DistilBertForSequenceClassification, Di
 from distilbert.errors import InputError
 from distilbert.opening import find_model
 from distilbert.torch import train
-from distilbert.torch.train import Trainer, in_parts, starting_model
-from distilbert.training.feed import Update
-from distilbert.training.run_card import (
-    LoraSection,
-    OptimizationSection,
-    RunCard,
-    TeacherSection,
+from distilbert.torch.train import (
+    Trainer,
+    load_teacher,
+    split_batch,
+    starting_model,
+    task_objective,
 )
+from distilbert.training.feed import Update
+from distilbert.training.objective import LossSettings, TrainerSettings
+from distilbert.training.run_card import LoraSection, OptimizationSection
 
 CONFIG: dict[str, Any] = {
     "vocab_size": 99,
@@ -41,8 +43,12 @@ def fresh(**changes: Any) -> DistilBertForSequenceClassification:
 
 
 def trainer(model: Any = None, **options: Any) -> Trainer:
-    card = RunCard(seed=3, optimization=OptimizationSection(**options))
-    return Trainer(fresh() if model is None else model, card)
+    return task_trainer(model, TrainerSettings(OptimizationSection(**options), seed=3))
+
+
+def task_trainer(model: Any, settings: TrainerSettings, **loss: Any) -> Trainer:
+    model = fresh() if model is None else model
+    return Trainer(model, task_objective(model, LossSettings(**loss)), settings)
 
 
 def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) -> Update:
@@ -109,7 +115,7 @@ def test_the_callers_random_numbers_stay_as_they_are() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_an_update_in_parts_equals_one_in_a_piece() -> None:
+def test_an_update_split_batch_equals_one_in_a_piece() -> None:
     model_options = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
     one, many = trainer(fresh(**model_options)), trainer(fresh(**model_options))
     assert run(one, range(3)) == pytest.approx(run(many, range(3), parts=3), rel=1e-5)
@@ -129,7 +135,7 @@ def test_what_is_computed_at_once_changes_memory_alone(monkeypatch: pytest.Monke
 
 def test_parts_of_a_batch_hold_every_row_once_and_little_padding() -> None:
     batch = update(0, 8).batches[0] | {"tokens": np.arange(64).reshape(8, 8)}
-    parts = in_parts(batch, 12, ("input_ids", "attention_mask", "tokens"))
+    parts = split_batch(batch, 12, ("input_ids", "attention_mask", "tokens"))
     assert sorted(n for part in parts for n in part["tokens"][:, 0].tolist()) == list(
         range(0, 64, 8)
     )
@@ -138,9 +144,9 @@ def test_parts_of_a_batch_hold_every_row_once_and_little_padding() -> None:
         assert lengths.sum() <= 12 or len(lengths) == 1
         assert part["tokens"].shape == part["input_ids"].shape == (len(lengths), lengths.max())
         assert len(part["labels"]) == len(lengths)
-    assert in_parts(batch, 1000, ()) == [batch]
+    assert split_batch(batch, 1000, ()) == [batch]
     nothing = {name: array[:0] for name, array in batch.items()}
-    assert [len(part["labels"]) for part in in_parts(nothing, 12, ())] == [0]
+    assert [len(part["labels"]) for part in split_batch(nothing, 12, ())] == [0]
 
 
 def test_frozen_parts_stay_and_cost_no_gradient() -> None:
@@ -232,7 +238,8 @@ def test_a_saved_model_answers_like_the_trained_one(tmp_path: Path, precision: s
 def test_dropout_of_the_card_replaces_the_models() -> None:
     subject = trainer(dropout=0.0)
     same = update(0)
-    assert subject.objective.train()(_tensors(same)) == subject.objective(_tensors(same))
+    model, objective = subject.model.train(), subject.objective
+    assert objective(model, _tensors(same)) == objective(model, _tensors(same))
 
 
 def _tensors(given: Update) -> Mapping[str, torch.Tensor]:
@@ -246,12 +253,10 @@ def test_gradient_checkpointing_computes_the_same() -> None:
 
 def test_adapters_learn_alone_and_are_merged_when_saved(tmp_path: Path) -> None:
     pytest.importorskip("peft")
-    card = RunCard(
-        optimization=OptimizationSection(), lora=LoraSection(lora_rank=2, lora_targets=("q_lin",))
-    )
+    settings = TrainerSettings(lora=LoraSection(lora_rank=2, lora_targets=("q_lin",)))
     start = fresh()
     before = {name: value.detach().clone() for name, value in start.named_parameters()}
-    subject = Trainer(start, card)
+    subject = task_trainer(start, settings)
     run(subject, range(3))
     runner = subject.runner()
     batch = {name: update(0).batches[0][name] for name in ("input_ids", "attention_mask")}
@@ -265,24 +270,53 @@ def test_adapters_learn_alone_and_are_merged_when_saved(tmp_path: Path) -> None:
     }
     logits = saved(**{name: torch.from_numpy(array) for name, array in batch.items()}).logits
     np.testing.assert_allclose(runner.run_batch(batch)["logits"], logits.detach(), atol=1e-5)
-    resumed = Trainer(fresh(), card)
+    resumed = task_trainer(None, settings)
     resumed.restore(subject.state())
     assert run(resumed, range(3, 5)) == run(subject, range(3, 5))
 
 
 def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
     fresh(num_labels=2).save_pretrained(tmp_path / "teacher")
-    card = RunCard(distillation=TeacherSection(teacher=str(tmp_path / "teacher")))
     with pytest.raises(InputError, match="A teacher must have the `id2label` of its student"):
-        Trainer(fresh(), card)
+        load_teacher(tmp_path / "teacher", fresh())
 
 
 def test_a_teacher_that_was_not_fine_tuned_is_refused(tmp_path: Path) -> None:
     DistilBertModel(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "encoder")
-    card = RunCard(distillation=TeacherSection(teacher=str(tmp_path / "encoder")))
     with pytest.raises(InputError, match="A teacher must be fine-tuned for the task") as told:
-        Trainer(fresh(), card)
+        load_teacher(tmp_path / "encoder", fresh())
     assert "classifier.weight" in str(told.value)
+
+
+def test_every_named_loss_of_an_update_is_a_mean_over_its_items(tmp_path: Path) -> None:
+    fresh().save_pretrained(tmp_path / "teacher")
+    model = fresh()
+    teacher = load_teacher(tmp_path / "teacher", model)
+    objective = task_objective(
+        model, LossSettings(r_drop=0.5, teacher_weight=0.25, temperature=2.0), teacher
+    )
+    subject = Trainer(model, objective, TrainerSettings(seed=3))
+    losses = subject.update(update(0, parts=2)).losses
+    assert set(losses) == {"loss", "label_loss", "r_drop_loss", "teacher_loss"}
+    expected = 0.75 * (losses["label_loss"] + 0.5 * losses["r_drop_loss"])
+    assert losses["loss"] == pytest.approx(expected + 0.25 * losses["teacher_loss"], rel=1e-5)
+    assert not any("teacher" in name for name in subject.state())
+
+
+def test_any_function_of_model_and_batch_can_be_the_objective() -> None:
+    def objective(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        states, _ = model.base_model.encode_packed(
+            batch["input_ids"], batch["attention_mask"], output_hidden_states=True
+        )
+        middle, last = states.hidden_states[1:]
+        return {"loss": (middle - last).square().sum(), "n_tokens": last.new_ones(1).sum()}
+
+    subject = Trainer(fresh(), objective, TrainerSettings(OptimizationSection(dropout=0.0)))
+    first = subject.update(update(0, rate=1e-3)).losses
+    assert list(first) == ["loss", "n_tokens"]
+    for _ in range(5):
+        subject.update(update(0, rate=1e-3))
+    assert subject.update(update(0)).loss < first["loss"]
 
 
 def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replaced(

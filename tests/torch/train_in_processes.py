@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from distilbert import DistilBertConfig, DistilBertForTokenClassification
-from distilbert.torch.train import Trainer
+from distilbert.torch.train import Trainer, task_objective
 from distilbert.training.feed import Feed
-from distilbert.training.run_card import OptimizationSection, RunCard, RunSection
+from distilbert.training.objective import LossSettings, TrainerSettings
+from distilbert.training.run_card import OptimizationSection
 
 LENGTHS = np.array([3, 9, 4, 4, 12, 7, 5, 3, 8, 6, 11, 5, 4])
 
@@ -43,11 +44,12 @@ def main(output: Path, engine: str) -> None:
         attention_dropout=0.0,
     )
     torch.manual_seed(0)
-    card = RunCard(
-        optimization=OptimizationSection(ema=0.5, freeze=("word_embeddings",)),
-        run=RunSection(parallel=engine, device="cpu"),
+    settings = TrainerSettings(
+        OptimizationSection(ema=0.5, freeze=("word_embeddings",)), device="cpu", parallel=engine
     )
-    trainer = Trainer(DistilBertForTokenClassification(config), card)
+    model = DistilBertForTokenClassification(config)
+    trainer = Trainer(model, task_objective(model, LossSettings()), settings)
+    del model  # it would keep the group of processes
     feed = Feed(
         lengths=LENGTHS,
         make=make,  # pyright: ignore[reportArgumentType]

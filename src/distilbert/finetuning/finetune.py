@@ -142,15 +142,25 @@ def _result(run: _FineTuning, trained: Trained, command: str | None) -> dict[str
 
 
 def _trainer(package: Any, model: Any, card: RunCard, class_weights: np.ndarray | None) -> Trainer:
-    if not hasattr(package, "task_objective"):  # PyTorch's trainer still makes its objective itself
-        return package.Trainer(model, card, class_weights=class_weights)
+    teacher = None
+    if card.distillation.teacher is not None:
+        teacher = package.load_teacher(card.distillation.teacher, model)
     losses = LossSettings(
         label_smoothing=card.objective.label_smoothing,
         r_drop=card.objective.r_drop,
         class_weights=class_weights,
+        teacher_weight=card.distillation.teacher_weight,
+        temperature=card.distillation.temperature,
     )
-    settings = TrainerSettings(card.optimization, seed=card.seed, device=card.run.device)
-    return package.Trainer(model, package.task_objective(model, losses), settings)
+    objective = package.task_objective(model, losses, teacher, packing=card.optimization.packing)
+    settings = TrainerSettings(
+        optimization=card.optimization,
+        lora=card.lora,
+        seed=card.seed,
+        device=card.run.device,
+        parallel=card.run.parallel,
+    )
+    return package.Trainer(model, objective, settings)
 
 
 class _FineTuning:

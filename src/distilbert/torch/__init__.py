@@ -1,4 +1,4 @@
-"""The PyTorch room: modules, heads, losses, loading, and the runner.
+"""The PyTorch package: modules, heads, losses, loading, and the runner.
 
 Importing this package imports no framework; its files do.
 """

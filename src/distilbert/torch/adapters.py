@@ -1,4 +1,4 @@
-"""Low-rank adapters, put into a model and merged into it again by the package peft."""
+"""Low-rank adapters, added to a model and merged into it again by the package peft."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from distilbert.training.run_card import LoraSection
 
 
 def add_adapters(model: PreTrainedModel, section: LoraSection) -> None:
-    """Freeze the encoder and put adapters beside its linear layers of the named kinds, in place.
+    """Freeze the encoder and add adapters to its linear layers of the named kinds, in place.
 
-    The head keeps learning as it is.
+    The head is trained without adapters.
 
     Raises:
         MissingDependencyError: peft is not installed.
@@ -26,7 +26,7 @@ def add_adapters(model: PreTrainedModel, section: LoraSection) -> None:
     _check_targets(model, section.lora_targets)
     for parameter in model.base_model.parameters():
         parameter.requires_grad_(False)
-    heads = {name for name, p in model.named_parameters() if p.requires_grad}
+    head_names = {name for name, p in model.named_parameters() if p.requires_grad}
     config = peft.LoraConfig(
         r=section.lora_rank,
         lora_alpha=section.lora_alpha,
@@ -35,18 +35,22 @@ def add_adapters(model: PreTrainedModel, section: LoraSection) -> None:
     )
     peft.inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
-        if name in heads:
+        if name in head_names:
             parameter.requires_grad_(True)
 
 
 def _check_targets(model: PreTrainedModel, targets: Sequence[str]) -> None:
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    foreign = [one for one in targets if not any(f".{name}".endswith(f".{one}") for name in linear)]
-    if foreign or not targets:
+    unknown = [
+        target
+        for target in targets
+        if not any(f".{name}".endswith(f".{target}") for name in linear)
+    ]
+    if unknown or not targets:
         kinds = dict.fromkeys(name.rpartition(".")[2] for name in linear)
         raise RunCardError(
             f"`lora_targets` must name linear layers of the model, such as {', '.join(kinds)}: got "
-            f"{', '.join(foreign) or 'none'}."
+            f"{', '.join(unknown) or 'none'}."
         )
 
 

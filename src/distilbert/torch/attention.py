@@ -1,7 +1,7 @@
-"""Scaled dot-product attention behind one door, `attend`, with three implementations.
+"""Scaled dot-product attention: one function, `attend`, with three implementations.
 
-All agree within rounding, padded queries and fully masked rows included. Knows tensors only: no
-module, no config.
+All agree within rounding, including padded queries and fully masked rows. Tensors only: no module,
+no config.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_IMPLEMENTATION = "sdpa"
 
 
 def check_implementation(name: str | None) -> str:
-    """`name`, or the default for None, once it is known to work on this machine.
+    """Return `name`, or the default for None, if it works on this machine.
 
     Raises:
         ConfigError: an unknown name.
@@ -42,7 +42,7 @@ def check_implementation(name: str | None) -> str:
         if not torch.cuda.is_available():
             raise MissingDependencyError(
                 "`attn_implementation='flash_attention_2'` needs a CUDA device: found none. Use "
-                "'sdpa', which gives the same answers on every device."
+                "'sdpa', which computes the same on every device."
             )
     return name
 
@@ -59,10 +59,10 @@ def attend(
     return_probabilities: bool,
     lean: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Mix `value` rows by how well `query` matches `key`.
+    """Scaled dot-product attention.
 
-    Fused kernels neither return probabilities nor take a head mask, so a call that asks for either
-    is computed by `eager`, whatever `implementation` says.
+    Fused kernels neither return probabilities nor take a head mask. A call that needs either is
+    computed by `eager`, whatever `implementation` is.
 
     Args:
         query: (B, H, S, K), or fewer queries than keys.
@@ -71,17 +71,17 @@ def attend(
             without any visible key attends to all keys equally.
         head_mask: broadcastable to (B, H, S, S); multiplies the probabilities after dropout.
         dropout: probability of dropping an attention probability; 0 outside training.
-        lean: on a CPU, keep little for the backward pass; gradients of gradients are not to be had.
+        lean: on a CPU, keep little for the backward pass; there are no second derivatives then.
 
     Returns:
-        The mixed values in the shape of `query`, and the probabilities (B, H, S, S) or None.
+        The attended values in the shape of `query`, and the probabilities (B, H, S, S) or None.
     """
     if return_probabilities or head_mask is not None or implementation == "eager":
         context, probabilities = _eager(query, key, value, visible, head_mask, dropout)
         return context, probabilities if return_probabilities else None
     if visible is not None:
-        # Fused kernels answer 0 or nan for a row without visible keys. A query of zeros over keys
-        # that are all visible gives the uniform attention wanted, in every dtype.
+        # Fused kernels return 0 or nan for a row without visible keys. A query of zeros over keys
+        # that are all visible gives the required uniform attention, in every dtype.
         empty = ~visible.any(dim=-1, keepdim=True)  # (B, 1, 1, 1)
         query = query.masked_fill(empty, 0.0)
         visible = visible | empty

@@ -1,8 +1,8 @@
-"""Attention with dropout for training on a CPU, where PyTorch has no kernel for it.
+"""Attention with dropout for training on a CPU, where PyTorch has no fused kernel for it.
 
-PyTorch's own way there computes in float32, keeps float32 copies of everything for the backward
-pass, and draws one random number per probability. Here queries, keys, values and probabilities are
-kept in the dtype they come in, what was dropped in one byte each, and 64 random bits decide on four
+PyTorch's fallback computes in float32, keeps float32 copies of everything for the backward pass,
+and draws one random number per probability. Here queries, keys, values and probabilities are kept
+in their dtype, the dropout mask in one byte per probability, and 64 random bits serve four
 probabilities.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Below this many tokens products in bfloat16 gain little over float32, and the many shapes of
-# batches of short sequences would each have their kernels compiled and kept.
+# Below this many tokens, products in bfloat16 are hardly faster than in float32, and a kernel would
+# be compiled and kept for each of the many shapes of batches of short sequences.
 SHORT = 64
 LEVELS = 2**16
 
@@ -23,7 +23,7 @@ LEVELS = 2**16
 def dropped_attention(
     query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, dropout: float
 ) -> Tensor:
-    """Mix `value` rows by how well `query` matches `key`, dropping some of the probabilities.
+    """Scaled dot-product attention with dropout of the probabilities.
 
     Args:
         query, key, value: (B, H, S, K), one dtype.
@@ -33,14 +33,14 @@ def dropped_attention(
     Returns:
         (B, H, S, K) in the dtype of `query`.
     """
-    with torch.autocast("cpu", enabled=False):  # which dtype computes is decided here
-        mixed: Any = _DroppedAttention.apply(query, key, value, visible, dropout)
-    return mixed
+    with torch.autocast("cpu", enabled=False):  # the dtype of the products is chosen here
+        context: Any = _DroppedAttention.apply(query, key, value, visible, dropout)
+    return context
 
 
 def dropped(shape: tuple[int, ...], probability: float) -> tuple[Tensor, float]:
-    """A bool tensor that is True with `probability`, and the probability it has exactly."""
-    level = min(round(probability * LEVELS), LEVELS - 1)  # some are always kept
+    """A bool tensor that is True with `probability`, and the exact probability used."""
+    level = min(round(probability * LEVELS), LEVELS - 1)  # some values are always kept
     n = math.prod(shape)
     words = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
     drawn = words.view(torch.int16)[:n].view(shape)
@@ -72,14 +72,14 @@ class _DroppedAttention(torch.autograd.Function):
         q, k, v, probabilities, out = ctx.saved_tensors
         dtype = _dtype_of_products(q)
         q, k, v, probabilities = (x.to(dtype) for x in (q, k, v, probabilities))
-        given = gradients[0].reshape(q.shape).to(dtype) / ctx.kept
-        of_value = probabilities.masked_fill(out, 0.0).transpose(1, 2) @ given
-        of_kept = (given @ v.transpose(1, 2)).masked_fill_(out, 0.0)  # (B * H, S, S)
+        gradient = gradients[0].reshape(q.shape).to(dtype) / ctx.kept
+        of_value = probabilities.masked_fill(out, 0.0).transpose(1, 2) @ gradient
+        of_kept = (gradient @ v.transpose(1, 2)).masked_fill_(out, 0.0)  # (B * H, S, S)
         of_scores = torch.ops.aten._softmax_backward_data(of_kept, probabilities, -1, dtype)
         of_query = (of_scores @ k).div_(math.sqrt(q.shape[-1]))
         of_key = of_scores.transpose(1, 2) @ q
-        found = (x.to(gradients[0].dtype).view(ctx.shape) for x in (of_query, of_key, of_value))
-        return *found, None, None
+        inputs = (x.to(gradients[0].dtype).view(ctx.shape) for x in (of_query, of_key, of_value))
+        return *inputs, None, None
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:

@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.matching import LoadingReport
 from distilbert.config import DistilBertConfig
 from distilbert.heads import LAYER_NORM_EPS
 from distilbert.input_checks import check_axes
 from distilbert.outputs import (
     MaskedLMOutput,
+    ModelOutput,
     MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
 from distilbert.torch.activations import activation_function
+from distilbert.torch.loading import load
 from distilbert.torch.losses import choice_loss, sequence_loss, span_loss, token_loss
 from distilbert.torch.model import DistilBertModel
-from distilbert.torch.pretrained import PreTrainedModel, deferred_init
+from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.weights import deferred_init
+
+Inputs = tuple[Tensor | None, ...]  # ids, mask, head mask, embeddings
+Flags = tuple[bool | None, bool | None]  # attentions, hidden states
 
 
-class DistilBertForMaskedLM(PreTrainedModel):
-    """Predicts the word at every position."""
+class TaskModel(PreTrainedModel):
+    """An encoder with a head on top, the parent of the five task models.
 
-    head = "masked_lm"
+    A child builds the layers of its head, computes logits from hidden states, and a loss from
+    logits and `labels`.
+    """
+
+    output_class: ClassVar[type[ModelOutput]]
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
         with deferred_init():
             self.distilbert = DistilBertModel(config)
-            self.vocab_transform = nn.Linear(config.dim, config.dim)
-            self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
-            self.vocab_projector = nn.Linear(config.dim, config.vocab_size)
-        self.activation = activation_function(config.activation)
+            self.build_head(config)
         self.materialize()
+
+    def build_head(self, config: DistilBertConfig) -> None:
+        """Add the layers of the head."""
+
+    def compute_logits(self, hidden_states: Tensor) -> Any:
+        """Head only: hidden states to logits."""
+
+    def label_loss(self, logits: Tensor, labels: Any) -> Any:
+        """The loss of a batch, a scalar."""
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """As the base model; for `labels` see the class."""
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        return self._forward(inputs, (output_attentions, output_hidden_states), return_dict, labels)
+
+    def _forward(self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any) -> Any:
+        encoded = self.distilbert(*inputs, *flags, return_dict=True)
+        logits = self.compute_logits(encoded.last_hidden_state)
+        loss = None if labels is None else self.label_loss(logits, labels)
+        return self._output(encoded, return_dict, loss=loss, logits=logits)
+
+    def _output(self, encoded: Any, return_dict: bool | None, **tensors: Tensor | None) -> Any:
+        output = self.output_class(
+            **tensors, hidden_states=encoded.hidden_states, attentions=encoded.attentions
+        )
+        return self.format_output(output, return_dict)
+
+
+class DistilBertForMaskedLM(TaskModel):
+    """Predicts the word at every position.
+
+    `labels` (B, S) are word ids, -100 where no word is to be predicted.
+    """
+
+    head = "masked_lm"
+    output_class = MaskedLMOutput
+
+    def build_head(self, config: DistilBertConfig) -> None:
+        """A transform, a norm and the projection onto the vocabulary."""
+        self.vocab_transform = nn.Linear(config.dim, config.dim)
+        self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+        self.vocab_projector = nn.Linear(config.dim, config.vocab_size)
+        self.activation = activation_function(config.activation)
 
     def get_output_embeddings(self) -> nn.Linear:
         """The projection onto the vocabulary."""
@@ -51,216 +113,122 @@ class DistilBertForMaskedLM(PreTrainedModel):
         x = self.activation(self.vocab_transform(hidden_states))
         return self.vocab_projector(self.vocab_layer_norm(x))
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> MaskedLMOutput | tuple[Any, ...]:
-        """As the base model; `labels` (B, S) are word ids, -100 where nothing is to be learned."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
-        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, V)
-        output = MaskedLMOutput(
-            loss=None if labels is None else token_loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.format_output(output, return_dict)
+    def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy over the labelled tokens."""
+        return token_loss(logits, labels)
 
 
-class DistilBertForSequenceClassification(PreTrainedModel):
-    """Classifies or rates a whole sequence by its first token."""
+class DistilBertForSequenceClassification(TaskModel):
+    """Assigns classes or values to a sequence by its first token.
+
+    For `labels` see `distilbert.torch.losses.sequence_loss`.
+    """
 
     head = "sequence_classification"
+    output_class = SequenceClassifierOutput
 
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
+    def build_head(self, config: DistilBertConfig) -> None:
+        """Two linear layers with dropout between."""
         self.num_labels = config.num_labels
-        with deferred_init():
-            self.distilbert = DistilBertModel(config)
-            self.pre_classifier = nn.Linear(config.dim, config.dim)
-            self.classifier = nn.Linear(config.dim, config.num_labels)
+        self.pre_classifier = nn.Linear(config.dim, config.dim)
+        self.classifier = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
-        self.materialize()
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
         """Head only: hidden states (B, S, D) to logits (B, N), from the first token."""
-        # ReLU by definition of the head, whatever `config.activation` says.
+        # ReLU by definition of the head, whatever `config.activation` is.
         return self.classifier(self.dropout(F.relu(self.pre_classifier(hidden_states[:, 0]))))
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple[Any, ...]:
-        """As the base model; for `labels` see `distilbert.torch.losses.sequence_loss`."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
-        logits = self.compute_logits(encoded.last_hidden_state)  # (B, N)
-        loss = None
-        if labels is not None:
-            loss = sequence_loss(logits, labels, problem_type=self.config.problem_type)
-        output = SequenceClassifierOutput(
-            loss=loss,
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.format_output(output, return_dict)
+    def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of the config's `problem_type`."""
+        return sequence_loss(logits, labels, problem_type=self.config.problem_type)
 
 
-class DistilBertForMultipleChoice(PreTrainedModel):
-    """Chooses one of C sequences by rating the first token of each."""
+class DistilBertForMultipleChoice(TaskModel):
+    """Chooses one of C sequences by the logits of their first tokens.
+
+    Inputs have a choice axis, (B, C, S) or (B, C, S, D); hidden states and attentions keep the
+    flattened batch B * C. `labels` (B,) are the numbers of the right choices.
+    """
 
     head = "multiple_choice"
+    output_class = MultipleChoiceModelOutput
 
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
-        with deferred_init():
-            self.distilbert = DistilBertModel(config)
-            self.pre_classifier = nn.Linear(config.dim, config.dim)
-            self.classifier = nn.Linear(config.dim, 1)
+    def build_head(self, config: DistilBertConfig) -> None:
+        """Two linear layers with dropout between."""
+        self.pre_classifier = nn.Linear(config.dim, config.dim)
+        self.classifier = nn.Linear(config.dim, 1)
         self.dropout = nn.Dropout(config.seq_classif_dropout)
-        self.materialize()
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
         """Head only: hidden states (B, S, D) to logits (B, 1), from the first token."""
-        # ReLU by definition of the head, whatever `config.activation` says.
+        # ReLU by definition of the head, whatever `config.activation` is.
         return self.classifier(self.dropout(F.relu(self.pre_classifier(hidden_states[:, 0]))))
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> MultipleChoiceModelOutput | tuple[Any, ...]:
-        """As the base model, with a choice axis in the inputs: (B, C, S) or (B, C, S, D).
+    def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy over the choices."""
+        return choice_loss(logits, labels)
 
-        `labels` (B,) are the numbers of the right choices. Hidden states and attentions keep the
-        flattened batch B * C.
-        """
-        given = input_ids if input_ids is not None else inputs_embeds
+    def _forward(self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any) -> Any:
+        ids, mask, head_mask, embeddings = inputs
+        given = embeddings if ids is None else ids
         if given is not None:
-            check_axes(given.shape, 3, is_ids=input_ids is not None)
+            check_axes(given.shape, 3, is_ids=ids is not None)
+        ids, mask, embeddings = (
+            None if x is None else x.flatten(0, 1)  # (B * C, S), (B * C, S, D)
+            for x in (ids, mask, embeddings)
+        )
+        encoded = self.distilbert(ids, mask, head_mask, embeddings, *flags, return_dict=True)
         n_choices = 1 if given is None else given.shape[1]
-        encoded = self.distilbert(
-            None if input_ids is None else input_ids.flatten(0, 1),  # (B * C, S)
-            None if attention_mask is None else attention_mask.flatten(0, 1),
-            head_mask,
-            None if inputs_embeds is None else inputs_embeds.flatten(0, 1),  # (B * C, S, D)
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
         logits = self.compute_logits(encoded.last_hidden_state).view(-1, n_choices)  # (B, C)
-        output = MultipleChoiceModelOutput(
-            loss=None if labels is None else choice_loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.format_output(output, return_dict)
+        loss = None if labels is None else self.label_loss(logits, labels)
+        return self._output(encoded, return_dict, loss=loss, logits=logits)
 
 
-class DistilBertForTokenClassification(PreTrainedModel):
-    """Labels every token."""
+class DistilBertForTokenClassification(TaskModel):
+    """Assigns a class to every token.
+
+    `labels` (B, S) are class numbers, -100 where there is none.
+    """
 
     head = "token_classification"
+    output_class = TokenClassifierOutput
 
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
+    def build_head(self, config: DistilBertConfig) -> None:
+        """Dropout and a linear layer."""
         self.num_labels = config.num_labels
-        with deferred_init():
-            self.distilbert = DistilBertModel(config)
-            self.classifier = nn.Linear(config.dim, config.num_labels)
+        self.classifier = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.dropout)
-        self.materialize()
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
         """Head only: hidden states (..., D) of any tokens to logits (..., N)."""
         return self.classifier(self.dropout(hidden_states))
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> TokenClassifierOutput | tuple[Any, ...]:
-        """As the base model; `labels` (B, S) are label numbers, -100 where there is none."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
-        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, N)
-        output = TokenClassifierOutput(
-            loss=None if labels is None else token_loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.format_output(output, return_dict)
+    def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy over the labelled tokens."""
+        return token_loss(logits, labels)
 
 
-class DistilBertForQuestionAnswering(PreTrainedModel):
-    """Rates every token as start and as end of the answer."""
+class DistilBertForQuestionAnswering(TaskModel):
+    """Scores every token as the start and as the end of the answer."""
 
     head = "question_answering"
+    output_class = QuestionAnsweringModelOutput
 
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
-        with deferred_init():
-            self.distilbert = DistilBertModel(config)
-            self.qa_outputs = nn.Linear(config.dim, config.num_labels)
+    def build_head(self, config: DistilBertConfig) -> None:
+        """Dropout and a linear layer."""
+        self.qa_outputs = nn.Linear(config.dim, config.num_labels)
         self.dropout = nn.Dropout(config.qa_dropout)
-        self.materialize()
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
         """Head only: hidden states (..., D) of any tokens to logits (..., 2), start and end."""
         return self.qa_outputs(self.dropout(hidden_states))
 
-    def forward(
+    def label_loss(self, logits: Tensor, labels: Any) -> Tensor:
+        """Cross entropy over the tokens, the mean of start and end."""
+        return span_loss(*logits.unbind(-1), *labels)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  (the reference's signature)
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -271,33 +239,19 @@ class DistilBertForQuestionAnswering(PreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> QuestionAnsweringModelOutput | tuple[Any, ...]:
+    ) -> Any:
         """As the base model; the positions (B,) of the answers give a loss when both are given."""
-        encoded = self.distilbert(
-            input_ids,
-            attention_mask,
-            head_mask,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
-        logits = self.compute_logits(encoded.last_hidden_state)  # (B, S, 2)
-        start_logits, end_logits = (side.contiguous() for side in logits.unbind(-1))  # (B, S)
-        loss = None
-        if start_positions is not None and end_positions is not None:
-            loss = span_loss(start_logits, end_logits, start_positions, end_positions)
-        output = QuestionAnsweringModelOutput(
-            loss=loss,
-            start_logits=start_logits,
-            end_logits=end_logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.format_output(output, return_dict)
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        is_labelled = start_positions is not None and end_positions is not None
+        labels = (start_positions, end_positions) if is_labelled else None
+        return self._forward(inputs, (output_attentions, output_hidden_states), return_dict, labels)
+
+    def _output(self, encoded: Any, return_dict: bool | None, **tensors: Any) -> Any:
+        start, end = (side.contiguous() for side in tensors.pop("logits").unbind(-1))  # (B, S)
+        return super()._output(encoded, return_dict, **tensors, start_logits=start, end_logits=end)
 
 
-# Head -> class; no others are known to `distilbert.checkpoint`.
+# Head -> class.
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     model_class.head: model_class
     for model_class in (
@@ -309,4 +263,18 @@ MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
         DistilBertForQuestionAnswering,
     )
 }
-# Those whose `rate` reads no token but the first of each sequence.
+
+
+def load_model(
+    request: LoadRequest, *, ignore_mismatched_sizes: bool = False, **changes: Any
+) -> tuple[PreTrainedModel, LoadingReport]:
+    """The float32 model that `request` describes; `changes` override fields of its config."""
+    return load(
+        MODEL_CLASSES[request.head],
+        (),
+        request,
+        changes,
+        torch_dtype=None,
+        device_map=None,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+    )

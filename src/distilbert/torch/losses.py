@@ -39,11 +39,11 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
         logits: (B, N).
         labels: (B,) or (B, 1) class numbers; (B, N) floats for several labels at once; (B,), (B, 1)
             or (B, N) values for regression.
-        problem_type: one of `distilbert.config.PROBLEM_TYPES`. None decides from this call alone:
-            one label is regression, integers are classes, anything else several labels at once.
+        problem_type: one of `distilbert.config.PROBLEM_TYPES`. None infers it from this call: one
+            label is regression, integers are classes, anything else is several labels at once.
 
     Raises:
-        InputError: logits and labels have shapes that do not belong together.
+        InputError: the shapes of logits and labels do not match.
     """
     are_classes = not (labels.dtype == torch.bool or labels.is_floating_point())
     kind = infer_problem_type(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)

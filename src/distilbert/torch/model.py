@@ -1,7 +1,7 @@
 """The DistilBERT encoder: embeddings, blocks of attention and feed-forward, and the base model.
 
 Parameter names are those of `distilbert.checkpoint.spec`. Loading, saving and resizing are in
-`pretrained.py`; how attention is computed is in `attention.py`.
+`pretrained.py`, the implementations of attention in `attention.py`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
 from distilbert.torch.packing import Packing
-from distilbert.torch.pretrained import PreTrainedModel, deferred_init
+from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.trees import register_outputs
+from distilbert.torch.weights import deferred_init
 
 register_outputs()
 
@@ -60,12 +61,12 @@ class Embeddings(nn.Module):
     ) -> Tensor:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
 
-        `positions` (B, S) are those of packed tokens; otherwise tokens are counted from 0.
+        `positions` (B, S) are given for packed tokens; by default tokens are counted from 0.
 
         Raises:
             InputError: both or neither are given, or not in a batch.
             TokenIdError: the sequence is longer than the position table, or (on a CPU, where the
-                kernel looks) an id is outside the vocabulary.
+                kernel checks it) an id is outside the vocabulary.
         """
         check_ids_or_embeddings(
             has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
@@ -84,20 +85,20 @@ class Embeddings(nn.Module):
     def _words(self, input_ids: Any) -> Tensor:
         try:
             return self.word_embeddings(input_ids)
-        except IndexError:  # the CPU's kernel looks at every id anyway
+        except IndexError:  # the kernel for CPUs checks every id
             lowest, highest = (int(end) for end in input_ids.aminmax())
             check_ids(lowest, highest, self.word_embeddings.num_embeddings)
             raise
 
 
 def _embedding(n_rows: int, dim: int, *, padding_idx: int | None = None) -> nn.Embedding:
-    """An embedding without PyTorch's own initial values.
+    """An embedding without PyTorch's initial values.
 
-    Drawing those on the meta device makes PyTorch import its compiler, which takes longer than
+    Drawing them on the meta device makes PyTorch import its compiler, which takes longer than
     everything else between the start of a process and a loaded model.
     """
-    rows = torch.empty(n_rows, dim)
-    return nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=padding_idx)
+    weight = torch.empty(n_rows, dim)
+    return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=padding_idx)
 
 
 class SelfAttention(nn.Module):
@@ -127,16 +128,15 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Attend within x (B, S, D), or within each sequence of a packed x (1, T, D).
 
-        Returns the same shape, and the probabilities (B, H, S, S) or None. `first_only` asks for
-        the first token alone, of a padded x: (B, 1, D).
+        Returns the same shape, and the probabilities (B, H, S, S) or None. `first_only` computes
+        only the first token of a padded x: (B, 1, D).
         """
         packing = visible if isinstance(visible, Packing) else None
-        asking = x[:, :1] if first_only else x
-        heads = [self.q_lin(asking), self.k_lin(x), self.v_lin(x)]
+        projected = [self.q_lin(x[:, :1] if first_only else x), self.k_lin(x), self.v_lin(x)]
         if packing is not None:
-            heads = [packing.spread(one) for one in heads]
+            projected = [packing.unpack(part) for part in projected]
         context, probabilities = attend(
-            *(self._split(one) for one in heads),
+            *(self._split(part) for part in projected),
             visible=visible.visible if isinstance(visible, Packing) else visible,
             head_mask=head_mask,
             dropout=self.dropout.p if self.training else 0.0,
@@ -165,10 +165,10 @@ class FeedForward(nn.Module):
         self.activation = activation_function(config.activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform every position of x (B, S, D) on its own."""
+        """Transform every position of x (B, S, D) separately."""
         if not self.chunk_size:
             return self._transform(x)
-        # The last chunk may be shorter: any length works, unlike in the reference.
+        # The last chunk may be shorter, so any length works, unlike in the reference.
         return torch.cat([self._transform(part) for part in x.split(self.chunk_size, 1)], 1)
 
     def _transform(self, x: Tensor) -> Tensor:
@@ -193,9 +193,9 @@ class Block(nn.Module):
         output_attentions: bool = False,
         first_only: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """One step from x (B, S, D) to (B, S, D), and the attention probabilities or None.
+        """Transform x (B, S, D); returns the same shape, and the probabilities or None.
 
-        `first_only` computes no token but the first of each sequence: (B, 1, D).
+        `first_only` computes only the first token of each sequence: (B, 1, D).
         """
         attended, probabilities = self.attention(
             x, visible, head_mask, output_attentions, first_only
@@ -265,13 +265,13 @@ class DistilBertModel(PreTrainedModel):
 
         Args:
             input_ids: integers (B, S).
-            attention_mask: (B, S), any numeric type; 0 hides a token, any other value shows it.
+            attention_mask: (B, S), any numeric type; 0 hides a token, any other value does not.
             head_mask: (H,) or (L, H) factors of the attention probabilities.
             inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
-            output_attentions, output_hidden_states, return_dict: None follows the config.
+            output_attentions, output_hidden_states, return_dict: by default as in the config.
 
         Raises:
-            InputError: ids and embeddings together, or neither; a mask of another size.
+            InputError: both or neither of ids and embeddings, or a mask of another size.
             TokenIdError: the sequence is too long, or (on a CPU) an id is outside the vocabulary.
         """
         config = self.config
@@ -294,26 +294,35 @@ class DistilBertModel(PreTrainedModel):
     def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden state (B, 1, D) of the first token of each sequence, as of `forward`.
 
-        The last block, which nothing reads the other tokens of, computes only these.
+        Padding is not computed, and of the last block only these tokens.
         """
-        x = self.embeddings(input_ids)
-        visible = _visible_keys(attention_mask, x)
-        blocks = self.transformer.layer  # of which a caller may have taken some out
-        for number, block in enumerate(blocks, 1):
-            x, _ = block(x, visible, first_only=number == len(blocks))
+        x, packing = self._embed_packed(input_ids, attention_mask)  # (1, T, D)
+        blocks = list(self.transformer.layer)  # a user may have removed some
+        for block in blocks[:-1]:
+            x, _ = block(x, packing)
+        x = packing.unpack(x)  # (B, S, D)
+        for block in blocks[-1:]:
+            x, _ = block(x, packing.visible, first_only=True)
         return x[:, :1]
 
-    def encode_packed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """The last hidden states (B, S, D) of a batch whose padding was never computed.
+    def encode_packed(
+        self, input_ids: Tensor, attention_mask: Tensor, *, output_hidden_states: bool = False
+    ) -> tuple[BaseModelOutput, Packing]:
+        """The hidden states (1, T, D) of a packed batch, whose padding is never computed.
 
-        Equal to those of `forward` at every token; zeros where `attention_mask` is 0.
+        Equal to those of `forward` at every visible token. `unpack` of the returned packing makes
+        them (B, S, D), with zeros where `attention_mask` is 0.
         """
+        x, packing = self._embed_packed(input_ids, attention_mask)
+        head_mask = [None] * len(self.transformer.layer)
+        output = self.transformer(x, packing, head_mask, False, output_hidden_states)
+        return output, packing
+
+    def _embed_packed(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Packing]:
         check_length(input_ids.shape[1], self.config.max_position_embeddings)
-        packing = Packing.of(attention_mask)
+        packing = Packing.from_mask(attention_mask)
         x = self.embeddings(packing.pack(input_ids), positions=packing.positions)  # (1, T, D)
-        no_heads = [None] * self.config.n_layers
-        output = self.transformer(x, packing, no_heads, False, False)
-        return packing.spread(output.last_hidden_state)
+        return x, packing
 
 
 def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
@@ -326,7 +335,7 @@ def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:
 
 
 def _note_unmasked_padding(input_ids: Tensor, pad_token_id: int | None) -> None:
-    """Warn of padding; silent where looking at the values would break a graph."""
+    """Warn of padding, except where reading the values would break a graph."""
     if torch.compiler.is_compiling() or _is_traced() or input_ids.is_meta:
         return
     if pad_token_id is None or has_warned_of_padding():

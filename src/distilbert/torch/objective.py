@@ -1,12 +1,10 @@
-"""What training makes small: the loss of a batch under all options of a run card.
+"""The objective of fine-tuning: the losses of a batch as a run card sets them.
 
-Losses are sums over items (labelled tokens, or examples), so that the mean over an update is exact
-however it was cut into batches and shared among processes.
+See `distilbert.training.objective`, which says what an objective is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,102 +12,106 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.heads import HEADS, IGNORED_LABEL
-from distilbert.torch.packing import places_of, rounded_up
+from distilbert.torch.packing import pad_length, padded_indices
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.training.objective import LOSS, LossSettings
 
 Batch = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class LossOptions:
-    """The fields of a run card that change the loss, and the weights (N,) of the labels."""
+class TaskObjective(nn.Module):
+    """The losses of a model with a head on labelled batches: the objective of fine-tuning."""
 
-    packing: bool = True
-    label_smoothing: float = 0.0
-    r_drop: float = 0.0
-    teacher_weight: float = 0.0
-    temperature: float = 1.0
-    class_weights: Tensor | None = None
-
-
-class Objective(nn.Module):
-    """A model together with the loss it is trained by."""
+    class_weights: Tensor | None
 
     def __init__(
-        self, model: PreTrainedModel, options: LossOptions, teacher: PreTrainedModel | None = None
+        self,
+        head: str,
+        problem_type: str | None,
+        settings: LossSettings,
+        teacher: PreTrainedModel | None = None,
+        *,
+        packing: bool = True,
     ) -> None:
+        """`teacher` is taken over and not trained; without `packing`, padding is computed too."""
         super().__init__()
-        self.model = model
-        self.head = model.head
-        self.kind = model.config.problem_type
-        self.options = options
-        # In a tuple, so that the teacher is none of this module's parameters.
-        self._teacher = (None if teacher is None else teacher.eval().requires_grad_(False),)
+        self.head = head
+        self.problem_type = problem_type
+        self.settings = settings
+        self.packing = packing
+        self.teacher = None if teacher is None else teacher.eval().requires_grad_(False)
+        weights = settings.class_weights
+        self.register_buffer("class_weights", None if weights is None else torch.tensor(weights))
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The sum of the loss over the items of a padded batch, a scalar."""
-        if not len(batch["input_ids"]):  # this process got no share, but its peers wait for it
-            return self._loss(_stand_in(batch)) * 0.0
-        return self._loss(batch)
+    def forward(self, model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+        """Losses by name, scalars, each summed over the items of a padded batch."""
+        if not len(batch["input_ids"]):  # other processes have rows and wait for this one
+            losses = self._losses(model, _placeholder_row(batch))
+            return {name: loss * 0.0 for name, loss in losses.items()}
+        return self._losses(model, batch)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        logits = self.item_logits(self.model, batch)
-        loss = self.label_loss(logits, batch)
-        if self.options.r_drop:
-            again = self.item_logits(self.model, batch)
-            loss = (loss + self.label_loss(again, batch)) / 2
-            apart = self.divergence(logits, again, 1.0) + self.divergence(again, logits, 1.0)
-            loss = loss + self.options.r_drop * apart / 2
-        (teacher,) = self._teacher
-        if teacher is not None:
+    def _losses(self, model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+        settings = self.settings
+        logits = self.item_logits(model, batch)
+        label_loss = self.label_loss(logits, batch)
+        losses = {LOSS: label_loss}
+        if settings.r_drop:
+            other = self.item_logits(model, batch)  # with other dropout
+            label_loss = (label_loss + self.label_loss(other, batch)) / 2
+            r_drop_loss = self.divergence(logits, other) + self.divergence(other, logits)
+            losses["r_drop_loss"] = r_drop_loss / 2
+            losses[LOSS] = label_loss + settings.r_drop * losses["r_drop_loss"]
+        if self.teacher is not None:
             with torch.no_grad():
-                wanted = self.item_logits(teacher, batch)
-            weight, temperature = self.options.teacher_weight, self.options.temperature
-            loss = (1 - weight) * loss + weight * self.divergence(logits, wanted, temperature)
-        return loss
+                targets = self.item_logits(self.teacher, batch)
+            weight = settings.teacher_weight
+            losses["teacher_loss"] = self.divergence(logits, targets, settings.temperature)
+            losses[LOSS] = (1 - weight) * losses[LOSS] + weight * losses["teacher_loss"]
+        return losses if len(losses) == 1 else {**losses, "label_loss": label_loss}
 
     def item_logits(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Logits of the items, float32.
 
         (M, N) of the M labelled tokens, (B, N), (B, C), or (B, 2, S) for start and end, where
-        padding can never be chosen.
+        padding has the lowest number.
         """
         ids, mask = batch["input_ids"], batch["attention_mask"]
         if self.head == "multiple_choice":
             states = self._encoded(model, ids.flatten(0, 1), mask.flatten(0, 1))
-            return _rates(model, states).view(ids.shape[:2])
+            return _logits(model, states).view(ids.shape[:2])
         states = self._encoded(model, ids, mask)  # (B, S or more, D)
-        if HEADS[self.head].labels_per_token:  # nothing is computed for tokens that teach nothing
-            chosen = rounded_up(batch["labels"] != IGNORED_LABEL, states.shape[1])
-            places, n_tokens = places_of(chosen)
-            return _rates(model, states.flatten(0, 1)[places])[:n_tokens]
+        if HEADS[self.head].labels_per_token:  # other tokens have no loss
+            chosen = pad_length(batch["labels"] != IGNORED_LABEL, states.shape[1])
+            indices, n_tokens = padded_indices(chosen)
+            return _logits(model, states.flatten(0, 1)[indices])[:n_tokens]
         if self.head != "question_answering":
-            return _rates(model, states)
-        logits = _rates(model, states)[:, : ids.shape[1]].transpose(1, 2)  # (B, 2, S)
+            return _logits(model, states)
+        logits = _logits(model, states)[:, : ids.shape[1]].transpose(1, 2)  # (B, 2, S)
         return logits.masked_fill(mask[:, None] == 0, torch.finfo(logits.dtype).min)
 
     def _encoded(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
-        """States (B, S, D) of a batch, S rounded up."""
-        longest = self.model.config.max_position_embeddings
-        ids, mask = rounded_up(ids, longest), rounded_up(mask, longest)
-        if self.options.packing:
-            return model.base_model.encode_packed(ids, mask)
+        """Hidden states (B, S, D) of a batch that is padded to one of few lengths S."""
+        longest = model.config.max_position_embeddings
+        ids, mask = pad_length(ids, longest), pad_length(mask, longest)
+        if self.packing:
+            output, packing = model.base_model.encode_packed(ids, mask)
+            return packing.unpack(output.last_hidden_state)
         return model.base_model(ids, mask, return_dict=True).last_hidden_state
 
     def label_loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The sum over items of how far the logits are from the labels."""
-        smoothing, weights = self.options.label_smoothing, self.options.class_weights
+        """The loss of the labels, summed over items."""
+        smoothing, weights = self.settings.label_smoothing, self.class_weights
         if self.head == "question_answering":
             labels = torch.stack((batch["start_positions"], batch["end_positions"]), 1)  # (B, 2)
             return _span_loss(logits, labels, batch["attention_mask"], smoothing)
         labels = batch["labels"]
         if HEADS[self.head].labels_per_token:
             labels = labels[labels != IGNORED_LABEL]
-        elif self.kind == "regression":
+        elif self.problem_type == "regression":
             return F.mse_loss(logits, labels.reshape(logits.shape), reduction="sum") / _width(
                 logits
             )
-        elif self.kind == "multi_label_classification":
+        elif self.problem_type == "multi_label_classification":
             labels = labels * (1 - smoothing) + smoothing / 2
             loss = F.binary_cross_entropy_with_logits(
                 logits, labels, pos_weight=weights, reduction="sum"
@@ -119,32 +121,32 @@ class Objective(nn.Module):
             logits, labels, weight=weights, label_smoothing=smoothing, reduction="sum"
         )
 
-    def divergence(self, logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
-        """The sum over items of how far the student's outputs are from `wanted`, times T²."""
-        if self.kind == "regression":
-            return F.mse_loss(logits, wanted, reduction="sum") / _width(logits)
-        scaled, softened = logits / temperature, wanted / temperature
-        if self.kind == "multi_label_classification":
-            targets = softened.sigmoid()
-            apart = F.binary_cross_entropy_with_logits(scaled, targets, reduction="sum")
-            apart = apart - F.binary_cross_entropy_with_logits(softened, targets, reduction="sum")
-            return apart * temperature**2 / _width(logits)
+    def divergence(self, logits: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
+        """How far the outputs are from those of `targets`, summed over items, times T²."""
+        if self.problem_type == "regression":
+            return F.mse_loss(logits, targets, reduction="sum") / _width(logits)
+        scaled, softened = logits / temperature, targets / temperature
+        if self.problem_type == "multi_label_classification":
+            goals = softened.sigmoid()
+            loss = F.binary_cross_entropy_with_logits(scaled, goals, reduction="sum")
+            loss = loss - F.binary_cross_entropy_with_logits(softened, goals, reduction="sum")
+            return loss * temperature**2 / _width(logits)
         target, log_student = softened.log_softmax(-1), scaled.log_softmax(-1)
-        apart = F.kl_div(log_student, target, log_target=True, reduction="sum") * temperature**2
-        return apart / 2 if self.head == "question_answering" else apart
+        loss = F.kl_div(log_student, target, log_target=True, reduction="sum") * temperature**2
+        return loss / 2 if self.head == "question_answering" else loss
 
 
-def _rates(model: PreTrainedModel, states: Tensor) -> Tensor:
-    """Logits, float32. Only the head that chooses from the vocabulary is worth less precision."""
-    head: Any = model
+def _logits(model: PreTrainedModel, states: Tensor) -> Tensor:
+    """Logits, float32. Only the large product with the vocabulary may be in lower precision."""
+    task_model: Any = model
     if model.head == "masked_lm":
-        return head.compute_logits(states).float()
+        return task_model.compute_logits(states).float()
     with torch.autocast(states.device.type, enabled=False):
-        return head.compute_logits(states.float())
+        return task_model.compute_logits(states.float())
 
 
-def _stand_in(batch: Batch) -> Batch:
-    """One row of the first token and the first label, in the place of none."""
+def _placeholder_row(batch: Batch) -> Batch:
+    """A batch of one row, for a process that has none."""
     row = {name: value.new_zeros((1, *value.shape[1:])) for name, value in batch.items()}
     return row | {"attention_mask": torch.ones_like(row["attention_mask"])}
 

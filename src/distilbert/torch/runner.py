@@ -1,23 +1,24 @@
 """The torch runner: a dict of NumPy arrays in, a dict of NumPy arrays out.
 
-The only place of this room where device and dtype of inference are decided.
+Device and dtype of inference are chosen here and nowhere else in this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
-from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, only_wanted
-from distilbert.torch.heads import MODEL_CLASSES
-from distilbert.torch.loading import load_model
+from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
+from distilbert.torch.heads import load_model
+from distilbert.torch.loading import is_package_class
 from distilbert.torch.pretrained import PreTrainedModel
 
 
@@ -66,57 +67,63 @@ class TorchRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        check_batch(batch, self.config, self.head)
-        tensors = {
-            name: torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
-            for name, array in batch.items()
-        }
-        if "attention_mask" not in tensors:
-            tensors["attention_mask"] = torch.ones_like(tensors["input_ids"])
-        outputs = {name: found.float().cpu().numpy() for name, found in self._outputs(**tensors)}
-        return only_wanted(outputs, wanted)
+        arrays = check_batch(batch, self.config, self.head)
+        ids, mask = (
+            torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
+            for array in arrays
+        )
+        chosen = None if wanted is None else torch.from_numpy(wanted).to(self.model.device)
+        if is_package_class(type(self.model)):
+            outputs = self._outputs(ids, mask, chosen)
+        else:  # a user's subclass may compute more than our heads do
+            options = {"output_attentions": False, "output_hidden_states": False}
+            outputs = self.model(ids, mask, **options, return_dict=True)
+            if chosen is not None:
+                outputs = {name: output[chosen] for name, output in outputs.items()}
+        return {name: output.float().cpu().numpy() for name, output in outputs.items()}
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
         del self.model
 
     def _outputs(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
-    ) -> Iterable[tuple[str, torch.Tensor]]:
-        model: Any = self.model
-        # A caller's own class may read more than our heads do.
-        if HEADS[self.head].reads_first_token and type(self.model) is MODEL_CLASSES[self.head]:
-            ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))
+        self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What the head computes, and from no other hidden states than it needs."""
+        head, model = HEADS[self.head], cast(Any, self.model)
+        if head.reads_first_token:
+            ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))  # choices as rows
             logits = model.compute_logits(model.base_model.encode_first(ids, mask))
             shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)
-            return [("logits", logits.view(shape).flatten(1))]
-        return model(
-            input_ids,
-            attention_mask,
-            output_attentions=False,
-            output_hidden_states=False,
-            return_dict=True,
-        ).items()
+            return {"logits": logits.view(shape).flatten(1)}
+        output, packing = model.base_model.encode_packed(input_ids, attention_mask)
+        states = packing.unpack(output.last_hidden_state)  # (B, S, D)
+        if wanted is not None:
+            states = states[wanted]  # (P, D)
+        return name_outputs(
+            self.head, states if self.head == "base" else model.compute_logits(states)
+        )
 
 
 def available_device(device: str | torch.device) -> torch.device:
-    """
+    """The device, once it is known to work.
+
     Raises:
         InputError: this machine, or this build of PyTorch, has no such device.
     """
     try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"`device` must be one that PyTorch can use here: got {str(device)!r} ({reason})."
         ) from error
-    return found
+    return chosen
 
 
 def _floating(dtype: str | torch.dtype | None) -> torch.dtype | None:
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is not None and not (isinstance(found, torch.dtype) and found.is_floating_point):
+    chosen = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if dtype is not None and not (isinstance(chosen, torch.dtype) and chosen.is_floating_point):
         raise InputError(f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}.")
-    return found
+    return chosen

@@ -14,6 +14,11 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 
 
+def deferred_init() -> torch.device:
+    """A context in which modules get shapes but no values; see `PreTrainedModel.materialize`."""
+    return torch.device("meta")
+
+
 def to_tensor(array: np.ndarray) -> Tensor:
     """A tensor over the memory of `array`; copied only where PyTorch could not write to it."""
     if array.dtype == ml_dtypes.bfloat16:  # NumPy has no such type: the bits travel as integers
@@ -24,7 +29,7 @@ def to_tensor(array: np.ndarray) -> Tensor:
 
 
 def to_array(tensor: Tensor) -> np.ndarray:
-    """An array with the values of `tensor`, over its memory when it lies on the CPU."""
+    """An array with the values of `tensor`; it shares the memory of a tensor on the CPU."""
     tensor = tensor.detach().cpu().contiguous()
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
@@ -40,13 +45,13 @@ def assign(
 ) -> None:
     """Make the arrays the parameters of `model`, replacing the ones of these names.
 
-    An array that already has the dtype and lies on the device becomes the parameter itself. A file
-    behind it (memory-mapped, copy on write) is read page by page as the model is used, and never
+    An array that already has the dtype and is on the device becomes the parameter itself. If it is
+    memory-mapped (copy on write), the file is read page by page as the model is used, and never
     changed.
     """
     for name, array in arrays.items():
-        owner, _, leaf = name.rpartition(".")
-        module = model.get_submodule(owner)
+        path, _, leaf = name.rpartition(".")
+        module = model.get_submodule(path)
         old = module.get_parameter(leaf)
         tensor = to_tensor(array).to(device=device, dtype=dtype).contiguous()
         setattr(module, leaf, nn.Parameter(tensor, requires_grad=old.requires_grad))
@@ -55,7 +60,7 @@ def assign(
 def initial_arrays(
     config: DistilBertConfig, head: str, *, seed: int | None, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Fresh weights; without a seed, one is drawn from PyTorch's default generator."""
+    """Initial weights; without a seed, one is drawn from PyTorch's default generator."""
     seed = draw_seed() if seed is None else seed
     return initial_weights(config, head, seed, names=None if names is None else set(names))
 
@@ -78,7 +83,7 @@ def floating_dtype(
             the first floating array.
 
     Raises:
-        ConfigError: anything else, or a dtype without fractions.
+        ConfigError: anything else, or a dtype that is not floating.
     """
     if torch_dtype is None:
         return torch.get_default_dtype()
@@ -86,7 +91,7 @@ def floating_dtype(
         if config.torch_dtype is not None:
             return config.torch_dtype
         dtypes = (to_tensor(array).dtype for array in arrays.values())
-        return next((found for found in dtypes if found.is_floating_point), torch.float32)
+        return next((dtype for dtype in dtypes if dtype.is_floating_point), torch.float32)
     if not isinstance(torch_dtype, torch.dtype) or not torch_dtype.is_floating_point:
         raise ConfigError(
             f"`torch_dtype` must be a floating torch.dtype or 'auto': got {torch_dtype!r}."
