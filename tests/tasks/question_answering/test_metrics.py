@@ -32,7 +32,8 @@ def test_a_data_set_scores_as_in_the_official_script(recorded: dict[str, Any]) -
     questions = recorded["questions"]
     pairs = [span_scores(question["prediction"], question["golds"]) for question in questions]
     answerable = np.array([bool(question["golds"]) for question in questions])
-    found = summarize(*np.array(pairs).T, answerable)
+    exact, f1 = np.array(pairs).T
+    found = summarize(exact, f1, answerable)
     expected = {name: recorded["summary"][name] for name in found}
     assert found == pytest.approx(expected, abs=1e-12)
     assert len(found) == 6
