@@ -65,8 +65,9 @@ def test_what_came_of_it_is_printed(
         )
 
     monkeypatch.setattr(finetuning, "finetune", train)
-    assert main(["finetune", str(card), "--resume", "--seed", "5"]) == 0
-    assert (asked["resume"], asked["seed"]) == (True, 5)
+    assert main(["finetune", str(card), "--resume", "--seed", "5", "--revision", "r"]) == 0
+    assert (asked["resume"], asked["seed"], asked["revision"]) == (True, 5, "r")
+    assert "token" not in asked
     said = capsys.readouterr().out
     assert "accuracy                     0.5000 *" in said
     assert "7 updates in 2.0 s" in said

@@ -24,6 +24,8 @@ def finetune(
             "--dry-run", help="Print the resolved card and check the data without training."
         ),
     ] = False,
+    *,
+    hub: options.HubOptions,
     **fields: Any,
 ) -> None:
     """Fine-tune a model as a run card says; [dim]every field is also an option.[/dim]
@@ -42,7 +44,13 @@ def finetune(
         return
     from distilbert.finetuning.finetune import finetune as train
 
-    result = train(chosen, resume=resume, command=options.command_line(), show_progress=True)
+    result = train(
+        chosen,
+        resume=resume,
+        command=options.command_line(),
+        show_progress=True,
+        **hub.given(),
+    )
     for split, scores in result.scores.items():
         for name, value in scores.items():
             mark = " *" if name == result.metric else ""
