@@ -18,6 +18,7 @@ from distilbert.finetuning.tasks import (
     task_of,
 )
 from distilbert.heads import TASK_HEADS
+from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
 from distilbert.tasks.sequence_classification.rows import Example
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
@@ -74,6 +75,17 @@ def test_a_result_folder_remembers_its_task(tmp_path: Path) -> None:
     assert replace(again, columns=trained.columns) == trained
     with pytest.raises(CheckpointError, match="was trained for another task"):
         as_trained(QuestionAnsweringTask(), tmp_path, config)
+
+
+def test_a_folder_of_an_earlier_version_keeps_that_texts_were_joined(tmp_path: Path) -> None:
+    (tmp_path / TASK_FILE).write_text('{"head": "masked_lm", "max_length": 64, "join": true}')
+    task = task_of(RunCard(task="masked-lm"))
+    found = as_trained(task, tmp_path, DistilBertConfig())
+    assert isinstance(found, MaskedLMTask)
+    assert (found.max_length, found.join_texts) == (64, True)
+    kept = as_trained(task, tmp_path, DistilBertConfig(), chosen={"join_texts"})
+    assert isinstance(kept, MaskedLMTask)
+    assert not kept.join_texts
 
 
 def test_a_model_of_one_label_gives_values() -> None:

@@ -35,6 +35,8 @@ TASKS: dict[str, type[Any]] = {
         TokenClassificationTask,
     )
 }
+# Names of fields in the result folders of earlier versions, and their present names.
+RENAMED = {"join": "join_texts"}
 # Fields of a task that have another name in a card.
 IN_CARD = {"chosen_metric": "metric", "answers_column": "answers"}
 
@@ -115,9 +117,10 @@ def as_trained(
     stored = read_optional_json(folder / TASK_FILE)
     if stored.get("head", task.head) != task.head:
         raise CheckpointError(f"{folder} was trained for another task than {task.head}.")
+    named = {RENAMED.get(name, name): value for name, value in stored.items()}
     changes = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in stored.items()
+        for name, value in named.items()
         if name in task.remembered and name not in chosen
     }
     return replace(task.with_config(config), **changes)  # pyright: ignore[reportArgumentType]
