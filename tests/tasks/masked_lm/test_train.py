@@ -135,6 +135,18 @@ def test_scores_are_means_over_hidden_tokens(tokenizer: Any) -> None:
     assert task.tables(examples, answers) == {"hidden_tokens": 5}
 
 
+def test_losses_of_joined_texts_are_floats_even_of_a_text_in_which_no_window_begins(
+    tokenizer: Any,
+) -> None:
+    task = MaskedLMTask(join_texts=True)
+    examples = [Text("the cat", "x"), Text("a dog", "x")]
+    features = task.features(tokenizer, examples, training=False)
+    kept = [task.reduce(feature, outputs(feature, 0.0, 86, right=0)) for feature in features]
+    answers = task.answers(examples, features, kept)
+    assert answers[1] == {"hidden": 0, "correct": 0, "loss": 0.0}
+    assert [type(answer["loss"]) for answer in answers] == [float, float]
+
+
 def test_an_example_without_hidden_tokens_has_the_mean_loss(tokenizer: Any) -> None:
     task = MaskedLMTask()
     examples = [Text("the cat", "x"), Text("\u4e00", "x")]  # the second is one [UNK]

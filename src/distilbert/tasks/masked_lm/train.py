@@ -191,7 +191,7 @@ class MaskedLMTask:
             {
                 "hidden": sum(len(prediction.losses) for _, prediction in windows),
                 "correct": sum(prediction.n_correct for _, prediction in windows),
-                "loss": sum(float(prediction.losses.sum()) for _, prediction in windows),
+                "loss": sum((float(prediction.losses.sum()) for _, prediction in windows), 0.0),
             }
             for windows in by_example(examples, features, kept)
         ]
