@@ -285,59 +285,6 @@ def test_a_framework_package_imports_the_real_framework(
     assert not any(Path(str(real.__file__)).is_relative_to(folder) for folder in ours)
 
 
-# Files that only one framework needs: package -> file -> reason.
-EXTRA_FILES = {
-    "torch": {
-        "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
-        "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
-        "saving.py": "to be merged into pretrained.py, as in the other two",
-        "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
-        "parallel.py": "only PyTorch's engines need a process per device",
-    },
-    "tensorflow": {
-        "adamw.py": "Keras' AdamW puts epsilon at another place than PyTorch's",
-        "backend.py": "Keras chooses its backend once, when it is imported",
-        "dataset.py": "`prepare_tf_dataset`, which only the reference's TensorFlow models have",
-        "exporting.py": "Keras' export needs the names and types of the inputs",
-        "inputs.py": "a call may be one mapping, list or tuple",
-        "keras_fit.py": "Keras' `fit` asks a model for its loss and its labels",
-        "layers.py": "Keras' layers name and freeze variables differently",
-    },
-    "flax": {
-        "calls.py": "the page's signature is shorter, and values exist only outside a trace",
-        "nnx_view.py": "no other framework has two module systems",
-        "shapes.py": "XLA compiles for each shape, so batches are padded to a few",
-        "static_config.py": "JAX decides by hash and equality what is compiled already",
-    },
-}
-
-
-def public_names(path: Path) -> list[str]:
-    """Classes and functions of a file in order, without a framework's prefix and private ones."""
-    kinds = ast.ClassDef | ast.FunctionDef
-    names = [node.name for node in parse(path).body if isinstance(node, kinds)]
-    names = [re.sub(r"^(TF|Flax|Torch|TensorFlow)(?=[A-Z])", "", name) for name in names]
-    return [name for name in names if not name.startswith("_")]
-
-
-def test_the_framework_packages_have_the_same_files() -> None:
-    files = {
-        name: {path.name for path in (PACKAGE / name).glob("*.py")} - set(EXTRA_FILES[name])
-        for name in FRAMEWORKS
-    }
-    assert files["tensorflow"] == files["flax"] == files["torch"]
-
-
-@pytest.mark.parametrize("framework", ["tensorflow", "flax"])
-@pytest.mark.parametrize("file", ["model.py", "heads.py", "losses.py", "activations.py"])
-def test_the_framework_packages_define_the_same_names_in_the_same_order(
-    framework: str, file: str
-) -> None:
-    first = public_names(PACKAGE / "torch" / file)
-    other = public_names(PACKAGE / framework / file)
-    assert [name for name in other if name in first] == first
-
-
 def test_only_framework_packages_are_named_after_a_dependency_or_the_standard_library() -> None:
     reserved = sys.stdlib_module_names | {"numpy", "tokenizers", "safetensors", "h5py", "typer"}
     names = {path.stem for path in SOURCES if path.parent == PACKAGE}

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import InputError
 from distilbert.opening import find_model
 from distilbert.torch import train
@@ -275,23 +276,27 @@ def test_adapters_learn_alone_and_are_merged_when_saved(tmp_path: Path) -> None:
     assert run(resumed, range(3, 5)) == run(subject, range(3, 5))
 
 
+def saved_at(folder: Path) -> LoadRequest:
+    return find_model(folder, framework="torch").request("sequence_classification")
+
+
 def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
     fresh(num_labels=2).save_pretrained(tmp_path / "teacher")
     with pytest.raises(InputError, match="A teacher must have the `id2label` of its student"):
-        load_teacher(tmp_path / "teacher", fresh())
+        load_teacher(saved_at(tmp_path / "teacher"), fresh())
 
 
 def test_a_teacher_that_was_not_fine_tuned_is_refused(tmp_path: Path) -> None:
     DistilBertModel(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "encoder")
     with pytest.raises(InputError, match="A teacher must be fine-tuned for the task") as told:
-        load_teacher(tmp_path / "encoder", fresh())
+        load_teacher(saved_at(tmp_path / "encoder"), fresh())
     assert "classifier.weight" in str(told.value)
 
 
 def test_every_named_loss_of_an_update_is_a_mean_over_its_items(tmp_path: Path) -> None:
     fresh().save_pretrained(tmp_path / "teacher")
     model = fresh()
-    teacher = load_teacher(tmp_path / "teacher", model)
+    teacher = load_teacher(saved_at(tmp_path / "teacher"), model)
     objective = task_objective(
         model, LossSettings(r_drop=0.5, teacher_weight=0.25, temperature=2.0), teacher
     )

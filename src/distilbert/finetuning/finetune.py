@@ -98,7 +98,7 @@ def finetune(
     _check_output(output, resume=resume)
     examples = read_examples(card, task_of(card))
     with ExitStack() as stack:
-        run = _FineTuning(card, examples, _start(card, options, stack))
+        run = _FineTuning(card, examples, _start(card, options, stack), options)
         del examples  # those of training are features now
         trained = train(
             run.trainer,
@@ -141,10 +141,17 @@ def _result(run: _FineTuning, trained: Trained, command: str | None) -> dict[str
         raise Checkpoints(output, keep=run.card.run.keep_checkpoints).out_of_space(error) from error
 
 
-def _trainer(package: Any, model: Any, card: RunCard, class_weights: np.ndarray | None) -> Trainer:
+def _trainer(
+    package: Any,
+    model: Any,
+    card: RunCard,
+    options: LoadOptions,
+    class_weights: np.ndarray | None,
+) -> Trainer:
     teacher = None
     if card.distillation.teacher is not None:
-        teacher = package.load_teacher(card.distillation.teacher, model)
+        found = find_model(card.distillation.teacher, framework=card.framework, options=options)
+        teacher = package.load_teacher(found.request(model.head), model)
     losses = LossSettings(
         label_smoothing=card.objective.label_smoothing,
         r_drop=card.objective.r_drop,
@@ -166,7 +173,9 @@ def _trainer(package: Any, model: Any, card: RunCard, class_weights: np.ndarray 
 class _FineTuning:
     """What a run is assembled from: task, features, objective, trainer and feed."""
 
-    def __init__(self, card: RunCard, examples: Examples, start: FoundModel) -> None:
+    def __init__(
+        self, card: RunCard, examples: Examples, start: FoundModel, options: LoadOptions
+    ) -> None:
         self.card, self.framework = card, start.framework
         self.task: Task = examples.task
         self.n_train, self.skipped = len(examples.train), examples.skipped
@@ -178,7 +187,7 @@ class _FineTuning:
         )
         max_length = model.config.max_position_embeddings
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
-        self.trainer = _trainer(package, model, card, weights)
+        self.trainer = _trainer(package, model, card, options, weights)
         self.features = pack_features(self.task, self.tokenizer, examples.train)
         self.splits = {
             name: split_of(self.task, self.tokenizer, name, rows)

@@ -21,7 +21,7 @@ from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
-from distilbert.torch.heads import MODEL_CLASSES, load_model
+from distilbert.torch.heads import load_model
 from distilbert.torch.objective import Batch, TaskObjective
 from distilbert.torch.parallel import (
     Processes,
@@ -62,22 +62,17 @@ def starting_model(
     return model.float()
 
 
-def load_teacher(source: Any, student: PreTrainedModel, **options: Any) -> PreTrainedModel:
-    """A model fine-tuned for the task of `student`.
-
-    Args:
-        options: where to find `source`; see `PreTrainedModel.from_pretrained`.
+def load_teacher(request: LoadRequest, student: PreTrainedModel) -> PreTrainedModel:
+    """The model that `request` describes, fine-tuned for the task of `student`.
 
     Raises:
         InputError: the teacher has no such head, or another vocabulary or other labels.
     """
-    teacher, report = MODEL_CLASSES[student.head].from_pretrained(
-        source, output_loading_info=True, **options
-    )
-    if report["missing_keys"]:
+    teacher, report = load_model(request)
+    if report.missing_keys:
         raise InputError(
-            f"A teacher must be fine-tuned for the task of its student: got {source}, which has no "
-            f"{', '.join(report['missing_keys'])}."
+            f"A teacher must be fine-tuned for the task of its student: got {request.source}, "
+            f"which has no {', '.join(report.missing_keys)}."
         )
     names = ["vocab_size"]
     if student.head in ("sequence_classification", "token_classification"):
