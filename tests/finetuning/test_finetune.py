@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 from distilbert import DistilBertConfig, pipeline
 from distilbert.checkpoint.format_safetensors import read
 from distilbert.errors import (
+    CheckpointError,
     DataError,
     InputError,
     MissingDependencyError,
@@ -84,6 +86,19 @@ def test_every_task_learns_and_leaves_a_whole_result(
     low, high = report["splits"]["dev"]["intervals"][result.metric]
     assert low <= result.best_score <= high
     assert read_card(result.output / "card.toml").task == RUNS[name][0]
+
+
+def test_options_of_the_hub_find_the_model_and_the_teacher(
+    encoder: Path, data: Path, tmp_path: Path
+) -> None:
+    nested = tmp_path / "model" / "inner"
+    shutil.copytree(encoder, nested)
+    with pytest.raises(CheckpointError, match="`subfolder` must exist"):
+        run("sentiment", nested.parent, data, tmp_path / "none", subfolder="outer")
+    first = run("sentiment", nested.parent, data, tmp_path / "one" / "inner", subfolder="inner")
+    changes = {"teacher": str(first.output.parent), "subfolder": "inner"}
+    second = run("sentiment", nested.parent, data, tmp_path / "two", **changes)
+    assert second.scores["dev"]["accuracy"] > 0.5
 
 
 def test_the_result_predicts_what_it_learned(encoder: Path, data: Path, tmp_path: Path) -> None:
