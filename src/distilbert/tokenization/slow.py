@@ -73,7 +73,7 @@ def _read_vocabulary(vocab: str | os.PathLike[str] | Mapping[str, int]) -> dict[
     path = Path(vocab)
     if not path.is_file():
         raise InputError(
-            f"`vocab_file` must be a vocabulary file: got {str(vocab)!r}, which is none. "
+            f"`vocab_file` must be a vocabulary file: got {str(vocab)!r}. "
             "Use `DistilBertTokenizer.from_pretrained(folder)` for a folder."
         )
     return load_vocab(path)
