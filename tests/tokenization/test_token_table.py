@@ -35,6 +35,12 @@ def test_unknown_tokens_get_the_unknown_id(tokenizer):
     assert tokenizer.convert_tokens_to_ids(None) is None
 
 
+def test_a_list_is_converted_one_level_deep(slow, fast):
+    assert slow.convert_tokens_to_ids([3, None, ("a", "b")]) == [4, 4, 4]
+    with pytest.raises(TypeError):
+        fast.convert_tokens_to_ids([["a"]])
+
+
 def test_the_same_token_added_twice_counts_once(slow, fast):
     assert slow.add_tokens("new") == fast.add_tokens("new") == 1
     assert slow.add_tokens(["new", ""]) == fast.add_tokens(["new", ""]) == 0

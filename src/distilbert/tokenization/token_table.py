@@ -169,9 +169,12 @@ class TokenTable:
         """The id of a token, or of each token; an unknown token gets the id of `unk_token`."""
         if tokens is None:
             return None
-        if not isinstance(tokens, str):
-            return [self.convert_tokens_to_ids(token) for token in tokens]
-        index = self._engine.find_id(tokens)
+        if isinstance(tokens, str):
+            return self._id_or_unknown(tokens)
+        return [self._id_or_unknown(token) for token in tokens]
+
+    def _id_or_unknown(self, token: str) -> int | None:
+        index = self._engine.find_id(token)
         if index is None and self.unk_token is not None:
             return self._engine.find_id(self.unk_token)
         return index
