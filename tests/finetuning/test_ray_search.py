@@ -201,8 +201,8 @@ def test_a_trial_that_fits_no_machine_is_told_and_ray_ends(ray: FakeRay, tmp_pat
             plan(tmp_path), Resources(None, cpus=8.0, gpus=1.0), resume=False, show_progress=False
         )
     assert str(caught.value) == (
-        "A trial must fit the machine: asked for 8 CPUs and 1 GPUs, got 4 and 0. Reduce "
-        "`cpus_per_trial` or `gpus_per_trial`."
+        "A trial must fit the machine: got requests for 8 CPUs and 1 GPUs, but 4 and 0 exist. "
+        "Reduce `cpus_per_trial` or `gpus_per_trial`."
     )
     assert not ray.running
 
@@ -252,7 +252,9 @@ def test_a_trial_that_fails_leaves_its_reason(
     ray.plays = [("t1", TrainingError(""))]
     search(plan(tmp_path, trials=1), HERE, resume=False, show_progress=False)
     (killed,) = read_trials(tmp_path, metric="f1", higher_is_better=True)
-    assert killed.error == "its process ended without a word; it may have run out of memory"
+    assert (
+        killed.error == "its process ended without an error message; it may have run out of memory"
+    )
 
 
 def test_a_trial_that_had_finished_is_not_trained_again(ray: FakeRay, tmp_path: Path) -> None:

@@ -167,9 +167,9 @@ def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
     lacking = [name for name, count in wanted.items() if count > there.get(name, 0.0)]
     if lacking:
         raise InputError(
-            f"A trial must fit the machine: requested {resources.cpus:g} CPUs and {gpus:g} GPUs, "
-            f"available {there.get('CPU', 0.0):g} and {n_gpus:g}. Reduce `cpus_per_trial` or "
-            f"`gpus_per_trial`."
+            f"A trial must fit the machine: got requests for {resources.cpus:g} CPUs and "
+            f"{gpus:g} GPUs, but {there.get('CPU', 0.0):g} and {n_gpus:g} exist. Reduce "
+            f"`cpus_per_trial` or `gpus_per_trial`."
         )
     return gpus
 
