@@ -28,7 +28,7 @@ def finetune(
     hub: options.HubOptions,
     **fields: Any,
 ) -> None:
-    """Fine-tune a model as a run card says; [dim]every field is also an option.[/dim]
+    """Fine-tune a model from a run card; [dim]every field is also an option.[/dim]
 
     [bold]Examples[/bold]
 

@@ -91,7 +91,7 @@ def evaluate(
     Raises:
         DataError: rows break rules; all are named.
         InputError: the models do not do the same task; `output` exists already; pseudo-perplexity
-            of a model that is no masked LM.
+            of a model that is not a masked LM.
     """
     target = _new_folder(output)
     opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}

@@ -74,7 +74,7 @@ def finetune(
     on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
     **changes: Any,
 ) -> FineTuneResult:
-    """Train a model as a run card says, and write it with its scores, report and model card.
+    """Train a model from a run card, and write it with its scores, report and model card.
 
     Args:
         card: a run card, its values, or the path of its TOML file; None starts from the defaults.

@@ -98,7 +98,7 @@ def target_pieces(targets: str | Sequence[str], setup: Setup) -> list[Pieces]:
     """The token ids of each target, without repetitions; a token of the vocabulary is itself.
 
     Raises:
-        InputError: a target is no text, is empty, or has characters outside the vocabulary.
+        InputError: a target is not a string, is empty, or has characters outside the vocabulary.
     """
     tokenizer = setup.tokenizer
     listed = [targets] if isinstance(targets, str) else list(targets)

@@ -57,7 +57,7 @@ class ChunkIds:
         return new
 
     def _remember(self, new: dict[str, tuple[int, ...]]) -> None:
-        """Keep the chunks that are likely to occur again, which long ones are not."""
+        """Keep the chunks that are likely to occur again; long ones rarely do."""
         if len(self._known) + len(new) > CHUNK_LIMIT:
             self._known = {}
         self._known.update({c: ids for c, ids in new.items() if len(c) <= LONGEST_REMEMBERED})

@@ -89,7 +89,7 @@ def wrap_parallel(module: nn.Module, engine: str, blocks: list[nn.Module]) -> nn
 
 
 def release(module: nn.Module) -> None:
-    """Drop the references of a module that is no longer used to the group of processes.
+    """Release the references to the process group that a module holds; it cannot be used again.
 
     FSDP2's mesh refers to the group, and caches of PyTorch keep the mesh until the process ends.
     """
