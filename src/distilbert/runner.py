@@ -49,7 +49,8 @@ class Runner(Protocol):
                 hold only these tokens, (P, ...), in the order of `output[wanted]`.
 
         Returns:
-            float32 arrays, by the names and with the axes of the head in `distilbert.heads`.
+            float32 arrays, by the names and with the axes of the head in `distilbert.heads`. Values
+            at padding are unspecified: a runner may not compute them.
 
         Raises:
             TokenIdError: an id or the length lies outside the model's tables.
