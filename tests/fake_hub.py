@@ -1,8 +1,13 @@
-"""A hub on 127.0.0.1: the file API that huggingface_hub speaks, with faults on demand."""
+"""A hub on 127.0.0.1: the file API that huggingface_hub speaks, with faults on demand.
+
+Uploads create repositories and change their files; they need the token `SECRET`.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "hf_the_right_token"
+ACCOUNT = "ann"  # to which `SECRET` belongs
 
 
 @dataclass
@@ -27,6 +33,7 @@ class FakeHub:
     shortened: set[str] = field(default_factory=set)  # files shorter than announced
     ill: int = 0  # a status to answer everything with
     log: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path, Range
+    commit_messages: list[str] = field(default_factory=list)  # of uploads
     url: str = ""
 
     def downloaded(self) -> list[str]:
@@ -61,6 +68,49 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(body=True)
+
+    def do_POST(self) -> None:
+        """Uploads: create a repository, say how each file is sent, take a commit."""
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        path = self.path.partition("?")[0]
+        self.hub.log.append((self.command, path, None))
+        if self.hub.ill:
+            return self._refuse(self.hub.ill, "ServerError")
+        if self.headers.get("Authorization") != f"Bearer {SECRET}":
+            return self._refuse(401, "Unauthorized")
+        if path == "/api/validate-yaml":
+            return self._json({"errors": [], "warnings": []})
+        if path == "/api/repos/create":
+            asked = json.loads(sent)
+            name = f"{asked.get('organization') or ACCOUNT}/{asked['name']}"
+            if asked.get("visibility") == "private":
+                self.hub.private.add(name)
+            self.hub.repositories.setdefault(name, {})
+            return self._json({"url": f"{self.hub.url}/{name}"})
+        name, _, action = path.removeprefix("/api/models/").rpartition("/preupload/")
+        if name:
+            files = [file["path"] for file in json.loads(sent)["files"]]
+            plain = {"uploadMode": "regular", "shouldIgnore": False}
+            return self._json({"files": [{"path": file, **plain} for file in files]})
+        name, _, action = path.removeprefix("/api/models/").rpartition("/commit/")
+        if not name or action not in self.hub.commits:
+            return self._refuse(404, "NotFound")
+        for line in map(json.loads, sent.splitlines()):
+            value = line["value"]
+            if line["key"] == "header":
+                self.hub.commit_messages.append(value["summary"])
+            else:
+                content = base64.b64decode(value["content"])
+                self.hub.repositories[name][value["path"]] = content
+        return self._json({"commitUrl": f"{self.hub.url}/{name}", "commitOid": COMMIT})
+
+    def _json(self, content: object) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _answer(self, *, body: bool) -> None:
         repository, separator, rest = self.path.lstrip("/").partition("/resolve/")

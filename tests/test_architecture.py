@@ -24,7 +24,7 @@ INNER |= {"heads", "json_files", "runner"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
-SOURCE_AND_SINK |= {"checkpoint.sentence_modules"}
+SOURCE_AND_SINK |= {"checkpoint.sentence_modules", "checkpoint.upload"}
 ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
     "checkpoint": INNER,

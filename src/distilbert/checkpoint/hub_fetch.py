@@ -56,7 +56,7 @@ class Repository:
         self.endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
         self.commit: str | None = None
         # Why only the cache is used; None while the hub responds.
-        self.offline_because: str | None = _chosen_offline(options.local_files_only)
+        self.offline_because: str | None = chosen_offline(options.local_files_only)
 
     def fetch(self, file: str) -> Path | None:
         """The local path of `file`; None when the repository (or, offline, the cache) lacks it.
@@ -230,7 +230,7 @@ class Repository:
             )
         except (HfHubHTTPError, OSError, transport_error()) as error:
             raise HubError(
-                f"The download of {file} of `{self.name}` did not complete ({_first_line(error)}). "
+                f"The download of {file} of `{self.name}` did not complete ({first_line(error)}). "
                 f"Run it again; no incomplete file was kept."
             ) from error
         return _verified(Path(path), file, details)
@@ -291,7 +291,8 @@ def transport_error() -> type[Exception]:
     return next(base for base in HfHubHTTPError.__bases__ if base.__name__ == "HTTPError")
 
 
-def _chosen_offline(local_files_only: bool) -> str | None:
+def chosen_offline(local_files_only: bool) -> str | None:
+    """Why the hub must not be contacted; None where it may."""
     if local_files_only:
         return "`local_files_only=True` rules out the hub"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE:
@@ -310,6 +311,7 @@ def _cache_dir() -> Path:
     return Path(HF_HUB_CACHE)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, without a period at its end."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
