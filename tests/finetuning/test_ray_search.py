@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,13 +15,7 @@ import pytest
 
 import distilbert.finetuning.finetune as finetuning
 from distilbert.errors import InputError, MissingDependencyError, TrainingError
-from distilbert.finetuning.ray_search import (
-    Resources,
-    Search,
-    check_packages,
-    run_trial,
-    search,
-)
+from distilbert.finetuning.ray_search import Search, check_packages, run_trial, search
 from distilbert.finetuning.search_space import search_space
 from distilbert.finetuning.trials import read_trials
 from distilbert.training.card_file import card_from
@@ -34,7 +29,6 @@ SEARCH = {
 }
 POINT = {"learning_rate": 2e-4, "weight_decay": 0.05, "epochs": 3, "batch_size": 16, "freeze": 1}
 VALUES = {**POINT, "freeze": ("embeddings",)}
-HERE = Resources(cluster=None, cpus=1.0, gpus=None)
 
 
 class FakeRay:
@@ -125,20 +119,21 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 
 
 def plan(output: Path, **changes: Any) -> Search:
-    card = card_from(
-        {"seed": 7, "data": {"train": "t.csv", "dev": "d.csv"}, "search": SEARCH}, base=None
-    )
+    data = {"train": "t.csv", "dev": "d.csv"}
+    card = card_from({"seed": 7, "output": str(output), "data": data, "search": SEARCH}, base=None)
     given: dict[str, Any] = {
         "card": card,
         "space": search_space(card),
-        "output": output,
         "metric": "f1",
-        "higher_is_better": True,
         "trials": 2,
         "sampler": "random",
         "early_stopping": True,
-        "evaluations": 5,
         "keep_all": False,
+        "cluster": None,
+        "cpus": 1.0,
+        "gpus": None,
+        "resume": False,
+        "show_progress": False,
     }
     return Search(**{**given, **changes})
 
@@ -147,7 +142,7 @@ def test_trials_are_asked_of_ray_and_noted_on_the_disk(
     ray: FakeRay, tmp_path: Path, capsys: Any
 ) -> None:
     ray.plays = [("t0", None), ("t1", TrainingError("no finite number"))]
-    search(plan(tmp_path), HERE, resume=False, show_progress=True)
+    search(plan(tmp_path, show_progress=True))
     assert ray.space == {
         "learning_rate": ("loguniform", 1e-5, 1e-3),
         "weight_decay": ("uniform", 0.0, 0.1),
@@ -159,8 +154,8 @@ def test_trials_are_asked_of_ray_and_noted_on_the_disk(
     assert (ray.config.metric, ray.config.mode, ray.config.num_samples) == ("score", "max", 2)
     assert ray.config.search_alg == ("random", 7)
     assert ray.config.scheduler[0] == "ASHA"
-    assert ray.config.scheduler[1]["max_t"] > 5  # no trial is cut off before its own end
-    first, second = read_trials(tmp_path, metric="f1", higher_is_better=True)
+    assert ray.config.scheduler[1]["max_t"] == 6  # no trial is cut off before the end of 5 epochs
+    first, second = read_trials(tmp_path, "f1")
     assert (first.values, first.status, first.seconds) == (VALUES, "stopped", 1.5)
     assert (second.status, second.error) == ("failed", "TrainingError: no finite number")
     assert capsys.readouterr().err.splitlines() == ["1/2  t0  stopped", "2/2  t1  failed"]
@@ -168,7 +163,7 @@ def test_trials_are_asked_of_ray_and_noted_on_the_disk(
 
 def test_ray_runs_here_unseen_and_only_as_long_as_needed(ray: FakeRay, tmp_path: Path) -> None:
     ray.plays = [("t0", None), ("t1", None)]
-    search(plan(tmp_path), HERE, resume=False, show_progress=False)
+    search(plan(tmp_path))
     assert not ray.running
     assert (ray.started["address"], ray.started["include_dashboard"]) == ("local", False)
     assert ray.started["log_to_driver"] is False
@@ -178,28 +173,33 @@ def test_ray_runs_here_unseen_and_only_as_long_as_needed(ray: FakeRay, tmp_path:
 
 def test_a_ray_that_runs_already_is_used_and_stays(ray: FakeRay, tmp_path: Path) -> None:
     ray.running, ray.plays = True, [("t0", None), ("t1", None)]
-    search(plan(tmp_path), HERE, resume=False, show_progress=False)
+    search(plan(tmp_path))
     assert (ray.running, ray.started) == (True, {})
 
 
 def test_a_cluster_optuna_and_no_early_stopping(ray: FakeRay, tmp_path: Path) -> None:
     ray.plays, ray.there = [("t0", None)], {"CPU": 64.0, "GPU": 8.0}
-    chosen = plan(
-        tmp_path, trials=1, sampler="optuna", early_stopping=False, higher_is_better=False
-    )
-    where = Resources(cluster="ray://head:10001", cpus=8.0, gpus=None)
-    search(chosen, where, resume=False, show_progress=False)
+    chosen = plan(tmp_path, trials=1, sampler="optuna", early_stopping=False, metric="rmse")
+    search(replace(chosen, cluster="ray://head:10001", cpus=8.0))
     assert ray.started["address"] == "ray://head:10001"
     assert ray.run[1] == {"cpu": 8.0, "gpu": 1.0}
     assert ray.config.search_alg == ("optuna", 7)
     assert (ray.config.scheduler, ray.config.mode) == ("FIFO", "min")
 
 
+@pytest.mark.parametrize(("epochs", "longest"), [([1, 4], 4), (None, 3)])
+def test_early_stopping_lets_the_longest_trial_end(
+    ray: FakeRay, tmp_path: Path, epochs: list[int] | None, longest: int
+) -> None:
+    space = {"learning_rate": [1e-5]} if epochs is None else {"epochs": epochs}
+    card = card_from({"data": {"dev": "d.csv"}, "search": space}, base=None)
+    search(plan(tmp_path, trials=0, space=search_space(card)))
+    assert ray.config.scheduler[1]["max_t"] == longest + 1
+
+
 def test_a_trial_that_fits_no_machine_is_told_and_ray_ends(ray: FakeRay, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        search(
-            plan(tmp_path), Resources(None, cpus=8.0, gpus=1.0), resume=False, show_progress=False
-        )
+        search(plan(tmp_path, cpus=8.0, gpus=1.0))
     assert str(caught.value) == (
         "A trial must fit the machine: got requests for 8 CPUs and 1 GPUs, but 4 and 0 exist. "
         "Reduce `cpus_per_trial` or `gpus_per_trial`."
@@ -210,12 +210,12 @@ def test_a_trial_that_fits_no_machine_is_told_and_ray_ends(ray: FakeRay, tmp_pat
 def test_a_search_that_was_cut_off_says_how_to_go_on(ray: FakeRay, tmp_path: Path) -> None:
     ray.plays = [("t0", None)]
     with pytest.raises(TrainingError, match=r"1 of 2 ended before it was interrupted. .*`resume`"):
-        search(plan(tmp_path), HERE, resume=False, show_progress=False)
+        search(plan(tmp_path))
 
 
 def test_nothing_to_resume_is_told(ray: FakeRay, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`resume` needs the state of an interrupted search"):
-        search(plan(tmp_path), HERE, resume=True, show_progress=False)
+        search(plan(tmp_path, resume=True))
 
 
 def test_a_trial_trains_with_its_values_and_reports(
@@ -228,7 +228,7 @@ def test_a_trial_trains_with_its_values_and_reports(
         on_scores(10, {"f1": 0.5, "loss": 1.0})
 
     monkeypatch.setattr(finetuning, "finetune", train)
-    search(plan(tmp_path, trials=0), HERE, resume=False, show_progress=False)
+    search(plan(tmp_path, trials=0))
     ray.run[0](POINT)
     card = asked["card"]
     assert card.output == str(tmp_path / "trials" / "t0")
@@ -250,8 +250,8 @@ def test_a_trial_that_fails_leaves_its_reason(
     left = (tmp_path / "trials" / "t0" / "error.txt").read_text(encoding="utf-8")
     assert left == "TrainingError: no finite number"
     ray.plays = [("t1", TrainingError(""))]
-    search(plan(tmp_path, trials=1), HERE, resume=False, show_progress=False)
-    (killed,) = read_trials(tmp_path, metric="f1", higher_is_better=True)
+    search(plan(tmp_path, trials=1))
+    (killed,) = read_trials(tmp_path, "f1")
     assert (
         killed.error == "its process ended without an error message; it may have run out of memory"
     )

@@ -30,7 +30,7 @@ def test_a_search_is_drawn_and_told() -> None:
         trial("b", "stopped", ((2, 0.125),)),
         trial("c", "failed", ()),
     ]
-    plot = trials_plot(trials, SPACE, metric="f1", higher_is_better=True)
+    plot = trials_plot(trials, SPACE, "f1")
     assert plot.png.startswith(b"\x89PNG\r\n")
     assert plot.words == (
         "f1 on dev of 3 trials, of which 1 finished; the best reached 0.75 with "
@@ -39,5 +39,5 @@ def test_a_search_is_drawn_and_told() -> None:
 
 
 def test_a_search_without_a_finished_trial_is_drawn_too() -> None:
-    plot = trials_plot([trial("c", "failed", ())], SPACE, metric="f1", higher_is_better=False)
+    plot = trials_plot([trial("c", "failed", ())], SPACE, "f1")
     assert plot.words == "f1 on dev of 1 trials, of which 0 finished."

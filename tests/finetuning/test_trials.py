@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from distilbert.finetuning.trials import (
-    Trial,
     best_trial,
-    csv_text,
     drop_losers,
     ranked,
     read_trials,
@@ -27,9 +25,14 @@ def make(
 ) -> Path:
     """A trial's folder as a run leaves it; `done` says that it came to its end."""
     folder = output / "trials" / name
-    write_trial(folder, {"learning_rate": 1e-4, "freeze": ("embeddings",)}, **record)
+    folder.mkdir(parents=True)
     lines = [
-        {"kind": "scores", "step": 5 * (n + 1), "split": "dev", "values": {"f1": score}}
+        {
+            "kind": "scores",
+            "step": 5 * (n + 1),
+            "split": "dev",
+            "values": {"f1": score, "loss": score},
+        }
         for n, score in enumerate(scores)
     ]
     lines.insert(0, {"kind": "train", "step": 1, "values": {"loss": 1.0}})
@@ -40,6 +43,7 @@ def make(
     if done:
         (folder / "card.toml").write_text("")
         (folder / "model.safetensors").write_text("weights")
+    write_trial(folder, {"learning_rate": 1e-4, "freeze": ("embeddings",)}, **record)
     return folder
 
 
@@ -54,12 +58,8 @@ def output(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def of(output: Path, higher_is_better: bool = True) -> tuple[Trial, ...]:
-    return read_trials(output, metric="f1", higher_is_better=higher_is_better)
-
-
 def test_trials_tell_how_they_ended_and_what_they_scored(output: Path) -> None:
-    found = {one.id: one for one in of(output)}
+    found = {one.id: one for one in read_trials(output, "f1")}
     assert {name: one.status for name, one in found.items()} == {
         "a": "finished",
         "b": "stopped",
@@ -74,22 +74,23 @@ def test_trials_tell_how_they_ended_and_what_they_scored(output: Path) -> None:
     assert (found["d"].score, found["d"].steps) == (None, 0)
     assert found["e"].score == 0.6  # what is no number counts for nothing
     assert found["c"].error == "TrainingError: no finite number"
-    assert {one.id: one.score for one in of(output, higher_is_better=False)}["a"] == 0.5
+    assert {one.id: one.score for one in read_trials(output, "loss")}["a"] == 0.5
 
 
 def test_the_best_is_one_that_finished(output: Path) -> None:
-    trials = of(output)
-    best = best_trial(trials, higher_is_better=True)
+    trials = read_trials(output, "f1")
+    best = best_trial(trials, "f1")
     assert best is not None
     assert best.id == "a"
-    assert [one.id for one in ranked(trials, higher_is_better=True)] == ["c", "a", "e", "b", "d"]
-    low = of(output, higher_is_better=False)
-    assert [one.id for one in ranked(low, higher_is_better=False)] == ["b", "a", "e", "c", "d"]
-    assert best_trial([one for one in trials if one.id in "bcd"], higher_is_better=True) is None
+    assert [one.id for one in ranked(trials, "f1")] == ["c", "a", "e", "b", "d"]
+    low = read_trials(output, "loss")
+    assert [one.id for one in ranked(low, "loss")] == ["b", "a", "e", "c", "d"]
+    assert best_trial([one for one in trials if one.id in "bcd"], "f1") is None
 
 
 def test_only_the_best_and_those_that_still_run_keep_weights(output: Path) -> None:
-    drop_losers(of(output), higher_is_better=True)
+    trials = read_trials(output, "f1")
+    drop_losers(trials, best_trial(trials, "f1"))
     left = {
         str(path.relative_to(output / "trials")) for path in output.rglob("*") if path.is_file()
     }
@@ -105,7 +106,7 @@ def test_only_the_best_and_those_that_still_run_keep_weights(output: Path) -> No
 
 
 def test_tables_hold_all_trials(output: Path) -> None:
-    trials = of(output)
+    trials = read_trials(output, "f1")
     write_trials(output, trials, {"metric": "f1", "best": "a"})
     table = json.loads((output / "trials.json").read_text(encoding="utf-8"))
     assert (table["metric"], table["best"], len(table["trials"])) == ("f1", "a", 5)
@@ -124,7 +125,9 @@ def test_tables_hold_all_trials(output: Path) -> None:
         "error": "",
     }
     assert rows[2]["error"] == "TrainingError: no finite number"
-    assert csv_text([]) == "trial,status,score,updates,seconds,error\n"
+    write_trials(output, [], {})
+    text = (output / "trials.csv").read_text(encoding="utf-8")
+    assert text == "trial,status,score,updates,seconds,error\n"
 
 
 def test_values_are_told_in_words() -> None:

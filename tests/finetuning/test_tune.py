@@ -14,7 +14,7 @@ import pytest
 
 import distilbert.finetuning.tune as tuning
 from distilbert.errors import InputError, RunCardError, TrainingError
-from distilbert.finetuning.ray_search import Resources, Search
+from distilbert.finetuning.ray_search import Search
 from distilbert.finetuning.trials import write_trial
 from distilbert.finetuning.tune import TuneResult, tune
 from distilbert.training.card_file import read_card
@@ -39,23 +39,20 @@ class Trials:
     def __init__(self, scores: Sequence[float | None]) -> None:
         self.scores: Sequence[float | None] = scores
         self.plan: Search | None = None
-        self.resources: Resources | None = None
-        self.resumed: bool | None = None
 
-    def __call__(
-        self, plan: Search, resources: Resources, *, resume: bool, show_progress: bool
-    ) -> None:
-        self.plan, self.resources, self.resumed = plan, resources, resume
+    def __call__(self, plan: Search) -> None:
+        self.plan = plan
         for number, score in enumerate(self.scores):
             folder = plan.output / "trials" / f"t{number}"
-            values = {"learning_rate": 1e-3 * (number + 1), "epochs": 4.0}
-            error = "TrainingError: no finite number" if score is None else None
-            write_trial(folder, values, ended=True, error=error, seconds=1.0)
+            folder.mkdir(parents=True, exist_ok=True)
             if score is not None:
                 line = {"kind": "scores", "step": 3, "split": "dev", "values": {"accuracy": score}}
                 (folder / "log.jsonl").write_text(json.dumps(line) + "\n")
                 (folder / "card.toml").write_text("")
                 (folder / "model.safetensors").write_text("weights")
+            values = {"learning_rate": 1e-3 * (number + 1), "epochs": 4.0}
+            error = "TrainingError: no finite number" if score is None else None
+            write_trial(folder, values, ended=True, error=error, seconds=1.0)
 
 
 @pytest.fixture
@@ -83,8 +80,8 @@ def test_the_best_trial_gives_model_card_and_tables(
     assert len((out / "trials.csv").read_text(encoding="utf-8").splitlines()) == 5
     assert result.plot is None or result.plot.read_bytes().startswith(b"\x89PNG")
     assert trials.plan is not None
-    assert (trials.plan.trials, trials.plan.evaluations) == (4, 4)
-    assert trials.resources == Resources(cluster=None, cpus=1.0, gpus=0.5)
+    assert (trials.plan.trials, trials.plan.output) == (4, out)
+    assert (trials.plan.cluster, trials.plan.cpus, trials.plan.gpus) == (None, 1.0, 0.5)
 
 
 def test_all_weights_stay_if_asked_for(trials: Trials, data: Path, tmp_path: Path) -> None:
@@ -92,7 +89,7 @@ def test_all_weights_stay_if_asked_for(trials: Trials, data: Path, tmp_path: Pat
     tune(card(data, tmp_path / "out"), keep_all=True, epochs=3, search=rates)
     assert len(list(tmp_path.rglob("*.safetensors"))) == 3
     assert trials.plan is not None
-    assert (trials.plan.trials, trials.plan.evaluations) == (20, 3)
+    assert (trials.plan.trials, trials.plan.card.optimization.epochs) == (20, 3)
     assert list(trials.plan.space) == ["learning_rate"]
 
 
@@ -118,7 +115,7 @@ def test_only_the_same_search_is_resumed(trials: Trials, data: Path, tmp_path: P
         tune(given, resume=True, trials=5, sampler="optuna", seed=1)
     tune(given, resume=True)
     assert trials.plan is not None
-    assert (trials.resumed, trials.plan.trials) == (True, 4)
+    assert (trials.plan.resume, trials.plan.trials) == (True, 4)
 
 
 def test_wrong_options_are_told_before_anything_begins(

@@ -75,7 +75,7 @@ def _print_result(result: Any) -> None:
 
     names = list(result.best.values)
     table = Table("trial", "status", result.metric, "updates", *names)
-    for trial in ranked(result.trials, higher_is_better=result.higher_is_better):
+    for trial in ranked(result.trials, result.metric):
         score = "" if trial.score is None else f"{trial.score:.4f}"
         mark = " *" if trial.id == result.best.id else ""
         values = [cell(trial.values.get(name)) for name in names]

@@ -7,6 +7,7 @@ from the disk (see `trials.py`), not from Ray.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from distilbert.finetuning.trials import (
     read_trials,
     write_trial,
 )
+from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import card_from
 from distilbert.training.run_card import RunCard
 
@@ -36,6 +38,7 @@ SAMPLERS = ("random", "optuna")
 PURPOSE = "search with `distilbert tune`"
 # Where a trial that failed leaves its error for the process that records it.
 ERROR_FILE = "error.txt"
+NO_ERROR_FILE = "its process ended without an error message; it may have run out of memory"
 # Name of Ray's experiment in the output folder.
 EXPERIMENT = "ray"
 SCORE = "score"
@@ -56,30 +59,30 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Search:
-    """The settings of a search; `evaluations` is the largest number that a trial may have."""
+    """The settings of a search.
+
+    `metric` is the score on dev that compares trials. `cluster` is an address of Ray, None this
+    machine; `cpus` and `gpus` are what each trial gets, of which None means one GPU if there is
+    any.
+    """
 
     card: RunCard
     space: dict[str, Dimension]
-    output: Path
     metric: str
-    higher_is_better: bool
     trials: int
     sampler: str
     early_stopping: bool
-    evaluations: int
     keep_all: bool
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Where trials run: `cluster` is an address of Ray, None this machine.
-
-    `cpus` and `gpus` are what each trial gets; None means one GPU if there is any.
-    """
-
     cluster: str | None
     cpus: float
     gpus: float | None
+    resume: bool
+    show_progress: bool
+
+    @property
+    def output(self) -> Path:
+        """The folder of the search."""
+        return Path(self.card.output)
 
 
 def check_packages(sampler: str) -> None:
@@ -92,18 +95,16 @@ def check_packages(sampler: str) -> None:
         require("optuna", "use `sampler` optuna")
 
 
-def search(plan: Search, resources: Resources, *, resume: bool, show_progress: bool) -> None:
+def search(plan: Search) -> None:
     """Run all trials, or those that are left; their results are on the disk afterwards.
 
     Raises:
         InputError: there is nothing to resume, or the machine is too small for a trial.
         TrainingError: Ray ended before all trials did.
     """
-    with _ray(resources) as gpus:
-        tuner = _tuner(plan, resources, gpus, resume=resume, show_progress=show_progress)
-        tuner.fit()
-    trials = read_trials(plan.output, metric=plan.metric, higher_is_better=plan.higher_is_better)
-    n_ended = sum(one.status != UNFINISHED for one in trials)
+    with _ray(plan) as gpus:
+        _tuner(plan, gpus).fit()
+    n_ended = sum(one.status != UNFINISHED for one in read_trials(plan.output, plan.metric))
     if n_ended < plan.trials:
         raise TrainingError(
             f"A search must run all its trials: {n_ended} of {plan.trials} ended before it was "
@@ -112,104 +113,76 @@ def search(plan: Search, resources: Resources, *, resume: bool, show_progress: b
 
 
 @contextmanager
-def _ray(resources: Resources) -> Iterator[float]:
-    """Start Ray and yield the GPUs per trial. A Ray that was already running is left running."""
-    ray = require("ray", PURPOSE)
-    with _environment(SETTINGS), _quiet("ray.tune"):
-        mine = not ray.is_initialized()
-        if mine and resources.cluster is not None:
-            ray.init(address=resources.cluster, log_to_driver=False, logging_level="error")
-        elif mine:
-            ray.init(
-                address="local",
-                num_cpus=os.cpu_count(),
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                log_to_driver=False,
-                logging_level="error",
-            )
-        try:
-            yield _gpus_per_trial(ray.cluster_resources(), resources)
-        finally:
-            if mine:
-                ray.shutdown()
+def _ray(plan: Search) -> Iterator[float]:
+    """Start Ray and yield the GPUs per trial. A Ray that was already running is left running.
 
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables while the block lasts, except those that the user has set."""
-    added = {name: value for name, value in settings.items() if name not in os.environ}
+    Ray's errors are not logged, since those of trials are reported once, by us. Environment
+    variables that the user has set are kept.
+    """
+    ray, logger = require("ray", PURPOSE), logging.getLogger("ray.tune")
+    level, starts = logger.level, not ray.is_initialized()
+    added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    where: dict[str, Any] = {"address": plan.cluster}
+    if plan.cluster is None:
+        where = {"address": "local", "num_cpus": os.cpu_count(), "include_dashboard": False}
+        where["object_store_memory"] = OBJECT_STORE_BYTES
     os.environ.update(added)
+    logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        if starts:
+            ray.init(**where, log_to_driver=False, logging_level="error")
+        yield _gpus_per_trial(ray.cluster_resources(), plan)
     finally:
+        if starts:
+            ray.shutdown()
+        logger.setLevel(level)
         for name in added:
             os.environ.pop(name, None)
 
 
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Silence a logger while the block lasts: we report errors of trials, once."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _gpus_per_trial(there: Mapping[str, float], resources: Resources) -> float:
+def _gpus_per_trial(there: Mapping[str, float], plan: Search) -> float:
     """GPUs per trial; refuses a trial that is larger than the machine, as it would never start."""
-    n_gpus = there.get("GPU", 0.0)
-    gpus = min(1.0, n_gpus) if resources.gpus is None else resources.gpus
-    wanted = {"CPU": resources.cpus, "GPU": gpus}
-    lacking = [name for name, count in wanted.items() if count > there.get(name, 0.0)]
-    if lacking:
+    n_cpus, n_gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+    gpus = min(1.0, n_gpus) if plan.gpus is None else plan.gpus
+    if plan.cpus > n_cpus or gpus > n_gpus:
         raise InputError(
-            f"A trial must fit the machine: got requests for {resources.cpus:g} CPUs and "
-            f"{gpus:g} GPUs, but {there.get('CPU', 0.0):g} and {n_gpus:g} exist. Reduce "
-            f"`cpus_per_trial` or `gpus_per_trial`."
+            f"A trial must fit the machine: got requests for {plan.cpus:g} CPUs and {gpus:g} GPUs, "
+            f"but {n_cpus:g} and {n_gpus:g} exist. Reduce `cpus_per_trial` or `gpus_per_trial`."
         )
     return gpus
 
 
-def _tuner(
-    plan: Search, resources: Resources, gpus: float, *, resume: bool, show_progress: bool
-) -> Any:
+def _tuner(plan: Search, gpus: float) -> Any:
     tune = require("ray.tune", PURPOSE)
     run = partial(
         run_trial, values=plan.card.model_dump(), output=str(plan.output), metric=plan.metric
     )
-    trainable = tune.with_resources(run, {"cpu": resources.cpus, "gpu": gpus})
+    trainable = tune.with_resources(run, {"cpu": plan.cpus, "gpu": gpus})
     space = _ray_space(tune, plan.space)
     folder = plan.output / EXPERIMENT
-    if resume:
-        if not tune.Tuner.can_restore(str(folder)):
-            raise InputError(
-                f"`resume` needs the state of an interrupted search: {folder} contains none. "
-                f"Delete {plan.output} and start the search again."
-            )
-        return tune.Tuner.restore(
-            str(folder), trainable=trainable, param_space=space, resume_errored=True
-        )
-    return tune.Tuner(
-        trainable,
-        param_space=space,
-        tune_config=tune.TuneConfig(
+    if not plan.resume:
+        config = tune.TuneConfig(
             metric=SCORE,
-            mode="max" if plan.higher_is_better else "min",
+            mode="max" if higher_is_better(plan.metric) else "min",
             num_samples=plan.trials,
             search_alg=_sampler(plan),
             scheduler=_scheduler(plan),
             trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
-            name=EXPERIMENT,
-            storage_path=str(plan.output),
-            callbacks=[_recorder(plan, show_progress=show_progress)],
+        )
+        files = tune.RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent),
+            callbacks=[_recorder(plan)],
             verbose=0,
-        ),
+        )
+        return tune.Tuner(trainable, param_space=space, tune_config=config, run_config=files)
+    if not tune.Tuner.can_restore(str(folder)):
+        raise InputError(
+            f"`resume` needs the state of an interrupted search: {folder} contains none. "
+            f"Delete {plan.output} and start the search again."
+        )
+    return tune.Tuner.restore(
+        str(folder), trainable=trainable, param_space=space, resume_errored=True
     )
 
 
@@ -239,9 +212,13 @@ def _scheduler(plan: Search) -> Any:
     schedulers = require("ray.tune.schedulers", PURPOSE)
     if not plan.early_stopping:
         return schedulers.FIFOScheduler()
+    longest, epochs = plan.card.optimization.epochs, plan.space.get("epochs")
+    if epochs is not None:
+        longest = max(epochs.values) if isinstance(epochs, Choice) else epochs.high
+    evaluations = math.ceil(longest / plan.card.evaluation.evaluate_every)
     return schedulers.ASHAScheduler(
         time_attr="training_iteration",
-        max_t=max(plan.evaluations, GRACE) + 1,  # at this number even the best would be stopped
+        max_t=max(evaluations, GRACE) + 1,  # at this number even the best would be stopped
         grace_period=GRACE,
         reduction_factor=REDUCTION,
     )
@@ -281,54 +258,43 @@ def run_trial(
         raise
 
 
-def _recorder(plan: Search, *, show_progress: bool) -> Any:
+def _recorder(plan: Search) -> Any:
     """Ray's callback that records trials on the disk and deletes the weights of the worse ones."""
     tune = require("ray.tune", PURPOSE)
 
     class Recorder(tune.Callback):
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            _note(plan, trial)
+            _record(plan, trial)
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            _note(plan, trial, ended=True)
-            _ended(plan, trial.trial_id, show_progress=show_progress)
+            _record(plan, trial, ended=True)
+            _ended(plan, trial.trial_id)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            _note(plan, trial, ended=True, error=_error(plan, trial.trial_id))
-            _ended(plan, trial.trial_id, show_progress=show_progress)
+            path = plan.output / TRIALS / trial.trial_id / ERROR_FILE
+            error = path.read_text(encoding="utf-8") if path.is_file() else NO_ERROR_FILE
+            _record(plan, trial, ended=True, error=error)
+            _ended(plan, trial.trial_id)
 
     return Recorder()
 
 
-def _error(plan: Search, trial_id: str) -> str:
-    path = plan.output / TRIALS / trial_id / ERROR_FILE
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    return "its process ended without an error message; it may have run out of memory"
-
-
-def _note(plan: Search, trial: Any, *, ended: bool = False, error: str | None = None) -> None:
+def _record(plan: Search, trial: Any, **ending: Any) -> None:
     seconds = (trial.last_result or {}).get("time_total_s", 0.0)
-    write_trial(
-        plan.output / TRIALS / trial.trial_id,
-        values_of(plan.space, trial.config),
-        ended=ended,
-        error=error,
-        seconds=round(seconds, 3),
-    )
+    values = values_of(plan.space, trial.config)
+    write_trial(plan.output / TRIALS / trial.trial_id, values, seconds=round(seconds, 3), **ending)
 
 
-def _ended(plan: Search, trial_id: str, *, show_progress: bool) -> None:
-    better = plan.higher_is_better
-    trials = read_trials(plan.output, metric=plan.metric, higher_is_better=better)
+def _ended(plan: Search, trial_id: str) -> None:
+    trials = read_trials(plan.output, plan.metric)
+    best = best_trial(trials, plan.metric)
     if not plan.keep_all:
-        drop_losers(trials, higher_is_better=better)
-    if not show_progress:
+        drop_losers(trials, best)
+    if not plan.show_progress:
         return
     one = next(trial for trial in trials if trial.id == trial_id)
-    best = best_trial(trials, higher_is_better=better)
     n_ended = sum(trial.status != UNFINISHED for trial in trials)
     parts = [f"{n_ended}/{plan.trials}", one.id, one.status]
     parts += [] if one.score is None else [f"{plan.metric} {one.score:.4f}"]
-    parts += [] if best is None or best.score is None else [f"best {best.score:.4f}"]
+    parts += [] if best is None else [f"best {best.score:.4f}"]
     print("  ".join(parts), file=sys.stderr)

@@ -74,12 +74,12 @@ def search_space(card: RunCard) -> dict[str, Dimension]:
 
 def values_of(space: Mapping[str, Dimension], point: Mapping[str, Any]) -> dict[str, Any]:
     """Field -> value, for a point as a sampler draws it: numbers of ranges, indices of choices."""
-    return {
-        name: dimension.values[int(point[name])]
-        if isinstance(dimension, Choice)
-        else _number(dimension, point[name])
-        for name, dimension in space.items()
-    }
+    values: dict[str, Any] = {}
+    for name, one in space.items():
+        drawn = point[name]
+        number = int(drawn) if isinstance(one, Choice) or one.integer else float(drawn)
+        values[name] = one.values[int(number)] if isinstance(one, Choice) else number
+    return values
 
 
 def trial_card(card: RunCard, values: Mapping[str, Any], *, output: Path | str) -> RunCard:
@@ -107,10 +107,6 @@ def with_absolute_models(card: RunCard) -> RunCard:
 def _absolute(model: Any) -> Any:
     is_folder = isinstance(model, str) and model != "" and Path(model).is_dir()
     return str(Path(model).absolute()) if is_folder else model
-
-
-def _number(dimension: Range, drawn: Any) -> float | int:
-    return int(drawn) if dimension.integer else float(drawn)
 
 
 def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:

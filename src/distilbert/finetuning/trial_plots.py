@@ -16,20 +16,14 @@ from distilbert.training.plots import BLUE, GRAY, ORANGE, Plot, new_figure, png_
 COLUMNS, WIDTH, HEIGHT = 3, 4.2, 3.2
 
 
-def trials_plot(
-    trials: Sequence[Trial],
-    space: Mapping[str, Dimension],
-    *,
-    metric: str,
-    higher_is_better: bool,
-) -> Plot:
+def trials_plot(trials: Sequence[Trial], space: Mapping[str, Dimension], metric: str) -> Plot:
     """A panel of scores over updates and one per field; finished trials are blue, the best is
     orange.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    best = best_trial(trials, higher_is_better=higher_is_better)
+    best = best_trial(trials, metric)
     n_panels = 1 + len(space)
     n_columns = min(COLUMNS, n_panels)
     n_rows = math.ceil(n_panels / n_columns)

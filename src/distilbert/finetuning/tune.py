@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,20 +13,8 @@ from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import read_examples
-from distilbert.finetuning.ray_search import (
-    SAMPLERS,
-    Resources,
-    Search,
-    check_packages,
-    search,
-)
-from distilbert.finetuning.search_space import (
-    Dimension,
-    Range,
-    search_space,
-    trial_card,
-    with_absolute_models,
-)
+from distilbert.finetuning.ray_search import SAMPLERS, Search, check_packages, search
+from distilbert.finetuning.search_space import search_space, trial_card, with_absolute_models
 from distilbert.finetuning.tasks import task_of
 from distilbert.finetuning.trial_plots import trials_plot
 from distilbert.finetuning.trials import (
@@ -112,17 +99,30 @@ def tune(
     space = search_space(card)
     check_required(card, ("output",) if "model" in space else ("model", "output"))
     check_packages(sampler)
-    plan = _plan(
-        card,
-        space,
-        trials=trials,
+    output = _output(card, resume=resume)
+    card = with_changes(card, {"output": str(output)})
+    metric = read_examples(card, task_of(card)).task.metric
+    settings = {
+        "card": card_text(card),
+        "trials": trials,
+        "sampler": sampler,
+        "early_stopping": early_stopping,
+    }
+    plan = Search(
+        card=card,
+        space=space,
+        metric=metric,
+        trials=_number_of_trials(output, settings, resume=resume),
         sampler=sampler,
         early_stopping=early_stopping,
         keep_all=keep_all,
+        cluster=cluster,
+        cpus=cpus_per_trial,
+        gpus=gpus_per_trial,
         resume=resume,
+        show_progress=show_progress,
     )
-    resources = Resources(cluster=cluster, cpus=cpus_per_trial, gpus=gpus_per_trial)
-    search(plan, resources, resume=resume, show_progress=show_progress)
+    search(plan)
     return _result(plan, begin)
 
 
@@ -142,47 +142,6 @@ def _check_options(
         raise InputError(" ".join(wrong))
 
 
-def _plan(
-    card: RunCard,
-    space: dict[str, Dimension],
-    *,
-    trials: int | None,
-    sampler: str,
-    early_stopping: bool,
-    keep_all: bool,
-    resume: bool,
-) -> Search:
-    """The plan of a new search, written into its folder, or of the one to resume."""
-    output = _output(card, resume=resume)
-    card = with_changes(card, {"output": str(output)})
-    task = read_examples(card, task_of(card)).task
-    settings = {
-        "card": card_text(card),
-        "trials": trials,
-        "sampler": sampler,
-        "early_stopping": early_stopping,
-    }
-    if resume:
-        settings = _saved_settings(output, settings)
-    else:
-        settings["trials"] = trials or TRIALS_BY_DEFAULT
-        output.mkdir(parents=True, exist_ok=True)
-        with atomic_file(output / PLAN_FILE) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    return Search(
-        card=card,
-        space=space,
-        output=output,
-        metric=task.metric,
-        higher_is_better=higher_is_better(task.metric),
-        trials=settings["trials"],
-        sampler=sampler,
-        early_stopping=early_stopping,
-        evaluations=_most_evaluations(card, space),
-        keep_all=keep_all,
-    )
-
-
 def _output(card: RunCard, *, resume: bool) -> Path:
     output = Path(card.output).absolute()
     if resume and not (output / PLAN_FILE).is_file():
@@ -195,8 +154,18 @@ def _output(card: RunCard, *, resume: bool) -> Path:
     return output
 
 
-def _saved_settings(output: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a search was started with; raises InputError if the new ones differ."""
+def _number_of_trials(output: Path, settings: Mapping[str, Any], *, resume: bool) -> int:
+    """Of a new search, whose settings are written into its folder, or of the one to resume.
+
+    Raises:
+        InputError: the search to resume was started with other settings.
+    """
+    if not resume:
+        settings = {**settings, "trials": settings["trials"] or TRIALS_BY_DEFAULT}
+        output.mkdir(parents=True, exist_ok=True)
+        with atomic_file(output / PLAN_FILE) as temporary:
+            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        return settings["trials"]
     saved = json.loads((output / PLAN_FILE).read_text(encoding="utf-8"))
     differ = [
         name
@@ -208,36 +177,39 @@ def _saved_settings(output: Path, settings: Mapping[str, Any]) -> dict[str, Any]
             f"A resumed search must keep its settings: {', '.join(map(repr, differ))} differ from "
             f"{output / PLAN_FILE}. Use the same settings, or another `output`."
         )
-    return saved
-
-
-def _most_evaluations(card: RunCard, space: Mapping[str, Dimension]) -> int:
-    """Number of evaluations of the longest trial that may be drawn."""
-    longest, epochs = card.optimization.epochs, space.get("epochs")
-    if epochs is not None:
-        longest = epochs.high if isinstance(epochs, Range) else max(epochs.values)
-    return math.ceil(longest / card.evaluation.evaluate_every)
+    return saved["trials"]
 
 
 def _result(plan: Search, begin: float) -> TuneResult:
-    better = plan.higher_is_better
-    trials = read_trials(plan.output, metric=plan.metric, higher_is_better=better)
+    trials = read_trials(plan.output, plan.metric)
+    best = best_trial(trials, plan.metric)
+    better = higher_is_better(plan.metric)
     about = {
         "metric": plan.metric,
         "higher_is_better": better,
         "seed": plan.card.seed,
         "sampler": plan.sampler,
         "early_stopping": plan.early_stopping,
+        "best": None if best is None else best.id,
     }
-    best = best_trial(trials, higher_is_better=better)
-    write_trials(plan.output, trials, {**about, "best": None if best is None else best.id})
+    write_trials(plan.output, trials, about)
     if best is None:
-        raise TrainingError(_none_finished(trials))
+        errors = [one.error for one in trials if one.status == FAILED]
+        first = f" The first of {len(errors)} that failed: {errors[0]}" if errors else ""
+        raise TrainingError(
+            f"A search must have a trial that finishes with a score: none of {len(trials)} did."
+            f"{first}"
+        )
     if not plan.keep_all:
-        drop_losers(trials, higher_is_better=better)
+        drop_losers(trials, best)
     card = trial_card(plan.card, best.values, output="")
     with atomic_file(plan.output / BEST_FILE) as temporary:
         temporary.write_text(card_text(card), encoding="utf-8")
+    plot = None
+    if is_available("matplotlib"):
+        plot = plan.output / PLOT_FILE
+        with atomic_file(plot) as temporary:
+            temporary.write_bytes(trials_plot(trials, plan.space, plan.metric).png)
     return TuneResult(
         output=plan.output,
         metric=plan.metric,
@@ -247,25 +219,6 @@ def _result(plan: Search, begin: float) -> TuneResult:
         card=card,
         card_file=plan.output / BEST_FILE,
         trials=trials,
-        plot=_plot(plan, trials),
+        plot=plot,
         seconds=time.perf_counter() - begin,
     )
-
-
-def _none_finished(trials: tuple[Trial, ...]) -> str:
-    failed = [one for one in trials if one.status == FAILED]
-    first = f" The first of {len(failed)} that failed: {failed[0].error}" if failed else ""
-    return (
-        f"A search must have a trial that finishes with a score: none of {len(trials)} did.{first}"
-    )
-
-
-def _plot(plan: Search, trials: tuple[Trial, ...]) -> Path | None:
-    if not is_available("matplotlib"):
-        return None
-    plot = trials_plot(
-        trials, plan.space, metric=plan.metric, higher_is_better=plan.higher_is_better
-    )
-    with atomic_file(plan.output / PLOT_FILE) as temporary:
-        temporary.write_bytes(plot.png)
-    return plan.output / PLOT_FILE
