@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from distilbert.checkpoint.init import initial_weights, sinusoid_table
+from distilbert.checkpoint.resizing import resized_bias, resized_rows
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
-from distilbert.config import DistilBertConfig
-from distilbert.flax.weights import POSITIONS, flatten
+from distilbert.flax.weights import POSITIONS, WORDS, flatten
 from distilbert.input_checks import check_size, new_vocab_size
 
 if TYPE_CHECKING:
@@ -36,12 +35,15 @@ def resize_token_embeddings(
     )
     if size == len(old):
         return old
-    config = copy.deepcopy(model.config)
-    config.vocab_size = size
-    words = _resized_rows(old, size, config, name=WORD_EMBEDDINGS, seed=model.seed)
-    model.set_input_embeddings(words)
+    words = _resized(model, old, size, name=WORD_EMBEDDINGS)
+    leaves = {model.path(WORDS): words}
     if model.head == "masked_lm":
-        _resize_projector(model, size, config)
+        projector = model.params["vocab_projector"]
+        leaves["vocab_projector/bias"] = jnp.array(resized_bias(np.array(projector["bias"]), size))
+        if not model.config.tie_word_embeddings:  # a tied kernel is the word embedding itself
+            rows = _resized(model, projector["kernel"].T, size, name=TIED_PROJECTOR)
+            leaves["vocab_projector/kernel"] = rows.T
+    model.replace_leaves(leaves)
     model.config.vocab_size = size
     model.build_module()
     return words
@@ -57,43 +59,14 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     check_size("new_num_position_embeddings", size)
     if size == model.config.max_position_embeddings:
         return
-    config = copy.deepcopy(model.config)
-    config.max_position_embeddings = size
-    path = model.path(POSITIONS)
-    held = flatten(model.params).get(path)
-    if held is not None and config.sinusoidal_pos_embds:
-        table = jnp.array(sinusoid_table(size, config.dim), held.dtype)
-        model.replace_leaves({path: table})
-    elif held is not None:
-        rows = _resized_rows(held, size, config, name=POSITION_EMBEDDINGS, seed=model.seed)
-        model.replace_leaves({path: rows})
+    held = flatten(model.params).get(model.path(POSITIONS))
+    if held is not None:
+        rows = _resized(model, held, size, name=POSITION_EMBEDDINGS)
+        model.replace_leaves({model.path(POSITIONS): rows})
     model.config.max_position_embeddings = size
     model.build_module()
 
 
-def _resized_rows(
-    old: Array, size: int, config: DistilBertConfig, *, name: str, seed: int
-) -> Array:
-    """The first rows of `old`; then initial rows of the parameter `name`."""
-    rows = jnp.asarray(old)[:size]
-    if size <= len(old):
-        return rows
-    head = "masked_lm" if name == TIED_PROJECTOR else "base"
-    initial = initial_weights(config, head, seed, names=[name])[name]
-    return jnp.concatenate([rows, jnp.array(initial[len(old) :], rows.dtype)])
-
-
-def _resize_projector(model: PreTrainedModel, size: int, config: DistilBertConfig) -> None:
-    projector = model.params["vocab_projector"]
-    leaves = {"vocab_projector/bias": fitted_bias(projector["bias"], size)}
-    if not config.tie_word_embeddings:  # a tied kernel is the word embedding itself
-        rows = projector["kernel"].T
-        rows = _resized_rows(rows, size, config, name=TIED_PROJECTOR, seed=model.seed)
-        leaves["vocab_projector/kernel"] = rows.T
-    model.replace_leaves(leaves)
-
-
-def fitted_bias(old: Array, size: int) -> Array:
-    """The bias of the projection, cut to `size` entries or filled up with zeros."""
-    kept = jnp.asarray(old)[:size]
-    return jnp.pad(kept, (0, size - len(kept)))
+def _resized(model: PreTrainedModel, old: Array, size: int, *, name: str) -> Array:
+    rows = resized_rows(np.asarray(old), size, model.config, name, seed=lambda: model.seed)
+    return jnp.array(rows)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.resizing import resized_bias, resized_rows
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
 from distilbert.input_checks import check_size, new_vocab_size
@@ -19,7 +16,7 @@ from distilbert.tensorflow.layers import (
     rebuilt_linear,
     replace_part,
 )
-from distilbert.tensorflow.weights import initial_arrays, to_array
+from distilbert.tensorflow.weights import draw_seed, to_array
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -44,13 +41,14 @@ def resize_token_embeddings(
     )
     if size == old_size:
         return embedding
-    config = copy.deepcopy(model.config)
-    config.vocab_size = size
-    rows = _resized_rows(to_array(embedding.table), size, config, name=WORD_EMBEDDINGS)
-    new = _rebuilt(embedding, rows)
+    new = _resized(embedding, size, model.config, name=WORD_EMBEDDINGS)
     replace_part(model.base_model.embeddings, "word_embeddings", new)
-    if isinstance(model.get_output_embeddings(), Linear):  # a tied one follows in `tie_weights`
-        _resize_projector(model, size, config)
+    projector = model.get_output_embeddings()
+    if isinstance(projector, Linear):  # a tied one follows in `tie_weights`
+        rows = to_array(projector.kernel).T
+        rows = resized_rows(rows, size, model.config, TIED_PROJECTOR, seed=draw_seed)
+        bias = resized_bias(to_array(projector.bias), size)
+        model.set_output_embeddings(rebuilt_linear(projector, rows.T, bias))
     model.config.vocab_size = size
     model.tie_weights()
     model.forget_functions()
@@ -68,28 +66,15 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     embedding = model.get_position_embeddings()
     if size == embedding.n_rows:
         return
-    config = copy.deepcopy(model.config)
-    config.max_position_embeddings = size
-    if config.sinusoidal_pos_embds:
-        rows = sinusoid_table(size, config.dim)
-    else:
-        rows = _resized_rows(to_array(embedding.table), size, config, name=POSITION_EMBEDDINGS)
-    replace_part(model.base_model.embeddings, "position_embeddings", _rebuilt(embedding, rows))
+    new = _resized(embedding, size, model.config, name=POSITION_EMBEDDINGS)
+    replace_part(model.base_model.embeddings, "position_embeddings", new)
     model.config.max_position_embeddings = size
     model.forget_functions()
 
 
-def _resized_rows(old: np.ndarray, size: int, config: DistilBertConfig, *, name: str) -> np.ndarray:
-    """The first rows of `old`, then initial rows of the parameter `name`."""
-    if size <= len(old):
-        return old[:size]
-    head = "masked_lm" if name == TIED_PROJECTOR else "base"
-    initial = initial_arrays(config, head, seed=None, names=[name])[name]
-    return np.concatenate([old, initial[len(old) :].astype(old.dtype)])
-
-
-def _rebuilt(old: Embedding, rows: np.ndarray) -> Embedding:
-    """A layer of the same name, kind and trainability with these rows."""
+def _resized(old: Embedding, size: int, config: DistilBertConfig, *, name: str) -> Embedding:
+    """A layer of the same name, kind and trainability with `size` rows."""
+    rows = resized_rows(to_array(old.table), size, config, name, seed=draw_seed)
     padding_idx = old.padding_idx
     with path_scope(old.table.path.rpartition("/")[0].rpartition("/")[0]):
         new = Embedding(
@@ -105,12 +90,6 @@ def _rebuilt(old: Embedding, rows: np.ndarray) -> Embedding:
     return new
 
 
-def _resize_projector(model: PreTrainedModel, size: int, config: DistilBertConfig) -> None:
-    old = model.get_output_embeddings()
-    kernel = _resized_rows(to_array(old.kernel).T, size, config, name=TIED_PROJECTOR).T
-    model.set_output_embeddings(rebuilt_linear(old, kernel, _fitted(old.bias, size)))
-
-
 def fit_bias(model: PreTrainedModel, size: int) -> None:
     """Cut the bias of a tied projection to `size` entries, or fill it up with zeros."""
     old = model.get_output_embeddings()
@@ -118,10 +97,5 @@ def fit_bias(model: PreTrainedModel, size: int) -> None:
         return
     with path_scope(old.bias.path.rpartition("/")[0].rpartition("/")[0]):
         new = TiedLinear(size, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-    new.bias.assign(_fitted(old.bias, size))
+    new.bias.assign(resized_bias(to_array(old.bias), size))
     model.set_output_embeddings(new)
-
-
-def _fitted(bias: Any, size: int) -> np.ndarray:
-    old = to_array(bias)[:size]
-    return np.concatenate([old, np.zeros(size - len(old), old.dtype)])

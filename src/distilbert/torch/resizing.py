@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
+from torch.nn import functional as F
 
-from distilbert.checkpoint.init import sinusoid_table
+from distilbert.checkpoint.resizing import resized_rows
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
 from distilbert.input_checks import check_size, new_vocab_size
-from distilbert.torch.weights import initial_arrays, to_tensor
+from distilbert.torch.weights import draw_seed, to_array, to_tensor
 
 if TYPE_CHECKING:
     from distilbert.torch.pretrained import PreTrainedModel
@@ -35,17 +34,17 @@ def resize_token_embeddings(
     )
     if size == old_size:
         return embedding
-    config = copy.deepcopy(model.config)
-    config.vocab_size = size
-    _resize_rows(embedding, size, config, name=WORD_EMBEDDINGS)
+    _resize_rows(embedding, size, model.config, name=WORD_EMBEDDINGS)
     embedding.num_embeddings = size
     if embedding.padding_idx is not None and embedding.padding_idx >= size:
         embedding.padding_idx = None
     projector = model.get_output_embeddings()
-    if projector is not None:
-        _resize_projector(projector, size, config)
+    if projector is not None and not model.config.tie_word_embeddings:
+        _resize_rows(projector, size, model.config, name=TIED_PROJECTOR)
+        fit_bias(projector, size)
+        projector.out_features = size
     model.config.vocab_size = size
-    model.tie_weights()
+    model.tie_weights()  # which resizes a tied projection
     return embedding
 
 
@@ -60,13 +59,7 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
     embedding = model.get_position_embeddings()
     if size == embedding.num_embeddings:
         return
-    config = copy.deepcopy(model.config)
-    config.max_position_embeddings = size
-    if config.sinusoidal_pos_embds:
-        table = torch.from_numpy(sinusoid_table(size, config.dim)).to(embedding.weight)
-        embedding.weight = nn.Parameter(table, requires_grad=embedding.weight.requires_grad)
-    else:
-        _resize_rows(embedding, size, config, name=POSITION_EMBEDDINGS)
+    _resize_rows(embedding, size, model.config, name=POSITION_EMBEDDINGS)
     embedding.num_embeddings = size
     model.config.max_position_embeddings = size
 
@@ -74,29 +67,14 @@ def resize_position_embeddings(model: PreTrainedModel, new_num_position_embeddin
 def _resize_rows(
     layer: nn.Embedding | nn.Linear, size: int, config: DistilBertConfig, *, name: str
 ) -> None:
-    """Keep the first rows of the weight; append initial rows of the parameter `name`."""
     old = layer.weight
-    rows = old.detach()[:size].clone()
-    if size > len(old):
-        head = "masked_lm" if name == TIED_PROJECTOR else "base"
-        initial = initial_arrays(config, head, seed=None, names=[name])[name]
-        rows = torch.cat([rows, to_tensor(initial)[len(old) :].to(old)])
-    layer.weight = nn.Parameter(rows, requires_grad=old.requires_grad)
-
-
-def _resize_projector(projector: nn.Linear, size: int, config: DistilBertConfig) -> None:
-    if not config.tie_word_embeddings:  # a tied weight is set by `tie_weights`
-        _resize_rows(projector, size, config, name=TIED_PROJECTOR)
-    fit_bias(projector, size)
-    projector.out_features = size
+    rows = to_tensor(resized_rows(to_array(old), size, config, name, seed=draw_seed))
+    layer.weight = nn.Parameter(rows.to(old.device), requires_grad=old.requires_grad)
 
 
 def fit_bias(projector: nn.Linear, size: int) -> None:
     """Cut the bias of the projection to `size` entries, or pad it with zeros."""
     old = projector.bias
-    if old is None or len(old) == size:
-        return
-    bias = old.new_zeros(size)
-    kept = min(size, len(old))
-    bias[:kept] = old.detach()[:kept]
-    projector.bias = nn.Parameter(bias, requires_grad=old.requires_grad)
+    if old is not None and len(old) != size:
+        bias = F.pad(old.detach(), (0, size - len(old)))  # negative padding cuts
+        projector.bias = nn.Parameter(bias, requires_grad=old.requires_grad)
