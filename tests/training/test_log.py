@@ -58,7 +58,6 @@ def test_every_line_is_an_object_with_kind_step_and_time(tmp_path: Path) -> None
         log.train(10, 0.5, {"loss": 0.7})
         log.scores(10, 0.5, "dev", {"f1": math.nan})
         log.advance(11)
-        log.note("grüße")
         lines = (tmp_path / "out" / LOG_FILE).read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     for line in found:
@@ -66,7 +65,6 @@ def test_every_line_is_an_object_with_kind_step_and_time(tmp_path: Path) -> None
     assert found == [
         {"kind": "train", "step": 10, "epoch": 0.5, "values": {"loss": 0.7}},
         {"kind": "scores", "step": 10, "epoch": 0.5, "split": "dev", "values": {"f1": None}},
-        {"kind": "note", "step": 11, "text": "grüße"},
     ]
 
 
@@ -106,7 +104,7 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["no json", "[1]", '{"kind": "train"}'])
 def test_another_broken_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / LOG_FILE
-    path.write_text(f'{{"kind": "note", "step": 0, "text": ""}}\n{line}\n')
+    path.write_text(f'{{"kind": "train", "step": 0, "text": "grüße"}}\n{line}\n')
     with pytest.raises(TrainingError, match=r"must be a JSON object.*line 2 is"):
         read_log(path)
 
@@ -116,7 +114,6 @@ def test_without_a_folder_nobody_is_told(tmp_path: Path, listener: Listener) -> 
         log.train(1, 1.0, {"loss": 1.0})
         log.scores(1, 1.0, "dev", {"f1": 1.0})
         log.advance(1)
-        log.note("x")
         assert log.history() == []
     assert listener.told == []
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from distilbert.training.report_style import STYLE
+from distilbert.training.report_html import style_sheet
+
+STYLE = style_sheet()
 
 
 def test_braces_match() -> None:

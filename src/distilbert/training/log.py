@@ -1,6 +1,6 @@
 """The log of a run: lines of JSON on the disk, trackers, and a progress bar.
 
-`log.jsonl` holds one object per line: `kind` (train, scores, note, tracker), `step`, `time` (in
+`log.jsonl` holds one object per line: `kind` (train, scores, tracker), `step`, `time` (in
 seconds since 1970) and what the kind needs. Lines are flushed one by one, so a killed run loses at
 most the last; a resumed run first drops the lines after its checkpoint.
 """
@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,44 +26,34 @@ LOG_FILE = "log.jsonl"
 EVENTS_FOLDER = "tensorboard"
 
 
+@dataclass
 class RunLog:
-    """Writes to the file, the trackers and the progress bar, as far as there are any."""
+    """Writes to the file, the trackers and the progress bar, as far as there are any.
 
-    def __init__(
-        self,
-        path: Path | None,
-        file: TextIO | None,
-        trackers: list[Tracker],
-        bar: _Bar | None,
-        step: int,
-    ) -> None:
-        self.path = path
-        self.file = file
-        self.trackers = trackers
-        self.bar = bar
-        self.step = step
+    `bar` takes the number of finished updates as `completed`, and a `description`.
+    """
+
+    path: Path | None = None
+    file: TextIO | None = None
+    trackers: list[Tracker] = field(default_factory=list)
+    bar: Callable[..., None] | None = None
 
     def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
         """Means of the updates since the last such line."""
         self._write("train", step=step, epoch=epoch, values=_plain(values))
         self._track("train", step, epoch, values)
         if self.bar is not None and "loss" in values:
-            self.bar.show(f"loss {values['loss']:.4f}")
+            self.bar(description=f"loss {values['loss']:.4f}")
 
     def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None:
         """Scores on a split."""
         self._write("scores", step=step, epoch=epoch, split=split, values=_plain(scores))
         self._track(split, step, epoch, scores)
 
-    def note(self, text: str) -> None:
-        """A sentence for the reader of the log."""
-        self._write("note", step=self.step, text=text)
-
     def advance(self, step: int) -> None:
         """Set the number of finished updates."""
-        self.step = step
         if self.bar is not None:
-            self.bar.advance(step)
+            self.bar(completed=step)
 
     def history(self) -> list[dict[str, Any]]:
         """All lines, including those from before the run was resumed."""
@@ -114,7 +106,7 @@ def open_log(
         TrainingError: `log.jsonl` is not a log.
     """
     if folder is None:
-        yield RunLog(None, None, [], None, resume_step or 0)
+        yield RunLog()
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOG_FILE
@@ -122,7 +114,7 @@ def open_log(
     earlier = {line["name"]: line["run"] for line in kept if line["kind"] == "tracker"}
     with ExitStack() as stack:
         file = stack.enter_context(path.open("a", encoding="utf-8"))
-        log = RunLog(path, file, [], None, resume_step or 0)
+        log = RunLog(path, file)
         stack.push(lambda kind, error, trace: _finish(log.trackers, failed=kind is not None))
         if tensorboard and is_available("tensorboardX"):
             log.trackers.append(TensorBoard(folder / EVENTS_FOLDER, resume_step))
@@ -179,22 +171,8 @@ def _finish(trackers: Sequence[Tracker], *, failed: bool) -> None:
             stack.callback(tracker.finish, failed=failed)
 
 
-class _Bar:
-    """The progress of the run and its last loss."""
-
-    def __init__(self, progress: Any, task: Any) -> None:
-        self.progress = progress
-        self.task = task
-
-    def advance(self, step: int) -> None:
-        self.progress.update(self.task, completed=step)
-
-    def show(self, text: str) -> None:
-        self.progress.update(self.task, description=text)
-
-
 @contextmanager
-def _progress_bar(total: int, done: int) -> Iterator[_Bar | None]:
+def _progress_bar(total: int, done: int) -> Iterator[Callable[..., None] | None]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
@@ -204,4 +182,5 @@ def _progress_bar(total: int, done: int) -> Iterator[_Bar | None]:
         return
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        yield _Bar(progress, progress.add_task("training", total=total, completed=done))
+        task = progress.add_task("training", total=total, completed=done)
+        yield partial(progress.update, task)

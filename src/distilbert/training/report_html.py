@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 from distilbert.training.plots import Plot
-from distilbert.training.report_style import STYLE
 from distilbert.training.report_tables import facts, figure, number, of_any_shape, table
 
 # Keys of answers to show, the most informative first.
@@ -36,10 +36,15 @@ def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         '<!doctype html>\n<html lang=en>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style_sheet()}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in parts if part)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def style_sheet() -> str:
+    """The style sheet of all pages, `report.css`."""
+    return (files("distilbert.training") / "report.css").read_text(encoding="utf-8")
 
 
 def answer_text(answer: Any) -> str:
@@ -180,9 +185,7 @@ def _course(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     if rows:
         listed = table(["updates", "epochs", *(name.replace("_", " ") for name in names)], rows)
         listed = f"<details open><summary>Evaluations on dev</summary>{listed}</details>"
-    notes = "".join(f"<li>{escape(line['text'])}</li>" for line in history if "text" in line)
-    notes = f"<ul>{notes}</ul>" if notes else ""
-    return f"<section><h2>Course of the run</h2>{drawn}{listed}{notes}</section>"
+    return f"<section><h2>Course of the run</h2>{drawn}{listed}</section>"
 
 
 def _no_plots() -> str:

@@ -20,6 +20,7 @@ from distilbert.errors import TrainingError
 from distilbert.runner import Runner
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, Update
+from distilbert.training.log import RunLog
 from distilbert.training.objective import LOSS
 from distilbert.training.schedule import Schedule
 
@@ -70,14 +71,6 @@ class Trainer(Protocol):
         ...
 
 
-class RunLog(Protocol):
-    """Receives the numbers of a session; see `distilbert.training.log`."""
-
-    def train(self, step: int, epoch: float, values: Mapping[str, float]) -> None: ...
-    def scores(self, step: int, epoch: float, split: str, scores: Mapping[str, float]) -> None: ...
-    def advance(self, step: int) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The losses of an update by name, means over its items, and the global norm of the gradients.
@@ -107,37 +100,37 @@ class Policies:
     higher_is_better: bool
 
 
+@dataclass(kw_only=True)
 class Session:
     """A run from its first update, or from its newest checkpoint, to its last."""
 
-    def __init__(
-        self,
-        *,
-        feed: Feed,
-        schedule: Schedule,
-        policies: Policies,
-        checkpoints: Checkpoints,
-        progress: Progress,
-        log: RunLog,
-        evaluate: Callable[[Runner], dict[str, float]] | None,
-        output: Path,
-        on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
-    ) -> None:
-        self.feed = feed
-        self.schedule = schedule
-        self.policies = policies
-        self.checkpoints = checkpoints
-        self.progress = progress
-        self.log = log
-        self.evaluate = evaluate
-        self.on_scores = on_scores
-        self.best_folder = output / BEST
-        self.begin = time.perf_counter() - progress.seconds
-        self.stopped = policies.patience is not None and progress.stale >= policies.patience
+    feed: Feed
+    schedule: Schedule
+    policies: Policies
+    checkpoints: Checkpoints
+    progress: Progress
+    log: RunLog
+    evaluate: Callable[[Runner], dict[str, float]] | None
+    output: Path
+    on_scores: Callable[[int, Mapping[str, float]], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.begin = time.perf_counter() - self.progress.seconds
+
+    @property
+    def best_folder(self) -> Path:
+        """The folder of the best model so far."""
+        return self.output / BEST
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether as many evaluations as `patience` allows brought no better score."""
+        patience = self.policies.patience
+        return patience is not None and self.progress.stale >= patience
 
     def updates(self) -> Iterator[Update]:
         """The updates that are left."""
-        if not self.stopped:
+        if not self.is_stale:
             yield from self.feed.updates(self.progress.step, self.policies.total, self.schedule)
 
     def done(self, trainer: Trainer, update: Update, outcome: Outcome) -> bool:
@@ -152,9 +145,11 @@ class Session:
         step = self.progress.step
         if step in self.policies.evaluate_at and self.evaluate is not None:
             self._evaluated(trainer, update)
-        ends = self.stopped or step >= self.policies.total
+        ends = self.is_stale or step >= self.policies.total
         if step in self.policies.checkpoint_at or ends:
-            self._checkpoint(trainer)
+            arrays = trainer.state()
+            if trainer.is_main_process:
+                self.checkpoints.save(arrays, self.progress)
         return not ends
 
     def _check_finite(self, update: Update, outcome: Outcome) -> None:
@@ -209,22 +204,12 @@ class Session:
         self.log.scores(step, self._epoch(update), "dev", scores)
         is_better = best is None or (score > best if policies.higher_is_better else score < best)
         if is_better or best != best:  # any score is better than nan
-            self._write(trainer)
+            try:
+                trainer.save(self.best_folder)
+            except OSError as error:
+                raise self.checkpoints.out_of_space(error) from error
             self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
         else:
             self.progress = self.progress.after(stale=self.progress.stale + 1)
-        if policies.patience is not None and self.progress.stale >= policies.patience:
-            self.stopped = True
         if self.on_scores is not None and trainer.is_main_process:
             self.on_scores(step, scores)
-
-    def _write(self, trainer: Trainer) -> None:
-        try:
-            trainer.save(self.best_folder)
-        except OSError as error:
-            raise self.checkpoints.out_of_space(error) from error
-
-    def _checkpoint(self, trainer: Trainer) -> None:
-        arrays = trainer.state()
-        if trainer.is_main_process:
-            self.checkpoints.save(arrays, self.progress)
