@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,20 @@ from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.model_card import model_card
-from distilbert.finetuning.scoring import Evaluated, Split, answered, evaluated, scores_of
+from distilbert.finetuning.scoring import Evaluated, Split, answered
 from distilbert.finetuning.tasks import TASK_FILE, settings_text
 from distilbert.opening import find_model, load_runner
 from distilbert.runner import Runner
 from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
-from distilbert.training.checkpoints import FOLDER, Progress
+from distilbert.training.checkpoints import FOLDER
 from distilbert.training.environment import environment
 from distilbert.training.intervals import bootstrap
+from distilbert.training.loop import Trained
 from distilbert.training.report import write_report
-from distilbert.training.run_card import RunCard
 
 CARD_FILE = "card.toml"
 # Examples shown in a report.
@@ -38,55 +38,59 @@ WRONGEST, SLOWEST = 20, 5
 TIMINGS = 3
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run whose updates are done; `best` holds the weights to keep."""
-
-    card: RunCard
-    framework: str
-    task: Task
-    tokenizer: Any
-    splits: Mapping[str, Split]
-    progress: Progress
-    history: list[dict[str, Any]]
-    best: Path
-    output: Path
-    n_train: int
-    skipped: int
-    pad_id: int
-
-
-def finish(run: Finished, *, command: str | None) -> dict[str, Any]:
+def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[str, Any]:
     """Score the best model in float32 and write the files of the result into the output folder.
 
     Returns:
         The fields of a `FineTuneResult` except card and output.
     """
-    found = find_model(run.best, framework=run.framework)
-    runner = load_runner(found, run.task.head, device=run.card.run.device)
-    task, found = _scored(run, runner)
+    card, output = run.card, Path(run.card.output)
+    best = find_model(trained.best, framework=run.framework)
+    runner = load_runner(best, run.task.head, device=card.run.device)
+    task, found = run.scored(runner, run.splits)
     scores = {name: split.scores for name, split in found.items()}
-    report = _report(run, task, runner, found, command)
-    with atomic_folder(run.output, last=("config.json", CARD_FILE)) as staging:
-        _write_model(run.best, staging, run.task.head)
+    report = {
+        "task": card.task,
+        "framework": run.framework,
+        "metric": task.metric,
+        "higher_is_better": higher_is_better(task.metric),
+        "command": command,
+        "card": card.model_dump(),
+        "n_train": run.n_train,
+        "skipped_rows": run.skipped,
+        **_course(trained),
+        "splits": {
+            name: split_report(
+                task,
+                one,
+                resamples=card.evaluation.bootstrap,
+                seed=card.seed,
+                slowest=slowest(task, runner, one.split, run.tokenizer, run.pad_id),
+            )
+            for name, one in found.items()
+        },
+        "environment": environment(),
+    }
+    with atomic_folder(output, last=("config.json", CARD_FILE)) as staging:
+        _write_model(trained.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
-        (staging / CARD_FILE).write_text(card_text(run.card), encoding="utf-8")
+        (staging / CARD_FILE).write_text(card_text(card), encoding="utf-8")
         (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
         for name, split in found.items():
             write_answers(staging / f"answers.{name}.jsonl", split.answers)
-        write_report(staging, report, pages=run.card.run.report)
+        write_report(staging, report, pages=card.run.report)
         (staging / "README.md").write_text(model_card(report), encoding="utf-8")
-    shutil.rmtree(run.best)
-    shutil.rmtree(run.output / FOLDER, ignore_errors=True)
+    shutil.rmtree(trained.best)
+    shutil.rmtree(output / FOLDER, ignore_errors=True)
     metric = task.metric
     return {
         "metric": metric,
         "best_score": scores["dev"][metric] if "dev" in scores else None,
         "scores": scores,
-        "steps": run.progress.step,
-        "seconds": run.progress.seconds,
+        "steps": trained.progress.step,
+        "seconds": trained.progress.seconds,
         "skipped": run.skipped,
-        "report": run.output / ("report.html" if run.card.run.report else "report.json"),
+        "report": output / ("report.html" if card.run.report else "report.json"),
     }
 
 
@@ -109,60 +113,18 @@ def _write_model(best: Path, target: Path, head: str) -> None:
         convert(best, target, head=head)
 
 
-def _scored(run: Finished, runner: Runner) -> tuple[Task, dict[str, Evaluated]]:
-    """Dev first, since it decides the thresholds for all."""
-    task, found = run.task, {}
-    for name, split in run.splits.items():
-        begun = evaluated(
-            task,
-            runner,
-            split,
-            batch_tokens=run.card.evaluation.eval_batch_tokens,
-            pad_id=run.pad_id,
-        )
-        if name == "dev":
-            task = task.tuned(split.examples, begun.answers)
-        found[name] = begun
-    return task, {
-        name: replace(one, scores=scores_of(task, one.split, one.answers))
-        for name, one in found.items()
-    }
-
-
-def _report(
-    run: Finished,
-    task: Task,
-    runner: Runner,
-    found: Mapping[str, Evaluated],
-    command: str | None,
-) -> dict[str, Any]:
+def _course(trained: Trained) -> dict[str, Any]:
+    """What a report says of the updates."""
+    progress = trained.progress
+    arrays = open_checkpoint(trained.best, formats=tuple(WEIGHT_FILES))
     return {
-        "task": run.card.task,
-        "framework": run.framework,
-        "metric": task.metric,
-        "higher_is_better": higher_is_better(task.metric),
-        "command": command,
-        "card": run.card.model_dump(),
-        "n_train": run.n_train,
-        "skipped_rows": run.skipped,
-        "steps": run.progress.step,
-        "seconds": run.progress.seconds,
-        "examples_per_second": run.progress.examples / max(run.progress.seconds, 1e-9),
-        "tokens_per_second": run.progress.tokens / max(run.progress.seconds, 1e-9),
-        "best_step": run.progress.best_step,
-        "n_parameters": _n_parameters(run.best),
-        "history": run.history,
-        "splits": {
-            name: split_report(
-                task,
-                one,
-                resamples=run.card.evaluation.bootstrap,
-                seed=run.card.seed,
-                slowest=slowest(task, runner, one.split, run.tokenizer, run.pad_id),
-            )
-            for name, one in found.items()
-        },
-        "environment": environment(),
+        "steps": progress.step,
+        "seconds": progress.seconds,
+        "examples_per_second": progress.examples / max(progress.seconds, 1e-9),
+        "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
+        "best_step": progress.best_step,
+        "n_parameters": sum(int(array.size) for array in arrays.values()),
+        "history": trained.history,
     }
 
 
@@ -218,8 +180,3 @@ def _timed(task: Task, runner: Runner, split: Split, pad_id: int) -> float:
     begin = time.perf_counter()
     answered(task, runner, split, pad_id=pad_id)
     return time.perf_counter() - begin
-
-
-def _n_parameters(folder: Path) -> int:
-    arrays = open_checkpoint(folder, formats=tuple(WEIGHT_FILES))
-    return sum(int(array.size) for array in arrays.values())

@@ -1,0 +1,162 @@
+"""What a run of fine-tuning is assembled from: examples and a checkpoint to trainer and feed."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.checkpoint.bert import is_bert
+from distilbert.checkpoint.convert import convert
+from distilbert.errors import RunCardError
+from distilbert.finetuning.datasets import Examples
+from distilbert.finetuning.features import pack_features
+from distilbert.finetuning.scoring import Evaluated, evaluated, scores_of, split_of
+from distilbert.finetuning.tasks import class_weights_of
+from distilbert.opening import (
+    FoundModel,
+    LoadOptions,
+    find_model,
+    framework_module,
+    open_tokenizer,
+)
+from distilbert.runner import Runner
+from distilbert.tasks.task import Task
+from distilbert.training.feed import Feed, n_items
+from distilbert.training.objective import LossSettings, TrainerSettings
+from distilbert.training.run_card import RunCard
+from distilbert.training.session import Trainer
+
+# Fields of [evaluation] that may not change when a run is resumed.
+DECISIVE = ("metric", "max_answer_length", "n_best", "null_threshold")
+
+
+def starting_point(card: RunCard, options: LoadOptions, stack: ExitStack) -> FoundModel:
+    """The checkpoint to start from; a BERT is folded first."""
+    found = find_model(card.model, framework=card.framework, options=options)
+    if is_bert(found.folder):
+        folded = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+        convert(found.folder, folded)
+        found = find_model(folded, framework=card.framework)
+    return found
+
+
+class FineTuning:
+    """What a run is assembled from: task, features, objective, trainer and feed."""
+
+    def __init__(
+        self, card: RunCard, examples: Examples, start: FoundModel, options: LoadOptions
+    ) -> None:
+        self.card, self.framework = card, start.framework
+        self.task: Task = examples.task
+        self.n_train, self.skipped = len(examples.train), examples.skipped
+        self.tokenizer = open_tokenizer(start.folder)
+        self.pad_id = self.tokenizer.pad_token_id or 0
+        package = framework_module(self.framework, "train", "fine-tune")
+        model = package.starting_model(
+            start.request(self.task.head), changes=self.task.config_changes(), seed=card.seed
+        )
+        max_length = model.config.max_position_embeddings
+        weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
+        self.trainer = _trainer(package, model, card, options, weights)
+        self.features = pack_features(self.task, self.tokenizer, examples.train)
+        self.splits = {
+            name: split_of(self.task, self.tokenizer, name, rows)
+            for name, rows in (("dev", examples.dev), ("test", examples.test))
+            if rows
+        }
+        self._check_lengths(max_length)
+        self.feed = self._feed()
+
+    def _check_lengths(self, limit: int) -> None:
+        """The longest sequence may come late in a run, so all are checked before."""
+        scored = (one for split in self.splits.values() for one in split.features)
+        longest = max((len(ids) for one in scored for ids in one.sequences), default=0)
+        longest = max(longest, int(self.features.lengths.max()))
+        if longest > limit:
+            raise RunCardError(
+                f"`max_length` must be at most what the model can read, {limit} tokens: got "
+                f"{self.card.inputs.max_length}, and a sequence of {longest}."
+            )
+
+    def _feed(self) -> Feed:
+        options, counts = self.card.optimization, self.features.counts
+        return Feed(
+            lengths=self.features.n_tokens,
+            make=self._batch,
+            count=lambda batch: n_items(batch, self.task.head),
+            seed=self.card.seed,
+            batch_size=options.batch_size,
+            batch_tokens=options.batch_tokens,
+            accumulation=options.accumulation,
+            length_sorted=options.length_sorted,
+            groups=counts if (counts != counts[0]).any() else None,
+            data_shard=self.trainer.data_shard,
+        )
+
+    def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rng)
+
+    def evaluate(self, runner: Runner) -> dict[str, float]:
+        """Scores on dev, with the thresholds that are best there."""
+        return self.scored(runner, ("dev",))[1]["dev"].scores
+
+    def scored(self, runner: Runner, names: Iterable[str]) -> tuple[Task, dict[str, Evaluated]]:
+        """Answers and scores on these splits, dev first, and the task with its best thresholds."""
+        task, tokens, found = self.task, self.card.evaluation.eval_batch_tokens, {}
+        for name in names:
+            split = self.splits[name]
+            one = evaluated(task, runner, split, batch_tokens=tokens, pad_id=self.pad_id)
+            if name == "dev":
+                task = task.tuned(split.examples, one.answers)
+            found[name] = one
+        if task is not self.task:
+            for name, one in found.items():
+                scores = scores_of(task, one.split, one.answers)
+                found[name] = replace(one, scores=scores)
+        return task, found
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for a run to be resumed from a checkpoint of another one."""
+        card = self.card.model_dump()
+        decisive = {name: card[name] for name in ("task", "model", "seed")}
+        for section in ("inputs", "objective", "optimization", "lora", "distillation"):
+            decisive |= card[section]
+        decisive |= {name: card["evaluation"][name] for name in DECISIVE}
+        data = hashlib.sha256(self.feed.lengths.tobytes()).hexdigest()[:16]
+        return {**decisive, "framework": self.framework, "train": data}
+
+
+def _trainer(
+    package: Any,
+    model: Any,
+    card: RunCard,
+    options: LoadOptions,
+    class_weights: np.ndarray | None,
+) -> Trainer:
+    teacher = None
+    if card.distillation.teacher is not None:
+        found = find_model(card.distillation.teacher, framework=card.framework, options=options)
+        teacher = package.load_teacher(found.request(model.head), model)
+    losses = LossSettings(
+        label_smoothing=card.objective.label_smoothing,
+        r_drop=card.objective.r_drop,
+        class_weights=class_weights,
+        teacher_weight=card.distillation.teacher_weight,
+        temperature=card.distillation.temperature,
+    )
+    objective = package.task_objective(model, losses, teacher, packing=card.optimization.packing)
+    settings = TrainerSettings(
+        optimization=card.optimization,
+        lora=card.lora,
+        seed=card.seed,
+        device=card.run.device,
+        parallel=card.run.parallel,
+    )
+    return package.Trainer(model, objective, settings)
