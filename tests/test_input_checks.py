@@ -88,6 +88,14 @@ def test_a_new_number_of_words_is_rounded_up_to_a_multiple() -> None:
             words(5, wrong)
 
 
+def test_only_heads_the_model_had_can_be_pruned() -> None:
+    heads = checks.parse_heads_to_prune({1: [0, 2, 2], 0: ()}, n_layers=2, n_heads=3)
+    assert heads == {1: {0, 2}, 0: set()}
+    for wrong in ({2: [0]}, {-1: [0]}, {0: [3]}, {0: [-1]}):
+        with pytest.raises(InputError, match="layers below 2 and heads below 3: got layer"):
+            checks.parse_heads_to_prune(wrong, n_layers=2, n_heads=3)
+
+
 @pytest.mark.parametrize(
     ("given", "n_labels", "are_classes", "meant"),
     [

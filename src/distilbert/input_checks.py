@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilbert.errors import InputError, TokenIdError
@@ -113,6 +113,24 @@ def new_vocab_size(
         check_size("pad_to_multiple_of", pad_to_multiple_of)
         size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
     return size
+
+
+def parse_heads_to_prune(
+    heads_to_prune: Mapping[int, Iterable[int]], *, n_layers: int, n_heads: int
+) -> dict[int, set[int]]:
+    """The heads for `prune_heads` to remove, by layer.
+
+    Raises:
+        InputError: a layer or head that does not exist.
+    """
+    parsed = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
+    for layer, heads in parsed.items():
+        if not 0 <= layer < n_layers or not heads <= set(range(n_heads)):
+            raise InputError(
+                f"`heads_to_prune` must name layers below {n_layers} and heads below {n_heads}: "
+                f"got layer {layer}, heads {sorted(heads)}."
+            )
+    return parsed
 
 
 def infer_problem_type(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:

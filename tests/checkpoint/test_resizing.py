@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from distilbert.checkpoint.init import initial_weights, sinusoid_table
-from distilbert.checkpoint.resizing import pruned_heads, resized_bias, resized_rows
+from distilbert.checkpoint.resizing import resized_bias, resized_rows
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
 
 
 def config(**changes: object) -> DistilBertConfig:
@@ -58,18 +57,3 @@ def test_a_bias_is_cut_or_padded_with_zeros() -> None:
     assert resized_bias(old, 2).tolist() == [1, 2]
     assert resized_bias(old, 5).tolist() == [1, 2, 3, 0, 0]
     assert resized_bias(old, 5).dtype == np.float16
-
-
-def test_columns_are_those_of_the_present_model() -> None:
-    found = pruned_heads({1: [0, 2, 2], 0: [1]}, config(pruned_heads={1: [0]}))
-    assert {layer: (heads, columns.tolist()) for layer, (heads, columns) in found.items()} == {
-        1: ([0, 2], [0, 1, 2, 3]),
-        0: ([1], [0, 1, 2, 3, 8, 9, 10, 11]),
-    }
-    assert pruned_heads({1: [0], 0: ()}, config(pruned_heads={1: [0]})) == {}
-
-
-def test_only_heads_the_model_had_can_be_pruned() -> None:
-    for wrong in ({2: [0]}, {-1: [0]}, {0: [3]}, {0: [-1]}):
-        with pytest.raises(InputError, match="layers below 2 and heads below 3: got layer"):
-            pruned_heads(wrong, config())

@@ -1,4 +1,4 @@
-"""What remains of parameters when words, positions or attention heads are added or removed.
+"""The rows of a table, and the values of a bias, when a model gets other sizes.
 
 Canonical NumPy arrays in and out; the framework packages put them into their models.
 """
@@ -6,14 +6,13 @@ Canonical NumPy arrays in and out; the framework packages put them into their mo
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from distilbert.checkpoint.init import initial_weights, sinusoid_table
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError
 
 
 def resized_rows(
@@ -39,32 +38,3 @@ def resized_rows(
 def resized_bias(old: np.ndarray, size: int) -> np.ndarray:
     """A new bias of a projection onto `size` words: the first values of `old`, then zeros."""
     return np.pad(old[:size], (0, max(0, size - len(old))))
-
-
-def pruned_heads(
-    heads_to_prune: Mapping[int, Iterable[int]], config: DistilBertConfig
-) -> dict[int, tuple[list[int], np.ndarray]]:
-    """For each layer that loses heads: all its pruned heads, and which columns (D,) of its
-    attention remain.
-
-    Heads have the numbers of the unpruned model, columns those of the present one.
-
-    Raises:
-        InputError: the model never had such a layer or head.
-    """
-    n_layers, n_heads, head_size = config.n_layers, config.n_heads, config.dim // config.n_heads
-    found = {}
-    for layer, heads in heads_to_prune.items():
-        heads, gone = set(heads), set(config.pruned_heads.get(int(layer), ()))
-        if not 0 <= int(layer) < n_layers or not heads <= set(range(n_heads)):
-            raise InputError(
-                f"`heads_to_prune` must name layers below {n_layers} and heads below {n_heads}: "
-                f"got layer {layer}, heads {sorted(heads)}."
-            )
-        if heads <= gone:
-            continue
-        present = [head for head in range(n_heads) if head not in gone]
-        columns = np.arange(len(present) * head_size).reshape(-1, head_size)
-        kept = [place for place, head in enumerate(present) if head not in heads]
-        found[int(layer)] = sorted(gone | heads), columns[kept].ravel()
-    return found

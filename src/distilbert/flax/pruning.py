@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from distilbert.checkpoint.resizing import pruned_heads
-from distilbert.flax.weights import flatten
+import jax.numpy as jnp
+
+from distilbert.flax.weights import Tree, flatten
+from distilbert.input_checks import parse_heads_to_prune
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -18,15 +20,25 @@ def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[in
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
-    for layer, (heads, columns) in pruned_heads(heads_to_prune, model.config).items():
-        attention, leaves = (
-            model.path(f"transformer/layer/{layer}/attention"),
-            flatten(model.params),
-        )
-        kept = {f"{attention}/out_lin/kernel": leaves[f"{attention}/out_lin/kernel"][columns]}
-        for name in ("q_lin", "k_lin", "v_lin"):
-            for leaf in (f"{attention}/{name}/kernel", f"{attention}/{name}/bias"):
-                kept[leaf] = leaves[leaf][..., columns]
-        model.replace_leaves(kept)
-        model.config.pruned_heads[layer] = heads
+    config = model.config
+    wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
+    for layer, heads in wanted.items():
+        gone = set(config.pruned_heads.get(layer, ()))
+        model.replace_leaves(_pruned(model, layer, heads, gone=gone))
+        config.pruned_heads[layer] = sorted(gone | heads)
     model.build_module()
+
+
+def _pruned(model: PreTrainedModel, layer: int, heads: set[int], *, gone: set[int]) -> Tree:
+    """The leaves of one layer's attention without `heads`, by path; `gone` are pruned already."""
+    config, leaves = model.config, flatten(model.params)
+    present = [head for head in range(config.n_heads) if head not in gone]
+    keep = [place for place, head in enumerate(present) if head not in heads]
+    size = config.dim // config.n_heads
+    columns = jnp.array([place * size + i for place in keep for i in range(size)], jnp.int32)
+    attention = model.path(f"transformer/layer/{layer}/attention")
+    kept = {f"{attention}/out_lin/kernel": leaves[f"{attention}/out_lin/kernel"][columns]}
+    for name in ("q_lin", "k_lin", "v_lin"):
+        for leaf in (f"{attention}/{name}/kernel", f"{attention}/{name}/bias"):
+            kept[leaf] = leaves[leaf][..., columns]
+    return kept

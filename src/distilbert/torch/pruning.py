@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from distilbert.checkpoint.resizing import pruned_heads
+from distilbert.input_checks import parse_heads_to_prune
 
 if TYPE_CHECKING:
     from distilbert.torch.model import Block, SelfAttention
@@ -21,22 +21,30 @@ def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[in
     Raises:
         InputError: the model never had such a layer or head; nothing is pruned then.
     """
-    for layer, (heads, columns) in pruned_heads(heads_to_prune, model.config).items():
+    config = model.config
+    pruned = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
+    for layer, heads in pruned.items():
         attention = cast("Block", model.base_model.transformer.layer[layer]).attention
-        _keep_columns(attention, torch.from_numpy(columns))
-        attention.pruned_heads = set(heads)
-        model.config.pruned_heads[layer] = heads
+        _prune_layer(attention, heads, config.n_heads)
+        config.pruned_heads[layer] = sorted(attention.pruned_heads)
 
 
-def _keep_columns(attention: SelfAttention, columns: Tensor) -> None:
+def _prune_layer(attention: SelfAttention, heads: set[int], n_original: int) -> None:
+    present = [head for head in range(n_original) if head not in attention.pruned_heads]
+    keep = [index for index, head in enumerate(present) if head not in heads]
+    if len(keep) == len(present):
+        return
+    size = attention.head_size
+    rows = torch.tensor([index * size + i for index in keep for i in range(size)], dtype=torch.long)
     for linear in (attention.q_lin, attention.k_lin, attention.v_lin):
-        linear.weight = _kept(linear.weight, columns, dim=0)
-        linear.bias = _kept(linear.bias, columns, dim=0)
-        linear.out_features = len(columns)
-    attention.out_lin.weight = _kept(attention.out_lin.weight, columns, dim=1)
-    attention.out_lin.in_features = len(columns)
-    attention.n_heads = len(columns) // attention.head_size
-    attention.dim = len(columns)
+        linear.weight = _kept(linear.weight, rows, dim=0)
+        linear.bias = _kept(linear.bias, rows, dim=0)
+        linear.out_features = len(rows)
+    attention.out_lin.weight = _kept(attention.out_lin.weight, rows, dim=1)
+    attention.out_lin.in_features = len(rows)
+    attention.n_heads = len(keep)
+    attention.dim = len(rows)
+    attention.pruned_heads |= heads
 
 
 def _kept(old: Tensor, index: Tensor, *, dim: int) -> nn.Parameter:
