@@ -10,7 +10,7 @@ from jax import Array
 
 from distilbert.checkpoint.resizing import resized_bias, resized_rows
 from distilbert.checkpoint.spec import POSITION_EMBEDDINGS, TIED_PROJECTOR, WORD_EMBEDDINGS
-from distilbert.flax.weights import POSITIONS, WORDS, flatten
+from distilbert.flax.weights import POSITIONS, flatten
 from distilbert.input_checks import check_size, new_vocab_size
 
 if TYPE_CHECKING:
@@ -36,14 +36,15 @@ def resize_token_embeddings(
     if size == len(old):
         return old
     words = _resized(model, old, size, name=WORD_EMBEDDINGS)
-    leaves = {model.path(WORDS): words}
+    model.set_input_embeddings(words)
     if model.head == "masked_lm":
         projector = model.params["vocab_projector"]
-        leaves["vocab_projector/bias"] = jnp.array(resized_bias(np.array(projector["bias"]), size))
+        bias = resized_bias(np.asarray(projector["bias"]), size)
+        leaves = {"vocab_projector/bias": jnp.array(bias)}
         if not model.config.tie_word_embeddings:  # a tied kernel is the word embedding itself
             rows = _resized(model, projector["kernel"].T, size, name=TIED_PROJECTOR)
             leaves["vocab_projector/kernel"] = rows.T
-    model.replace_leaves(leaves)
+        model.replace_leaves(leaves)
     model.config.vocab_size = size
     model.build_module()
     return words
