@@ -57,7 +57,7 @@ def main(output: Path, engine: str) -> None:
         seed=0,
         batch_size=3,  # 13 rows: some process has no row of the last batch
         accumulation=2,
-        data_shard=trainer.data_shard,
+        data_shard=(trainer.processes.rank, trainer.processes.size),
     )
     outcomes = [trainer.update(update) for update in feed.updates(0, 6, lambda step: 1e-2)]
     state = trainer.state()
@@ -65,18 +65,18 @@ def main(output: Path, engine: str) -> None:
     again = trainer.state()
     scores = trainer.runner().run_batch({"input_ids": np.arange(5, 10)[None]})["logits"]
     trainer.save(output / "model")
-    if trainer.is_main_process:
+    if trainer.processes.is_main_process:
         found = {
             "losses": [outcome.loss for outcome in outcomes],
             "norms": [outcome.grad_norm for outcome in outcomes],
             "scores": scores.tolist(),
             "same": all(np.array_equal(state[name], again[name]) for name in state),
             "size": trainer.processes.size,
-            "shared": trainer.broadcast("told"),
+            "shared": trainer.processes.broadcast("told"),
         }
         (output / "found.json").write_text(json.dumps(found))
     else:
-        assert trainer.broadcast(None) == "told"
+        assert trainer.processes.broadcast(None) == "told"
     trainer.close()
     # A thread that is left when the interpreter ends may abort it.
     tasks = Path("/proc/self/task").glob("*/comm")

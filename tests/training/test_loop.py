@@ -11,10 +11,10 @@ import pytest
 
 from distilbert.errors import TrainingError
 from distilbert.training.card_file import with_changes
-from distilbert.training.feed import Feed
+from distilbert.training.feed import Feed, Update
 from distilbert.training.loop import Trained, train
 from distilbert.training.run_card import RunCard
-from distilbert.training.session import Outcome, Session
+from distilbert.training.session import OneProcess, Outcome
 
 CARD = with_changes(
     RunCard(), {"epochs": 2.0, "checkpoint_every": 3, "log_every": 2, "tensorboard": False}
@@ -28,20 +28,18 @@ class Cut(Exception):
 class Counter:
     """A trainer whose only weight sums its learning rates; `cut_at` ends it like a kill."""
 
-    is_main_process, data_shard = True, (0, 1)
+    processes = OneProcess()
 
     def __init__(self, cut_at: int | None = None) -> None:
         self.weight, self.cut_at = np.zeros(1), cut_at
         self.saved: list[float] = []
 
-    def run(self, session: Session) -> None:
-        for update in session.updates():
-            if update.number == self.cut_at:
-                raise Cut
-            self.weight = self.weight + update.learning_rate
-            losses = {"loss": float(update.number), "label_loss": 2.0 * update.number}
-            if not session.done(self, update, Outcome(losses, 1.0)):
-                break
+    def update(self, update: Update) -> Outcome:
+        if update.number == self.cut_at:
+            raise Cut
+        self.weight = self.weight + update.learning_rate
+        losses = {"loss": float(update.number), "label_loss": 2.0 * update.number}
+        return Outcome(losses, 1.0)
 
     def runner(self) -> Any:
         return self
@@ -55,14 +53,13 @@ class Counter:
     def save(self, folder: Path) -> None:
         self.saved.append(float(self.weight[0]))
 
-    def broadcast(self, value: Any) -> Any:
-        return value
-
     def close(self) -> None:
         pass
 
 
-def run(folder: Path, trainer: Counter, *, scored: bool = True, **options: Any) -> Trained:
+def run(
+    folder: Path, trainer: Counter, *, scored: bool = True, card: RunCard = CARD, **options: Any
+) -> Trained:
     feed = Feed(
         lengths=np.full(16, 2),
         make=lambda numbers, _: {"attention_mask": np.ones((len(numbers), 2), np.int64)},
@@ -74,7 +71,7 @@ def run(folder: Path, trainer: Counter, *, scored: bool = True, **options: Any) 
     return train(
         trainer,
         feed,
-        CARD,
+        card,
         output=folder,
         metric="f1",
         higher_is_better=True,
@@ -117,6 +114,13 @@ def test_another_run_is_not_resumed(tmp_path: Path) -> None:
         run(tmp_path, Counter(cut_at=5))
     with pytest.raises(TrainingError, match="seed"):
         run(tmp_path, Counter(), resume=True, identity={"seed": 2})
+
+
+def test_a_run_ends_early_when_scores_stop_rising(tmp_path: Path) -> None:
+    trainer = Counter()
+    trainer.update = lambda update: Outcome({"loss": 1.0}, 1.0)  # the weight and its score stay
+    trained = run(tmp_path, trainer, card=with_changes(CARD, {"patience": 1, "epochs": 4.0}))
+    assert trained.progress.step == 8  # of 16: the score of the second epoch was not better
 
 
 def test_without_scores_the_last_model_is_kept(tmp_path: Path) -> None:

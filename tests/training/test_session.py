@@ -14,13 +14,13 @@ from distilbert.errors import TrainingError
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, Update
 from distilbert.training.schedule import Schedule
-from distilbert.training.session import Outcome, Policies, Session
+from distilbert.training.session import OneProcess, Outcome, Policies, Session
 
 
 class Counter:
     """A trainer whose only weight counts its updates."""
 
-    is_main_process = True
+    processes = OneProcess()
 
     def __init__(self, scores: Sequence[float] = ()) -> None:
         self.weight = 0
@@ -38,9 +38,6 @@ class Counter:
 
     def save(self, folder: Path) -> None:
         self.saved.append(self.weight)
-
-    def broadcast(self, value: Any) -> Any:
-        return value
 
 
 class Log:

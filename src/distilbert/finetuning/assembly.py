@@ -87,6 +87,7 @@ class FineTuning:
 
     def _feed(self) -> Feed:
         options, counts = self.card.optimization, self.features.counts
+        processes = self.trainer.processes
         return Feed(
             lengths=self.features.n_tokens,
             make=self._batch,
@@ -97,7 +98,7 @@ class FineTuning:
             accumulation=options.accumulation,
             length_sorted=options.length_sorted,
             groups=counts if (counts != counts[0]).any() else None,
-            data_shard=self.trainer.data_shard,
+            data_shard=(processes.rank, processes.size),
         )
 
     def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -91,8 +91,9 @@ def finetune(
             show_progress=show_progress,
             on_scores=on_scores,
         )
-        is_main = run.trainer.is_main_process
-        result = run.trainer.broadcast(_result(run, trained, command) if is_main else None)
+        processes = run.trainer.processes
+        is_main = processes.is_main_process
+        result = processes.broadcast(_result(run, trained, command) if is_main else None)
         run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
 

@@ -1,6 +1,6 @@
 """Training in Flax: updates of one model by an objective.
 
-The session decides what happens between updates. Dropout is drawn from the seed and the
+Dropout is drawn from the seed and the
 number of the update, so a resumed run draws what an uninterrupted one would have drawn.
 """
 
@@ -34,7 +34,7 @@ from distilbert.runner import Runner
 from distilbert.training.feed import Update
 from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import Treatment, treatments
-from distilbert.training.session import Outcome, Session
+from distilbert.training.session import OneProcess, Outcome
 
 # Fields of the config that are probabilities of dropout.
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
@@ -84,7 +84,8 @@ class Trainer:
             RunCardError: `freeze` names no part of the model.
             InputError: JAX has no such device.
         """
-        self.options, chosen = settings.optimization, settings.device
+        self.options, self.processes = settings.optimization, OneProcess()
+        chosen = settings.device
         self.devices = jax.local_devices() if chosen is None else [available_device(chosen)]
         self.dtype = jnp.bfloat16 if self.options.precision == "bfloat16" else None
         self.config = copy.deepcopy(model.config)
@@ -113,26 +114,6 @@ class Trainer:
         self.key = jax.random.key(settings.seed)
         self.gradients = _gradients(objective, self._training_module())
         self.add = jax.jit(optax.tree_utils.tree_add, donate_argnums=0)
-
-    @property
-    def is_main_process(self) -> bool:
-        """Whether this process logs, evaluates and writes."""
-        return True
-
-    @property
-    def data_shard(self) -> tuple[int, int]:
-        """Which part of each batch this process computes: (number, of how many)."""
-        return 0, 1
-
-    def broadcast(self, value: Any) -> Any:
-        """The main process's value, in every process."""
-        return value
-
-    def run(self, session: Session) -> None:
-        """Go through the session's updates."""
-        for update in session.updates():
-            if not session.done(self, update, self.update(update)):
-                break
 
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer; nothing changes if loss or gradients are not finite."""

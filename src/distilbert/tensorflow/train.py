@@ -1,6 +1,6 @@
 """Training in TensorFlow: updates of one model by an objective.
 
-The session decides what happens between updates. Dropout is drawn from the seed and the
+Dropout is drawn from the seed and the
 number of the update, so a resumed run draws what an uninterrupted one would have drawn.
 """
 
@@ -37,7 +37,7 @@ from distilbert.tensorflow.weights import (
 from distilbert.training.feed import Update
 from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import treatments
-from distilbert.training.session import Outcome, Session
+from distilbert.training.session import OneProcess, Outcome
 
 # Fields of the config that are probabilities of dropout.
 DROPOUTS = ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
@@ -85,7 +85,7 @@ class Trainer:
             InputError: TensorFlow has no such device.
         """
         self.objective, self.settings = objective, settings
-        self.options = settings.optimization
+        self.options, self.processes = settings.optimization, OneProcess()
         self.strategy = _strategy(settings.device)
         with self.strategy.scope():
             self.model = self._copied(model)
@@ -100,26 +100,6 @@ class Trainer:
         self.add = tf.function(self._add, autograph=False)
         self.step = tf.function(self._step, autograph=False)
         self.current_runner: Runner | None = None
-
-    @property
-    def is_main_process(self) -> bool:
-        """Whether this process logs, evaluates and writes."""
-        return True
-
-    @property
-    def data_shard(self) -> tuple[int, int]:
-        """Which part of each batch this process computes: (number, of how many)."""
-        return 0, 1
-
-    def broadcast(self, value: Any) -> Any:
-        """The main process's value, in every process."""
-        return value
-
-    def run(self, session: Session) -> None:
-        """Go through the session's updates."""
-        for update in session.updates():
-            if not session.done(self, update, self.update(update)):
-                break
 
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer; nothing changes if loss or gradients are not finite."""

@@ -37,7 +37,7 @@ from distilbert.torch.weights import assign, to_array, to_tensor
 from distilbert.training.feed import Update
 from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import treatments
-from distilbert.training.session import Outcome, Session
+from distilbert.training.session import Outcome
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 # Tokens of a batch in one pass on a CPU, where more of them only need more memory.
@@ -146,32 +146,30 @@ class Trainer:
         if self.keeps_gradients:
             self._allocate_gradients()
 
-    @property
-    def is_main_process(self) -> bool:
-        """Whether this process logs, evaluates and writes."""
-        return self.processes.is_main_process
+    def update(self, update: Update) -> Outcome:
+        """One step of the optimizer, which is skipped if loss or gradients are not finite.
 
-    @property
-    def data_shard(self) -> tuple[int, int]:
-        """Which part of each batch this process computes: (number, of how many)."""
-        return self.processes.rank, self.processes.size
-
-    def broadcast(self, value: Any) -> Any:
-        """The main process's value, in every process."""
-        return self.processes.broadcast(value)
-
-    def run(self, session: Session) -> None:
-        """Go through the session's updates; the caller's random numbers stay as they are."""
+        The caller's random numbers stay as they are.
+        """
+        self.model.train()
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            for update in session.updates():
-                if not session.done(self, update, self.update(update)):
-                    break
+            torch.manual_seed(_seed_of(self.settings.seed, update.number, self.processes.rank))
+            totals = self._gradients(update)
+        values = self.processes.total(torch.stack(list(totals.values()))).tolist()
+        losses = dict(zip(totals, values, strict=True))
+        limit = self.options.max_grad_norm or float("inf")
+        norm = float(full_tensor(nn.utils.clip_grad_norm_(self._trained().values(), limit)))
+        if np.isfinite(losses[LOSS]) and np.isfinite(norm):
+            for group in self.optimizer.param_groups:
+                group["lr"] = update.learning_rate * group["scale"]
+            self.optimizer.step()
+            self._update_means()
+        self.optimizer.zero_grad(set_to_none=not self.keeps_gradients)
+        return Outcome(losses, norm)
 
-    def update(self, update: Update) -> Outcome:
-        """One step of the optimizer, which is skipped if loss or gradients are not finite."""
-        self.model.train()
-        torch.manual_seed(_seed_of(self.settings.seed, update.number, self.processes.rank))
+    def _gradients(self, update: Update) -> dict[str, Tensor]:
+        """The losses of this process's part of an update, whose gradients are added up."""
         totals: dict[str, Tensor] = {}
         parts = [part for batch in update.batches for part in self._parts(batch)]
         for number, part in enumerate(parts, 1):
@@ -186,17 +184,7 @@ class Trainer:
                 (losses[LOSS] * self.processes.size).backward()
             for name, value in losses.items():
                 totals[name] = totals[name] + value.detach() if name in totals else value.detach()
-        values = self.processes.total(torch.stack(list(totals.values()))).tolist()
-        losses = dict(zip(totals, values, strict=True))
-        limit = self.options.max_grad_norm or float("inf")
-        norm = float(full_tensor(nn.utils.clip_grad_norm_(self._trained().values(), limit)))
-        if np.isfinite(losses[LOSS]) and np.isfinite(norm):
-            for group in self.optimizer.param_groups:
-                group["lr"] = update.learning_rate * group["scale"]
-            self.optimizer.step()
-            self._update_means()
-        self.optimizer.zero_grad(set_to_none=not self.keeps_gradients)
-        return Outcome(losses, norm)
+        return totals
 
     def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """The parts of a batch that are computed in one pass; their losses add up to its loss."""
@@ -240,7 +228,7 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Write the model, adapters merged, as a checkpoint folder."""
         model = self._current_model()
-        if self.is_main_process:
+        if self.processes.is_main_process:
             model.save_pretrained(folder)
 
     def close(self) -> None:

@@ -62,17 +62,18 @@ def train(
     checkpoints = Checkpoints(output, keep=card.run.keep_checkpoints)
     progress = Progress(identity=json.loads(json.dumps(identity)))  # as it is read from a file
     newest = checkpoints.newest() if resume else None
+    is_main = trainer.processes.is_main_process
     if newest is not None:
         arrays, progress = checkpoints.load(newest, progress.identity)
         trainer.restore(arrays)
     with open_log(
-        output if trainer.is_main_process else None,
+        output if is_main else None,
         tensorboard=card.run.tensorboard,
         trackers=card.run.trackers,
         card=card.model_dump(),
         total_steps=policies.total,
         resume_step=None if newest is None else progress.step,
-        show_progress=show_progress and trainer.is_main_process,
+        show_progress=show_progress and is_main,
     ) as log:
         session = Session(
             feed=feed,
@@ -85,7 +86,9 @@ def train(
             output=output,
             on_scores=on_scores,
         )
-        trainer.run(session)
+        for update in session.updates():
+            if not session.done(trainer, update, trainer.update(update)):
+                break
         if evaluate is None:
             trainer.save(session.best_folder)
         return Trained(session.progress, log.history(), session.best_folder)

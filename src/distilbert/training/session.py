@@ -1,8 +1,8 @@
 """The course of a run: which update is next, and what happens between updates.
 
-The loop of a framework is a few lines around a session, which yields updates and after each one
-logs, evaluates, keeps the best model, writes checkpoints and decides when to stop. So these
-policies exist once, and a run that was killed is resumed with the same result.
+A session yields updates, which a framework's trainer computes, and after each one it logs,
+evaluates, keeps the best model, writes checkpoints and decides when to stop. A run that was killed
+is resumed with the same result.
 """
 
 from __future__ import annotations
@@ -27,23 +27,42 @@ from distilbert.training.schedule import Schedule
 BEST = "best"
 
 
-class Trainer(Protocol):
-    """A model in training, whichever the framework.
+class Processes(Protocol):
+    """The processes that compute one run; only the main one logs, evaluates and writes."""
 
-    Of several processes only the main one logs, evaluates and writes. All of them call `runner`,
-    `state`, `restore`, `save` and `broadcast`, in the same order.
-    """
-
+    @property
+    def rank(self) -> int: ...
+    @property
+    def size(self) -> int: ...
     @property
     def is_main_process(self) -> bool: ...
 
-    @property
-    def data_shard(self) -> tuple[int, int]:
-        """Which part of each batch this process computes: (number, of how many)."""
+    def broadcast(self, value: Any) -> Any:
+        """The main process's value, in every process."""
         ...
 
-    def run(self, session: Session) -> None:
-        """Compute the session's updates until it ends, and report each to `session.done`."""
+
+class OneProcess:
+    """The only process of a run."""
+
+    rank, size, is_main_process = 0, 1, True
+
+    def broadcast(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+class Trainer(Protocol):
+    """A model in training, whichever the framework.
+
+    Several processes all call `update`, `runner`, `state`, `restore` and `save`, in the same order.
+    """
+
+    @property
+    def processes(self) -> Processes: ...
+
+    def update(self, update: Update) -> Outcome:
+        """One step of the optimizer; nothing changes if loss or gradients are not finite."""
         ...
 
     def close(self) -> None:
@@ -64,10 +83,6 @@ class Trainer(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model as a checkpoint folder; only the main process writes."""
-        ...
-
-    def broadcast(self, value: Any) -> Any:
-        """The main process's value, in every process."""
         ...
 
 
@@ -148,7 +163,7 @@ class Session:
         ends = self.is_stale or step >= self.policies.total
         if step in self.policies.checkpoint_at or ends:
             arrays = trainer.state()
-            if trainer.is_main_process:
+            if trainer.processes.is_main_process:
                 self.checkpoints.save(arrays, self.progress)
         return not ends
 
@@ -196,8 +211,8 @@ class Session:
 
     def _evaluated(self, trainer: Trainer, update: Update) -> None:
         assert self.evaluate is not None
-        runner = trainer.runner()
-        scores = trainer.broadcast(self.evaluate(runner) if trainer.is_main_process else None)
+        processes, runner = trainer.processes, trainer.runner()
+        scores = processes.broadcast(self.evaluate(runner) if processes.is_main_process else None)
         del runner
         policies, step = self.policies, self.progress.step
         score, best = scores[policies.metric], self.progress.best_score
@@ -211,5 +226,5 @@ class Session:
             self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
         else:
             self.progress = self.progress.after(stale=self.progress.stale + 1)
-        if self.on_scores is not None and trainer.is_main_process:
+        if self.on_scores is not None and processes.is_main_process:
             self.on_scores(step, scores)
