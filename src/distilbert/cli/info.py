@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ import typer
 import distilbert
 from distilbert.cli import options
 from distilbert.cli.rows import json_line
+from distilbert.training.environment import package_version
 
 # The packages that matter in a bug report, in the order of the extras.
 PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")
@@ -63,12 +63,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count() or 0,
         "executable": sys.executable,
     }
-    for name in PACKAGES:
-        try:
-            facts[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            facts[name] = "not installed"
-    return facts
+    return facts | {name: package_version(name) or "not installed" for name in PACKAGES}
 
 
 def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:

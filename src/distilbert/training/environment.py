@@ -20,6 +20,7 @@ def environment() -> dict[str, Any]:
 
     Unknown values are None. Contains no names of users, hosts or folders, so it may be published.
     """
+    versions = {name: package_version(name) for name in PACKAGES}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -29,12 +30,15 @@ def environment() -> dict[str, Any]:
         "gpus": (
             _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
         ).splitlines(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+        "packages": {
+            name: found for name in PACKAGES if (found := package_version(name)) is not None
+        },
         "git_commit": _output_of("git", "rev-parse", "HEAD"),
     }
 
 
-def _version(name: str) -> str | None:
+def package_version(name: str) -> str | None:
+    """The version of an installed package; None for one that is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

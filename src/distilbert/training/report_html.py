@@ -17,13 +17,15 @@ from distilbert.training.report_tables import facts, figure, number, of_any_shap
 # Keys of answers to show, the most informative first.
 TELLING = ("label", "labels", "value", "choice", "text", "entities", "tags")
 LONGEST_TEXT = 400
+NO_PLOTS = "<p class=note>Plots need matplotlib: <code>pip install 'distilbert[train]'</code></p>"
 
 
 def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     """The complete page; `plots` by the names that `distilbert.training.plots` gives them."""
     title = f"{report.get('task', 'report')}: {_model(report)}"
+    kind = "Fine-tuning" if "steps" in report else "Evaluation"
     parts = [
-        f"<header><p class=kind>{_kind(report)}</p><h1>{escape(title)}</h1></header>",
+        f"<header><p class=kind>{kind}</p><h1>{escape(title)}</h1></header>",
         _tiles(report),
         _scores(report),
         _comparison(report.get("comparison")),
@@ -69,10 +71,6 @@ def _entities(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
         return ", ".join(f"{one.get('text')}/{one.get('type')}" for one in value)
     return number(value)
-
-
-def _kind(report: Mapping[str, Any]) -> str:
-    return "Fine-tuning" if "steps" in report else "Evaluation"
 
 
 def _model(report: Mapping[str, Any]) -> str:
@@ -174,29 +172,23 @@ def _course(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     history = report.get("history") or []
     if not history:
         return ""
-    drawn = figure(plots["curves"]) if "curves" in plots else _no_plots()
+    drawn = figure(plots["curves"]) if "curves" in plots else NO_PLOTS
     scored = [line for line in history if line["kind"] == "scores"]
     names = list(dict.fromkeys(name for line in scored for name in line["values"]))
     rows = [
         [line["step"], line["epoch"], *(line["values"].get(name) for name in names)]
         for line in scored
     ]
-    listed = ""
-    if rows:
-        listed = table(["updates", "epochs", *(name.replace("_", " ") for name in names)], rows)
-        listed = f"<details open><summary>Evaluations on dev</summary>{listed}</details>"
+    columns = ["updates", "epochs", *(name.replace("_", " ") for name in names)]
+    listed = _details("Evaluations on dev", columns, rows)
     return f"<section><h2>Course of the run</h2>{drawn}{listed}</section>"
-
-
-def _no_plots() -> str:
-    return "<p class=note>Plots need matplotlib: <code>pip install 'distilbert[train]'</code></p>"
 
 
 def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     drawn = "".join(figure(plot) for key, plot in plots.items() if key.startswith(f"{name}."))
     tables = dict(split.get("tables", {}))
     if not drawn and tables.keys() & {"calibration", "values"}:
-        drawn = _no_plots()
+        drawn = NO_PLOTS
     if f"{name}.values" in plots:
         tables.pop("values")
     single = {
@@ -208,27 +200,27 @@ def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> st
     if split.get("seconds") is not None:
         rate = number(split.get("examples_per_second"))
         speed += f" in {duration(split['seconds'])}, {rate} per second"
+    wrongest = [
+        [_short(one["example"]), answer_text(one["answer"]), one["loss"]]
+        for one in split.get("wrongest", ())
+    ]
+    slowest = [
+        [_short(one["example"]), one["tokens"], 1000 * one["seconds"]]
+        for one in split.get("slowest", ())
+    ]
+    parts.append(_details("Wrongest answers", ["example and truth", "answer", "loss"], wrongest))
+    parts.append(_details("Slowest examples", ["example", "tokens", "milliseconds alone"], slowest))
     return (
         f"<section><h2>{escape(name.capitalize())} examples</h2><p>{escape(speed)}</p>"
-        f"<div class=figures>{drawn}</div>{''.join(parts)}"
-        f"{_wrongest(split.get('wrongest', ()))}{_slowest(split.get('slowest', ()))}</section>"
+        f"<div class=figures>{drawn}</div>{''.join(parts)}</section>"
     )
 
 
-def _wrongest(found: Sequence[Mapping[str, Any]]) -> str:
-    if not found:
+def _details(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table that can be folded; nothing without rows."""
+    if not rows:
         return ""
-    rows = [[_short(one["example"]), answer_text(one["answer"]), one["loss"]] for one in found]
-    listed = table(["example and truth", "answer", "loss"], rows)
-    return f"<details open><summary>Wrongest answers</summary>{listed}</details>"
-
-
-def _slowest(found: Sequence[Mapping[str, Any]]) -> str:
-    if not found:
-        return ""
-    rows = [[_short(one["example"]), one["tokens"], 1000 * one["seconds"]] for one in found]
-    listed = table(["example", "tokens", "milliseconds alone"], rows)
-    return f"<details open><summary>Slowest examples</summary>{listed}</details>"
+    return f"<details open><summary>{title}</summary>{table(columns, rows)}</details>"
 
 
 def _how(report: Mapping[str, Any]) -> str:
