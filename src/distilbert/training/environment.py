@@ -30,9 +30,7 @@ def environment() -> dict[str, Any]:
         "gpus": (
             _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
         ).splitlines(),
-        "packages": {
-            name: found for name in PACKAGES if (found := package_version(name)) is not None
-        },
+        "packages": {name: version for name, version in versions.items() if version},
         "git_commit": _output_of("git", "rev-parse", "HEAD"),
     }
 
