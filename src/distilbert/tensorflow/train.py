@@ -7,7 +7,7 @@ number of the update, so a resumed run draws what an uninterrupted one would hav
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,21 +129,16 @@ class Trainer:
     def state(self) -> dict[str, np.ndarray]:
         """Trained weights, moments and running means, by name."""
         arrays = {STEP: np.array(self.optimizer.n_steps)}
-        for kind, variables in self._changing().items():
-            for row in self._rows():
-                if row.name in variables:
-                    array = native_array(to_array(variables[row.name]), row.kind, "tf")
-                    arrays[f"{kind}.{row.name}"] = np.array(array, order="C")
+        for name, row, variable in self._changing():
+            arrays[name] = np.array(native_array(to_array(variable), row.kind, "tf"), order="C")
         return arrays
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `state` returned."""
         self.optimizer.n_steps = int(arrays[STEP])
-        for kind, variables in self._changing().items():
-            for row in self._rows():
-                if row.name in variables:
-                    array = native_array(arrays[f"{kind}.{row.name}"], row.kind, "tf")
-                    variables[row.name].assign(np.ascontiguousarray(array))
+        for name, row, variable in self._changing():
+            array = native_array(arrays[name], row.kind, "tf")
+            variable.assign(np.ascontiguousarray(array))
 
     def save(self, folder: Path) -> None:
         """Write the model as a checkpoint folder."""
@@ -183,13 +178,14 @@ class Trainer:
         means = {name: variable for name, variable in means.items() if name in trained}
         return AdamW(trained, chosen, self.options, means=means)
 
-    def _rows(self) -> list[Parameter]:
-        return untied_parameters(self.model)
-
-    def _changing(self) -> dict[str, Mapping[str, Any]]:
-        """All that training changes: kind -> variables by name."""
+    def _changing(self) -> Iterator[tuple[str, Parameter, Any]]:
+        """All variables that training changes, with their names in a state."""
         optimizer = self.optimizer
-        return {"weights": optimizer.trained, **optimizer.moments, "mean": optimizer.means}
+        kinds = {"weights": optimizer.trained, **optimizer.moments, "mean": optimizer.means}
+        for kind, variables in kinds.items():
+            for row in untied_parameters(self.model):
+                if row.name in variables:
+                    yield f"{kind}.{row.name}", row, variables[row.name]
 
     def _shards(self, batch: Mapping[str, np.ndarray], update: Update, number: int) -> Any:
         """The part of a batch for each device: rows, seeds of dropout, and a factor of the losses.

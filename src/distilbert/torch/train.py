@@ -141,7 +141,9 @@ class Trainer:
             eps=self.options.epsilon,
             fused=True,
         )
-        self.means = self._initial_means()
+        self.means: dict[str, Tensor] = {}
+        if self.options.ema is not None:
+            self.means = {name: p.detach().clone() for name, p in self._trained().items()}
         self.keeps_gradients = self.processes.size == 1 and self.device.type == "cpu"
         if self.keeps_gradients:
             self._allocate_gradients()
@@ -278,11 +280,6 @@ class Trainer:
         for module in self.model.modules():
             if isinstance(module, nn.Embedding):
                 module.sparse = True
-
-    def _initial_means(self) -> dict[str, Tensor]:
-        if self.options.ema is None:
-            return {}
-        return {name: p.detach().clone() for name, p in self._trained().items()}
 
     @torch.no_grad()
     def _update_means(self) -> None:
