@@ -70,10 +70,14 @@ def atomic_folder(
     staging.mkdir()
     try:
         yield staging
-        _flush_tree(staging)
+        for path in (*sorted(staging.rglob("*")), staging):
+            _flush(path)
         if exists:
             _move_in(staging, target, last=last)
-            _remove_replaced(target, replaces)
+            for name in replaces:
+                (target / name).unlink(missing_ok=True)
+            if replaces:
+                _flush(target)
         else:
             os.replace(staging, target)
             _flush(target.parent)
@@ -94,12 +98,6 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _flush_tree(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        _flush(path)
-    _flush(folder)
 
 
 def _move_in(staging: Path, target: Path, *, last: Sequence[str]) -> None:
@@ -137,10 +135,3 @@ def _keep(old: Path, backup: Path) -> None:
         os.link(old, backup, follow_symlinks=False)
     except OSError:  # a filesystem without hard links
         shutil.copy2(old, backup, follow_symlinks=False)
-
-
-def _remove_replaced(target: Path, replaces: Collection[str]) -> None:
-    for name in replaces:
-        (target / name).unlink(missing_ok=True)
-    if replaces:
-        _flush(target)
