@@ -17,11 +17,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks import defaults
 from distilbert.tasks.probability import log_softmax
-from distilbert.tasks.question_answering.metrics import (
-    best_null_threshold,
-    span_scores,
-    summarize,
-)
+from distilbert.tasks.question_answering import metrics
 from distilbert.tasks.question_answering.predict import (
     Encoded,
     Evidence,
@@ -218,7 +214,7 @@ class QuestionAnsweringTask:
         if not self.may_refuse or self.null_threshold is not None:
             return self
         _, f1, margin, null = _best_spans(examples, answers)
-        return replace(self, null_threshold=best_null_threshold(margin, f1, null)[0])
+        return replace(self, null_threshold=metrics.best_null_threshold(margin, f1, null)[0])
 
     def scorer(self, examples: Sequence[Question], answers: Sequence[Answer]) -> Scorer:
         """`exact` and `f1` in percent; if there are questions without an answer, also of each kind.
@@ -227,7 +223,7 @@ class QuestionAnsweringTask:
         """
         exact, f1 = _pairs(examples, [self.text_of(answer) for answer in answers]).T
         answerable = np.array([bool(example.answers) for example in examples], dtype=bool)
-        return scorer_of(summarize, exact, f1, answerable)
+        return scorer_of(metrics.summarize, exact, f1, answerable)
 
     def tables(self, examples: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Any]:
         """The best scores that any threshold could give, as SQuAD 2.0's script reports them."""
@@ -236,7 +232,7 @@ class QuestionAnsweringTask:
         exact, f1, margin, null = _best_spans(examples, answers)
         tables: dict[str, Any] = {"null_threshold": self.null_threshold or 0.0}
         for name, scores in (("exact", exact), ("f1", f1)):
-            threshold, best = best_null_threshold(margin, scores, null)
+            threshold, best = metrics.best_null_threshold(margin, scores, null)
             tables |= {f"best_{name}": 100.0 * best, f"best_{name}_threshold": threshold}
         return tables
 
@@ -280,7 +276,7 @@ def _pairs(examples: Sequence[Question], texts: Sequence[str]) -> np.ndarray:
     """Exact match and F1 of each text (E, 2)."""
     version = 1 if all(example.answers for example in examples) else 2
     pairs = [
-        span_scores(text, [gold for gold, _ in example.answers], version=version)
+        metrics.span_scores(text, [gold for gold, _ in example.answers], version=version)
         for example, text in zip(examples, texts, strict=True)
     ]
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)

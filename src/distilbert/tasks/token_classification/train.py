@@ -21,18 +21,13 @@ from distilbert.tasks.columns import is_list, missing_columns
 from distilbert.tasks.metrics import COUNTED
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer, label_fields, label_names
+from distilbert.tasks.token_classification import metrics
 from distilbert.tasks.token_classification.entities import (
     OUTSIDE,
     SCHEMES,
     detect_scheme,
     is_bare,
     lenient_entities,
-)
-from distilbert.tasks.token_classification.metrics import (
-    averages,
-    count_entities,
-    count_tags,
-    per_type,
 )
 from distilbert.tasks.windows import (
     Tokenizer,
@@ -220,20 +215,20 @@ class TokenClassificationTask:
         """Entities: micro, macro and weighted scores, also by the strict rules of the scheme
         (`strict_`). Always the `accuracy` of words."""
         truth, predicted = _tags(examples, answers)
-        words = count_tags(truth, predicted)
-        entities = {} if self.bare else {"": count_entities(truth, predicted)}
+        words = metrics.count_tags(truth, predicted)
+        entities = {} if self.bare else {"": metrics.count_entities(truth, predicted)}
         scheme = self._strict_scheme(truth)
         if scheme:
-            entities["strict_"] = count_entities(truth, predicted, scheme=scheme)
+            entities["strict_"] = metrics.count_entities(truth, predicted, scheme=scheme)
 
         def score(indices: np.ndarray | None = None) -> dict[str, float]:
             total = words.total(indices)
             n_words = max(1, int(total[:, 2].sum()))
             scores = {"accuracy": float(total[:, 0].sum() / n_words)}
             if self.bare:
-                scores["f1_macro"] = averages(total)["f1_macro"]
+                scores["f1_macro"] = metrics.averages(total)["f1_macro"]
             for prefix, counts in entities.items():
-                found = averages(counts.total(indices))
+                found = metrics.averages(counts.total(indices))
                 scores |= {f"{prefix}{name}": value for name, value in found.items()}
             return scores
 
@@ -244,14 +239,16 @@ class TokenClassificationTask:
         truth, predicted = _tags(examples, answers)
         if self.bare:
             return {
-                "per_tag": per_type(count_tags(truth, predicted)),
+                "per_tag": metrics.per_type(metrics.count_tags(truth, predicted)),
                 "confusions": _confusions(truth, predicted),
             }
-        tables: dict[str, Any] = {"per_type": per_type(count_entities(truth, predicted))}
+        tables: dict[str, Any] = {
+            "per_type": metrics.per_type(metrics.count_entities(truth, predicted))
+        }
         scheme = self._strict_scheme(truth)
         if scheme:
-            strict = count_entities(truth, predicted, scheme=scheme)
-            tables |= {"scheme": scheme, "per_type_strict": per_type(strict)}
+            strict = metrics.count_entities(truth, predicted, scheme=scheme)
+            tables |= {"scheme": scheme, "per_type_strict": metrics.per_type(strict)}
         return tables
 
     def describe(self, example: Sentence) -> str:
