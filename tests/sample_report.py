@@ -61,7 +61,6 @@ def sample_history() -> list[dict[str, Any]]:
             "values": {"loss": 0.6, "accuracy": 0.5},
             "time": 2.0,
         },
-        {"kind": "note", "step": 10, "text": "half <way>", "time": 2.0},
         {
             "kind": "train",
             "step": 20,
