@@ -12,7 +12,6 @@ import typer
 import distilbert
 from distilbert.cli import options
 from distilbert.cli.rows import json_line
-from distilbert.training.environment import package_version
 
 # The packages that matter in a bug report, in the order of the extras.
 PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")
@@ -56,6 +55,8 @@ def info(
 
 def environment() -> dict[str, Any]:
     """Versions and machine, without importing any framework."""
+    from distilbert.training.environment import package_version
+
     facts: dict[str, Any] = {
         "distilbert": distilbert.__version__,
         "python": platform.python_version(),
