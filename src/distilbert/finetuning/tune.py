@@ -95,35 +95,34 @@ def tune(
     """
     begin = time.perf_counter()
     _check_options(trials, sampler, cpus_per_trial, gpus_per_trial)
-    card = with_absolute_models(as_card(card, changes))
-    space = search_space(card)
-    check_required(card, ("output",) if "model" in space else ("model", "output"))
-    check_packages(sampler)
-    output = _output(card, resume=resume)
-    card = with_changes(card, {"output": str(output)})
-    metric = read_examples(card, task_of(card)).task.metric
-    settings = {
-        "card": card_text(card),
-        "trials": trials,
-        "sampler": sampler,
-        "early_stopping": early_stopping,
-    }
-    plan = Search(
-        card=card,
-        space=space,
-        metric=metric,
-        trials=_number_of_trials(output, settings, resume=resume),
-        sampler=sampler,
-        early_stopping=early_stopping,
+    plan = _plan(
+        with_absolute_models(as_card(card, changes)),
+        trials,
+        {"sampler": sampler, "early_stopping": early_stopping},
+        resume=resume,
         keep_all=keep_all,
         cluster=cluster,
         cpus=cpus_per_trial,
         gpus=gpus_per_trial,
-        resume=resume,
         show_progress=show_progress,
     )
     search(plan)
     return _result(plan, begin)
+
+
+def _plan(
+    card: RunCard, trials: int | None, kept: Mapping[str, Any], *, resume: bool, **options: Any
+) -> Search:
+    """The plan of a new search, or of the one to resume, whose settings `kept` must be the same."""
+    space = search_space(card)
+    check_required(card, ("output",) if "model" in space else ("model", "output"))
+    check_packages(kept["sampler"])
+    output = _output(card, resume=resume)
+    card = with_changes(card, {"output": str(output)})
+    metric = read_examples(card, task_of(card)).task.metric
+    settings = {"card": card_text(card), "trials": trials, **kept}
+    trials = _number_of_trials(output, settings, resume=resume)
+    return Search(card, space, metric, trials, resume=resume, **kept, **options)
 
 
 def _check_options(

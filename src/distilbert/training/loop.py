@@ -86,9 +86,7 @@ def train(
             output=output,
             on_scores=on_scores,
         )
-        for update in session.updates():
-            if not session.done(trainer, update, trainer.update(update)):
-                break
+        session.run(trainer)
         if evaluate is None:
             trainer.save(session.best_folder)
         return Trained(session.progress, log.history(), session.best_folder)

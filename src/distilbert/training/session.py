@@ -143,6 +143,12 @@ class Session:
         patience = self.policies.patience
         return patience is not None and self.progress.stale >= patience
 
+    def run(self, trainer: Trainer) -> None:
+        """Compute the updates that are left, until the run stops."""
+        for update in self.updates():
+            if not self.done(trainer, update, trainer.update(update)):
+                break
+
     def updates(self) -> Iterator[Update]:
         """The updates that are left."""
         if not self.is_stale:
