@@ -36,6 +36,17 @@ def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):
     }
 
 
+def test_files_in_subfolders_are_listed_with_their_folder(tmp_path):
+    weights = initial_weights(CONFIG, "base", 0)
+    pooling = {"1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}'}
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="base", extra_files=pooling)
+    modules = [{"path": "", "type": "m.Transformer"}, {"path": "1_Pooling", "type": "m.Pooling"}]
+    (tmp_path / "from" / "modules.json").write_text(json.dumps(modules))
+    described = convert(tmp_path / "from", tmp_path / "to").describe()
+    assert "1_Pooling/config.json" in described
+    assert described.count(" config.json") == 1
+
+
 def test_what_fine_tuning_remembers_goes_along_with_its_head(tmp_path):
     weights = initial_weights(CONFIG, "token_classification", 0)
     save_checkpoint(tmp_path / "from", weights, CONFIG, head="token_classification")

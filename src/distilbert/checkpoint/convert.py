@@ -41,11 +41,9 @@ class Conversion:
     def describe(self) -> str:
         """One sentence."""
         config, origin = self.config, "folded from BERT" if self.from_bert else "rewritten"
-        name = HEADS[self.head].class_name
-        return (
-            f"{name} {origin}, {config.n_layers} layers of width {config.dim}, "
-            f"in {', '.join(path.name for path in self.files)}."
-        )
+        name, folder = HEADS[self.head].class_name, self.files[0].parent
+        files = ", ".join(path.relative_to(folder).as_posix() for path in self.files)
+        return f"{name} {origin}, {config.n_layers} layers of width {config.dim}, in {files}."
 
 
 def convert(
