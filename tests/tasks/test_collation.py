@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distilbert.heads import IGNORED_LABEL
-from distilbert.tasks.collation import collate
+from distilbert.tasks.defaults import collate
 from distilbert.tasks.task import Feature
 
 

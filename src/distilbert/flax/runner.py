@@ -34,11 +34,6 @@ from distilbert.runner import (
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> FlaxRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return as_runner(model, device, dtype)
-
-
-def as_runner(model: PreTrainedModel, device: Any = None, dtype: Any = None) -> FlaxRunner:
-    """The runner of a model, which must not be used elsewhere afterwards."""
     return FlaxRunner(model, device, dtype)
 
 
@@ -96,6 +91,9 @@ class FlaxRunner:
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
         del self.model
+
+
+as_runner = FlaxRunner  # by the same name in every framework
 
 
 def available_device(device: Any) -> Any:

@@ -39,13 +39,6 @@ WANTED = "wanted"
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TensorFlowRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return as_runner(model, device, dtype)
-
-
-def as_runner(
-    model: PreTrainedModel, device: str | None = None, dtype: Any = None
-) -> TensorFlowRunner:
-    """The runner of a model, which must not be used elsewhere afterwards."""
     return TensorFlowRunner(model, device, dtype)
 
 
@@ -122,6 +115,9 @@ class TensorFlowRunner:
         return name_outputs(
             self.head, states if self.head == "base" else model.compute_logits(states)
         )
+
+
+as_runner = TensorFlowRunner  # by the same name in every framework
 
 
 def available_device(device: str) -> str:

@@ -25,15 +25,6 @@ from distilbert.torch.pretrained import PreTrainedModel
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return as_runner(model, device, dtype)
-
-
-def as_runner(
-    model: PreTrainedModel,
-    device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
-) -> TorchRunner:
-    """The runner of a model, which it takes over."""
     return TorchRunner(model, device, dtype)
 
 
@@ -103,6 +94,9 @@ class TorchRunner:
         return name_outputs(
             self.head, states if self.head == "base" else model.compute_logits(states)
         )
+
+
+as_runner = TorchRunner  # by the same name in every framework
 
 
 def available_device(device: str | torch.device) -> torch.device:
