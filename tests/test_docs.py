@@ -41,6 +41,13 @@ def test_the_page_of_a_framework_runs(
     assert (tmp_path / "mine" / "config.json").is_file()
 
 
+def test_the_page_of_tokenizers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = run((ROOT / "docs" / "tokenizers.md").read_text(encoding="utf-8"))
+    assert variables["encoded"]["input_ids"].shape[0] == 2
+    assert (tmp_path / "my-tokenizer" / "vocab.txt").is_file()
+
+
 def test_the_page_of_fine_tuning_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variables = run((ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ Each command is in a file that imports what it needs only when it runs, so that 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from distilbert.cli.predict import predict
 from distilbert.cli.quickstart import quickstart
 from distilbert.cli.tokens import tokenize
 from distilbert.cli.tune import tune
+from distilbert.cli.vocab import vocab
 from distilbert.errors import DistilBertError, RunCardError
 
 # Exit codes: 0 done, 1 failed, 2 wrong command line (typer's own), 130 interrupted.
@@ -41,7 +43,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, predict, finetune, evaluate, tune, embed, tokenize, convert, info):
+COMMANDS = (quickstart, predict, finetune, evaluate, tune, embed, tokenize, vocab, convert, info)
+for command in COMMANDS:
     app.command()(command)
 
 
@@ -72,6 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     # Otherwise TensorFlow prints processor features and missing GPU drivers on standard error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):  # a text may hold what their encoding does not have
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning

@@ -1,26 +1,18 @@
-"""Trains a new WordPiece vocabulary on text and saves it as a tokenizer folder.
-
-The counting of words happens here, the merging of pieces in the `tokenizers` library.
-"""
+"""Trains a new WordPiece vocabulary on text and saves it as a tokenizer folder."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import normalizers
 
-from distilbert.errors import CheckpointError, InputError
+from distilbert.errors import InputError
 from distilbert.tokenization.fast import DistilBertTokenizerFast
-from distilbert.tokenization.normalize import PUNCTUATION
-from distilbert.tokenization.wordpiece import CONTINUATION
+from distilbert.tokenization.learning import LETTER_LIMIT, learn_vocabulary
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 BERT_VOCAB_SIZE = 30522
-LETTER_LIMIT = 1000  # the default of `tokenizers`
-COPIES = 1000  # of one chunk that form one text for the trainer
 
 
 def train_wordpiece(
@@ -56,25 +48,26 @@ def train_wordpiece(
             the special tokens and the letters.
         CheckpointError: a file cannot be read or is not UTF-8.
     """
-    normalizer = normalizers.BertNormalizer(
-        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
-    )
-    chunks = _count_chunks(normalizer, files=files, texts=texts)
-    letters, others = _letters(chunks, limit_alphabet)
-    fixed = [*special_tokens, *letters, *(CONTINUATION + letter for letter in others)]
-    _check(vocab_size, special_tokens, n_letters=len(letters), n_fixed=len(fixed))
-    trainer = trainers.WordPieceTrainer(
+    missing = [token for token in SPECIAL_TOKENS if token not in special_tokens]
+    if missing:
+        raise InputError(
+            f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
+            f"{', '.join(missing)} are missing. Add them."
+        )
+    vocabulary = learn_vocabulary(
+        normalizers.BertNormalizer(
+            lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese_chars
+        ),
+        files=files,
+        texts=texts,
         vocab_size=vocab_size,
+        special_tokens=special_tokens,
         min_frequency=min_frequency,
-        # Listing the letters here fixes the order of their ids; the result does not treat them as
-        # special tokens.
-        special_tokens=fixed,
-        initial_alphabet=letters,
-        limit_alphabet=len(letters),
+        limit_alphabet=limit_alphabet,
         show_progress=show_progress,
     )
     tokenizer = DistilBertTokenizerFast(
-        _merge(chunks, trainer),
+        vocabulary,
         do_lower_case=lowercase,
         strip_accents=strip_accents,
         tokenize_chinese_chars=chinese_chars,
@@ -83,74 +76,3 @@ def train_wordpiece(
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
-
-
-def _check(vocab_size: int, special_tokens: Sequence[str], *, n_letters: int, n_fixed: int) -> None:
-    missing = [token for token in SPECIAL_TOKENS if token not in special_tokens]
-    if missing:
-        raise InputError(
-            f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
-            f"{', '.join(missing)} are missing. Add them."
-        )
-    if n_letters == 0 or vocab_size < n_fixed:
-        raise InputError(
-            "`vocab_size` must hold the special tokens and every letter of a text that is not "
-            f"empty: got vocab_size={vocab_size} and {n_letters} letters, which need "
-            f"{n_fixed} ids. Pass more text, raise `vocab_size` or lower `limit_alphabet`."
-        )
-
-
-def _merge(chunks: Counter[str], trainer: trainers.WordPieceTrainer) -> dict[str, int]:
-    """The vocabulary that the library learns from the counted chunks."""
-    learner = Tokenizer(models.WordPiece(vocab={}, unk_token=SPECIAL_TOKENS[1]))
-    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    learner.train_from_iterator(_repeated(chunks), trainer)
-    return learner.get_vocab()
-
-
-def _count_chunks(
-    normalizer: normalizers.Normalizer,
-    *,
-    files: Iterable[str | os.PathLike[str]],
-    texts: Iterable[str],
-) -> Counter[str]:
-    """How often each chunk of normalized text between two spaces occurs."""
-    counts: Counter[str] = Counter()
-    for path in files:
-        try:
-            with open(path, encoding="utf-8") as lines:
-                for line in lines:
-                    counts.update(normalizer.normalize_str(line).split())
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(
-                f"A training text must be a readable UTF-8 file: got `{path}` ({error}). "
-                "Convert it to UTF-8 or leave it out."
-            ) from error
-    for text in texts:
-        counts.update(normalizer.normalize_str(text).split())
-    return counts
-
-
-def _letters(chunks: Counter[str], limit: int) -> tuple[list[str], list[str]]:
-    """The `limit` most frequent characters, and those of them that continue a word, sorted."""
-    counts: Counter[str] = Counter()
-    continuing: set[str] = set()
-    for chunk, times in chunks.items():
-        for char in chunk:
-            counts[char] += times
-        continuing.update(
-            char
-            for before, char in pairwise(chunk)
-            if not (PUNCTUATION[before] or PUNCTUATION[char])
-        )
-    ranked = sorted(counts, key=lambda char: (-counts[char], char))
-    kept = sorted(ranked[:limit])
-    return kept, [char for char in kept if char in continuing]
-
-
-def _repeated(chunks: Counter[str]) -> Iterator[str]:
-    """Texts in which each chunk occurs as often as it was counted."""
-    for chunk in sorted(chunks):
-        full, rest = divmod(chunks[chunk], COPIES)
-        for times in [*[COPIES] * full, rest]:
-            yield " ".join([chunk] * times)
