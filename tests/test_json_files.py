@@ -50,3 +50,8 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"`a\.json` must have at most 50 bytes: .* has 102"):
         read_json(path, max_bytes=50)
     assert read_json(path, max_bytes=102) == {}
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(tmp_path / "a.json") == {"a": 1}

@@ -1,4 +1,7 @@
-"""JSON files of checkpoints, tokenizers and sentence encoders: read with one form of error."""
+"""JSON files of checkpoints, tokenizers and sentence encoders: read with one form of error.
+
+A byte order mark before the content, as some editors write it, is skipped.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.errors import CheckpointError
+from distilbert.git_lfs import refuse_pointer
 
 _NAMES = {dict: "object", list: "array"}
 
@@ -26,7 +30,7 @@ def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int | 
             raise CheckpointError(
                 f"`{path.name}` must have at most {max_bytes} bytes: {path} has {size}."
             )
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except CheckpointError:
         raise
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -35,6 +39,7 @@ def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int | 
         ) from None
     # ValueError includes UnicodeDecodeError and JSONDecodeError.
     except (OSError, ValueError, RecursionError) as error:
+        refuse_pointer(path)
         raise CheckpointError(
             f"`{path.name}` must be a JSON file in UTF-8: {path} is not ({error})."
         ) from None

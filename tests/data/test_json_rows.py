@@ -123,3 +123,13 @@ def test_a_document_with_unreadable_bytes_has_no_rows_and_one_problem(tmp_path: 
     lines = lines_of(tmp_path, b'[{"a": "\xff"}]')
     assert list(read_json(lines)) == []
     assert len(lines.problems) == 1
+
+
+def test_a_lone_surrogate_is_replaced_where_it_is_read(tmp_path: Path) -> None:
+    content = '{"text": "good \\ud83d film", "label": "\\ude00"}\n{"text": "\\ud83d\\ude00"}\n'
+    lines = lines_of(tmp_path, content)
+    assert [row.values for row in read_jsonl(lines)] == [
+        {"text": "good \ufffd film", "label": "\ufffd"},
+        {"text": "😀"},
+    ]
+    assert lines.problems.found == {}

@@ -14,3 +14,10 @@ def test_a_row_holds_values_and_their_place_and_stays_as_it_is() -> None:
     assert (row.values["text"], row.place) == ("a", "train.csv line 2")
     with pytest.raises(FrozenInstanceError):
         row.place = "elsewhere"  # type: ignore[misc]
+
+
+def test_lone_surrogates_in_values_are_replaced() -> None:
+    assert Row({"words": ["a", "\ud83d"], "n": 1}, "memory").values == {
+        "words": ["a", "\ufffd"],
+        "n": 1,
+    }

@@ -37,6 +37,7 @@ from distilbert.checkpoint.spec import (
 from distilbert.config import DistilBertConfig
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
+from distilbert.git_lfs import refuse_pointer
 from distilbert.heads import HEADS
 
 READERS = {
@@ -108,6 +109,7 @@ def _open_files(
     arrays: dict[str, np.ndarray] = {}
     flavours: set[Flavour] = set()
     for path in paths:
+        refuse_pointer(path)
         part, metadata = READERS[format](path)
         flavours.add(FLAVOURS[format] if format in FLAVOURS else _flavour(path, metadata))
         twice = sorted(arrays.keys() & part.keys())

@@ -134,7 +134,11 @@ def output_stream(path: str | None) -> Iterator[IO[str]]:
     from distilbert.checkpoint.atomic import atomic_file
 
     assert path is not None
-    with atomic_file(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+    # In JSON, a backslash and the number of a lone surrogate are its escape.
+    with (
+        atomic_file(Path(path)) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace") as stream,
+    ):
         yield stream
 
 
