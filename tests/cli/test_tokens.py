@@ -22,3 +22,13 @@ def test_both_tokenizers_print_the_same_json(run, checkpoint, tmp_path):
     found = json.loads(fast.out)
     places = [TEXT[start:end] for start, end in found["offsets"]]
     assert places == ["", "The", "dog", "s", "sat", ".", ""]
+
+
+def test_an_argument_that_is_not_utf_8_is_shown_escaped(run, checkpoint, tmp_path):
+    text = "The \udcff dogs"
+    ran = run("tokenize", "-m", checkpoint("base"), "--json", text)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["tokens"] == ["[CLS]", "the", "dog", "##s", "[SEP]"]
+    output = tmp_path / "pieces.jsonl"
+    assert run("tokenize", "-m", checkpoint("base"), "--json", "-o", output, text).code == 0
+    assert json.loads(output.read_text(encoding="utf-8"))["text"] == text

@@ -88,3 +88,9 @@ def test_wrong_pairs_and_options_are_named(tokenizer: Any) -> None:
     )
     with pytest.raises(InputError, match="`window_combination` must be one of mean, max, first"):
         pipe("a", window_combination="last")
+
+
+def test_a_lone_surrogate_is_read_as_nothing(tokenizer: Any) -> None:
+    pipe = make(tokenizer)
+    assert pipe(["the \ud83d cat", "dog"]) == pipe(["the cat", "dog"])
+    assert pipe([("the \ud83d cat", "a \udc00")]) == pipe([("the cat", "a")])

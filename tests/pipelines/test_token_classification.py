@@ -97,3 +97,9 @@ def test_labels_to_ignore_must_be_a_list(pipe: Any) -> None:
     assert str(caught.value) == (
         "`aggregation_strategy` must be one of none, simple, first, average, max: got 'last'."
     )
+
+
+def test_a_lone_surrogate_moves_no_entity(pipe: Any) -> None:
+    text = "Wolfgang \ud83d lives in Berlin ."
+    found = pipe(text)
+    assert [text[e["start"] : e["end"]] for e in found] == ["Wolfgang", "Berlin"]

@@ -11,7 +11,8 @@ from distilbert.tokenization.added import AddedTokens
 
 
 def split(text: str, *contents: str, **options: Any) -> list[tuple[str, bool]]:
-    stretches = AddedTokens([AddedToken(content, **options) for content in contents]).split(text)
+    tokens = {content: AddedToken(content, **options) for content in contents}
+    stretches = AddedTokens(tokens).split(text)
     return [(text[start:end], token is not None) for start, end, token in stretches]
 
 
@@ -70,3 +71,10 @@ def test_white_space_between_words_is_not_lost_when_a_stripping_token_gives_up()
     # The reference joins `a` and `tok` to one word here, although a tab stands between them.
     stripping = {"single_word": True, "lstrip": True}
     assert split("a\ttok", "tok", **stripping) == [("a\ttok", False)]
+
+
+def test_a_token_is_found_by_the_text_it_stands_under() -> None:
+    tokens = AddedTokens({"covid": AddedToken("COVID"), "": AddedToken("nothing")})
+    assert [segment.token for segment in tokens.split("a covid COVID")] == [None, "covid", None]
+    assert tokens
+    assert not AddedTokens({})

@@ -220,3 +220,66 @@ def test_a_text_beyond_the_model_is_announced(tokenizer):
 def test_an_unknown_truncation_strategy_is_refused(tokenizer):
     with pytest.raises(InputError, match="`truncation_strategy` must be one of"):
         tokenizer.truncate_sequences([1], None, 1, truncation_strategy="shortest")
+
+
+def test_a_lone_surrogate_is_dropped_by_both_classes(tokenizer):
+    text = "a \ud83d b\udc00 Hello"
+    expected = tokenizer("a b Hello")["input_ids"]
+    encoded = tokenizer([text, "a"], return_offsets_mapping=True)
+    assert encoded["input_ids"][0] == expected
+    assert encoded["offset_mapping"][0][2] == (4, 5)
+    assert tokenizer.tokenize(text) == tokenizer.tokenize("a b Hello")
+    assert tokenizer.token_ids([text])[0].tolist() == expected[1:-1]
+    words = tokenizer(text.split(), is_split_into_words=True)
+    assert words["input_ids"] == expected
+    assert words.word_ids() == [None, 0, 2, *[3] * (len(expected) - 4), None]
+    assert tokenizer("b", text)["input_ids"] == tokenizer("b", "a b Hello")["input_ids"]
+    assert tokenizer.convert_tokens_to_ids("\ud83d") == tokenizer.unk_token_id
+    assert tokenizer.convert_tokens_to_string(["a", "\ud83d"]) == "a \ufffd"
+    with pytest.raises(InputError, match="A token must be text or an AddedToken"):
+        tokenizer.add_tokens("\ud83d")
+
+
+def test_none_in_the_place_of_a_text_is_refused_by_name(tokenizer):
+    for call in (
+        lambda: tokenizer(["a", None]),
+        lambda: tokenizer(["a"], [None]),
+        lambda: tokenizer.tokenize(None),
+        lambda: tokenizer.encode(None),
+        lambda: tokenizer.token_ids([None]),
+        lambda: tokenizer([["a", None]], is_split_into_words=True),
+    ):
+        with pytest.raises(InputError, match=r"must be a .*: got \w+ "):
+            call()
+
+
+def test_padding_goes_by_the_first_input_name(tokenizer):
+    tokenizer.model_input_names = ["ids", "attention_mask"]
+    assert dict(tokenizer.pad({"ids": [[1, 2], [3]]})) == {
+        "ids": [[1, 2], [3, 0]],
+        "attention_mask": [[1, 1], [1, 0]],
+    }
+    with pytest.raises(InputError, match=r"`pad` needs a column `ids`: got \['input_ids'\]"):
+        tokenizer.pad({"input_ids": [[1]]})
+    with pytest.raises(InputError, match="columns of the first: example 1 lacks ids"):
+        tokenizer.pad([{"ids": [1]}, {"id": [1]}])
+
+
+def test_the_options_of_older_versions_pad_and_truncate(tokenizer):
+    with pytest.warns(FutureWarning, match="`pad_to_max_length` is deprecated"):
+        padded = tokenizer("a b", max_length=6, pad_to_max_length=True)
+    assert padded["input_ids"] == [5, 16, 17, 6, 0, 0]
+    with pytest.warns(FutureWarning, match="`truncation_strategy` is deprecated"):
+        cut = tokenizer.encode(
+            "a b a", padding=True, max_length=4, truncation_strategy="only_first"
+        )
+    assert cut == [5, 16, 17, 6]
+
+
+def test_a_batch_for_sequence_to_sequence_has_labels(tokenizer):
+    with pytest.warns(FutureWarning, match="`prepare_seq2seq_batch` is deprecated"):
+        batch = tokenizer.prepare_seq2seq_batch(
+            ["a b a", "a"], ["b b", "b"], max_length=4, max_target_length=3, return_tensors="np"
+        )
+    assert batch["input_ids"].tolist() == [[5, 16, 17, 6], [5, 16, 6, 0]]
+    assert batch["labels"].tolist() == [[5, 17, 6], [5, 17, 6]]

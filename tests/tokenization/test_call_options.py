@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 
 from distilbert.errors import InputError
@@ -86,3 +87,42 @@ def test_the_padded_length_is_rounded_up_to_the_multiple():
     assert CallOptions(padding="max_length", max_length=10).padded_length([3]) == 10
     assert CallOptions().padded_length([3]) is None
     assert round_up(16, 8) == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "message"),
+    [
+        ({}, ("longest", None, None), "Use `padding='longest'`"),
+        ({"max_length": 8}, ("max_length", "longest_first", 8), "Use `padding='max_length'`"),
+        ({"max_length": 8, "truncation": True}, ("max_length", "longest_first", 8), "deprecated"),
+        ({"padding": True}, ("longest", None, None), "next to `padding=True`, ignored"),
+    ],
+)
+def test_pad_to_max_length_pads_as_in_the_reference(options, expected, message):
+    with pytest.warns(FutureWarning, match=message):
+        assert resolve(pad_to_max_length=True, verbose=True, **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "message"),
+    [
+        ({}, (None, "only_second", 512), "Use `truncation='only_second'`"),
+        ({"padding": True, "max_length": 8}, ("longest", "only_second", 8), "deprecated"),
+        ({"max_length": 8}, (None, "longest_first", 8), "next to `max_length`, ignored"),
+        ({"truncation": False}, (None, None, None), "next to `truncation=False`, ignored"),
+    ],
+)
+def test_truncation_strategy_truncates_as_in_the_reference(options, expected, message):
+    with pytest.warns(FutureWarning, match=message):
+        assert resolve(truncation_strategy="only_second", verbose=True, **options) == expected
+    with pytest.raises(InputError, match="`truncation_strategy` must be True, False or one of"):
+        resolve(truncation_strategy="longest")
+
+
+@pytest.mark.parametrize("name", ["max_length", "stride", "pad_to_multiple_of"])
+def test_lengths_are_whole_numbers(name):
+    for wrong in ("128", 1.5, -1, True):
+        with pytest.raises(InputError, match=f"`{name}` must be a whole number of tokens: got"):
+            resolve(truncation=True, **{name: wrong})
+    resolve(truncation=True, **{name: np.int64(4)})
+    resolve(truncation=True, **{name: None})

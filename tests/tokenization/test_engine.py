@@ -34,7 +34,6 @@ def test_both_engines_agree(slow, fast):
     assert list(ours.added_tokens()) == list(theirs.added_tokens())
     assert ours.special_tokens == theirs.special_tokens
     assert ours.join(["he", "##llo"]) == theirs.join(["he", "##llo"])
-    assert ours.decode([16, 17], skip_special_tokens=True) == theirs.decode(
-        [16, 17], skip_special_tokens=True
-    )
+    options = {"skip_special_tokens": True, "spaced": True}
+    assert ours.decode([16, 17], **options) == theirs.decode([16, 17], **options)
     assert (ours.find_id("a"), ours.find_token(16)) == (theirs.find_id("a"), theirs.find_token(16))

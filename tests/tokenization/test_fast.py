@@ -159,3 +159,16 @@ def test_a_long_stride_is_refused_even_for_short_texts(fast):
 def test_a_missing_token_decodes_to_nothing(fast):
     assert fast.convert_ids_to_tokens([999]) == [None]
     assert fast.decode([16, 999]) == "a"
+
+
+def test_a_decoded_text_has_spaces_around_added_tokens_either_way(fast):
+    fast.add_tokens("newtok")
+    ids = fast.encode("a newtok b", add_special_tokens=False)
+    assert fast.decode(ids, spaces_between_special_tokens=False) == "a newtok b"
+
+
+def test_split_special_tokens_is_an_option_of_the_slow_class(fast, uncased):
+    with pytest.raises(TypeError, match="only the documented keywords: got split_special_tokens"):
+        fast("a", split_special_tokens=True)
+    with pytest.warns(UserWarning, match="cannot honour `split_special_tokens`"):
+        DistilBertTokenizerFast.from_pretrained(uncased, split_special_tokens=True)

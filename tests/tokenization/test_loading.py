@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tokenizers import AddedToken
 
+from distilbert import AutoTokenizer
 from distilbert.errors import CheckpointError, InputError
 from distilbert.tokenization.fast import DistilBertTokenizerFast
 from distilbert.tokenization.loading import find_tokenizer, normalizer_options
@@ -130,3 +132,36 @@ def test_only_berts_normaliser_says_something_about_options():
         "do_lower_case": False,
         "strip_accents": None,
     }
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, AutoTokenizer])
+def test_keywords_that_only_the_reference_needs_are_taken_and_not_saved(cls, uncased, tmp_path):
+    given = {"config": object(), "trust_remote_code": True, "proxies": {}}
+    cls.from_pretrained(uncased, **given).save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert given.keys() & saved.keys() == set()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_added_tokens_of_transformers_5_match_in_any_case(cls, uncased, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoTokenizer.from_pretrained(str(uncased))
+    theirs.add_tokens(["COVID", AddedToken("Us", normalized=False)])
+    theirs.save_pretrained(tmp_path)
+    text = "a covid Covid us Us"
+    ours = cls.from_pretrained(tmp_path)
+    assert ours(text)["input_ids"] == theirs(text)["input_ids"]
+    assert ours.convert_tokens_to_ids(["COVID", "Us"]) == [205, 206]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_ids_with_gaps_in_tokenizer_json_are_kept(cls, uncased, tmp_path):
+    DistilBertTokenizerFast.from_pretrained(uncased).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        (tmp_path / name).unlink()
+    document = json.loads((tmp_path / "tokenizer.json").read_text())
+    facts = {**document["added_tokens"][0], "special": False}
+    document["added_tokens"].append({**facts, "id": 300, "content": "zzx"})
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    for source in (tmp_path, tmp_path / "tokenizer.json"):
+        assert cls.from_pretrained(source)("a zzx")["input_ids"] == [5, 16, 300, 6]

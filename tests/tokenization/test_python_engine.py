@@ -56,7 +56,8 @@ def test_an_id_without_a_token_is_the_unknown_token(engine):
 
 def test_tokens_beyond_the_vocabulary_are_separate_words_of_decoded_text(engine):
     engine.add(["new"], special=False)
-    assert engine.decode([3, 6, 4], skip_special_tokens=False) == "he new ##llo"
+    assert engine.decode([3, 6, 4], skip_special_tokens=False, spaced=True) == "he new ##llo"
+    assert engine.decode([3, 6, 5], skip_special_tokens=False, spaced=False) == "henewa"
     assert engine.join(["he", "##llo", "a"]) == "hello a"
 
 

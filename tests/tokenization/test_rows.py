@@ -133,8 +133,8 @@ def test_overflow_of_a_pair_needs_one_text_to_cut():
 
 def test_columns_to_pad_must_fit_together():
     with pytest.raises(InputError, match=r"one row per example: got .'input_ids': 2, 'labels': 1"):
-        read_columns({"input_ids": [[1], [2]], "labels": [0]})
+        read_columns({"input_ids": [[1], [2]], "labels": [0]}, "input_ids")
     with pytest.raises(InputError, match=r"needs a column `input_ids`: got \['ids'\]"):
-        read_columns({"ids": [[1]]})
+        read_columns({"ids": [[1]]}, "input_ids")
     with pytest.raises(InputError, match="needs a column `input_ids`: got int"):
-        read_columns(5)  # type: ignore[arg-type]
+        read_columns(5, "input_ids")  # type: ignore[arg-type]

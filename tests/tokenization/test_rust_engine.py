@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer, models, normalizers
 
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, InputError, TokenIdError
 from distilbert.tokenization import rust_engine
 
 VOCAB = {"[UNK]": 0, "a": 1, "@@b": 2, "##b": 3}
@@ -50,6 +50,9 @@ def test_another_model_or_a_broken_file_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="needs a WordPiece tokenizer: got WordLevel"):
         rust_engine.read(path, PLAIN, prefix=None)
     path.write_text("{")
+    with pytest.raises(CheckpointError, match=r"`tokenizer\.json` must be a JSON file"):
+        rust_engine.read(path, PLAIN, prefix=None)
+    path.write_text('{"model": 5}')
     with pytest.raises(CheckpointError, match="A tokenizer file must be readable"):
         rust_engine.read(path, PLAIN, prefix=None)
 
@@ -58,3 +61,17 @@ def test_a_template_token_that_is_not_set_is_left_out():
     backend = rust_engine.build(VOCAB, PLAIN, prefix=None)
     rust_engine.set_template(backend, "a", None, None)
     assert backend.encode("b").ids == [1, 0]
+
+
+def test_a_template_token_may_have_spaces_but_no_colon(fast):
+    fast.add_special_tokens({"cls_token": "< s >"})
+    assert fast("a")["input_ids"] == [205, 16, 6]
+    with pytest.raises(InputError, match="must not hold `:` or begin with `\\$`: got 'a:0'"):
+        fast.sep_token = "a:0"
+    assert fast("a")["input_ids"] == [205, 16, 6]
+
+
+def test_a_negative_id_is_refused_by_name(fast):
+    for refused in (fast.decode, fast.convert_ids_to_tokens):
+        with pytest.raises(TokenIdError, match="must not be negative: got -100"):
+            refused([16, -100])

@@ -69,3 +69,50 @@ def test_the_vocabulary_alone_needs_a_folder(tokenizer, uncased, tmp_path):
     assert (tmp_path / "vocab.txt").read_bytes() == (uncased / "vocab.txt").read_bytes()
     with pytest.raises(CheckpointError, match="`save_directory` must be an existing folder"):
         tokenizer.save_vocabulary(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("loader", CLASSES)
+def test_added_tokens_match_alike_after_saving(loader, tokenizer, tmp_path):
+    exact = AddedToken("Us", normalized=False)
+    tokenizer.add_tokens(["COVID", exact, "Café"])
+    text = "a covid Covid COVID us Us US cafe CAFÉ b"
+    encoded = tokenizer(text, return_offsets_mapping=True)
+    tokenizer.save_pretrained(tmp_path)
+    again = loader.from_pretrained(tmp_path)
+    assert again(text, return_offsets_mapping=True).data == encoded.data
+    assert again.get_added_vocab() == tokenizer.get_added_vocab()
+    assert encoded["input_ids"].count(205) == 3  # COVID in any case
+    assert encoded["input_ids"].count(206) == 1  # only "Us" itself
+    assert encoded["input_ids"].count(207) == 2  # with and without the accent
+
+
+@pytest.mark.parametrize("saver", CLASSES)
+@pytest.mark.parametrize("loader", CLASSES)
+def test_ids_with_gaps_survive_every_load_and_save(saver, loader, uncased, tmp_path):
+    (tmp_path / "vocab.txt").write_bytes((uncased / "vocab.txt").read_bytes())
+    (tmp_path / "added_tokens.json").write_text('{"zzx": 300, "aab": 205}')
+    tokenizer = saver.from_pretrained(tmp_path)
+    assert tokenizer("a zzx aab")["input_ids"] == [5, 16, 300, 205, 6]
+    assert (tokenizer.vocab_size, len(tokenizer)) == (205, 301)
+    tokenizer.add_tokens("newtok")
+    assert tokenizer.convert_tokens_to_ids("newtok") == 301
+    tokenizer.save_pretrained(tmp_path / "saved")
+    again = loader.from_pretrained(tmp_path / "saved")
+    assert again("a zzx aab newtok")["input_ids"] == [5, 16, 300, 205, 301, 6]
+    assert (again.vocab_size, len(again)) == (205, 302)
+    assert again.decode([300, 205]) == "zzx aab"
+    assert again.get_added_vocab() == tokenizer.get_added_vocab()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_new_ids_begin_after_the_last_line_of_a_vocabulary_with_repeated_ones(cls, tmp_path):
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "a", "b"]
+    (tmp_path / "vocab.txt").write_text("\n".join(lines) + "\n")
+    tokenizer = cls.from_pretrained(tmp_path)
+    tokenizer.add_tokens("new")
+    assert tokenizer("a b new")["input_ids"] == [2, 6, 7, 8, 3]
+    assert len(tokenizer) == 9
+    tokenizer.save_pretrained(tmp_path / "saved")
+    for loader in CLASSES:
+        again = loader.from_pretrained(tmp_path / "saved")
+        assert again("a b new")["input_ids"] == [2, 6, 7, 8, 3]

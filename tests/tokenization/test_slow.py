@@ -6,6 +6,7 @@ import inspect
 import logging
 
 import pytest
+from tokenizers import AddedToken
 
 from distilbert.tokenization.slow import DistilBertTokenizer
 
@@ -91,3 +92,27 @@ def test_truncated_rows_know_their_words(slow):
 def test_a_token_added_as_special_becomes_an_additional_one(slow):
     slow.add_tokens(["<x>"], special_tokens=True)
     assert slow.additional_special_tokens == ["<x>"]
+
+
+def test_special_and_added_tokens_can_be_split_like_text(slow, uncased):
+    slow.add_special_tokens({"additional_special_tokens": [AddedToken("[HELLO]", lstrip=True)]})
+    slow.add_tokens("newtok")
+    assert slow.tokenize("a [HELLO]") == ["a", "[hello]"]
+    pieces = slow.tokenize("a [HELLO] [MASK] newtok", split_special_tokens=True)
+    assert pieces[:2] == ["a", "["]
+    assert not {"[HELLO]", "[hello]", "[MASK]", "newtok"} & {*pieces}
+    encoded = slow("a [MASK]", split_special_tokens=True, return_offsets_mapping=True)
+    assert encoded["offset_mapping"][1:3] == [(0, 1), (2, 3)]
+    assert encoded.tokens()[-2] == "]"
+    always = DistilBertTokenizer.from_pretrained(uncased, split_special_tokens=True)
+    assert always.tokenize("[MASK]") == slow.tokenize("[MASK]", split_special_tokens=True)
+    assert always.tokenize("[MASK]", split_special_tokens=False) == ["[MASK]"]
+    assert always.token_ids(["[MASK]"])[0].tolist() == always.encode("[MASK]")[1:-1]
+
+
+def test_texts_around_added_tokens_can_be_joined_without_spaces(slow):
+    slow.add_tokens("newtok")
+    ids = slow.encode("a newtok b", add_special_tokens=False)
+    assert slow.decode(ids) == "a newtok b"
+    assert slow.decode(ids, spaces_between_special_tokens=False) == "anewtokb"
+    assert slow.batch_decode([ids], spaces_between_special_tokens=False) == ["anewtokb"]

@@ -6,7 +6,10 @@ import pytest
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
+from distilbert.tokenization.fast import DistilBertTokenizerFast
+from distilbert.tokenization.slow import DistilBertTokenizer
 from distilbert.tokenization.special_tokens import (
+    NAMES,
     SpecialTokens,
     as_special_token,
     copy_token,
@@ -76,3 +79,50 @@ def test_an_update_leaves_the_original_as_it_was():
     changed = tokens.updated({"cls_token": None, "additional_special_tokens": ["<x>"]})
     assert (tokens.text("cls_token"), tokens.additional) == ("[CLS]", [])
     assert list(changed.tokens()) == ["<x>"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_special_token_can_be_unset_and_set_again(tokenizer, name):
+    known = tokenizer.encode("a \u2603 b")
+    setattr(tokenizer, name, None)
+    assert (getattr(tokenizer, name), getattr(tokenizer, f"{name}_id")) == (None, None)
+    assert tokenizer.encode("a \u2603 b", add_special_tokens=False) == known[1:-1]
+    setattr(tokenizer, f"{name}_id", 1)
+    assert (getattr(tokenizer, name), getattr(tokenizer, f"{name}_id")) == ("[unused0]", 1)
+
+
+def test_a_refused_token_leaves_the_tokenizer_as_it_was(tokenizer):
+    before = tokenizer("a \u2603 b").data
+    changes = [("unk_token", "nowhere"), ("cls_token", 5), ("unk_token_id", 9999)]
+    changes += [("mask_token_id", "[MASK]"), ("additional_special_tokens_ids", [9999])]
+    changes += [("pad_token", "\ud83d")]
+    for name, value in changes:
+        with pytest.raises(InputError):
+            setattr(tokenizer, name, value)
+        assert tokenizer("a \u2603 b").data == before
+    assert tokenizer.all_special_tokens == ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"]
+
+
+def test_an_unknown_token_that_has_no_id_is_added_by_name(tokenizer, tmp_path):
+    with pytest.raises(InputError, match=r"must be in the vocabulary: got '<u>'\. Add it"):
+        tokenizer.unk_token = "<u>"
+    assert tokenizer.add_special_tokens({"unk_token": "<u>"}) == 1
+    assert tokenizer.encode("\u2603", add_special_tokens=False) == [205]
+    tokenizer.save_pretrained(tmp_path)
+    for cls in (DistilBertTokenizer, DistilBertTokenizerFast):
+        assert cls.from_pretrained(tmp_path)("a \u2603")["input_ids"] == [5, 16, 205, 6]
+
+
+def test_additional_tokens_are_set_by_their_ids(tokenizer):
+    tokenizer.additional_special_tokens_ids = [1, 2]
+    assert tokenizer.additional_special_tokens == ["[unused0]", "[unused1]"]
+    tokenizer.additional_special_tokens_ids = []
+    assert tokenizer.additional_special_tokens_ids == []
+
+
+def test_tokens_are_renamed_and_appended():
+    tokens = SpecialTokens.take_from({}, "[UNK]", None, None, None, AddedToken("[M]", lstrip=True))
+    changed = tokens.renamed({"[M]": "<m>"}, new=["<x>"])
+    assert (changed.text("mask_token"), changed.text("unk_token")) == ("<m>", "[UNK]")
+    assert changed.tokens()["<m>"].lstrip
+    assert [token.content for token in changed.additional] == ["<x>"]

@@ -108,3 +108,35 @@ def test_a_template_without_its_tokens_is_refused(tokenizer):
         InputError, match=r"needs `cls_token` and `sep_token`: got '\[CLS\]' and None"
     ):
         tokenizer.build_inputs_with_special_tokens([16])
+
+
+def test_the_vocabulary_is_read_in_both_directions(tokenizer):
+    tokenizer.add_tokens("newtok")
+    assert tokenizer.vocab["a"] == 16
+    assert ("newtok" in tokenizer.vocab) == tokenizer.is_fast  # as in the reference
+    assert list(tokenizer.ids_to_tokens)[:3] == [0, 1, 2]
+    assert tokenizer.ids_to_tokens[16] == "a"
+
+
+def test_the_extended_members_hold_tokens(tokenizer):
+    extra = AddedToken("<x>", lstrip=True)
+    tokenizer.add_special_tokens({"additional_special_tokens": [extra]})
+    extended = tokenizer.special_tokens_map_extended
+    assert {name: str(token) for name, token in extended.items() if name.endswith("token")} == {
+        name: text for name, text in tokenizer.special_tokens_map.items() if name.endswith("token")
+    }
+    assert extended["additional_special_tokens"][0].lstrip
+    tokens = tokenizer.all_special_tokens_extended
+    assert [token.content for token in tokens] == tokenizer.all_special_tokens
+
+
+def test_what_is_no_row_of_ids_is_refused(tokenizer):
+    for wrong in (None, [[16]], "16", [1.5], {"input_ids": [16]}):
+        with pytest.raises(InputError, match="one whole number or one row of them"):
+            tokenizer.decode(wrong)
+    assert tokenizer.convert_ids_to_tokens(range(16, 18)) == ["a", "b"]
+
+
+def test_special_tokens_given_as_none_are_refused_by_name(tokenizer):
+    with pytest.raises(InputError, match="got cls_token=None"):
+        tokenizer.add_special_tokens({"cls_token": None})

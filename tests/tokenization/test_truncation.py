@@ -133,3 +133,9 @@ def test_windows_are_those_of_the_rust_library(length, room, stride, side):
     )
     cuts = cut_fast(length, None, length - room, options)
     assert [first.indices(length)[:2] for first, _ in cuts] == theirs
+
+
+def test_a_length_below_that_of_the_special_tokens_is_blamed_and_not_the_stride():
+    for length in (0, 1):
+        with pytest.raises(InputError, match=f"must leave room .*: got {length}. Use at least 2"):
+            check_stride(CallOptions(max_length=length))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import CheckpointError
+from distilbert.tokenization.fast import DistilBertTokenizerFast
+from distilbert.tokenization.slow import DistilBertTokenizer
 from distilbert.tokenization.vocab import load_vocab, save_vocab
 
 
@@ -56,3 +58,38 @@ def test_published_vocabularies_survive_a_round_trip(shared: Path, tmp_path: Pat
         vocab = load_vocab(path)
         save_vocab(vocab, tmp_path / "vocab.txt")
         assert load_vocab(tmp_path / "vocab.txt") == vocab
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b" \n\n", "an empty file"),
+        (b'{"[PAD]": 0}', "a JSON file"),
+        (b'{\n  "version": "1.0"', "a JSON file"),
+        (b'["[PAD]", "[UNK]"]', "a JSON file"),
+        (b"{}", "a JSON file"),
+        (b"<!DOCTYPE html>\n<html>", "a web page"),
+    ],
+)
+def test_files_of_another_kind_are_refused_by_both_classes(tmp_path, content, found) -> None:
+    (tmp_path / "vocab.txt").write_bytes(content)
+    message = f"one token per line: got {found}, .*vocab.txt"
+    with pytest.raises(CheckpointError, match=message):
+        load_vocab(tmp_path / "vocab.txt")
+    for cls in (DistilBertTokenizer, DistilBertTokenizerFast):
+        with pytest.raises(CheckpointError, match=message):
+            cls.from_pretrained(tmp_path)
+
+
+def test_brackets_and_braces_may_begin_a_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    for first in ("[PAD]", "{", "[", "<s>"):
+        path.write_text(f"{first}\n[UNK]\n")
+        assert load_vocab(path) == {first: 0, "[UNK]": 1}
+
+
+def test_a_byte_order_mark_before_the_first_token_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"\xef\xbb\xbf[PAD]\n[UNK]\n\xef\xbb\xbfa\n")
+    assert load_vocab(path) == {"[PAD]": 0, "[UNK]": 1, "\ufeffa": 2}

@@ -42,7 +42,8 @@ def carried_files(folder: str | PathLike[str], max_length: int) -> dict[str, byt
         settings = read_optional_json(inner / TOKENIZER_CONFIG)
         settings = {key: value for key, value in settings.items() if key not in _STALE_KEYS}
         settings["tokenizer_class"] = TOKENIZER_CLASS
-        settings.setdefault("model_max_length", max_length)
+        # `max_len` is the older name.
+        settings.setdefault("model_max_length", settings.pop("max_len", max_length))
         if "model_input_names" in settings:
             settings["model_input_names"] = ["input_ids", "attention_mask"]
         files[TOKENIZER_CONFIG] = _json(settings)

@@ -6,14 +6,17 @@ Knows nothing of words and pieces: it splits a text into segments of plain text 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tokenizers import AddedToken
 
 
 class Segment(NamedTuple):
-    """Characters `start` to `end`: the added token `token`, or plain text if that is None."""
+    """Characters `start` to `end`: those of the added token `token`, or plain text if that is None.
+
+    `token` is the text that was looked for.
+    """
 
     start: int
     end: int
@@ -21,11 +24,18 @@ class Segment(NamedTuple):
 
 
 class AddedTokens:
-    """Finds added tokens from left to right, the longest one at each place."""
+    """Finds added tokens from left to right, the longest one at each place.
 
-    def __init__(self, tokens: Collection[AddedToken]) -> None:
-        self._tokens = {token.content: token for token in tokens if token.content}
+    Args:
+        tokens: by the text to look for; the empty text is never found.
+    """
+
+    def __init__(self, tokens: Mapping[str, AddedToken]) -> None:
+        self._tokens = {text: token for text, token in tokens.items() if text}
         self._pattern = pattern_of(sorted(self._tokens, key=len, reverse=True))
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
 
     def split(self, text: str) -> list[Segment]:
         """The segments of `text`, left to right; empty ones are left out."""

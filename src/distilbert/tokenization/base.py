@@ -1,22 +1,26 @@
 """The calls of the reference page, alike on the slow and the fast tokenizer.
 
-`TokenizerBase` holds the settings and resolves the options of a call; an `Engine` splits the text.
+`TokenizerBase` resolves the options of a call; an `Engine` splits the text.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from distilbert.errors import InputError
-from distilbert.tokenization import loading, rows, saving
+from distilbert.surrogates import without_surrogates
+from distilbert.tokenization import rows
 from distilbert.tokenization.batch_encoding import BatchEncoding
-from distilbert.tokenization.call_options import OPTION_NAMES, TRUNCATION, CallOptions
+from distilbert.tokenization.call_options import (
+    FAST_OPTION_NAMES,
+    OPTION_NAMES,
+    TRUNCATION,
+    CallOptions,
+)
 from distilbert.tokenization.encoding import LocatedTokens
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.inputs import (
@@ -29,42 +33,14 @@ from distilbert.tokenization.inputs import (
     read_texts,
 )
 from distilbert.tokenization.padding import Padding
+from distilbert.tokenization.pretrained import PretrainedTokenizer
 from distilbert.tokenization.rows import RowBuilder
 from distilbert.tokenization.template import Template
-from distilbert.tokenization.token_table import TokenTable
 from distilbert.tokenization.truncation import cut_slow
 
 
-class TokenizerBase(TokenTable):
+class TokenizerBase(PretrainedTokenizer):
     """The calls of the reference page, on top of the engine that a tokenizer class chooses."""
-
-    is_fast: bool
-    model_max_length: int
-    padding_side: str
-    truncation_side: str
-    model_input_names: list[str]
-
-    def __init__(self, engine: Engine, options: dict[str, Any], kwargs: dict[str, Any]) -> None:
-        """Store what every tokenizer has; `options` are those of the class, `kwargs` any others.
-
-        Raises:
-            InputError: a side that is neither "right" nor "left".
-        """
-        for name, default in saving.DEFAULTS.items():
-            value = kwargs.pop(name, None)
-            value = default if value is None else value
-            if name.endswith("_side") and value not in ("right", "left"):
-                raise InputError(f"`{name}` must be 'right' or 'left': got {value!r}.")
-            setattr(self, name, list(value) if name == "model_input_names" else value)
-        self.name_or_path = str(kwargs.pop("name_or_path", ""))
-        self.init_kwargs = {**options, **kwargs}  # what `tokenizer_config.json` keeps
-        self._engine = engine
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(name_or_path={self.name_or_path!r}, "
-            f"vocab_size={self.vocab_size}, model_max_length={self.model_max_length})"
-        )
 
     # ---- calls
 
@@ -172,12 +148,33 @@ class TokenizerBase(TokenTable):
         examples = read_batch(batch_text_or_text_pairs, split=is_split_into_words)
         return self._encode(examples, options)
 
+    def prepare_seq2seq_batch(
+        self,
+        src_texts: list[str],
+        tgt_texts: list[str] | None = None,
+        max_length: int | None = None,
+        max_target_length: int | None = None,
+        padding: bool | str = "longest",
+        return_tensors: str | None = None,
+        truncation: bool | str = True,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """Deprecated: a call, whose labels are the ids of `tgt_texts`."""
+        message = "`prepare_seq2seq_batch` is deprecated. Use `tokenizer(..., text_target=...)`."
+        warnings.warn(message, FutureWarning, stacklevel=2)
+        shared = {"padding": padding, "truncation": truncation, "return_tensors": return_tensors}
+        encoded = self(src_texts, max_length=max_length, **shared, **kwargs)
+        if tgt_texts is not None:
+            limit = max_length if max_target_length is None else max_target_length
+            encoded["labels"] = self(tgt_texts, max_length=limit, **shared, **kwargs)["input_ids"]
+        return encoded
+
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
         """The tokens of a text or a pair."""
         if pair is None and not add_special_tokens and not kwargs and isinstance(text, str):
-            return self._engine.tokens(text)
+            return self._text_engine().tokens(without_surrogates(text))
         return self.encode_plus(text, pair, add_special_tokens, **kwargs).tokens()
 
     def token_ids(
@@ -185,7 +182,7 @@ class TokenizerBase(TokenTable):
     ) -> list[np.ndarray]:
         """The ids (int64, (T,)) of each text: no special tokens, no truncation, no offsets."""
         checked = read_list(texts, split=is_split_into_words)
-        ids = self._engine.ids(checked, split=is_split_into_words)
+        ids = self._text_engine().ids(checked, split=is_split_into_words)
         return [np.array(row, dtype=np.int64) for row in ids]
 
     def located_tokens(
@@ -196,7 +193,7 @@ class TokenizerBase(TokenTable):
         Offsets in a text that is split into words are relative to each word.
         """
         checked = read_list(texts, split=is_split_into_words)
-        pieces = self._engine.pieces(checked, split=is_split_into_words)
+        pieces = self._text_engine().pieces(checked, split=is_split_into_words)
         return [LocatedTokens.of(text) for text in pieces]
 
     # ---- ids without text
@@ -238,7 +235,8 @@ class TokenizerBase(TokenTable):
     ) -> BatchEncoding:
         """Pad encoded examples: a dict of rows, a list of dicts, one example, lists or tensors.
 
-        The input is not changed. Tensors come back as tensors of the same framework.
+        The ids are in the column that `model_input_names` names first. The input is not changed.
+        Tensors come back as tensors of the same framework.
         """
         options = self._options(
             padding=padding,
@@ -247,10 +245,11 @@ class TokenizerBase(TokenTable):
             return_attention_mask=return_attention_mask,
             verbose=verbose,
         )
-        columns, kind, single = rows.read_columns(encoded_inputs)
+        main = next(iter(self.model_input_names), rows.IDS)
+        columns, kind, single = rows.read_columns(encoded_inputs, main)
         if options.return_attention_mask and "attention_mask" not in columns:
-            columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
-        self._row_builder(options, fast=True).pad(columns)
+            columns["attention_mask"] = [[1] * len(row) for row in columns[main]]
+        self._row_builder(options, fast=True).pad(columns, main)
         data = {name: column[0] for name, column in columns.items()} if single else columns
         return BatchEncoding(data, tensor_type=return_tensors or kind)
 
@@ -288,52 +287,15 @@ class TokenizerBase(TokenTable):
         """How many tokens of a pair fit into `model_max_length`."""
         return self.model_max_length - self.num_special_tokens_to_add(pair=True)
 
-    # ---- files
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str | os.PathLike[str], *init_inputs: Any, **kwargs: Any
-    ) -> Self:
-        """The tokenizer saved in a folder, a vocabulary file, or a remote source.
-
-        Takes `revision`, `token`, `cache_dir`, `local_files_only`, `force_download` and
-        `subfolder`; every other keyword overrides what the files say.
-
-        Raises:
-            CheckpointError: no vocabulary there, or a broken file.
-        """
-        files = loading.find_tokenizer(pretrained_model_name_or_path, kwargs)
-        return cls(*init_inputs, **files.arguments(fast=cls.is_fast, overrides=kwargs))
-
-    def save_pretrained(
-        self, save_directory: str | os.PathLike[str], *, filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
-        """Write every file that `from_pretrained` reads, all or none; returns their paths."""
-        content = saving.TokenizerContent(
-            self._engine.vocabulary(),
-            self._engine.added_tokens(),
-            self._engine.special_tokens,
-            settings={**self.init_kwargs, **{n: getattr(self, n) for n in saving.DEFAULTS}},
-            backend_files=self._engine.files(),
-        )
-        return saving.save_tokenizer(content, Path(save_directory), filename_prefix=filename_prefix)
-
-    def save_vocabulary(
-        self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
-        """Write `vocab.txt` alone: one token per line, the line number is the id."""
-        vocabulary = self._engine.vocabulary()
-        return saving.save_vocabulary(vocabulary, Path(save_directory), filename_prefix)
-
     # ---- inner steps
 
     def _options(self, *values: Any, **named: Any) -> CallOptions:
         """The options of a call, in the page's order or by name, with the page's rules applied."""
-        if not named.keys() <= OPTION_NAMES:
-            named = self._without_unknown(named)
+        known = FAST_OPTION_NAMES if self.is_fast else OPTION_NAMES
+        if not named.keys() <= known:
+            named = self._without_unknown(named, known)
         options = CallOptions(*values, **named, truncation_side=self.truncation_side)
-        limits = (options.truncation, options.max_length)
-        if options.padding is not False or limits != (None, None):
+        if not options.are_defaults():
             options.resolve(model_max_length=self.model_max_length, pad_token=self.pad_token)
         if options.return_token_type_ids is None:
             options.return_token_type_ids = "token_type_ids" in self.model_input_names
@@ -341,13 +303,13 @@ class TokenizerBase(TokenTable):
             options.return_attention_mask = "attention_mask" in self.model_input_names
         return options
 
-    def _without_unknown(self, named: dict[str, Any]) -> dict[str, Any]:
+    def _without_unknown(self, named: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
         """The keywords that exist; the fast class refuses a call with others, as the reference."""
-        names = ", ".join(sorted(named.keys() - OPTION_NAMES))
+        names = ", ".join(sorted(named.keys() - known))
         if self.is_fast:
             raise CallTypeError(f"A call takes only the documented keywords: got {names}.")
         warnings.warn(f"A call ignores unknown keywords: got {names}.", stacklevel=4)
-        return {name: value for name, value in named.items() if name in OPTION_NAMES}
+        return {name: value for name, value in named.items() if name in known}
 
     def _row_builder(self, options: CallOptions, *, fast: bool) -> RowBuilder:
         """What builds the rows of one call under the rules of the fast or the slow class."""
@@ -365,4 +327,9 @@ class TokenizerBase(TokenTable):
         return RowBuilder(options, template, fast, self.model_max_length, padding)
 
     def _encode(self, examples: Examples, options: CallOptions) -> BatchEncoding:
-        return self._row_builder(options, fast=self.is_fast).encode(examples, self._engine)
+        engine = self._text_engine(options.split_special_tokens)
+        return self._row_builder(options, fast=self.is_fast).encode(examples, engine)
+
+    def _text_engine(self, split_special_tokens: bool | None = None) -> Engine:
+        """What splits texts; the slow class has a second one that takes added tokens for text."""
+        return self._engine

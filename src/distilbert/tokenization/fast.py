@@ -13,6 +13,7 @@ from tokenizers import AddedToken, normalizers
 from distilbert.errors import InputError
 from distilbert.tokenization import rust_engine
 from distilbert.tokenization.base import TokenizerBase
+from distilbert.tokenization.letter_case import warn_if_lowered
 from distilbert.tokenization.rust_engine import RustEngine
 from distilbert.tokenization.special_tokens import SpecialTokens
 
@@ -72,7 +73,10 @@ class DistilBertTokenizerFast(TokenizerBase):
         if tokenizer_file is not None:
             backend = rust_engine.read(tokenizer_file, normalizer, prefix=prefix)
         elif vocab_file is not None:
-            backend = rust_engine.build(vocab_file, normalizer, prefix=prefix)
+            vocabulary = rust_engine.read_vocabulary(vocab_file)
+            if do_lower_case:
+                warn_if_lowered(vocab_file, vocabulary, special_tokens=special_tokens.tokens())
+            backend = rust_engine.build(vocabulary, normalizer, prefix=prefix)
         else:
             raise InputError(
                 "A fast tokenizer needs a vocabulary: got neither `vocab_file` nor "
@@ -83,6 +87,11 @@ class DistilBertTokenizerFast(TokenizerBase):
         super().__init__(engine, options, kwargs)
 
     @property
+    def vocab(self) -> dict[str, int]:
+        """Every token and its id, added tokens included."""
+        return self.get_vocab()
+
+    @property
     def backend_tokenizer(self) -> tokenizers.Tokenizer:
         """The `tokenizers.Tokenizer` that does the work."""
         return self._engine.backend
@@ -90,7 +99,8 @@ class DistilBertTokenizerFast(TokenizerBase):
 
 def _warn_about_slow_options(kwargs: dict[str, Any]) -> None:
     """Warn that options of the slow class have no effect here; they are kept for saving."""
-    ignored = [name for name in ("never_split",) if kwargs.get(name)]
+    names = ("never_split", "split_special_tokens")
+    ignored = [name for name in names if kwargs.get(name)]
     if kwargs.get("do_basic_tokenize") is False:
         ignored.append("do_basic_tokenize")
     if ignored:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from distilbert.errors import InputError
+from distilbert.surrogates import without_surrogates
 
 # One text: a string, or a list of words when the caller has split it already.
 Text = str | Sequence[str]
@@ -111,11 +112,11 @@ def _is_pair(item: Any, split: bool) -> bool:
 
 
 def _check(text: Any, name: str, split: bool) -> Text:
-    """`text`, if it is a string, or with `split` a list of words."""
+    """`text`, if it is a string, or with `split` a list of words; without lone surrogates."""
     if not split and isinstance(text, str):
-        return text
+        return without_surrogates(text)
     if split and isinstance(text, list | tuple) and all(isinstance(word, str) for word in text):
-        return text
+        return without_surrogates(text)
     value = repr(text)
     got = f"{type(text).__name__} {value if len(value) <= 60 else value[:57] + '...'}"
     if split:

@@ -7,6 +7,7 @@ Reads what transformers 4.x and 5.x write: `vocab.txt`, `tokenizer.json`, `token
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from tokenizers import AddedToken
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json, read_optional_json
+from distilbert.tokenization.letter_case import keeps_case
 from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, token_from_facts
+from distilbert.tokenization.vocab import load_vocab
 
 VOCABULARY = "vocab.txt"
 BACKEND = "tokenizer.json"
@@ -31,6 +34,8 @@ HOUSEKEEPING = {
     *("vocab_file", "init_inputs", "added_tokens_decoder", "extra_special_tokens"),
     "model_specific_special_tokens",
 }
+# Keywords of the reference's `from_pretrained` that make no difference for these tokenizers.
+NOT_NEEDED = ("config", "trust_remote_code", "tokenizer_type", "resume_download", "proxies")
 # The names of the BertNormalizer's fields in tokenizer.json and of our constructor's options.
 NORMALIZER_OPTIONS = {
     "lowercase": "do_lower_case",
@@ -58,16 +63,31 @@ class TokenizerFiles:
         options["name_or_path"] = self.source
         if fast and self.backend is not None:
             options["tokenizer_file"] = str(self.backend)
-        if self.vocabulary is not None:
-            options["vocab_file"] = str(self.vocabulary)
-        elif not fast:
-            options["vocab_file"] = vocabulary_of(backend, self.backend)
+        elif "vocab_file" not in overrides:
+            options["vocab_file"] = self._vocabulary(backend)
         merged = {**options, **overrides}
+        if "do_lower_case" not in merged:
+            merged["do_lower_case"] = self._lowers(merged, backend)
         by_text = {token.content: token for token in options["added_tokens_decoder"].values()}
         for name in NAMES:  # plain text stands for the listed token with its settings
             if isinstance(merged.get(name), str):
                 merged[name] = by_text.get(merged[name], merged[name])
         return merged
+
+    def _vocabulary(self, backend: dict[str, Any]) -> dict[str, int]:
+        if self.vocabulary is not None:
+            return load_vocab(self.vocabulary)
+        return vocabulary_of(backend, self.backend)
+
+    def _lowers(self, merged: Mapping[str, Any], backend: dict[str, Any]) -> bool:
+        """Whether text is lower-cased, judged by the vocabulary where nothing says so."""
+        vocabulary = merged.get("vocab_file")
+        if vocabulary is None:
+            vocabulary = self._vocabulary(backend)
+        elif not isinstance(vocabulary, Mapping):
+            vocabulary = load_vocab(vocabulary)
+        special = _texts(merged[name] for name in (*NAMES, ADDITIONAL) if merged.get(name))
+        return not keeps_case(vocabulary, self.source, special_tokens=special)
 
     def _file_options(self, backend: dict[str, Any]) -> dict[str, Any]:
         options = normalizer_options(backend)
@@ -103,6 +123,8 @@ def find_tokenizer(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> To
     Raises:
         CheckpointError: nothing there, no vocabulary, or a file that is not JSON.
     """
+    for name in NOT_NEEDED:
+        kwargs.pop(name, None)
     options = take_hub_options(kwargs)
     path = resolve(source, want="tokenizer", **options.as_keywords())
     if path.is_file():
@@ -163,11 +185,13 @@ def _as_token(value: Any) -> Any:
 
 
 def _texts(values: Any) -> list[str]:
-    """The texts of special tokens written as strings, dicts or lists of either."""
+    """The texts of special tokens written as strings, tokens, dicts or lists of these."""
     texts: list[str] = []
     for value in values:
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             texts += _texts(value)
+        elif isinstance(value, AddedToken):
+            texts.append(value.content)
         else:
             texts.append(value["content"] if isinstance(value, dict) else value)
     return texts

@@ -20,13 +20,16 @@ class Padding(NamedTuple):
     pad_token: str = "[PAD]"
 
 
-def pad_columns(columns: dict[str, list[Any]], length: int, padding: Padding) -> None:
+def pad_columns(
+    columns: dict[str, list[Any]], length: int, padding: Padding, main: str = "input_ids"
+) -> None:
     """Pad every per-token column of `columns` to `length`; longer rows are not changed.
 
-    The row lists themselves are not changed, new ones take their place.
+    `main` names the column of ids. The row lists themselves are not changed, new ones take their
+    place.
     """
-    fill = {**FILL, "input_ids": padding.pad_id, "token_type_ids": padding.pad_type_id}
-    missing = [length - len(row) for row in columns["input_ids"]]
+    fill = {**FILL, main: padding.pad_id, "token_type_ids": padding.pad_type_id}
+    missing = [length - len(row) for row in columns[main]]
     for name in fill.keys() & columns.keys():
         value = fill[name]
         if padding.direction == "right":

@@ -11,8 +11,10 @@ from distilbert.tokenization.encoding import TextPieces
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.special_tokens import (
     ADDITIONAL,
+    UNKNOWN,
     SpecialTokens,
     as_special_token,
+    check_unknown,
     copy_token,
 )
 from distilbert.tokenization.wordpiece import WordPieceEncoder
@@ -40,16 +42,32 @@ class PythonEngine:
         self.special_tokens = special_tokens
         self.revision = 0
         self._register(special_tokens.tokens().values())
+        # What stands for an unknown word while `unk_token` is None.
+        self._unknown = special_tokens.text("unk_token") or UNKNOWN
         self._rebuild()
 
-    def set_special_tokens(self, tokens: SpecialTokens) -> None:
+    def set_special_tokens(self, tokens: SpecialTokens, *, new: Sequence[AddedToken] = ()) -> int:
+        unknown = tokens.text("unk_token")
+        check_unknown(unknown, self, new)
         self.special_tokens = tokens
+        self._unknown = self._unknown if unknown is None else unknown
+        n_added = self._register(new)
         self._rebuild()
+        return n_added
 
     def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
         n_added = self._register(self._as_added(token, special=special) for token in tokens)
         self._rebuild()
         return n_added
+
+    def without_added_tokens(self) -> PythonEngine:
+        """An engine of the same tokens that does not look for added ones in texts."""
+        if self._twin is None:
+            twin = object.__new__(PythonEngine)
+            vars(twin).update(vars(self))
+            twin._encoder = self._new_encoder(finds_added=False)
+            self._twin = twin
+        return self._twin
 
     def vocabulary(self) -> Mapping[str, int]:
         return self._vocabulary
@@ -58,8 +76,9 @@ class PythonEngine:
         return dict(sorted(self._added.items()))
 
     def n_tokens(self, *, with_added: bool) -> int:
-        added = self._added_ids.keys() if with_added else ()
-        return len(self._vocabulary.keys() | added)
+        if not with_added:
+            return len(self._vocabulary)
+        return 1 + max((*self._vocabulary.values(), *self._added), default=-1)
 
     def find_id(self, token: str) -> int | None:
         index = self._added_ids.get(token)
@@ -100,10 +119,11 @@ class PythonEngine:
     def join(self, tokens: list[str]) -> str:
         return " ".join(tokens).replace(" ##", "").strip()
 
-    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
-        """Tokens added beyond the vocabulary get a space on either side."""
-        separate = {t.content for i, t in self._added.items() if i >= len(self._vocabulary)}
-        separate -= self.special_tokens.tokens().keys()
+    def decode(self, ids: list[int], *, skip_special_tokens: bool, spaced: bool) -> str:
+        """Added tokens are joined to the rest as `spaced` says, special ones if they are new."""
+        special = self.special_tokens
+        separate = {t.content for t in self._added.values()} - special.tokens().keys()
+        separate |= {t.content for t in special.additional} - self._vocabulary.keys()
         texts: list[str] = []
         pieces: list[str] = []
         for token in map(str, map(self.find_token, ids)):
@@ -112,7 +132,7 @@ class PythonEngine:
                 continue
             texts += [self.join(pieces), token] if pieces else [token]
             pieces = []
-        return " ".join([*texts, self.join(pieces)] if pieces else texts)
+        return (" " if spaced else "").join([*texts, self.join(pieces)] if pieces else texts)
 
     def files(self) -> dict[str, str]:
         return {}
@@ -132,11 +152,13 @@ class PythonEngine:
         added = dict(self._added)
         listed = {token.content for token in added.values()}
         n_before = len(known)
+        next_id = 1 + max(known.values(), default=-1)
         for token in tokens:
             if not token.content or token.content in listed:
                 continue
             listed.add(token.content)
-            added[known.setdefault(token.content, len(known))] = token
+            added[known.setdefault(token.content, next_id)] = token
+            next_id = max(next_id, 1 + known[token.content])
             if token.special and token.content not in self.special_tokens.tokens():
                 additional = [*self.special_tokens.additional, token]
                 self.special_tokens = self.special_tokens.updated({ADDITIONAL: additional})
@@ -147,16 +169,22 @@ class PythonEngine:
         """A new encoder for the present tokens; the old one serves calls that are running."""
         self.revision += 1
         self._added_ids = {token.content: index for index, token in self._added.items()}
-        self._encoder = WordPieceEncoder(
+        self._encoder = self._new_encoder(finds_added=True)
+        self._twin: PythonEngine | None = None
+
+    def _new_encoder(self, *, finds_added: bool) -> WordPieceEncoder:
+        return WordPieceEncoder(
             self._vocabulary,
             **self._rules,
-            unk_token=str(self.special_tokens.text("unk_token")),
+            unk_token=self._unknown,
             special_tokens=self.special_tokens.tokens().keys(),
             added_tokens=self._added,
+            finds_added=finds_added,
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_encoder"}
+        left_out = ("_encoder", "_twin")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -24,6 +24,8 @@ from distilbert.tokenization.truncation import UNCUT, Cut, check_stride, cut_fas
 Columns = dict[str, list[Any]]
 # One column of an example: its values for the first text and, in a pair, for the second.
 Pair = tuple[list[Any], list[Any] | None]
+# The column of ids in the result of a call.
+IDS = "input_ids"
 # The attributes of pieces that become columns of an encoding.
 PIECES = ("ids", "tokens", "offsets", "word_ids")
 
@@ -114,10 +116,13 @@ class RowBuilder:
             columns["offset_mapping"] = [no_span.fill(first, second) for first, second in offsets]
         return columns | overflow
 
-    def pad(self, columns: Columns) -> int | None:
-        """Pad the columns as asked, add their lengths; the length rows were padded to, if any."""
+    def pad(self, columns: Columns, main: str = IDS) -> int | None:
+        """Pad the columns as asked, add their lengths; the length rows were padded to, if any.
+
+        The ids are in the column `main`.
+        """
         options = self.options
-        lengths = [len(row) for row in columns["input_ids"]]
+        lengths = [len(row) for row in columns[main]]
         longest = max(lengths, default=0)
         if options.max_length is None and options.verbose and longest > self.model_max_length:
             warnings.warn(
@@ -127,9 +132,9 @@ class RowBuilder:
             )
         length = options.padded_length(lengths)
         if length is not None:
-            pad_columns(columns, length, self.padding)
+            pad_columns(columns, length, self.padding, main)
         if options.return_length and "length" not in columns:
-            columns["length"] = [len(row) for row in columns["input_ids"]]
+            columns["length"] = [len(row) for row in columns[main]]
         return length
 
     def encodings(
@@ -232,24 +237,32 @@ class RowBuilder:
 
 
 def read_columns(
-    encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]], main: str
 ) -> tuple[Columns, str | None, bool]:
     """What `pad` was given, as columns of lists; its framework; whether it was a single row.
+
+    The ids are in the column `main`.
 
     Raises:
         InputError: no ids, or columns of different lengths.
     """
     if isinstance(encoded, list | tuple):
-        names = list(encoded[0]) if encoded else ["input_ids"]
+        names = list(encoded[0]) if encoded else [main]
+        for number, example in enumerate(encoded):
+            if missing := [name for name in names if name not in example]:
+                raise InputError(
+                    f"Every example must have the columns of the first: example {number} lacks "
+                    f"{', '.join(missing)}."
+                )
         encoded = {name: [example[name] for example in encoded] for name in names}
-    if not isinstance(encoded, Mapping) or "input_ids" not in encoded:
+    if not isinstance(encoded, Mapping) or main not in encoded:
         got = list(encoded) if isinstance(encoded, Mapping) else type(encoded).__name__
-        raise InputError(f"`pad` needs a column `input_ids`: got {got}.")
-    ids = encoded["input_ids"]
+        raise InputError(f"`pad` needs a column `{main}`: got {got}.")
+    ids = encoded[main]
     first = ids[0] if framework_of(ids) is None and len(ids) else ids
     kind = framework_of(first)
     columns: Columns = {name: to_list(column) for name, column in encoded.items()}
-    single = bool(columns["input_ids"]) and not isinstance(columns["input_ids"][0], list)
+    single = bool(columns[main]) and not isinstance(columns[main][0], list)
     if single:
         return {name: [column] for name, column in columns.items()}, kind, True
     sizes = {name: len(column) for name, column in columns.items()}

@@ -21,11 +21,18 @@ from tokenizers import (
     processors,
 )
 
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, InputError, TokenIdError
+from distilbert.json_files import read_json
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.loading import BACKEND
-from distilbert.tokenization.special_tokens import SpecialTokens, as_special_token
+from distilbert.tokenization.rust_ids import placed_tokens, renumbered, with_vocabulary
+from distilbert.tokenization.special_tokens import (
+    SpecialTokens,
+    as_special_token,
+    check_unknown,
+    token_from_facts,
+)
 from distilbert.tokenization.vocab import load_vocab
 from distilbert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
 
@@ -40,43 +47,61 @@ class RustEngine:
         *,
         added_tokens: Mapping[int, AddedToken],
     ) -> None:
-        self.backend = backend
-        self.revision = 0
         listed = [added_tokens[index] for index in sorted(added_tokens)]
         contents = {token.content for token in listed}
         named = special_tokens.tokens().values()
-        backend.add_tokens([*listed, *(t for t in named if t.content not in contents)])
+        self.backend = renumbered(backend, added_tokens)
+        self.backend.add_tokens([*listed, *(t for t in named if t.content not in contents)])
+        self.revision = 0
         self.set_special_tokens(special_tokens)
 
-    def set_special_tokens(self, tokens: SpecialTokens) -> None:
+    def set_special_tokens(self, tokens: SpecialTokens, *, new: Sequence[AddedToken] = ()) -> int:
+        unknown, cls, sep = map(tokens.text, ("unk_token", "cls_token", "sep_token"))
+        check_unknown(unknown, self, new)
+        check_template((cls, sep))
         self.special_tokens = tokens
-        unknown = tokens.text("unk_token")
+        n_added = self.add(new, special=True)
         if unknown is not None and isinstance(self.backend.model, models.WordPiece):
+            if self.backend.model.token_to_id(unknown) is None:
+                self.backend = with_vocabulary(self.backend, self.added_tokens())
             self.backend.model.unk_token = unknown
-        set_template(self.backend, *map(tokens.text, ("cls_token", "sep_token", "unk_token")))
+        set_template(self.backend, cls, sep, unknown)
         self._changed()
+        return n_added
 
     def add(self, tokens: Sequence[str | AddedToken], *, special: bool) -> int:
         if special:
             tokens = [as_special_token(token, name="add_tokens") for token in tokens]
-        add = self.backend.add_special_tokens if special else self.backend.add_tokens
-        n_added = add(list(tokens))
+        added = [AddedToken(token) if isinstance(token, str) else token for token in tokens]
+        n_added = 0
+        if added:
+            texts = {token.content: token for token in added if token.content}
+            new = [token for text, token in texts.items() if self.find_id(text) is None]
+            following = self.n_tokens(with_added=True)
+            self.backend = renumbered(self.backend, dict(enumerate(new, following)))
+            n_added = self.backend.add_tokens(added)
         self._changed()
         return n_added
 
     def vocabulary(self) -> Mapping[str, int]:
-        return self.backend.get_vocab(with_added_tokens=False)
+        placed = self._placed
+        vocabulary = self.backend.get_vocab(with_added_tokens=False)
+        return {t: i for t, i in vocabulary.items() if t not in placed} if placed else vocabulary
 
     def added_tokens(self) -> dict[int, AddedToken]:
         return dict(sorted(self.backend.get_added_tokens_decoder().items()))
 
     def n_tokens(self, *, with_added: bool) -> int:
-        return self.backend.get_vocab_size(with_added_tokens=with_added)
+        if not with_added:
+            return self.backend.get_vocab_size(with_added_tokens=False) - len(self._placed)
+        return 1 + max(self.backend.get_vocab().values(), default=-1)
 
     def find_id(self, token: str) -> int | None:
         return self.backend.token_to_id(token)
 
     def find_token(self, token_id: int) -> str | None:
+        if token_id < 0:
+            raise _negative_id(token_id)
         return self.backend.id_to_token(token_id)
 
     def ids(self, texts: Sequence[Text], *, split: bool) -> list[list[int]]:
@@ -100,15 +125,25 @@ class RustEngine:
         assert decoder is not None  # `build` and `read` set one
         return decoder.decode(tokens)
 
-    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+    def decode(self, ids: list[int], *, skip_special_tokens: bool, spaced: bool) -> str:
+        if min(ids, default=0) < 0:
+            raise _negative_id(min(ids))
         return self.backend.decode(ids, skip_special_tokens=skip_special_tokens)
 
     def files(self) -> dict[str, str]:
         return {BACKEND: self.backend.to_str(pretty=True) + "\n"}
 
+    @property
+    def _placed(self) -> frozenset[str]:
+        """The added tokens that are in the vocabulary only to have their ids."""
+        if self._placed_tokens is None:
+            self._placed_tokens = placed_tokens(self.backend, self.special_tokens.tokens())
+        return self._placed_tokens
+
     def _changed(self) -> None:
         """Start a new memory of chunks, or none where the shortcut would change ids."""
         self.revision += 1
+        self._placed_tokens: frozenset[str] | None = None
         usable = has_independent_chunks(self.backend)
         self._chunk_ids = ChunkIds(self.backend) if usable else None
 
@@ -120,6 +155,22 @@ class RustEngine:
         self._changed()
 
 
+def _negative_id(token_id: int) -> TokenIdError:
+    return TokenIdError(
+        f"A token id must not be negative: got {token_id}. Labels of -100 mark ignored positions: "
+        "leave them out."
+    )
+
+
+def read_vocabulary(vocab: str | os.PathLike[str] | Mapping[str, int]) -> dict[str, int]:
+    """A vocabulary that is given as a path or as token to id.
+
+    Raises:
+        CheckpointError: the file is not a vocabulary.
+    """
+    return dict(vocab) if isinstance(vocab, Mapping) else load_vocab(os.fspath(vocab))
+
+
 def build(
     vocab: str | os.PathLike[str] | Mapping[str, int],
     normalizer: normalizers.BertNormalizer,
@@ -127,7 +178,7 @@ def build(
     prefix: str | None,
 ) -> Tokenizer:
     """The tokenizer of a vocabulary, given as a path or as token to id."""
-    vocabulary = dict(vocab) if isinstance(vocab, Mapping) else load_vocab(os.fspath(vocab))
+    vocabulary = read_vocabulary(vocab)
     prefix = CONTINUATION if prefix is None else prefix
     model = models.WordPiece(
         vocabulary, max_input_chars_per_word=MAX_WORD_LENGTH, continuing_subword_prefix=prefix
@@ -147,6 +198,7 @@ def read(
     Raises:
         CheckpointError: no such file, or not a WordPiece tokenizer.
     """
+    listed = read_json(path).get("added_tokens") or ()
     try:
         backend = Tokenizer.from_file(os.fspath(path))
     except Exception as error:  # the library raises bare Exception for every kind of fault
@@ -165,7 +217,21 @@ def read(
         model.continuing_subword_prefix = prefix
     if backend.decoder is None or prefix is not None:
         backend.decoder = decoders.WordPiece(prefix=model.continuing_subword_prefix)
-    return backend
+    return renumbered(backend, {facts["id"]: token_from_facts(facts) for facts in listed})
+
+
+def check_template(tokens: Sequence[str | None]) -> None:
+    """Refuse special tokens that the template of the library cannot hold.
+
+    Raises:
+        InputError: one of `tokens` holds a colon or begins with a dollar sign.
+    """
+    for token in tokens:
+        if token is not None and (":" in token or token.startswith("$")):
+            raise InputError(
+                "`cls_token` and `sep_token` of the fast tokenizer must not hold `:` or begin with "
+                f"`$`: got {token!r}. Use another token, or `DistilBertTokenizer`."
+            )
 
 
 def set_template(backend: Tokenizer, cls: str | None, sep: str | None, unk: str | None) -> None:
@@ -174,10 +240,10 @@ def set_template(backend: Tokenizer, cls: str | None, sep: str | None, unk: str 
     ids = {token: backend.token_to_id(token) for token in (cls, sep) if token is not None}
     ids = {token: unknown if index is None else index for token, index in ids.items()}
     known = {token: index for token, index in ids.items() if index is not None}
-    start = f"{cls}:0 " if cls in known else ""
-    end = [f" {sep}:{type_id}" if sep in known else "" for type_id in (0, 1)]
+    start = [f"{cls}:0"] if cls in known else []
+    end = [[f"{sep}:{type_id}"] if sep in known else [] for type_id in (0, 1)]
     backend.post_processor = processors.TemplateProcessing(
-        single=f"{start}$A:0{end[0]}",
-        pair=f"{start}$A:0{end[0]} $B:1{end[1]}",
+        single=[*start, "$A:0", *end[0]],
+        pair=[*start, "$A:0", *end[0], "$B:1", *end[1]],
         special_tokens=list(known.items()),
     )

@@ -14,7 +14,7 @@ from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.errors import CheckpointError
 from distilbert.tokenization.loading import ADDED_TOKENS, CONFIG, SPECIAL_TOKENS, VOCABULARY
 from distilbert.tokenization.special_tokens import ADDITIONAL, SpecialTokens, token_facts
-from distilbert.tokenization.vocab import save_vocab
+from distilbert.tokenization.vocab import save_vocab, vocab_text
 
 # Both classes write the slow name: the reference and this package derive the fast one from it.
 TOKENIZER_CLASS = "DistilBertTokenizer"
@@ -45,24 +45,40 @@ class TokenizerContent:
 
 
 def save_tokenizer(
-    content: TokenizerContent, folder: Path, *, filename_prefix: str | None
+    content: TokenizerContent,
+    folder: Path,
+    *,
+    filename_prefix: str | None,
+    legacy_format: bool | None = None,
 ) -> tuple[str, ...]:
-    """Write every file of a tokenizer into `folder`, all or none; their paths."""
+    """Write every file of a tokenizer into `folder`, all or none; their paths.
+
+    With `legacy_format=True` the backend's files are left out, with False the vocabulary's. What
+    is left out is removed from the folder, where an earlier save may have written it.
+    """
     files: dict[str, str] = {
         CONFIG: _json(config_of(content)),
         SPECIAL_TOKENS: _json(special_tokens_of(content.special_tokens)),
-        **content.backend_files,
     }
-    added = {t.content: i for i, t in content.added_tokens.items()}
-    added = {token: index for token, index in added.items() if token not in content.vocabulary}
-    if added:
-        files[ADDED_TOKENS] = _json(added)
-    stale = [] if added else [prefixed(ADDED_TOKENS, filename_prefix)]
-    with atomic_folder(folder, replaces=stale) as staging:
+    stale = {ADDED_TOKENS}
+    if legacy_format is True:
+        stale |= content.backend_files.keys()
+    else:
+        files |= content.backend_files
+    if legacy_format is False:
+        stale |= {VOCABULARY}
+    else:
+        files[VOCABULARY] = vocab_text(content.vocabulary)
+        added = {token.content: index for index, token in content.added_tokens.items()}
+        added = {text: index for text, index in added.items() if text not in content.vocabulary}
+        if added:
+            files[ADDED_TOKENS] = _json(added)
+            stale.remove(ADDED_TOKENS)
+    replaced = [prefixed(name, filename_prefix) for name in stale]
+    with atomic_folder(folder, replaces=replaced) as staging:
         for name, text in files.items():
             (staging / prefixed(name, filename_prefix)).write_bytes(text.encode("utf-8"))
-        save_vocab(content.vocabulary, staging / prefixed(VOCABULARY, filename_prefix))
-    return tuple(str(folder / prefixed(name, filename_prefix)) for name in (*files, VOCABULARY))
+    return tuple(str(folder / prefixed(name, filename_prefix)) for name in files)
 
 
 def save_vocabulary(

@@ -5,20 +5,23 @@ Knows nothing about how a text is split and which ids exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
+from distilbert.surrogates import without_surrogates
 
 if TYPE_CHECKING:
+    from distilbert.tokenization.engine import Engine
     from distilbert.tokenization.token_table import TokenTable
 
 # The order of `all_special_tokens`, as on the reference page.
 NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 ADDITIONAL = "additional_special_tokens"
+UNKNOWN = "[UNK]"
 # The fields of a token as `tokenizer_config.json` writes them.
 FIELDS = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
 
@@ -54,6 +57,17 @@ class SpecialTokens:
             else:
                 named[name] = None if value is None else as_special_token(value, name=name)
         return replace(self, named=named, additional=additional)
+
+    def renamed(
+        self, texts: Mapping[str, str], *, new: Sequence[str | AddedToken] = ()
+    ) -> SpecialTokens:
+        """With the tokens whose texts are in `texts` renamed, and further additional tokens."""
+
+        def rename(token: AddedToken) -> AddedToken:
+            return copy_token(token, content=texts.get(token.content, token.content))
+
+        named = {name: token and rename(token) for name, token in self.named.items()}
+        return self.updated({**named, ADDITIONAL: [*map(rename, self.additional), *new]})
 
     def text(self, name: str) -> str | None:
         """The text of a named token."""
@@ -91,13 +105,13 @@ class SpecialTokenId:
         )
 
     def __set__(self, tokenizer: TokenTable, value: int | None) -> None:
-        token = None if value is None else tokenizer.convert_ids_to_tokens(value)
+        token = None if value is None else tokenizer._token_of_id(value, f"{self.token_name}_id")
         tokenizer._set_special_tokens({self.token_name: token})
 
 
 def as_special_token(value: object, *, name: str) -> AddedToken:
     """`value` as a token that is matched exactly and dropped by `skip_special_tokens`."""
-    if isinstance(value, str):
+    if isinstance(value, str) and without_surrogates(value) is value:
         return AddedToken(value, normalized=False, special=True)
     if isinstance(value, AddedToken):
         return copy_token(value, special=True)
@@ -105,6 +119,20 @@ def as_special_token(value: object, *, name: str) -> AddedToken:
         f"A special token must be text or an AddedToken: got {name}={value!r}. "
         "Pass the token itself, such as '[MASK]'."
     )
+
+
+def check_unknown(token: str | None, engine: Engine, new: Sequence[AddedToken] = ()) -> None:
+    """Do nothing for None, and for a token that `engine` knows or that is in `new`.
+
+    Raises:
+        InputError: `token` would have no id.
+    """
+    known = token is None or token in {t.content for t in new} or engine.find_id(token) is not None
+    if not known:
+        raise InputError(
+            f"`unk_token` must be in the vocabulary: got {token!r}. Add it with "
+            f"`add_special_tokens({{'unk_token': {token!r}}})`."
+        )
 
 
 def copy_token(token: AddedToken, **changes: Any) -> AddedToken:

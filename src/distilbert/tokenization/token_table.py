@@ -5,12 +5,14 @@ Everything is read from the tokenizer's engine, which is the only holder of toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
+import numpy as np
 from tokenizers import AddedToken
 
 from distilbert.errors import InputError
+from distilbert.surrogates import without_surrogates
 from distilbert.tokenization.engine import Engine
 from distilbert.tokenization.special_tokens import (
     ADDITIONAL,
@@ -20,7 +22,7 @@ from distilbert.tokenization.special_tokens import (
     as_special_token,
 )
 from distilbert.tokenization.template import Template
-from distilbert.tokenization.tensors import to_list
+from distilbert.tokenization.tensors import framework_of, to_list
 
 # What the clean-up of decoded text replaces, in this order, as on the reference page.
 CLEAN_UP = (
@@ -61,8 +63,13 @@ class TokenTable:
 
     @property
     def additional_special_tokens_ids(self) -> list[int]:
-        """The ids of `additional_special_tokens`."""
+        """The ids of `additional_special_tokens`; settable."""
         return self.convert_tokens_to_ids(self.additional_special_tokens)
+
+    @additional_special_tokens_ids.setter
+    def additional_special_tokens_ids(self, ids: Sequence[int] | None) -> None:
+        tokens = [self._token_of_id(index, f"{ADDITIONAL}_ids") for index in ids or ()]
+        self._set_special_tokens({ADDITIONAL: tokens})
 
     @property
     def special_tokens_map(self) -> dict[str, str | list[str]]:
@@ -71,6 +78,18 @@ class TokenTable:
         named = {name: token.content for name, token in special.named.items() if token is not None}
         additional = self.additional_special_tokens
         return {**named, ADDITIONAL: additional} if additional else {**named}
+
+    @property
+    def special_tokens_map_extended(self) -> dict[str, AddedToken | list[AddedToken]]:
+        """`special_tokens_map` with tokens instead of their texts."""
+        special = self._engine.special_tokens
+        named = {name: token for name, token in special.named.items() if token is not None}
+        return {**named, ADDITIONAL: special.additional} if special.additional else {**named}
+
+    @property
+    def all_special_tokens_extended(self) -> list[AddedToken]:
+        """`all_special_tokens` as tokens instead of their texts."""
+        return list(self._engine.special_tokens.tokens().values())
 
     @property
     def all_special_tokens(self) -> list[str]:
@@ -100,7 +119,9 @@ class TokenTable:
         changes: dict[str, Any] = {}
         added: list[AddedToken] = []
         for name, value in special_tokens_dict.items():
-            values = [value] if isinstance(value, str | AddedToken) else value
+            values: Any = [value]
+            if name == ADDITIONAL and isinstance(value, list | tuple):
+                values = value
             tokens = [as_special_token(token, name=name) for token in values]
             added += tokens
             changes[name] = tokens if name == ADDITIONAL else tokens[0]
@@ -108,11 +129,21 @@ class TokenTable:
             known = {token.content: token for token in self._engine.special_tokens.additional}
             new = [token for token in changes[ADDITIONAL] if token.content not in known]
             changes[ADDITIONAL] = [*known.values(), *new]
-        self._set_special_tokens(changes)
-        return self._engine.add(added, special=True)
+        return self._set_special_tokens(changes, new=added)
 
-    def _set_special_tokens(self, changes: Mapping[str, Any]) -> None:
-        self._engine.set_special_tokens(self._engine.special_tokens.updated(changes))
+    def _set_special_tokens(
+        self, changes: Mapping[str, Any], *, new: Sequence[AddedToken] = ()
+    ) -> int:
+        tokens = self._engine.special_tokens.updated(changes)
+        return self._engine.set_special_tokens(tokens, new=new)
+
+    def _token_of_id(self, token_id: int, name: str) -> str:
+        token = None
+        if isinstance(token_id, int | np.integer):
+            token = self._engine.find_token(int(token_id))
+        if token is None or self._engine.find_id(token) != token_id:
+            raise InputError(f"`{name}` must be the id of a token: got {token_id!r}.")
+        return token
 
     # ---- added tokens
 
@@ -127,7 +158,7 @@ class TokenTable:
         """
         tokens = [new_tokens] if isinstance(new_tokens, str | AddedToken) else list(new_tokens)
         for token in tokens:
-            if not isinstance(token, str | AddedToken):
+            if not isinstance(token, str | AddedToken) or without_surrogates(token) is not token:
                 raise InputError(f"A token must be text or an AddedToken: got {token!r}.")
         return self._engine.add(tokens, special=special_tokens) if tokens else 0
 
@@ -157,6 +188,16 @@ class TokenTable:
         """Every token and its id, added tokens included."""
         return {**self._engine.vocabulary(), **self.added_tokens_encoder}
 
+    @property
+    def vocab(self) -> dict[str, int]:
+        """The vocabulary; on the slow class without added tokens, as in the reference."""
+        return dict(self._engine.vocabulary())
+
+    @property
+    def ids_to_tokens(self) -> dict[int, str]:
+        """The tokens of `vocab` by id, in the order of their ids."""
+        return {index: token for token, index in sorted(self.vocab.items(), key=lambda it: it[1])}
+
     # ---- tokens, ids and text
 
     @overload
@@ -174,7 +215,7 @@ class TokenTable:
         return [self._id_or_unknown(token) for token in tokens]
 
     def _id_or_unknown(self, token: str) -> int | None:
-        index = self._engine.find_id(token)
+        index = self._engine.find_id(without_surrogates(token))
         if index is None and self.unk_token is not None:
             return self._engine.find_id(self.unk_token)
         return index
@@ -190,7 +231,7 @@ class TokenTable:
 
         For an id without a token, None on the fast class and `unk_token` on the slow one.
         """
-        values = to_list(ids)
+        values = _read_ids(ids)
         if isinstance(values, int):
             return self._engine.find_token(values)
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
@@ -198,21 +239,29 @@ class TokenTable:
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         """The text of word pieces: joined with spaces, `##` pieces without one."""
-        return self._engine.join(tokens)
+        return self._engine.join(without_surrogates(tokens))
 
     def decode(
         self,
         token_ids: Any,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        *,
+        spaces_between_special_tokens: bool = True,
     ) -> str:
-        """The text of ids: an int, a list, an array or a tensor of one row."""
-        ids = to_list(token_ids)
+        """The text of ids: an int, a list, an array or a tensor of one row.
+
+        Without `spaces_between_special_tokens`, the slow class joins the texts around added tokens
+        directly. The fast class always puts spaces, as in the reference.
+        """
+        ids = _read_ids(token_ids)
         ids = [ids] if isinstance(ids, int) else ids
         if skip_special_tokens:
             special = set(self.all_special_ids)
             ids = [index for index in ids if index not in special]
-        text = self._engine.decode(ids, skip_special_tokens=skip_special_tokens)
+        text = self._engine.decode(
+            ids, skip_special_tokens=skip_special_tokens, spaced=spaces_between_special_tokens
+        )
         if clean_up_tokenization_spaces is None:
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return self.clean_up_tokenization(text) if clean_up_tokenization_spaces else text
@@ -222,10 +271,14 @@ class TokenTable:
         sequences: Any,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        *,
+        spaces_between_special_tokens: bool = True,
     ) -> list[str]:
         """`decode` for each row."""
+        spaced = spaces_between_special_tokens
+        options = (skip_special_tokens, clean_up_tokenization_spaces)
         return [
-            self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in sequences
+            self.decode(row, *options, spaces_between_special_tokens=spaced) for row in sequences
         ]
 
     @staticmethod
@@ -288,3 +341,23 @@ class TokenTable:
                 f"{self.cls_token!r} and {self.sep_token!r}. Set both."
             )
         return Template([cls_id], [sep_id])
+
+
+def _read_ids(ids: Any) -> int | list[int]:
+    """Ids given as a number, a list, an array or a tensor.
+
+    Raises:
+        InputError: anything else, such as None or a batch of rows.
+    """
+    if isinstance(ids, Iterable) and not isinstance(ids, str | bytes | Mapping):
+        ids = ids if framework_of(ids) or isinstance(ids, list | tuple) else list(ids)
+    values = to_list(ids)
+    if isinstance(values, int) and not isinstance(values, bool):
+        return values
+    if isinstance(values, list) and all(isinstance(value, int) for value in values):
+        return values
+    got = repr(ids)
+    raise InputError(
+        "Ids must be one whole number or one row of them: got "
+        f"{got if len(got) <= 60 else got[:57] + '...'}. Use `batch_decode` for several rows."
+    )

@@ -77,8 +77,14 @@ def cut_fast(n_first: int, n_second: int | None, n_remove: int, options: CallOpt
 
 
 def check_stride(options: CallOptions) -> None:
-    """Refuse, as the Rust tokenizer, a stride that no window of one text could contain."""
+    """Refuse, as the Rust tokenizer, a stride that no window of one text could contain.
+
+    Raises:
+        InputError: also for a length below that of the special tokens.
+    """
     capacity = (options.max_length or 0) - 2  # special tokens of one text
+    if capacity < 0:
+        raise _length_error(options, capacity)
     if capacity < options.stride:
         raise _stride_error(capacity, options.stride)
 
@@ -117,10 +123,7 @@ def _kept_fast(
             )
         return n_first, _shorten(n_pair, n_remove, "only_second")
     if capacity < 0:
-        raise InputError(
-            f"`max_length` must leave room for the special tokens: got {options.max_length}. "
-            f"Use at least {(options.max_length or 0) - capacity}."
-        )
+        raise _length_error(options, capacity)
     return (capacity, 0) if n_second is None else _balance(n_first, n_second, capacity)
 
 
@@ -170,6 +173,13 @@ def _shorten(length: int, n_remove: int, strategy: str) -> int:
     raise InputError(
         f"`truncation={strategy!r}` must remove {n_remove} tokens, but that text has only "
         f"{length}. Use `truncation=True` or a larger `max_length`."
+    )
+
+
+def _length_error(options: CallOptions, capacity: int) -> InputError:
+    return InputError(
+        f"`max_length` must leave room for the special tokens: got {options.max_length}. "
+        f"Use at least {(options.max_length or 0) - capacity}."
     )
 
 

@@ -47,8 +47,12 @@ class WordPieceEncoder:
         vocab: the lines of `vocab.txt`, without added tokens.
         never_split: words that are not split into pieces. The text is lower-cased before they are
             looked up, so with `do_lower_case` an entry with capitals never matches.
-        special_tokens: all special tokens; they are not lower-cased.
-        added_tokens: id to token (`added_tokens_decoder`), special ones included.
+        special_tokens: all special tokens; they keep their case unless they are `normalized`.
+        added_tokens: id to token (`added_tokens_decoder`), special ones included. With
+            `do_lower_case`, a `normalized` token is found in the lower-cased text (and without
+            accents, if these are stripped), any other one in the text as it was given. A special
+            token in lower case is found in both.
+        finds_added: whether special and added tokens in a text are found; else they are text.
 
     Raises:
         InputError: neither `vocab` nor `added_tokens` contains `unk_token`.
@@ -66,6 +70,7 @@ class WordPieceEncoder:
         unk_token: str = "[UNK]",
         special_tokens: Collection[str] = (),
         added_tokens: Mapping[int, AddedToken] | None = None,
+        finds_added: bool = True,
     ) -> None:
         added_tokens = added_tokens or {}
         self._vocab = vocab
@@ -82,14 +87,28 @@ class WordPieceEncoder:
         isolate = tokenize_chinese_chars
         self._table = normalize.CLEAN_AND_ISOLATE if isolate else normalize.CLEAN
         self._never_split = frozenset(never_split) if do_basic_tokenize else frozenset()
+        special_tokens = special_tokens if finds_added else ()
         self._unsplit = self._never_split | frozenset(special_tokens)
         self._longest = max(map(len, vocab), default=0)
-        self._added = AddedTokens(added_tokens.values())
-        case_kept = [t.content for t in added_tokens.values() if t.normalized and not t.special]
-        self._case_kept = pattern_of([*special_tokens, *case_kept])
+        self._find_added([*added_tokens.values()] if finds_added else [], special_tokens)
         self._chunks: Memo[str, Chunk] = Memo(
             self._analyse, limit=CHUNK_LIMIT, worth=lambda chunk: len(chunk) <= LONGEST_REMEMBERED
         )
+
+    def _find_added(self, tokens: list[AddedToken], special_tokens: Collection[str]) -> None:
+        """Prepare the search for added tokens: `_exact` first, then `_folded` in what is left."""
+        exact = {t.content: t for t in tokens if not (self._lower and t.normalized)}
+        folded = {t.content: t for t in tokens if t.content not in exact}
+        case_kept = {*special_tokens, *exact} - folded.keys()
+        self._case_kept = pattern_of(sorted(case_kept, key=len, reverse=True))
+        if self._lower:  # as in the reference, `<B>` is the special token `<b>`
+            special = (t for t in exact.values() if t.special)
+            folded |= {t.content: t for t in special if normalize.lower(t.content) == t.content}
+        self._forms: dict[str, str] = {}
+        for content in folded:  # of two tokens with one form, the first is found
+            self._forms.setdefault(self._fold(content)[0], content)
+        self._exact = AddedTokens(exact)
+        self._folded = AddedTokens({f: folded[content] for f, content in self._forms.items()})
 
     def ids(self, text: str) -> list[int]:
         """The ids of the pieces of `text`, without special tokens around them."""
@@ -101,18 +120,22 @@ class WordPieceEncoder:
 
     def pieces(self, text: str) -> TextPieces:
         """Pieces with character offsets and word numbers (those of `tokenizers`)."""
-        lowered, origins = self._lower_aligned(text)
         result = TextPieces()
         n_words = 0
-        for start, end, token in self._added.split(lowered):
+        for start, end, token in self._exact.split(text):
             if token is not None:
-                result.ids.append(self._added_ids[token])
-                result.tokens.append(token)
-                result.offsets.append((origins[start], origins[end - 1] + 1))
-                result.word_ids.append(n_words)
-                n_words += 1
+                n_words = _append_added(self._added_chunk(token), (start, end), n_words, result)
                 continue
-            n_words = self._append_plain(lowered[start:end], origins[start:end], n_words, result)
+            lowered, origins = self._lower_aligned(text[start:end])
+            for begin, stop, form in self._folded.split(lowered):
+                places = origins[begin:stop]
+                if start:
+                    places = [start + place for place in places]
+                if form is None:
+                    n_words = self._append_plain(lowered[begin:stop], places, n_words, result)
+                    continue
+                span = (places[0], places[-1] + 1)
+                n_words = _append_added(self._folded_chunk(form), span, n_words, result)
         return result
 
     def _append_plain(
@@ -139,16 +162,30 @@ class WordPieceEncoder:
 
     def _walk(self, text: str) -> Iterator[Chunk]:
         """The chunks of `text`; an added token is a separate chunk."""
-        lowered = self._lower_case(text) if self._lower else text
-        for start, end, token in self._added.split(lowered):
+        for start, end, token in self._exact.split(text):
             if token is not None:
-                yield Chunk((self._added_ids[token],), (token,), (), ())
+                yield self._added_chunk(token)
                 continue
-            plain = lowered[start:end]
-            cleaned = plain.translate(self._table) if self._basic else plain
-            yield from map(self._chunks.__getitem__, cleaned.split())
+            part = text[start:end]
+            lowered = self._fold(part)[0] if self._folded else self._lower_case(part)
+            for begin, stop, form in self._folded.split(lowered):
+                if form is not None:
+                    yield self._folded_chunk(form)
+                    continue
+                plain = lowered[begin:stop]
+                cleaned = plain.translate(self._table) if self._basic else plain
+                yield from map(self._chunks.__getitem__, cleaned.split())
+
+    def _added_chunk(self, content: str) -> Chunk:
+        return Chunk((self._added_ids[content],), (content,), (), ())
+
+    def _folded_chunk(self, form: str) -> Chunk:
+        content = self._forms[form]
+        return Chunk((self._added_ids[content],), (normalize.lower(content),), (), ())
 
     def _lower_case(self, text: str) -> str:
+        if not self._lower:
+            return text
         if self._case_kept is None or not self._case_kept.search(text):
             return normalize.lower(text)
         parts = self._case_kept.split(text)  # plain text at even places, tokens at odd
@@ -156,6 +193,17 @@ class WordPieceEncoder:
         return "".join(parts)
 
     def _lower_aligned(self, text: str) -> tuple[str, Sequence[int]]:
+        """`text` in the form in which `_folded` is searched, with the origin of each character."""
+        return self._fold(text) if self._folded else self._lower_case_aligned(text)
+
+    def _fold(self, text: str) -> tuple[str, Sequence[int]]:
+        lowered, origins = self._lower_case_aligned(text)
+        if not self._strip or lowered.isascii():
+            return lowered, origins
+        stripped = normalize.strip_accents(lowered)
+        return stripped.text, [origins[start] for start in stripped.starts]
+
+    def _lower_case_aligned(self, text: str) -> tuple[str, Sequence[int]]:
         if not self._lower:
             return text, range(len(text))
         lowered = self._lower_case(text)
@@ -243,3 +291,12 @@ class WordPieceEncoder:
 
 _IDS = attrgetter("ids")
 _TOKENS = attrgetter("tokens")
+
+
+def _append_added(chunk: Chunk, span: tuple[int, int], n_words: int, result: TextPieces) -> int:
+    """Append an added token at characters `span`; returns the new number of words."""
+    result.ids += chunk.ids
+    result.tokens += chunk.tokens
+    result.offsets.append(span)
+    result.word_ids.append(n_words)
+    return n_words + 1
