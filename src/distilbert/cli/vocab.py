@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from distilbert.cli import options
 from distilbert.cli.rows import Inputs
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What is learned."""
+
+    vocab_size: Annotated[int, typer.Option(help="How many pieces at most.", min=1)] = 30522
+    min_frequency: Annotated[
+        int, typer.Option(help="How often two pieces must meet to become one.", min=0)
+    ] = 2
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase/--cased", help="Whether texts are lower-cased.")
+    ] = True
+    strip_accents: Annotated[
+        bool | None,
+        typer.Option(
+            "--strip-accents/--keep-accents",
+            help="Whether accents are removed; by default as the case is.",
+            show_default=False,
+        ),
+    ] = None
+    special_token: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another special token, next to [PAD], [UNK], [CLS], [SEP] and [MASK]. Repeatable."
+        ),
+    ] = None
+    limit_alphabet: Annotated[
+        int, typer.Option(help="How many letters are kept, the most frequent first.", min=1)
+    ] = 1000
 
 
 @options.command()
@@ -18,34 +49,12 @@ def vocab(
         str,
         typer.Option("--output", "-o", help="Folder for the new tokenizer.", show_default=False),
     ],
-    vocab_size: Annotated[int, typer.Option(help="How many pieces at most.", min=1)] = 30522,
-    min_frequency: Annotated[
-        int, typer.Option(help="How often two pieces must meet to become one.", min=0)
-    ] = 2,
-    lowercase: Annotated[
-        bool, typer.Option("--lowercase/--cased", help="Whether texts are lower-cased.")
-    ] = True,
-    strip_accents: Annotated[
-        bool | None,
-        typer.Option(
-            "--strip-accents/--keep-accents",
-            help="Whether accents are removed; by default as the case is.",
-            show_default=False,
-        ),
-    ] = None,
-    special_token: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Another special token, next to [PAD], [UNK], [CLS], [SEP] and [MASK]. Repeatable."
-        ),
-    ] = None,
-    limit_alphabet: Annotated[
-        int, typer.Option(help="How many letters are kept, the most frequent first.", min=1)
-    ] = 1000,
     model_max_length: Annotated[
         int, typer.Option(help="The longest input of the model, in tokens.", min=1)
     ] = 512,
     progress: options.Progress = False,
+    *,
+    pieces: Pieces,
 ) -> None:
     """Learn a WordPiece vocabulary from texts, for a model in a new language or field.
 
@@ -67,16 +76,14 @@ def vocab(
             n_texts += 1
             yield text
 
+    chosen = dict(vars(pieces))
+    special_tokens = [*SPECIAL_TOKENS, *(chosen.pop("special_token") or ())]
     tokenizer = train_wordpiece(
         output,
         texts=counted(),
-        vocab_size=vocab_size,
-        min_frequency=min_frequency,
-        lowercase=lowercase,
-        strip_accents=strip_accents,
-        special_tokens=[*SPECIAL_TOKENS, *(special_token or ())],
-        limit_alphabet=limit_alphabet,
+        special_tokens=special_tokens,
         model_max_length=model_max_length,
         show_progress=progress,
+        **chosen,
     )
     print(f"{output}: {len(tokenizer)} pieces learned from {n_texts} texts")

@@ -48,8 +48,7 @@ def train_wordpiece(
             the special tokens and the letters.
         CheckpointError: a file cannot be read or is not UTF-8.
     """
-    missing = [token for token in SPECIAL_TOKENS if token not in special_tokens]
-    if missing:
+    if missing := [token for token in SPECIAL_TOKENS if token not in special_tokens]:
         raise InputError(
             f"`special_tokens` must hold {', '.join(SPECIAL_TOKENS)}: "
             f"{', '.join(missing)} are missing. Add them."
