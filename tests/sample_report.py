@@ -11,7 +11,7 @@ from distilbert.training.run_card import RunCard
 def sample_report(**changes: Any) -> dict[str, Any]:
     """A classification with one split, two evaluations, and a score that is not defined."""
     card = RunCard(model="owner/model", output="out").model_dump()
-    card["data"] |= {"train": "/home/somebody/train.csv", "dev": "hub:owner/set/part:dev"}
+    card["data"] |= {"train": ("/home/somebody/train.csv",), "dev": ("hub:owner/set/part:dev",)}
     report = {
         "task": "text-classification",
         "framework": "torch",

@@ -46,10 +46,10 @@ def test_options_of_model_and_data_arrive(asked: dict[str, Any]) -> None:
 def test_people_read_intervals_and_differences(asked: dict[str, Any], capsys: Any) -> None:
     assert main(["evaluate", "m", "d.csv"]) == 0
     said = capsys.readouterr().out
-    assert "0.7500  [0.5000, 1.0000] *" in said
+    assert "0.7500  [0.5000, 1.0000]\n" in said
     assert "b minus a:" in said
     assert "+0.2500  [-0.1000, +0.5000]  p=0.040" in said
-    assert "1 bad rows left out" in said
+    assert "1 bad row left out" in said
 
 
 def test_programs_read_json(asked: dict[str, Any], capsys: Any) -> None:

@@ -29,7 +29,8 @@ def test_dry_run_prints_the_card_and_counts_rows(card: Path, capsys: Any) -> Non
     assert "learning_rate = 3e-05" in said
     assert 'freeze = ["embeddings", "layer.0"]' in said
     assert "report = false" in said
-    assert "# train: 2 examples" in said
+    assert "# Task:    text-classification, one of 2 labels per text: x 1, y 1\n" in said
+    assert "# Rows:    2 training rows, none for dev\n# Columns: text, label\n" in said
 
 
 def test_dry_run_tells_bad_rows(card: Path, capsys: Any) -> None:
@@ -52,7 +53,7 @@ def test_what_came_of_it_is_printed(
     asked: dict[str, Any] = {}
 
     def train(card: Any, **options: Any) -> Any:
-        asked.update(options, seed=card.seed)
+        asked.update(options)
         scores = {"dev": {"accuracy": 0.5, "loss": 1.25}}
         return SimpleNamespace(
             scores=scores,
@@ -69,6 +70,6 @@ def test_what_came_of_it_is_printed(
     assert (asked["resume"], asked["seed"], asked["revision"]) == (True, 5, "r")
     assert "token" not in asked
     said = capsys.readouterr().out
-    assert "accuracy                     0.5000 *" in said
-    assert "7 updates in 2.0 s" in said
+    assert "dev    accuracy                     0.5000\n" in said
+    assert "7 updates in 2.0 s; accuracy on dev chose the weights" in said
     assert "3 bad rows left out" in said

@@ -20,12 +20,12 @@ def test_the_report_counts_each_rule_and_shows_three_places() -> None:
     problems = with_found()
     assert len(problems) == 6
     assert problems.report().splitlines() == [
-        "A text must not be empty. Broken 5 times:",
+        "A text must not be empty. 5 rows fail:",
         "  a.csv line 2: got ''",
         "  a.csv line 3: got ''",
         "  a.csv line 4: got ''",
         "  and 2 more",
-        "A label must be known. Broken 1 time:",
+        "A label must be known. 1 row fails:",
         f"  a.csv line 9: got '{'x' * 116}...",
     ]
 
@@ -35,7 +35,7 @@ def test_problems_stop_a_run_unless_bad_rows_may_be_skipped() -> None:
     with pytest.raises(DataError) as caught:
         problems.raise_or_skip(skip_bad_rows=False)
     assert str(caught.value) == (
-        f"{problems.report()}\nFix the data, or set `skip_bad_rows` to leave these rows out."
+        f"{problems.report()}\nFix these rows, or set `skip_bad_rows` to leave them out."
     )
     assert problems.raise_or_skip(skip_bad_rows=True) == 6
 
@@ -49,3 +49,15 @@ def test_the_first_problem_may_be_raised_at_once() -> None:
     with pytest.raises(DataError) as caught:
         Problems(raise_first=True).add("A text must not be empty.", "a.csv line 2", "x" * 300)
     assert str(caught.value) == f"A text must not be empty. In a.csv line 2: got '{'x' * 116}...."
+
+
+def test_what_is_wrong_with_all_rows_is_never_skipped() -> None:
+    problems = with_found()
+    problems.add_source("`text` must name a column.", "b.csv line 2")
+    assert len(problems) == 7
+    assert problems.report().startswith("`text` must name a column. In b.csv line 2.\n")
+    with pytest.raises(DataError) as caught:
+        problems.raise_or_skip(skip_bad_rows=True)
+    assert str(caught.value) == problems.report()
+    with pytest.raises(DataError, match=r"^A rule\. In b line 1\.$"):
+        Problems(raise_first=True).add_source("A rule.", "b line 1")

@@ -11,7 +11,7 @@ import pytest
 from distilbert.data import sources
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.data.sources import format_of, iter_rows, read_rows
+from distilbert.data.sources import files_of, format_of, iter_rows, read_rows
 from distilbert.errors import DataError
 from distilbert.training.run_card import DataSection
 
@@ -211,6 +211,39 @@ def test_hub_sets_are_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (row.values["text"], row.values["text_pair"]) == ("a", "b")
 
 
-def test_a_folder_is_no_source_of_rows(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Data must be a file: .* is a folder"):
-        read_rows(str(tmp_path), data=DataSection(), problems=Problems())
+def test_a_source_may_be_a_folder_or_a_pattern(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "c.csv", "notes.md"):
+        (tmp_path / name).write_text(f"text\n{name}\n")
+    assert [Path(one).name for one in files_of(str(tmp_path))] == ["a.txt", "b.txt", "c.csv"]
+    assert [Path(one).name for one in files_of(f"{tmp_path}/*.txt")] == ["a.txt", "b.txt"]
+    rows = read(f"{tmp_path}/*.txt")
+    assert [row.values["text"] for row in rows] == ["text", "a.txt", "text", "b.txt"]
+    assert rows[3].place == f"{tmp_path / 'b.txt'} line 2"
+
+
+def test_several_sources_are_read_one_after_the_other(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text(f"text\n{name}\n{name}{name}\n")
+    sources = [str(tmp_path / "b.csv"), str(tmp_path / "a.csv")]
+    rows = read_rows(sources, data=DataSection(), limit=3, problems=Problems())
+    assert [row.values["text"] for row in rows] == ["b", "bb", "a"]
+
+
+def test_a_file_may_have_a_name_that_is_also_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a[1].csv").write_text("text\na\n")
+    assert len(read(tmp_path / "a[1].csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("none*.csv", "must be a file that exists"),
+        ("empty", "A folder of data must contain files that end in one of"),
+        ("memory:list of 3 rows", "were passed in Python, so they cannot be read again"),
+    ],
+)
+def test_a_source_without_files_is_reported(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    source = source if source.startswith("memory:") else str(tmp_path / source)
+    with pytest.raises(DataError, match=message):
+        files_of(source)

@@ -57,11 +57,22 @@ def test_a_file_with_one_column_may_contain_any_mark_in_its_rows(tmp_path: Path)
     assert values(rows) == [["a; b\tc"]]
 
 
-def test_the_nameless_index_that_pandas_writes_is_a_column(tmp_path: Path) -> None:
+def test_the_nameless_index_that_pandas_writes_is_left_out(tmp_path: Path) -> None:
     # The output of: pandas.DataFrame({"text": ["a, b", 'say "c"'], "label": [1, 0]}).to_csv()
     rows, problems = read(tmp_path, ',text,label\n0,"a, b",1\n1,"say ""c""",0\n', quoted=True)
     assert not len(problems)
-    assert rows[1].values == {"": "1", "text": 'say "c"', "label": "0"}
+    assert rows[1].values == {"text": 'say "c"', "label": "0"}
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_columns_without_a_name_are_left_out(tmp_path: Path, quoted: bool) -> None:
+    content = "v1|v2|||\nham|Go on|||\nspam|Free|x||\n".replace("|", "," if quoted else "\t")
+    rows, problems = read(tmp_path, content, quoted=quoted)
+    assert not len(problems)
+    assert [row.values for row in rows] == [
+        {"v1": "ham", "v2": "Go on"},
+        {"v1": "spam", "v2": "Free"},
+    ]
 
 
 def test_the_last_of_columns_with_one_name_is_kept_where_names_may_repeat(tmp_path: Path) -> None:
@@ -132,10 +143,9 @@ def test_columns_can_be_named_where_the_file_does_not(tmp_path: Path) -> None:
     assert rows[0].place == "x line 1"
 
 
-@pytest.mark.parametrize("header", ["gj04\t1\t\tBill broke it.", "a\tb\ta"])
-def test_a_first_line_that_cannot_be_a_header_is_reported(tmp_path: Path, header: str) -> None:
+def test_a_first_line_that_cannot_be_a_header_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x must name each column once: .*`column_names`"):
-        read(tmp_path, f"{header}\n", quoted=False)
+        read(tmp_path, "a\tb\ta\n", quoted=False)
 
 
 def test_a_cell_may_be_longer_than_python_usually_lets_it(tmp_path: Path) -> None:

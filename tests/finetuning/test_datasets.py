@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from distilbert.data.memory import rows_in_memory
 from distilbert.errors import DataError, RunCardError
-from distilbert.finetuning.datasets import read_examples
+from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.tasks import task_of
+from distilbert.training.card_file import as_card
 from distilbert.training.run_card import DataSection, EvaluationSection, RunCard
 
 
@@ -42,8 +45,8 @@ def test_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     text = str(told.value)
     for place in ("train.csv line 4", "dev.csv line 2", "dev.csv line 3", "test.csv line 2"):
         assert place in text
-    assert "Broken 2 times" in text
-    assert text.endswith("set `skip_bad_rows` to leave these rows out.")
+    assert "2 rows fail" in text
+    assert text.endswith("set `skip_bad_rows` to leave them out.")
 
 
 def test_a_file_that_is_not_there_is_told_with_the_bad_rows_of_others(tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_bad_rows_may_be_left_out(tmp_path: Path) -> None:
 def test_why_no_good_row_is_left_is_told(tmp_path: Path) -> None:
     train = write(tmp_path, "train.csv", [",b", "  ,a"])
     card = RunCard(data=DataSection(train=train, skip_bad_rows=True))
-    with pytest.raises(DataError, match=r"got none\.\nA text must not be empty\. Broken 2 times"):
+    with pytest.raises(DataError, match=r"got none\.\nA text must not be empty\. 2 rows fail"):
         read_examples(card, task_of(card))
 
 
@@ -134,3 +137,52 @@ def test_a_single_label_that_holds_or_not_is_learned(tmp_path: Path) -> None:
     card = RunCard(data=DataSection(train=str(path)))
     found = read_examples(card, task_of(card))
     assert [example.truth for example in found.train] == [(0,), ()]
+
+
+ROWS = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(20)]
+
+
+def test_rows_may_be_passed_in_python_and_the_card_says_so() -> None:
+    changes: dict[str, Any] = {"train": ROWS, "dev": {"text": ["x"], "label": ["b"]}, "seed": 3}
+    memory = take_rows(changes)
+    assert changes == {
+        "train": "memory:list of 20 rows",
+        "dev": "memory:dict of 1 rows",
+        "seed": 3,
+    }
+    card = as_card(None, changes)
+    found = read_examples(card, task_of(card), memory)
+    assert (len(found.train), found.task.config_changes()["id2label"]) == (20, {0: "a", 1: "b"})
+    assert [(one.text, one.truth, one.place) for one in found.dev] == [("x", 1, "dev row 1")]
+    assert found.columns == ("text", "label")
+    with pytest.raises(DataError, match="were passed in Python"):
+        read_examples(card, task_of(card))
+
+
+def test_names_of_files_stay_in_the_card(tmp_path: Path) -> None:
+    changes = {"train": [tmp_path / "a.csv", "b.csv"], "test": None}
+    assert take_rows(dict(changes)) == {}
+    card = as_card(None, {"train": changes["train"]})
+    assert card.data.train == (str(tmp_path / "a.csv"), str(Path.cwd() / "b.csv"))
+
+
+def test_several_files_are_read_together(tmp_path: Path) -> None:
+    train = (write(tmp_path, "1.csv", ["one,b"]), write(tmp_path, "2.csv", ["two,a"]))
+    card = RunCard(data=DataSection(train=train))
+    assert [one.truth for one in read_examples(card, task_of(card)).train] == [1, 0]
+
+
+def test_dev_rows_may_be_a_part_of_the_training_rows() -> None:
+    changes: dict[str, Any] = {"train": ROWS, "dev_split": 0.2}
+    memory = take_rows(changes)
+    card = as_card(None, changes)
+    found = read_examples(card, task_of(card), memory)
+    assert (len(found.train), sorted(one.truth for one in found.dev)) == (16, [0, 0, 1, 1])
+
+
+def test_rows_of_glue_in_python_have_its_columns() -> None:
+    rows = [{"sentence": "a", "label": 0}, {"sentence": "b", "label": 1}]
+    card = RunCard(data=DataSection(train="memory:x", glue="sst2"))
+    found = read_examples(card, task_of(card), {"train": rows_in_memory(rows, "train")})
+    assert [one.truth for one in found.train] == [0, 1]
+    assert found.task.config_changes()["id2label"] == {0: "negative", 1: "positive"}

@@ -10,15 +10,17 @@ import pytest
 
 from distilbert import (
     AutoTokenizer,
+    DistilBertConfig,
     DistilBertForMaskedLM,
     DistilBertForSequenceClassification,
 )
-from distilbert.errors import DataError, InputError
+from distilbert.errors import DataError, InputError, RunCardError
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import finetune
 from distilbert.opening import as_runner
 from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity
 
+WORDS = ("good film", "bad film")
 QUICK: dict[str, Any] = {"framework": "torch", "device": "cpu", "bootstrap": 20}
 TASKS = {
     "sentiment": ("text-classification", "jsonl"),
@@ -126,7 +128,10 @@ def test_answers_and_a_report_are_written_to_a_new_folder(
         json.loads(line)
         for line in (tmp_path / "scores" / "answers.jsonl").read_text().splitlines()
     ]
-    assert answers == found.answers
+    assert [{name: line[name] for name in found.answers[0]} for line in answers] == found.answers
+    first = json.loads((data / "sentiment.dev.jsonl").open().readline())
+    assert (answers[0]["text"], answers[0]["true_label"]) == (first["text"], first["label"])
+    assert answers[0]["row"] == f"{rows} line 1"
     report = json.loads((tmp_path / "scores" / "report.json").read_text())
     assert report["splits"]["test"]["scores"] == found.scores
     assert (tmp_path / "scores" / "report.html").is_file()
@@ -173,7 +178,9 @@ def test_bad_rows_are_told_or_left_out_and_counted(
 ) -> None:
     rows = (data / "sentiment.dev.jsonl").read_text() + '{"text": "good", "label": "sideways"}\n'
     (tmp_path / "rows.jsonl").write_text(rows)
-    with pytest.raises(DataError, match="A label must be among those of the training rows"):
+    with pytest.raises(
+        DataError, match="A label must be one of those to learn, or of the model: down, up"
+    ):
         evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), **QUICK)
     found = evaluate(str(sentiment), str(tmp_path / "rows.jsonl"), skip_bad_rows=True, **QUICK)
     assert (found.skipped, found.n_examples) == (1, 32)
@@ -195,3 +202,34 @@ def test_pseudo_perplexity_needs_a_masked_lm(sentiment: Path, data: Path) -> Non
     rows = str(data / "sentiment.dev.jsonl")
     with pytest.raises(InputError, match="is for masked-lm: got text-classification"):
         evaluate(str(sentiment), rows, pseudo_perplexity=True, **QUICK)
+
+
+def test_a_classifier_without_a_problem_type_has_one_label_per_text(
+    encoder: Path, tmp_path: Path
+) -> None:
+    config = DistilBertConfig.from_pretrained(encoder)
+    DistilBertForSequenceClassification(config).save_pretrained(tmp_path / "plain")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path / "plain")
+    expected = None
+    for labels, options in (
+        (("LABEL_1", "LABEL_0"), {}),
+        ((1, 0), {}),
+        (("good", "bad"), {"labels": ["bad", "good"]}),
+        ((1, 0), {"glue": "sst2"}),
+        (("positive", "negative"), {"glue": "sst2"}),
+    ):
+        name = "sentence" if options.get("glue") else "text"
+        rows = [{name: word, "label": label} for word, label in zip(WORDS, labels, strict=True)]
+        found = evaluate(tmp_path / "plain", rows, **QUICK, **options)
+        expected = expected or found.scores
+        assert found.scores == expected
+    assert set(found.scores) == {"loss", "accuracy", "f1_macro", "matthews", "f1"}
+    with pytest.raises(
+        RunCardError, match=r"`labels` must name the labels of the model .* 2: got 1"
+    ):
+        evaluate(tmp_path / "plain", rows, labels=["x"], **QUICK)
+
+
+def test_the_argument_of_another_name_is_suggested(sentiment: Path, data: Path) -> None:
+    with pytest.raises(RunCardError, match=r"`compare` is not a field .* Use `against`"):
+        evaluate(str(sentiment), str(data / "sentiment.dev.jsonl"), compare="x", **QUICK)

@@ -27,6 +27,7 @@ from distilbert.errors import (
     RunCardError,
     TrainingError,
 )
+from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import FineTuneResult, finetune
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.training.card_file import read_card
@@ -41,6 +42,7 @@ RUNS: dict[str, tuple[str, str, dict[str, Any], float]] = {
     "questions": ("question-answering", "json", {"epochs": 12, "overlap": 8}, 90.0),
     "endings": ("multiple-choice", "jsonl", {}, 0.95),
 }
+WORDS_AND_MOODS = [("good", "up"), ("bad", "down"), ("great", "up"), ("poor", "down")]
 FAST: dict[str, Any] = {
     "epochs": 8,
     "batch_size": 16,
@@ -177,7 +179,7 @@ def test_a_run_killed_at_any_moment_ends_bit_identical(
         process.wait()
         kills += 1
     assert kills > 0
-    if not (tmp_path / "cut" / "card.toml").is_file():
+    if not (tmp_path / "cut" / "config.json").is_file():
         process = start(encoder, data, tmp_path / "cut")
         assert process.wait(120) == 0, process.stderr and process.stderr.read()
     names = ["model.safetensors", "config.json", "task.json", "answers.dev.jsonl", "vocab.txt"]
@@ -234,7 +236,7 @@ def test_all_bad_rows_are_told_before_training_or_left_out(
     options = {"train": str(tmp_path / "train.jsonl"), "epochs": 1}
     with pytest.raises(DataError) as told:
         run("sentiment", encoder, data, tmp_path / "out", **options)
-    assert str(told.value).count("Broken 1 time:") == 3
+    assert str(told.value).count("1 row fails:") == 3
     assert "line 97" in str(told.value)
     assert not (tmp_path / "out").exists()
     result = run("sentiment", encoder, data, tmp_path / "out", skip_bad_rows=True, **options)
@@ -291,3 +293,42 @@ def test_a_test_set_is_scored_once_at_the_end(encoder: Path, data: Path, tmp_pat
 def test_unknown_fields_are_told(encoder: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(RunCardError, match="learning_rat"):
         run("sentiment", encoder, data, tmp_path / "out", learning_rat=1)
+
+
+def test_rows_from_memory_train_and_are_scored(encoder: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"{word} film", "mood": mood} for word, mood in WORDS_AND_MOODS * 8]
+    given = {"model": str(encoder), "output": str(tmp_path / "out"), "train": rows, "label": "mood"}
+    result = finetune(**{**given, **FAST, "dev_split": 0.25, "epochs": 1})
+    score = f"accuracy={result.best_score:.4f} on dev"
+    start = f"FineTuneResult(output={str(tmp_path / 'out')!r}, {score}, 2 updates in "
+    assert repr(result).startswith(start)
+    assert read_card(tmp_path / "out" / "card.toml").data.train == ("memory:list of 32 rows",)
+    columns = {"text": [row["text"] for row in rows], "mood": [row["mood"] for row in rows]}
+    by_column = evaluate(tmp_path / "out", columns, bootstrap=5)
+    by_row = evaluate(tmp_path / "out", iter(rows), bootstrap=5)
+    assert by_column.n_examples == by_row.n_examples == 32
+    assert by_column.scores == by_row.scores
+
+
+def test_an_interrupted_run_says_how_to_continue_and_needs_only_its_folder(
+    encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[int] = []
+
+    def interrupt(step: int, scores: Any) -> None:
+        steps.append(step)
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+
+    output = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt, match=f"finetune --resume --output {output}$"):
+        run("sentiment", encoder, data, output, on_scores=interrupt, show_progress=True)
+    said = capsys.readouterr().err
+    assert "Task:    text-classification, one of 2 labels per text: down 48, up 48\n" in said
+    assert "(torch); new: classifier, pre_classifier\n" in said
+    assert "Steps:   48 updates: 8 epochs in batches of 16; the best on dev is kept\n" in said
+    assert "dev after 6 updates:  accuracy " in said
+    assert "newly initialized" not in said
+    assert read_card(output / "card.toml").optimization.epochs == 8
+    assert finetune(resume=True, output=output).steps == 48
+    assert capsys.readouterr().err == ""

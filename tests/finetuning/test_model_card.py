@@ -104,3 +104,23 @@ def test_options_and_machine_are_told() -> None:
     assert "| learning_rate | 5e-05 |" in text
     assert "ema" not in text
     assert "20 updates in 75 s with torch on Some CPU, 2 cores, Some GPU." in text
+
+
+def test_labels_stand_in_their_order_with_their_thresholds() -> None:
+    assert "## Answers" not in model_card(sample_report())
+    text = model_card(sample_report(labels=["b", "a"]))
+    assert "| number | label |\n|---:|---|\n| 0 | b |\n| 1 | a |\n" in text
+    text = model_card(sample_report(labels=["b", "a"], thresholds=[0.25, 0.3]))
+    assert "| 1 | a | 0.3 |" in text
+    text = model_card(sample_report(null_threshold=-1.5))
+    assert "exceeds that of the best span by more than -1.5." in text
+
+
+def test_data_is_named_without_its_folders() -> None:
+    report = sample_report()
+    report["card"]["data"] |= {"train": ("/x/a.csv", "/x/b.csv"), "dev": (), "dev_split": 0.1}
+    text = model_card(report)
+    assert "of `a.csv, b.csv`." in text
+    assert "`10 % of a.csv, b.csv`" in text
+    report["card"]["data"]["train"] = ("memory:DataFrame of 20 rows",)
+    assert "of `rows passed in Python (DataFrame of 20 rows)`." in model_card(report)

@@ -261,6 +261,7 @@ def test_a_trial_that_had_finished_is_not_trained_again(ray: FakeRay, tmp_path: 
     folder = tmp_path / "trials" / "t0"
     folder.mkdir(parents=True)
     (folder / "card.toml").write_text("")
+    (folder / "config.json").write_text("{}")
     line = {"kind": "scores", "step": 4, "split": "dev", "values": {"f1": 0.25}}
     (folder / "log.jsonl").write_text(json.dumps(line) + "\n")
     run_trial(POINT, values={}, output=str(tmp_path), metric="f1")

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from distilbert import AutoTokenizer
-from distilbert.finetuning.result import slowest, split_report, write_answers
+from distilbert.finetuning.result import (
+    CARD_FILE,
+    is_finished,
+    slowest,
+    split_report,
+    write_answers,
+)
 from distilbert.finetuning.scoring import Evaluated, Split, scores_of
 from distilbert.opening import find_model, load_runner
 from distilbert.tasks.sequence_classification.rows import Example
@@ -52,8 +58,21 @@ def test_the_longest_examples_are_timed_alone(encoder: Path) -> None:
 
 
 def test_answers_are_lines_of_json_in_any_script(tmp_path: Path) -> None:
-    answers = [{"label": "gut"}, {"label": "好"}]
-    write_answers(tmp_path / "answers.jsonl", answers)
+    examples = [Example("gut", None, 0, "x row 1"), Example("好", "b", 1, "x row 2")]
+    answers = [{"label": "a"}, {"label": "a"}]
+    write_answers(
+        tmp_path / "answers.jsonl", TASK, Evaluated(Split("dev", examples, []), answers, {}, 0.0)
+    )
     text = (tmp_path / "answers.jsonl").read_text(encoding="utf-8")
     assert "好" in text
-    assert [json.loads(line) for line in text.splitlines()] == answers
+    assert [json.loads(line) for line in text.splitlines()] == [
+        {"row": "x row 1", "text": "gut", "true_label": "a", "label": "a"},
+        {"row": "x row 2", "text": "好", "text_pair": "b", "true_label": "b", "label": "a"},
+    ]
+
+
+def test_a_run_is_finished_once_its_last_file_is_there(tmp_path: Path) -> None:
+    (tmp_path / CARD_FILE).write_text("")
+    assert not is_finished(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert is_finished(tmp_path)

@@ -20,10 +20,10 @@ from distilbert.finetuning.tasks import (
 from distilbert.heads import TASK_HEADS
 from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
-from distilbert.tasks.sequence_classification.rows import Example
+from distilbert.tasks.sequence_classification.rows import Columns, Example
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 from distilbert.training.card_file import card_from
-from distilbert.training.run_card import DataSection, InputsSection, ObjectiveSection, RunCard
+from distilbert.training.run_card import DataSection, InputsSection, RunCard
 
 
 @pytest.mark.parametrize("name", TASK_HEADS)
@@ -53,12 +53,18 @@ def test_glue_brings_labels_kind_and_official_metric(name: str, metric: str, kin
     assert len(task.labels) == {"cola": 2, "stsb": 0, "mnli": 3}[name]
 
 
-def test_a_separator_counts_only_where_several_labels_are_declared() -> None:
-    several = ObjectiveSection(problem_type="multi_label_classification")
-    declared, plain = task_of(RunCard(objective=several)), task_of(RunCard())
-    assert isinstance(declared, SequenceClassificationTask)
+def test_options_of_columns_reach_the_task() -> None:
+    data = DataSection(text="t", label=("a", "b"), label_separator=";", missing=("-",))
+    task = task_of(RunCard(data=data))
+    assert isinstance(task, SequenceClassificationTask)
+    assert task.columns == Columns("t", None, ("a", "b"), ";", ("-",))
+    plain = task_of(RunCard())
     assert isinstance(plain, SequenceClassificationTask)
-    assert (declared.columns.separator, plain.columns.separator) == (",", None)
+    assert plain.columns == Columns()
+    for separator, several in ((None, ","), (";", ";")):
+        columns = Columns(separator=separator)
+        assert columns.separator_for("multi_label_classification") == several
+        assert columns.separator_for(None) == separator
 
 
 def test_a_result_folder_remembers_its_task(tmp_path: Path) -> None:

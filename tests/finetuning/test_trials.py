@@ -42,6 +42,7 @@ def make(
         (folder / file).write_text("weights")
     if done:
         (folder / "card.toml").write_text("")
+        (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_text("weights")
     write_trial(folder, {"learning_rate": 1e-4, "freeze": ("embeddings",)}, **record)
     return folder

@@ -49,6 +49,7 @@ class Trials:
                 line = {"kind": "scores", "step": 3, "split": "dev", "values": {"accuracy": score}}
                 (folder / "log.jsonl").write_text(json.dumps(line) + "\n")
                 (folder / "card.toml").write_text("")
+                (folder / "config.json").write_text("{}")
                 (folder / "model.safetensors").write_text("weights")
             values = {"learning_rate": 1e-3 * (number + 1), "epochs": 4.0}
             error = "TrainingError: no finite number" if score is None else None

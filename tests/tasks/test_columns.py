@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.columns import (
+    MISSING,
+    as_flag,
     column_names,
     first_column,
     is_list,
     is_text,
     missing_columns,
+    missing_rule,
+    task_of_columns,
 )
 
 ROWS = [Row({"Text": "a", "n": 1}, "file line 1"), Row({"label": "b"}, "file line 2")]
@@ -31,12 +36,14 @@ def test_the_first_candidate_is_found_whatever_its_case() -> None:
 def test_missing_columns_are_reported_with_the_nearest() -> None:
     problems = Problems()
     wanted = [("text", "Text"), ("label", "lable"), ("text_pair", None)]
-    assert missing_columns(ROWS, wanted, problems) == {"label", "text_pair"}
-    assert list(problems.found) == [
-        "`label` must name a column of the data, which has: Text, n, label. Nearest: label.",
-        "`text_pair` must name a column of the data, which has: Text, n, label.",
+    task = "text-classification"
+    assert missing_columns(ROWS, wanted, problems, task=task) == {"label", "text_pair"}
+    columns = "must name a column of the data, which has: Text, n, label."
+    assert problems.of_sources == [
+        f"`label` {columns} Got 'lable'. Nearest: label. In file line 1.",
+        f"`text_pair` {columns} In file line 1.",
     ]
-    assert missing_columns([], wanted, problems) == {"text", "label", "text_pair"}
+    assert missing_columns([], wanted, problems, task=task) == {"text", "label", "text_pair"}
     assert len(problems) == 2
 
 
@@ -44,3 +51,34 @@ def test_values_are_texts_or_lists() -> None:
     assert [is_text(value) for value in ("a", " ", "", None, 3)] == [True, *[False] * 4]
     assert all(is_list(value) for value in ([], (), np.zeros(2)))
     assert not any(is_list(value) for value in ("ab", None, {}))
+
+
+def test_rows_that_were_taken_for_a_header_are_suspected() -> None:
+    problems = Problems()
+    row = Row({"gj04": "b", "Bill broke it.": "c"}, "x line 2")
+    missing_columns([row], [("text", None)], problems, task="text-classification")
+    assert "If these are the cells of a row, set `column_names`." in problems.of_sources[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "task"),
+    [
+        (["tokens", "ner_tags", "id"], "token-classification"),
+        (["Question", "context", "answers"], "question-answering"),
+        (["ctx", "endings", "label"], "multiple-choice"),
+        (["text", "label"], None),
+        (["question", "label"], None),
+    ],
+)
+def test_columns_tell_the_task(names: list[str], task: str | None) -> None:
+    assert task_of_columns(names) == task
+
+
+def test_flags_and_missing_values() -> None:
+    cells = ["1", 0, "True", "false", 1.0, "yes", None, float("nan")]
+    assert [as_flag(cell) for cell in cells] == [True, False, True, False, True, None, None, None]
+    assert not is_text(" nan ", MISSING)
+    assert is_text("nan")
+    assert missing_rule("A text", ("nan", "")) == (
+        "A text must not be a missing value (nan, unless `missing` names others)."
+    )

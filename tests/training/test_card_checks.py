@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from distilbert.errors import RunCardError
+from distilbert.training.card_checks import OTHER_NAMES
 from distilbert.training.card_file import with_changes
 from distilbert.training.run_card import RunCard, card_fields, kind_of
 
@@ -31,6 +32,13 @@ from distilbert.training.run_card import RunCard, card_fields, kind_of
         ({"teacher": "t", "framework": "tensorflow"}, "`teacher` needs PyTorch"),
         ({"gradient_checkpointing": True, "framework": "tensorflow"}, "`gradient_checkpointing`"),
         ({"patience": 2, "train": "a.csv"}, "`patience` needs dev rows"),
+        ({"dev": "a.csv", "dev_split": 0.1}, "`dev_split` takes dev rows from the training rows"),
+        ({"dev_split": 1.0}, "`dev_split` must be less than 1: got 1.0."),
+        (
+            {"label_separator": ";", "problem_type": "regression"},
+            "`label_separator` is for rows with several labels: got problem_type='regression'.",
+        ),
+        ({"label_separator": ""}, "`label_separator` must be a string that is not empty: got ''."),
         ({"overlap": 128}, "`overlap` must be less than `max_length`"),
         (
             {"labels": ["up", "down", "up"]},
@@ -52,3 +60,29 @@ def test_r_drop_and_a_teacher_may_stand_together() -> None:
 def test_every_number_but_one_has_a_range() -> None:
     numbers = {name: f for name, (_, f) in card_fields().items() if kind_of(f) in (int, float)}
     assert [name for name, field in numbers.items() if not field.metadata] == ["null_threshold"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("lr", "learning_rate"),
+        ("num_train_epochs", "epochs"),
+        ("per_device_train_batch_size", "batch_size"),
+        ("compare", "against"),
+        ("eval_dataset", "dev"),
+    ],
+)
+def test_names_of_other_trainers_suggest_ours(name: str, ours: str) -> None:
+    with pytest.raises(RunCardError, match=rf"`{name}` is not a field .*\. Use `{ours}`\."):
+        with_changes(RunCard(), {name: 1})
+
+
+def test_every_suggested_name_exists() -> None:
+    assert set(OTHER_NAMES.values()) - {"against"} <= set(card_fields())
+    assert not set(OTHER_NAMES) & set(card_fields())
+
+
+def test_one_name_may_stand_for_a_list_of_one() -> None:
+    card = with_changes(RunCard(), {"train": "/a.csv", "label": "mood", "dev_split": 0.1})
+    assert (card.data.train, card.data.label) == (("/a.csv",), ("mood",))
+    with_changes(RunCard(), {"train": "/a.csv", "dev_split": 0.1, "patience": 2})

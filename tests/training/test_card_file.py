@@ -49,7 +49,7 @@ def test_everything_wrong_is_told_at_once_with_the_nearest_name() -> None:
         "A run card must hold known fields and good values: 6 are wrong.",
         "  `modle` is not a field of a run card. Nearest: `model`.",
         "  `epochs` belongs to [optimization].",
-        "  [data] `train` must be a string: got 3.",
+        "  [data] `train` must be a list of strings: got 3.",
         "  [optimization] `epochs` must be more than 0: got -1.",
         "  [optimization] `batch_size` must be a whole number: got 'x'.",
         "  [optimization] `learning_rat` is not a field of a run card. Nearest: `learning_rate`.",
@@ -86,7 +86,8 @@ def test_data_paths_count_from_the_card(tmp_path: Path) -> None:
     path = tmp_path / "card.toml"
     path.write_text('[data]\ntrain = "a/b.csv"\ndev = "hub:o/n:dev"\n', encoding="utf-8")
     card = read_card(path)
-    assert (card.data.train, card.data.dev) == (str(tmp_path / "a" / "b.csv"), "hub:o/n:dev")
+    assert card.data.train == (str(tmp_path / "a" / "b.csv"),)
+    assert card.data.dev == ("hub:o/n:dev",)
 
 
 def test_changes_replace_fields_of_any_section_and_leave_the_card() -> None:

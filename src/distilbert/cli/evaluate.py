@@ -12,7 +12,16 @@ from distilbert.cli.rows import json_line
 
 # Sections and fields of a card that have no effect on an evaluation.
 TRAINING = ("optimization", "lora", "distillation", "label_smoothing", "r_drop")
-TRAINING += ("train", "dev", "test", "max_train_rows", "evaluate_every", "patience", "trackers")
+TRAINING += (
+    "train",
+    "dev",
+    "dev_split",
+    "test",
+    "max_train_rows",
+    "evaluate_every",
+    "patience",
+    "trackers",
+)
 TRAINING += ("checkpoint_every", "keep_checkpoints", "log_every", "eval_batch_tokens")
 TRAINING += ("tensorboard", "parallel")
 
@@ -69,16 +78,23 @@ def evaluate(
 
 
 def _print_result(result: Any) -> None:
-    for name, value in result.scores.items():
+    from distilbert.finetuning.messages import brief_scores, counted
+
+    shown = {result.metric: result.scores[result.metric]} | brief_scores(result.scores)
+    for name, value in shown.items():
         interval = result.intervals.get(name)
         bounds = "" if interval is None else f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
-        print(f"{name:<24} {value:>10.4f}{bounds}{' *' if name == result.metric else ''}")
-    print(f"{result.n_examples:,} examples in {result.seconds:,.1f} s")
+        print(f"{name:<24} {value:>10.4f}{bounds}")
+    if len(shown) < len(result.scores):
+        print(f"{len(result.scores) - len(shown)} more scores with --json, and in the report")
+    print(f"{counted(result.n_examples, 'example')} in {result.seconds:,.1f} s")
     if result.skipped:
-        print(f"{result.skipped:,} bad rows left out")
+        print(f"{counted(result.skipped, 'bad row')} left out")
     if result.comparison is not None:
         print(f"{result.comparison['against']} minus {result.comparison['model']}:")
         for name, row in result.comparison["differences"].items():
+            if name not in shown:
+                continue
             low, high = row["interval"]
             bounds = f"[{low:+.4f}, {high:+.4f}]  p={row['p_value']:.3f}"
             print(f"{name:<24} {row['difference']:>+10.4f}  {bounds}")

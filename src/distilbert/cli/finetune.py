@@ -34,46 +34,43 @@ def finetune(
 
       distilbert finetune recipes/finetune/sst2.toml --train train.tsv -o ./my-model
 
-      distilbert finetune -m distilbert-base-uncased --train train.csv --dev dev.csv -o ./my-model
-    """
-    from distilbert.training.card_file import as_card
+      distilbert finetune -m distilbert-base-uncased --train train.csv --dev-split 0.1 -o ./my-model
 
-    chosen = as_card(card, fields)
+      distilbert finetune --resume -o ./my-model
+    """
     if dry_run:
-        _check(chosen)
+        _check(card, fields)
         return
     from distilbert.finetuning.finetune import finetune as train
+    from distilbert.finetuning.messages import brief_scores, counted
 
     result = train(
-        chosen,
+        card,
         resume=resume,
         command=options.command_line(),
         show_progress=True,
         **hub.given(),
+        **fields,
     )
     for split, scores in result.scores.items():
-        for name, value in scores.items():
-            mark = " *" if name == result.metric else ""
-            print(f"{split:<6} {name:<24} {value:>10.4f}{mark}")
-    print(f"{result.steps:,} updates in {result.seconds:,.1f} s")
-    _print_skipped(result.skipped)
+        for name, value in ({result.metric: scores[result.metric]} | brief_scores(scores)).items():
+            print(f"{split:<6} {name:<24} {value:>10.4f}")
+    chosen = f"; {result.metric} on dev chose the weights" if "dev" in result.scores else ""
+    print(f"{counted(result.steps, 'update')} in {result.seconds:,.1f} s{chosen}")
+    if result.skipped:
+        print(f"{counted(result.skipped, 'bad row')} left out")
     print(f"Model:  {result.output}")
     if result.report is not None:
         print(f"Report: {result.report}")
 
 
-def _check(card: Any) -> None:
+def _check(card: str | None, fields: dict[str, Any]) -> None:
     from distilbert.finetuning.datasets import read_examples
+    from distilbert.finetuning.messages import data_decisions
     from distilbert.finetuning.tasks import task_of
-    from distilbert.training.card_file import card_text
+    from distilbert.training.card_file import as_card, card_text
 
-    print(card_text(card))
-    examples = read_examples(card, task_of(card))
-    for name in ("train", "dev", "test"):
-        print(f"# {name}: {len(getattr(examples, name)):,} examples")
-    _print_skipped(examples.skipped, "# ")
-
-
-def _print_skipped(count: int, prefix: str = "") -> None:
-    if count:
-        print(f"{prefix}{count:,} bad rows left out")
+    chosen = as_card(card, fields)
+    print(card_text(chosen))
+    for line in data_decisions(chosen, read_examples(chosen, task_of(chosen))):
+        print(f"# {line}")

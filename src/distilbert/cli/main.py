@@ -21,6 +21,7 @@ from distilbert.cli.embed import embed
 from distilbert.cli.evaluate import evaluate
 from distilbert.cli.finetune import finetune
 from distilbert.cli.info import info
+from distilbert.cli.options import CommandWithoutRepeats
 from distilbert.cli.predict import predict
 from distilbert.cli.quickstart import quickstart
 from distilbert.cli.tokens import tokenize
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 COMMANDS = (quickstart, predict, finetune, evaluate, tune, embed, tokenize, vocab, convert, info)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=CommandWithoutRepeats)(command)
 
 
 def _print_version(value: bool) -> None:
@@ -84,8 +85,8 @@ def main(argv: list[str] | None = None) -> int:
             app(args=arguments, prog_name="distilbert")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"Interrupted. {stop}".strip(), file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         if debug:

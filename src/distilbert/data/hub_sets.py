@@ -31,10 +31,11 @@ def read_hub_set(source: str) -> Iterator[Row]:
         rows = datasets.load_dataset("/".join(parts[:2]), config, split=split)
     except (OSError, ValueError) as error:
         raise DataError(f"{source} must be a data set of the hub: {error}") from error
-    return _rows(rows, source)
+    return rows_of_set(rows, source)
 
 
-def _rows(dataset: Any, source: str) -> Iterator[Row]:
+def rows_of_set(dataset: Any, source: str) -> Iterator[Row]:
+    """Rows of a data set of the package datasets; the numbers of labels become their names."""
     names = {column: _label_names(feature) for column, feature in dataset.features.items()}
     labels = {column: found for column, found in names.items() if found is not None}
     for number, values in enumerate(dataset, 1):

@@ -16,7 +16,7 @@ LONGEST_SHOWN = 120
 
 @dataclass
 class Problems:
-    """Broken rules and the places where they were broken.
+    """Rules that rows break, and the places where they do.
 
     With `raise_first`, the first one raises DataError, as streams need that are used row by row.
     """
@@ -24,6 +24,8 @@ class Problems:
     # rule -> the places, each with the value found there
     found: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     raise_first: bool = False
+    # Rules that a whole source breaks, so that leaving out rows does not help.
+    of_sources: list[str] = field(default_factory=list)
 
     def add(self, rule: str, place: str, got: object) -> None:
         """Record that `rule`, a full sentence, is broken at `place` by the value `got`."""
@@ -31,14 +33,22 @@ class Problems:
             raise DataError(f"{rule} In {place}: got {_short(repr(got))}.")
         self.found.setdefault(rule, []).append((place, repr(got)))
 
+    def add_source(self, rule: str, place: str) -> None:
+        """Record that all rows of a source break `rule`; `place` is its first row."""
+        if self.raise_first:
+            raise DataError(f"{rule} In {place}.")
+        self.of_sources.append(f"{rule} In {place}.")
+
     def __len__(self) -> int:
-        return sum(len(places) for places in self.found.values())
+        return len(self.of_sources) + sum(len(places) for places in self.found.values())
 
     def report(self) -> str:
         """One line per rule with its count, followed by the first places that break it."""
-        lines = []
+        lines = list(self.of_sources)
         for rule, places in self.found.items():
-            lines.append(f"{rule} Broken {len(places)} {'time' if len(places) == 1 else 'times'}:")
+            lines.append(
+                f"{rule} {len(places)} {'row fails' if len(places) == 1 else 'rows fail'}:"
+            )
             lines += [f"  {place}: got {_short(got)}" for place, got in places[:SHOWN]]
             if len(places) > SHOWN:
                 lines.append(f"  and {len(places) - SHOWN} more")
@@ -48,11 +58,14 @@ class Problems:
         """Return the number of problems if `skip_bad_rows` is set, or if there are none.
 
         Raises:
-            DataError: there are problems and `skip_bad_rows` is false.
+            DataError: there are problems and `skip_bad_rows` is false, or they are not of single
+                rows.
         """
+        if self.of_sources:
+            raise DataError(self.report())
         if len(self) and not skip_bad_rows:
             raise DataError(
-                f"{self.report()}\nFix the data, or set `skip_bad_rows` to leave these rows out."
+                f"{self.report()}\nFix these rows, or set `skip_bad_rows` to leave them out."
             )
         return len(self)
 

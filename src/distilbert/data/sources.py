@@ -5,9 +5,10 @@ Does not know which column is the text or the label; that is up to the tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from glob import glob
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from distilbert.data.glue import glue_task
 from distilbert.data.hub_sets import HUB, read_hub_set
 from distilbert.data.json_rows import read_json, read_jsonl
 from distilbert.data.lines import Lines
+from distilbert.data.memory import MEMORY
 from distilbert.data.parquet import read_parquet
 from distilbert.data.plain_text import read_text, read_trec
 from distilbert.data.problems import Problems
@@ -41,22 +43,28 @@ class ReadOptions(Protocol):
     @property
     def glue(self) -> str | None: ...
     @property
-    def tokens(self) -> str: ...
+    def tokens(self) -> str | None: ...
     @property
-    def tags(self) -> str: ...
+    def tags(self) -> str | None: ...
 
 
 def read_rows(
-    source: str, *, data: ReadOptions, limit: int | None = None, problems: Problems
+    sources: str | Sequence[str],
+    *,
+    data: ReadOptions,
+    limit: int | None = None,
+    problems: Problems,
 ) -> list[Row]:
-    """The first `limit` valid rows of a file or hub data set, in order.
+    """The first `limit` valid rows of files or hub data sets, in order.
 
     Faults of single rows are added to `problems`.
 
     Raises:
-        DataError: the source or its format does not exist, or the source cannot be read at all.
+        DataError: a source or its format does not exist, or a source cannot be read at all.
     """
-    return list(islice(iter_rows(source, data=data, problems=problems), limit))
+    names = [sources] if isinstance(sources, str) else sources
+    rows = chain.from_iterable(iter_rows(name, data=data, problems=problems) for name in names)
+    return list(islice(rows, limit))
 
 
 def iter_rows(
@@ -66,19 +74,51 @@ def iter_rows(
     if source.startswith(HUB):
         rows = read_hub_set(source)
     else:
-        path = Path(source).expanduser()
-        if path.is_dir():
-            raise DataError(f"Data must be a file: {source} is a folder. Name one of its files.")
-        kind = data.data_format or format_of(path)
-        if not path.is_file():
-            raise DataError(
-                f"Data must be a file that exists, or hub:owner/name:split: got {source}."
-            )
-        rows = rows_of(Lines(path, source, data.encoding, problems), kind, data, inputs=inputs)
-    if data.glue is None:
-        return rows
-    task = glue_task(data.glue)
+        files = [(name, data.data_format or format_of(Path(name))) for name in files_of(source)]
+        rows = chain.from_iterable(
+            [
+                rows_of(Lines(Path(name), name, data.encoding, problems), kind, data, inputs=inputs)
+                for name, kind in files
+            ]
+        )
+    return named_rows(rows, data.glue)
+
+
+def named_rows(rows: Iterable[Row], glue: str | None) -> Iterator[Row]:
+    """The rows, with the columns `text`, `text_pair` and `label` of a GLUE task if it is one."""
+    if glue is None:
+        return iter(rows)
+    task = glue_task(glue)
     return (replace(row, values=task.named(row.values)) for row in rows)
+
+
+def files_of(source: str) -> list[str]:
+    """The files that a source names: itself, or in order of their names those of a folder whose
+    suffix is known, or those that a pattern such as data/*.csv matches.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return [str(path) if source.startswith("~") else source]
+    if path.is_dir():
+        found = [str(one) for one in path.iterdir() if one.is_file() and suffix_format(one)]
+        if not found:
+            raise DataError(
+                f"A folder of data must contain files that end in one of "
+                f"{' '.join(FORMAT_OF_SUFFIX)} (or that and .gz): {source} has none."
+            )
+        return sorted(found)
+    if source.startswith(MEMORY):
+        raise DataError(
+            f"These rows were passed in Python, so they cannot be read again: got {source}. Pass "
+            f"them as before, or name a file."
+        )
+    found = [one for one in glob(str(path), recursive=True) if Path(one).is_file()]
+    if not found:
+        raise DataError(f"Data must be a file that exists, or hub:owner/name:split: got {source}.")
+    return sorted(found)
 
 
 def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False) -> Iterator[Row]:
@@ -106,7 +146,8 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
         case "json" | "squad":
             return read_json(lines, squad=kind == "squad", single=inputs)
         case "conll":
-            return read_conll(lines, lines.name, lines.problems, tokens=data.tokens, tags=data.tags)
+            columns = {"tokens": data.tokens or "tokens", "tags": data.tags or "tags"}
+            return read_conll(lines, lines.name, lines.problems, **columns)
         case "trec":
             return read_trec(lines)
         case "text":

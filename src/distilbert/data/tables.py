@@ -34,11 +34,12 @@ def read_table(
     It is also a row, with columns `headerless_names`, if it has as many cells as these names.
     The place of a row is its first line. Blank lines are skipped; rows with more or fewer cells
     than the header are reported. The `delimiter` of `quoted` files is by default found in the first
-    line. With `unique_names`, names must differ, and only the first column may have none, as the
-    index that pandas writes; otherwise the last of several columns with the same name is kept.
+    line. With `unique_names`, names must differ, and columns without a name, such as the index
+    that pandas writes, are left out; otherwise the last of several columns with the same name is
+    kept.
 
     Raises:
-        DataError: the header breaks the rule of `unique_names`.
+        DataError: two columns have the same name although names must differ.
     """
     records = _quoted_records(lines, delimiter) if quoted else _plain_records(lines)
     names = list(column_names)
@@ -47,7 +48,7 @@ def read_table(
         if names and len(names) == len(headerless_names):
             records = chain([(number, names)], records)
             names = list(headerless_names)
-        elif unique_names and (len(set(names)) < len(names) or "" in names[1:]):
+        elif unique_names and len(set(names)) < len(names) - max(0, names.count("") - 1):
             raise DataError(
                 f"The first line of {lines.name} must name each column once: got "
                 f"{', '.join(names)}. If it is a row like the others, set `column_names`."
@@ -57,7 +58,9 @@ def read_table(
         if len(cells) != len(names):
             lines.problems.add(rule, f"{lines.name} line {number}", cells)
         else:
-            yield Row(dict(zip(names, cells, strict=True)), f"{lines.name} line {number}")
+            named = zip(names, cells, strict=True)
+            values = {name: cell for name, cell in named if name or not unique_names}
+            yield Row(values, f"{lines.name} line {number}")
 
 
 def _plain_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:

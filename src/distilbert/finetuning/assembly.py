@@ -61,11 +61,12 @@ class FineTuning:
         self.card, self.framework = card, start.framework
         self.task: Task = examples.task
         self.n_train, self.skipped = len(examples.train), examples.skipped
-        request, self.tokenizer = starting_point(start, self.task.head)
+        self.request, self.tokenizer = starting_point(start, self.task.head)
         self.pad_id = self.tokenizer.pad_token_id or 0
         package = framework_module(self.framework, "train", "fine-tune")
         changes = self.task.config_changes()
-        model = package.starting_model(request, changes=changes, seed=card.seed)
+        model = package.starting_model(self.request, changes=changes, seed=card.seed)
+        self.config = model.config
         max_length = model.config.max_position_embeddings
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
         self.trainer = _trainer(package, model, card, options, weights)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.data.memory import describe, names_sources, rows_in_memory, sources_of
 from distilbert.data.problems import Problems
+from distilbert.data.sources import named_rows, read_rows
 from distilbert.errors import InputError
-from distilbert.finetuning.datasets import check_some, examples_of
+from distilbert.finetuning.datasets import check_some
 from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
@@ -24,12 +27,12 @@ from distilbert.training.card_file import AnyCard, as_card, read_result_card, wi
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.report import write_report
-from distilbert.training.run_card import RunCard
+from distilbert.training.run_card import DataSection, RunCard
 
 # Examples that are evaluated together; only their answers are kept in memory.
 CHUNK = 4096
 # Fields of the card of a run that are about its rows, not about those to be scored.
-OTHER_ROWS = ("train", "dev", "test", "max_train_rows", "max_dev_rows")
+OTHER_ROWS = ("train", "dev", "dev_split", "test", "max_train_rows", "max_dev_rows")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class EvaluationResult:
 
 def evaluate(
     model: Any,
-    data: str,
+    data: Any,
     *,
     task: str | None = None,
     tokenizer: Any = None,
@@ -74,7 +77,8 @@ def evaluate(
 
     Args:
         model: a source (folder, hub name, `pypi:`), a model of this package, or a runner.
-        data: a file or hub data set, as `dev` of a run card.
+        data: files or a hub data set, as `dev` of a run card; or rows: a DataFrame, a Dataset, a
+            list of dicts, a dict of columns.
         task: as in a run card; by default the model's task.
         tokenizer: a tokenizer or its source; by default the model's.
         against: a second model of the same labels, compared by a paired bootstrap.
@@ -99,7 +103,8 @@ def evaluate(
     first = _opened(model, task, **opening)
     _check_pseudo(pseudo_perplexity, first)
     second = None if against is None else _opened(against, task, **opening)
-    card = _card_for(card, first.folder, data)
+    sources = sources_of(data) if names_sources(data) else ()
+    card = _card_for(card, first.folder, sources)
     card = with_changes(card, {**changes, "task": HEADS[first.head].task})
     subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
@@ -124,8 +129,9 @@ def evaluate(
         output=target,
     )
     if target is not None:
-        facts = {"model": first.name, "data": data, "command": command, "splits": {"test": report}}
-        _write(target, result, subject, facts, pages=card.run.report)
+        named = ", ".join(sources) or describe(data, len(examples) + skipped)
+        facts = {"model": first.name, "data": named, "command": command, "splits": {"test": report}}
+        _write(target, result, subject, found, facts, pages=card.run.report)
     return result
 
 
@@ -142,7 +148,7 @@ def _new_folder(output: str | PathLike[str] | None) -> Path | None:
     return None if output is None else Path(output)
 
 
-def _card_for(card: AnyCard, folder: Path | None, data: str) -> RunCard:
+def _card_for(card: AnyCard, folder: Path | None, sources: Sequence[str]) -> RunCard:
     """The card passed, or what the folder of a run says about columns, inputs and scores.
 
     How a file is read (`data_format`, `column_names`) holds only for files with the same suffix.
@@ -152,23 +158,39 @@ def _card_for(card: AnyCard, folder: Path | None, data: str) -> RunCard:
     if folder is None or not (folder / CARD_FILE).is_file():
         return RunCard()
     trained = read_result_card(folder / CARD_FILE)
-    others: dict[str, Any] = dict.fromkeys(OTHER_ROWS)
-    if Path(data).suffixes != Path(trained.data.train or "").suffixes:
+    others = {name: getattr(DataSection(), name) for name in OTHER_ROWS}
+    if _suffixes(sources) != _suffixes(trained.data.train):
         others |= {"data_format": None, "column_names": ()}
     return with_changes(trained, {**others, "skip_bad_rows": False})
 
 
-def _read(task: Task, card: RunCard, data: str) -> tuple[list[Any], int]:
+def _suffixes(sources: Sequence[str]) -> set[tuple[str, ...]]:
+    return {tuple(Path(source).suffixes) for source in sources}
+
+
+def _read(task: Task, card: RunCard, data: Any) -> tuple[list[Any], int]:
     """The good examples, and how many rows were bad."""
-    problems = Problems()
-    examples = examples_of(task, card.data, data, problems)
-    skipped = problems.raise_or_skip(skip_bad_rows=card.data.skip_bad_rows)
-    check_some(examples, data, problems)
+    problems, options = Problems(), card.data
+    if names_sources(data):
+        sources, limit = sources_of(data), options.max_dev_rows
+        rows = read_rows(sources, data=options, limit=limit, problems=problems)
+    else:
+        sources, given = ("data",), rows_in_memory(data, "data")
+        rows = list(islice(named_rows(given, options.glue), options.max_dev_rows))
+    examples = task.examples(rows, problems)
+    skipped = problems.raise_or_skip(skip_bad_rows=options.skip_bad_rows)
+    check_some(examples, sources, problems)
     return examples, skipped
 
 
 def _write(
-    target: Path, result: EvaluationResult, task: Task, facts: Mapping[str, Any], *, pages: bool
+    target: Path,
+    result: EvaluationResult,
+    task: Task,
+    found: Evaluated,
+    facts: Mapping[str, Any],
+    *,
+    pages: bool,
 ) -> None:
     report = {
         **facts,
@@ -180,7 +202,7 @@ def _write(
         "environment": environment(),
     }
     with atomic_folder(target) as staging:
-        write_answers(staging / "answers.jsonl", result.answers)
+        write_answers(staging / "answers.jsonl", task, found)
         write_report(staging, report, pages=pages)
 
 
@@ -230,7 +252,9 @@ def _compared(
     batch_tokens: int | None,
 ) -> dict[str, Any]:
     """How the second model's scores differ from the first's on the same examples."""
-    if second.head != first.head or second.config.id2label != first.config.id2label:
+    one_value = first.config.num_labels == second.config.num_labels == 1
+    differ = second.config.id2label != first.config.id2label and not one_value
+    if second.head != first.head or differ:
         raise InputError(
             f"Models that are compared must have the same head and labels: those of "
             f"{first.name} and {second.name} differ."

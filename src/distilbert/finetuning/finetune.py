@@ -8,14 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
+from distilbert.checkpoint.atomic import atomic_file
+from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.matching import match_parameters
 from distilbert.errors import InputError
 from distilbert.finetuning.assembly import FineTuning
-from distilbert.finetuning.datasets import read_examples
-from distilbert.finetuning.result import CARD_FILE, finish
+from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.finetuning.messages import (
+    counted,
+    data_decisions,
+    how_to_continue,
+    is_watched,
+    new_head_is_expected,
+    parts_of,
+    run_decisions,
+    say,
+    score_line,
+)
+from distilbert.finetuning.result import CARD_FILE, finish, is_finished
 from distilbert.finetuning.tasks import task_of
 from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
-from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
+from distilbert.training.card_file import (
+    AnyCard,
+    as_card,
+    card_text,
+    check_required,
+    read_card,
+    with_changes,
+)
 from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.loop import Trained, train
 from distilbert.training.run_card import RunCard
@@ -41,13 +62,22 @@ class FineTuneResult:
     skipped: int
     report: Path
 
+    def __repr__(self) -> str:
+        split = "dev" if "dev" in self.scores else next(iter(self.scores), None)
+        score = "" if split is None else f", {self.metric}={self.scores[split][self.metric]:.4f}"
+        where = "" if split is None else f" on {split}"
+        return (
+            f"FineTuneResult(output={str(self.output)!r}{score}{where}, "
+            f"{counted(self.steps, 'update')} in {self.seconds:,.1f} s)"
+        )
+
 
 def finetune(
     card: AnyCard = None,
     *,
     resume: bool = False,
     command: str | None = None,
-    show_progress: bool = False,
+    show_progress: bool | None = None,
     on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
     **changes: Any,
 ) -> FineTuneResult:
@@ -55,13 +85,16 @@ def finetune(
 
     Args:
         card: a run card, its values, or the path of its TOML file; None starts from the defaults.
-        resume: continue from the newest checkpoint in `output`, if there is one.
+        resume: continue from the newest checkpoint in `output`, if there is one; without a card,
+            with the card of the interrupted run.
         command: the command that the report shows for repeating the run.
-        show_progress: show a progress bar on standard error.
+        show_progress: print on standard error what was decided, a progress bar and the scores of
+            each evaluation; None does so where it is a terminal or a notebook.
         on_scores: called with the number of updates and the scores after each evaluation on dev,
             in the main process.
         changes: fields of the card to replace, `learning_rate=3e-5`, and options of the hub
-            (`revision`, `token`, ...) for the model and the teacher.
+            (`revision`, `token`, ...) for the model and the teacher. `train`, `dev` and `test` may
+            also be rows: a DataFrame, a Dataset, a list of dicts, or a dict of columns.
 
     Raises:
         RunCardError: the card has unknown keys or bad values; all are named.
@@ -70,31 +103,99 @@ def finetune(
         InputError: `output` contains files, and `resume` is not set.
     """
     options = take_load_options(changes)
+    memory = take_rows(changes)
+    if resume and card is None:
+        card = _card_of_run(changes.get("output"))
     card = _checked(as_card(card, changes))
     output = Path(card.output)
     _check_output(output, resume=resume)
-    examples = read_examples(card, task_of(card))
+    shows = is_watched() if show_progress is None else show_progress
+    examples = read_examples(card, task_of(card), memory)
+    if shows:
+        say(data_decisions(card, examples))
     start = find_model(card.model, framework=card.framework, options=options)
-    run = FineTuning(card, examples, start, options)
-    del examples  # those of training are features now
-    trained = train(
-        run.trainer,
-        run.feed,
-        card,
-        output=output,
-        identity=run.identity(),
-        metric=run.task.metric,
-        higher_is_better=higher_is_better(run.task.metric),
-        evaluate=run.evaluate if "dev" in run.splits else None,
-        resume=resume,
-        show_progress=show_progress,
-        on_scores=on_scores,
-    )
+    with new_head_is_expected():
+        run = FineTuning(card, examples, start, options)
     processes = run.trainer.processes
     is_main = processes.is_main_process
+    if shows and is_main:
+        say(run_decisions(card, examples, framework=run.framework, **_plan(run)))
+    del examples  # those of training are features now
+    report = _announced(run.task.metric, on_scores) if shows else on_scores
+    trained = _trained(run, resume=resume, show_progress=shows, on_scores=report)
     result = processes.broadcast(_result(run, trained, command) if is_main else None)
     run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
+
+
+def _card_of_run(output: Any) -> RunCard | None:
+    """The card that an interrupted run left in its output folder; None if there is none."""
+    path = None if output is None else Path(output) / CARD_FILE
+    return read_card(path) if path is not None and path.is_file() else None
+
+
+def _write_card(card: RunCard, output: Path) -> None:
+    """Write the card at the start, so that `resume` needs only the output folder."""
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_file(output / CARD_FILE) as temporary:
+        temporary.write_text(card_text(card), encoding="utf-8")
+
+
+def _announced(
+    metric: str, on_scores: Callable[[int, Mapping[str, float]], None] | None
+) -> Callable[[int, Mapping[str, float]], None]:
+    """`on_scores`, after a line about the scores on standard error."""
+
+    def announce(step: int, scores: Mapping[str, float]) -> None:
+        say([score_line(step, scores, metric)])
+        if on_scores is not None:
+            on_scores(step, scores)
+
+    return announce
+
+
+def _plan(run: FineTuning) -> dict[str, Any]:
+    """The numbers of windows and updates, and the parts of the model that are new."""
+    options, request = run.card.optimization, run.request
+    checkpoint = request.state or open_checkpoint(
+        str(request.source), formats=request.formats, variant=request.variant
+    )
+    report = match_parameters(checkpoint, run.config, run.task.head)[1]
+    new = [*report.missing_keys, *(name for name, *_ in report.mismatched_keys)]
+    steps = run.feed.total(options.epochs)
+    return {
+        "new": parts_of(new),
+        "windows": len(run.features),
+        "steps": min(steps, options.max_steps or steps),
+    }
+
+
+def _trained(
+    run: FineTuning,
+    *,
+    resume: bool,
+    show_progress: bool,
+    on_scores: Callable[[int, Mapping[str, float]], None] | None,
+) -> Trained:
+    output, metric = Path(run.card.output), run.task.metric
+    if run.trainer.processes.is_main_process:
+        _write_card(run.card, output)
+    try:
+        return train(
+            run.trainer,
+            run.feed,
+            run.card,
+            output=output,
+            identity=run.identity(),
+            metric=metric,
+            higher_is_better=higher_is_better(metric),
+            evaluate=run.evaluate if "dev" in run.splits else None,
+            resume=resume,
+            show_progress=show_progress,
+            on_scores=on_scores,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(how_to_continue(output)) from None
 
 
 def _result(run: FineTuning, trained: Trained, command: str | None) -> dict[str, Any]:
@@ -116,7 +217,7 @@ def _checked(card: RunCard) -> RunCard:
 
 
 def _check_output(output: Path, *, resume: bool) -> None:
-    if resume and (output / CARD_FILE).is_file():
+    if resume and is_finished(output):
         raise InputError(
             f"`resume` continues an interrupted run: {output} contains a finished run. To train "
             f"it further, set `model` to this folder and choose another `output`."

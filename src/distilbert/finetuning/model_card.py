@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ def model_card(report: Mapping[str, Any]) -> str:
         _front_matter(report, name),
         f"# {name}\n",
         f"`{base}`, fine-tuned for {kind} on {report['n_train']:,} examples of "
-        f"`{_public_name(card['data']['train'])}`.\n",
+        f"`{_data_name(card['data'], 'train')}`.\n",
         _use(report["task"]),
+        _answers(report),
         _scores(report),
         _training(report),
     ]
@@ -59,7 +60,7 @@ def _front_matter(report: Mapping[str, Any], name: str) -> str:
         {
             "task": {"type": kind},
             "dataset": {
-                "name": _public_name(card["data"][split] or split),
+                "name": _data_name(card["data"], split),
                 "type": _hub_data(card["data"][split]) or "custom",
                 "split": split,
             },
@@ -84,17 +85,24 @@ def _hub_model(source: str) -> str | None:
     return source if HUB_NAME.fullmatch(source) and not Path(source).exists() else None
 
 
-def _hub_data(source: str | None) -> str | None:
+def _hub_data(sources: Sequence[str]) -> str | None:
     """The data set's name on the hub, unless it came from somewhere else."""
-    if source is None or not source.startswith("hub:"):
+    if len(sources) != 1 or not sources[0].startswith("hub:"):
         return None
-    return "/".join(source.removeprefix("hub:").split(":")[0].split("/")[:2])
+    return "/".join(sources[0].removeprefix("hub:").split(":")[0].split("/")[:2])
 
 
-def _public_name(source: str | None) -> str:
+def _data_name(data: Mapping[str, Any], split: str) -> str:
+    """The sources of a split without their folders; what a split of the training rows is."""
+    if split == "dev" and data.get("dev_split") is not None:
+        return f"{100 * data['dev_split']:g} % of {_data_name(data, 'train')}"
+    return ", ".join(map(_public_name, data[split])) or split
+
+
+def _public_name(source: str) -> str:
     """The source without its hashes, or folders of the machine the model was trained on."""
-    if source is None:
-        return "unknown"
+    if source.startswith("memory:"):
+        return f"rows passed in Python ({source.removeprefix('memory:')})"
     if source.startswith(("hub:", "pypi:")) or _hub_model(source):
         return source.partition("#")[0]
     return re.split(r"[\\/]", source.rstrip("\\/"))[-1] or source
@@ -119,12 +127,33 @@ def _use(task: str) -> str:
     return f"## Use\n\n{ours}\n{theirs}\n{limits}"
 
 
+def _answers(report: Mapping[str, Any]) -> str:
+    """The labels in the order of their numbers, and the thresholds that were found in training."""
+    labels, thresholds = report.get("labels") or [], report.get("thresholds") or []
+    null = report.get("null_threshold")
+    lines = ["## Answers\n"] if labels or null is not None else []
+    if labels:
+        head = ["number", "label", *(["threshold"] if thresholds else [])]
+        lines += [f"| {' | '.join(head)} |", "|---:|---|" + "---:|" * bool(thresholds)]
+        for number, label in enumerate(labels):
+            threshold = [f"{thresholds[number]:.4g}"] if thresholds else []
+            lines.append(f"| {' | '.join([str(number), label, *threshold])} |")
+        lines.append("")
+    if thresholds:
+        lines.append("A label is assigned if its probability reaches its threshold.\n")
+    if null is not None:
+        lines.append(
+            f"No answer is given if its score exceeds that of the best span by more than "
+            f"{null:.4g}.\n"
+        )
+    return "\n".join(lines)
+
+
 def _scores(report: Mapping[str, Any]) -> str:
     lines = ["## Scores\n"]
     for split, one in report["splits"].items():
         lines += [
-            f"On {one['n']:,} {split} examples of "
-            f"`{_public_name(report['card']['data'][split])}`:\n",
+            f"On {one['n']:,} {split} examples of `{_data_name(report['card']['data'], split)}`:\n",
             "| score | value | 95 % interval |",
             "|---|---:|---:|",
         ]

@@ -19,6 +19,7 @@ from typing import Any
 
 from distilbert._lazy import require
 from distilbert.errors import InputError, TrainingError
+from distilbert.finetuning.result import is_finished
 from distilbert.finetuning.search_space import Choice, Dimension, trial_card, values_of
 from distilbert.finetuning.trials import (
     TRIALS,
@@ -26,7 +27,6 @@ from distilbert.finetuning.trials import (
     best_trial,
     dev_scores,
     drop_losers,
-    is_finished,
     read_trials,
     write_trial,
 )

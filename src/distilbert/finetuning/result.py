@@ -22,7 +22,7 @@ from distilbert.finetuning.scoring import Evaluated, Split, answered
 from distilbert.finetuning.tasks import TASK_FILE, settings_text
 from distilbert.opening import find_model, load_runner
 from distilbert.runner import Runner
-from distilbert.tasks.task import Answer, Task, higher_is_better
+from distilbert.tasks.task import Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
 from distilbert.training.checkpoints import FOLDER
@@ -31,7 +31,8 @@ from distilbert.training.intervals import bootstrap
 from distilbert.training.loop import Trained
 from distilbert.training.report import write_report
 
-CARD_FILE = "card.toml"
+# The card of a run, and the file of a result that is written last.
+CARD_FILE, RESULT_FILE = "card.toml", "config.json"
 # Examples shown in a report.
 WRONGEST, SLOWEST = 20, 5
 # The fastest of this many runs is reported: the first ones of a framework are slower.
@@ -58,6 +59,9 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
         "card": card.model_dump(),
         "n_train": run.n_train,
         "skipped_rows": run.skipped,
+        "labels": list(getattr(task, "labels", ())),
+        "thresholds": list(getattr(task, "thresholds", ())),
+        "null_threshold": getattr(task, "null_threshold", None),
         **_course(trained),
         "splits": {
             name: split_report(
@@ -71,13 +75,13 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
         },
         "environment": environment(),
     }
-    with atomic_folder(output, last=("config.json", CARD_FILE)) as staging:
+    with atomic_folder(output, last=(RESULT_FILE, CARD_FILE)) as staging:
         _write_model(trained.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
         (staging / CARD_FILE).write_text(card_text(card), encoding="utf-8")
         (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
         for name, split in found.items():
-            write_answers(staging / f"answers.{name}.jsonl", split.answers)
+            write_answers(staging / f"answers.{name}.jsonl", task, split)
         write_report(staging, report, pages=card.run.report)
         (staging / "README.md").write_text(model_card(report), encoding="utf-8")
     shutil.rmtree(trained.best)
@@ -94,11 +98,17 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
     }
 
 
-def write_answers(path: Path, answers: Sequence[Answer]) -> None:
-    """One JSON object per line."""
+def is_finished(folder: Path) -> bool:
+    """Whether a run ended with a complete result; `CARD_FILE` is there from its start."""
+    return (folder / CARD_FILE).is_file() and (folder / RESULT_FILE).is_file()
+
+
+def write_answers(path: Path, task: Task, found: Evaluated) -> None:
+    """One JSON object per line: the row, its texts and truth, then the answer."""
     with path.open("w", encoding="utf-8") as file:
-        for answer in answers:
-            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        for example, answer in zip(found.split.examples, found.answers, strict=True):
+            line = {**task.record(example), **answer}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _write_model(best: Path, target: Path, head: str) -> None:

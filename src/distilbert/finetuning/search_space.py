@@ -57,7 +57,7 @@ def search_space(card: RunCard) -> dict[str, Dimension]:
     space: dict[str, Dimension] = {}
     if not card.search:
         wrong.append(f"[search] must name fields to vary: got none. Write e.g. name = {EXAMPLE}.")
-    if card.data.dev is None:
+    if not card.data.dev and card.data.dev_split is None:
         wrong.append("`dev` must name the rows that compare trials: got none.")
     for name, given in card.search.items():
         found, sentences = _dimension(name, given)

@@ -19,7 +19,7 @@ from distilbert.json_files import read_optional_json
 from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
-from distilbert.tasks.sequence_classification.rows import MULTI, Columns
+from distilbert.tasks.sequence_classification.rows import Columns
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 from distilbert.tasks.task import Task
 from distilbert.tasks.token_classification.train import TokenClassificationTask
@@ -54,8 +54,10 @@ def task_of(card: RunCard) -> Task:
 def _with_columns(task: SequenceClassificationTask, card: RunCard) -> SequenceClassificationTask:
     """The task with the columns that a card names, or those of its GLUE task."""
     data = card.data
-    separator = data.label_separator if task.problem_type == MULTI else None
-    task = replace(task, columns=Columns(data.text, data.text_pair, data.label, separator))
+    columns = Columns(data.text, data.text_pair, data.label, data.label_separator)
+    if data.missing is not None:
+        columns = replace(columns, missing=data.missing)
+    task = replace(task, columns=columns)
     if data.glue is None:
         return task
     glue = glue_task(data.glue)
@@ -123,4 +125,17 @@ def as_trained(
         for name, value in named.items()
         if name in task.remembered and name not in chosen
     }
-    return replace(task.with_config(config), **changes)  # pyright: ignore[reportArgumentType]
+    trained = replace(task.with_config(config), **changes)  # pyright: ignore[reportArgumentType]
+    return _with_names(trained, task, chosen)
+
+
+def _with_names(trained: Any, task: Any, chosen: Collection[str]) -> Any:
+    """The trained task with the names that a caller chose for its labels, in their order."""
+    if "labels" not in chosen or not task.labels:
+        return trained
+    if len(task.labels) != len(trained.labels):
+        raise RunCardError(
+            f"`labels` must name the labels of the model in their order, {len(trained.labels)}: "
+            f"got {len(task.labels)}."
+        )
+    return replace(trained, labels=task.labels)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.atomic import atomic_file
-from distilbert.finetuning.result import CARD_FILE
+from distilbert.finetuning.result import is_finished
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.checkpoints import FOLDER as CHECKPOINTS
 from distilbert.training.log import LOG_FILE, read_log
@@ -85,11 +85,6 @@ def read_trials(output: Path, metric: str) -> tuple[Trial, ...]:
         folder = path.parent
         trials.append(Trial(id=folder.name, folder=folder, score=score, scores=scores, **record))
     return tuple(trials)
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether the run ended with a complete result."""
-    return (folder / CARD_FILE).is_file()
 
 
 def dev_scores(folder: Path, metric: str) -> tuple[tuple[int, float], ...]:

@@ -13,6 +13,17 @@ from distilbert.data.rows import Row
 
 # A column that none of the first rows has does not exist.
 ROWS_SEEN = 100
+# Task -> the columns that tell its rows from those of others; each may have several names.
+TASK_COLUMNS = {
+    "question-answering": (("question",), ("context",), ("answers", "answer_text")),
+    "multiple-choice": (("endings", "choices", "ending0", "choice0", "options"),),
+    "token-classification": (("tokens", "words"), ("tags", "ner_tags", "pos_tags")),
+}
+# Usual names of the column of texts.
+TEXTS = ("text", "sentence", "sentence1", "review", "question", "question1", "premise", "content")
+TRUE, FALSE = {"1", "1.", "1.0", "true"}, {"0", "0.", "0.0", "false"}
+# Texts that stand for a missing value, as pandas and R write it.
+MISSING = ("nan", "NaN", "NA", "<NA>")
 
 
 def column_names(rows: Sequence[Row]) -> list[str]:
@@ -30,10 +41,13 @@ def missing_columns(
     rows: Sequence[Row],
     wanted: Iterable[tuple[str, str | None]],
     problems: Problems | None = None,
+    *,
+    task: str,
 ) -> set[str]:
     """The options that name no column of these rows; each is added to `problems`.
 
-    `wanted` holds options and the names that they have, None where none was found.
+    `wanted` holds options and the names that they have, None where none was found. If the columns
+    are those of another task than `task`, the rule suggests it.
     """
     names = column_names(rows)
     missing = [(option, name) for option, name in wanted if name not in names]
@@ -42,16 +56,45 @@ def missing_columns(
             break
         near = difflib.get_close_matches(name or option, names, 1)
         hint = f" Nearest: {near[0]}." if near else ""
-        rule = f"`{option}` must name a column of the data, which has: {', '.join(names)}.{hint}"
-        problems.add(rule, rows[0].place, name)
+        other = task_of_columns(names)
+        if other not in (None, task):
+            hint = f" These are columns of {other}: set `task` to it."
+        elif any(" " in name or not name.strip() for name in names):
+            hint += " If these are the cells of a row, set `column_names`."
+        got = "" if name is None else f" Got {name!r}."
+        rule = (
+            f"`{option}` must name a column of the data, which has: {', '.join(names)}.{got}{hint}"
+        )
+        problems.add_source(rule, rows[0].place)
     return {option for option, _ in missing}
 
 
-def is_text(value: Any) -> TypeGuard[str]:
-    """Whether a value is a string with more than white space."""
-    return isinstance(value, str) and bool(value.strip())
+def task_of_columns(names: Sequence[str]) -> str | None:
+    """The task whose rows usually have these columns; None if they fit none in particular."""
+    known = {name.casefold() for name in names}
+    for task, columns in TASK_COLUMNS.items():
+        if all(known & set(of_one) for of_one in columns):
+            return task
+    return None
+
+
+def is_text(value: Any, missing: Sequence[str] = ()) -> TypeGuard[str]:
+    """Whether a value is a string with more than white space, and not one of `missing`."""
+    return isinstance(value, str) and bool(value.strip()) and value.strip() not in missing
+
+
+def missing_rule(what: str, missing: Sequence[str]) -> str:
+    """The rule that a text breaks which stands for a missing value."""
+    names = ", ".join(name for name in missing if name)
+    return f"{what} must not be a missing value ({names}, unless `missing` names others)."
 
 
 def is_list(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether a value holds several: readers of data return lists, tuples or arrays."""
     return isinstance(value, (list, tuple, np.ndarray))
+
+
+def as_flag(value: Any) -> bool | None:
+    """What a cell of 0 and 1 or of true and false says; None for any other value."""
+    text = str(value).strip().casefold()
+    return True if text in TRUE else False if text in FALSE else None

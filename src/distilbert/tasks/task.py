@@ -29,6 +29,11 @@ def label_names(config: DistilBertConfig) -> tuple[str, ...]:
     return tuple(config.id2label[number] for number in range(config.num_labels))
 
 
+def default_names(n: int) -> tuple[str, ...]:
+    """The names that a config gives to labels without names."""
+    return tuple(f"LABEL_{i}" for i in range(n))
+
+
 def label_fields(labels: Sequence[str]) -> dict[str, Any]:
     """The fields of a config that name the labels."""
     return {
@@ -160,6 +165,10 @@ class Task(Protocol):
 
     def describe(self, example: Any) -> str:
         """An example and its truth in one readable line."""
+        ...
+
+    def record(self, example: Any) -> dict[str, Any]:
+        """The place, texts and truth of an example, which stand before its answer in a file."""
         ...
 
 

@@ -31,12 +31,64 @@ RULES = {
     "literal_error": "{expected}",
     "finite_number": "a finite number",
     "string_unicode": "a string that UTF-8 can encode",
+    "string_too_short": "a string that is not empty",
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
 }
 LONGEST_VALUE = 60
+# Names that other trainers and `evaluate` have for a field or an argument -> ours.
+OTHER_NAMES = {
+    "lr": "learning_rate",
+    "num_train_epochs": "epochs",
+    "num_epochs": "epochs",
+    "n_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "eval_batch_tokens",
+    "gradient_accumulation_steps": "accumulation",
+    "lr_scheduler_type": "schedule",
+    "warmup_ratio": "warmup",
+    "warmup_steps": "warmup",
+    "adam_beta1": "beta1",
+    "adam_beta2": "beta2",
+    "adam_epsilon": "epsilon",
+    "label_smoothing_factor": "label_smoothing",
+    "bf16": "precision",
+    "fp16": "precision",
+    "max_seq_length": "max_length",
+    "max_seq_len": "max_length",
+    "doc_stride": "overlap",
+    "model_name_or_path": "model",
+    "checkpoint": "model",
+    "output_dir": "output",
+    "train_file": "train",
+    "train_dataset": "train",
+    "train_data": "train",
+    "validation_file": "dev",
+    "validation": "dev",
+    "eval_dataset": "dev",
+    "valid": "dev",
+    "val": "dev",
+    "test_file": "test",
+    "validation_split": "dev_split",
+    "test_size": "dev_split",
+    "text_column": "text",
+    "text_column_name": "text",
+    "label_column": "label",
+    "label_column_name": "label",
+    "num_labels": "labels",
+    "label_names": "labels",
+    "metric_for_best_model": "metric",
+    "early_stopping_patience": "patience",
+    "eval_steps": "evaluate_every",
+    "save_steps": "checkpoint_every",
+    "save_total_limit": "keep_checkpoints",
+    "logging_steps": "log_every",
+    "report_to": "trackers",
+    "compare": "against",
+}
 # A section of earlier versions, and those that have its fields now.
 OLD_SECTIONS, NEW_SECTIONS = ("windows",), ("[inputs]", "[objective]", "[evaluation]")
 
@@ -92,6 +144,8 @@ def _misplaced(name: Any, section: Any, value: Any) -> list[str]:
 
 def unknown_field(name: Any, known: Iterable[str] = ()) -> str:
     """The sentence on a name that no field has, with the nearest one, those of `known` first."""
+    if str(name) in OTHER_NAMES:
+        return f"`{name}` is not a field of a run card. Use `{OTHER_NAMES[str(name)]}`."
     for names in (known, card_fields()):
         near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
         if near:
@@ -117,6 +171,7 @@ def conflicts(card: RunCard) -> list[str]:
     """What is wrong between fields that are each right alone."""
     framework, options, inputs = card.framework, card.optimization, card.inputs
     labels, data = card.data.labels, card.data
+    has_dev = bool(data.dev) or data.dev_split is not None
     torch_only = {
         "lora_rank": card.lora.lora_rank > 0,
         "teacher": card.distillation.teacher is not None,
@@ -136,8 +191,17 @@ def conflicts(card: RunCard) -> list[str]:
         "`gradient_checkpointing` cannot be used with TensorFlow: use torch or flax, or false.": (
             options.gradient_checkpointing and framework == "tensorflow"
         ),
-        "`patience` needs dev rows, which show whether the score improves: got no `dev`.": (
-            card.evaluation.patience is not None and data.dev is None and data.train is not None
+        "`patience` needs dev rows, which show whether the score improves: got neither `dev` "
+        "nor `dev_split`.": (
+            card.evaluation.patience is not None and bool(data.train) and not has_dev
+        ),
+        "`dev_split` takes dev rows from the training rows: got `dev` as well. Use one.": (
+            data.dev_split is not None and bool(data.dev)
+        ),
+        "`label_separator` is for rows with several labels: got problem_type="
+        f"{card.objective.problem_type!r}.": (
+            data.label_separator is not None
+            and card.objective.problem_type not in (None, "multi_label_classification")
         ),
         f"`labels` must differ from each other: got {', '.join(labels)}.": (
             len(set(labels)) < len(labels)

@@ -32,8 +32,8 @@ AnyCard = RunCard | Mapping[str, Any] | str | PathLike[str] | None
 REQUIRED = {"model": "the checkpoint to start from", "output": "the folder of the result"}
 
 PATHS = ("train", "dev", "test")
-# Prefix of a data set that is not a file.
-REMOTE = "hub:"
+# Prefixes of data that are not files: a data set of the hub, rows passed in Python.
+NOT_FILES = ("hub:", "memory:")
 # Fields of a run that decide how other rows are read and scored.
 LASTING = {*DataSection.model_fields, *InputsSection.model_fields, "seed", "problem_type", "metric"}
 LASTING |= {"max_answer_length", "n_best", "null_threshold"}
@@ -146,9 +146,19 @@ def _located(values: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
     located = dict(values)
     for name in PATHS:
         source = values.get(name)
-        if isinstance(source, (str, PathLike)) and source and not str(source).startswith(REMOTE):
-            located[name] = str(base / Path(fspath(source)).expanduser())
+        if isinstance(source, (str, PathLike)):
+            located[name] = _absolute(source, base)
+        elif isinstance(source, (list, tuple)):
+            located[name] = tuple(_absolute(one, base) for one in source)
     return located
+
+
+def _absolute(source: Any, base: Path) -> Any:
+    """The absolute path of a file; anything else unchanged."""
+    if not isinstance(source, (str, PathLike)) or not fspath(source):
+        return source
+    name = fspath(source)
+    return name if name.startswith(NOT_FILES) else str(base / Path(name).expanduser())
 
 
 def card_text(card: RunCard) -> str:

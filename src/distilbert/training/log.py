@@ -98,7 +98,7 @@ def open_log(
         trackers: mlflow, wandb, trackio.
         card: the run card as plain values, for the trackers.
         resume_step: drop lines after this update; None drops all.
-        show_progress: a bar on standard error, if that is a terminal.
+        show_progress: a bar on standard error, if that is a terminal or a notebook.
 
     Raises:
         InputError: a tracker is unknown.
@@ -177,7 +177,7 @@ def _progress_bar(total: int, done: int) -> Iterator[Callable[..., None] | None]
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal or console.is_jupyter):
         yield None
         return
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())

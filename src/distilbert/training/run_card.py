@@ -11,9 +11,16 @@ from collections.abc import Mapping
 from functools import cache
 from numbers import Integral, Real
 from os import PathLike, fspath
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -28,6 +35,14 @@ Framework = Literal["torch", "tensorflow", "flax"]
 DataFormat = Literal["csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text"]
 Glue = Literal["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+
+
+def _as_names(value: Any) -> Any:
+    return () if value is None else (value,) if isinstance(value, str) else value
+
+
+# One name, a list of them, or None for none.
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 
 
 class Section(BaseModel):
@@ -69,21 +84,25 @@ def plain_value(value: Any) -> Any:
             return float(value)
         case PathLike():
             return fspath(value)
-        case list():
-            return tuple(value)
+        case list() | tuple():
+            return tuple(map(plain_value, value))
     return value
 
 
 class DataSection(Section):
     """Where rows come from and which of their columns mean what. Paths are relative to the card."""
 
-    train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .json .parquet .conll .txt, also .gz), or a data set
-    of the hub as hub:owner/name[/config]:split."""
-    dev: str | None = None
-    """Rows that choose the best model and thresholds."""
-    test: str | None = None
-    """Rows that are scored once, at the end."""
+    train: Names = ()
+    """Training rows: a file (.csv .tsv .jsonl .json .parquet .conll .txt, also .gz), several, a
+    pattern such as data/*.csv, a folder of such files, or a data set of the hub as
+    hub:owner/name[/config]:split."""
+    dev: Names = ()
+    """Rows that choose the best model and thresholds; like `train`."""
+    dev_split: float | None = Field(default=None, gt=0, lt=1)
+    """Fraction of the training rows that serve as dev rows, drawn by the seed with equal shares of
+    every label, where there is no `dev`."""
+    test: Names = ()
+    """Rows that are scored once, at the end; like `train`."""
     data_format: DataFormat | None = None
     """csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default from the file name."""
     encoding: str = "utf-8"
@@ -97,16 +116,24 @@ class DataSection(Section):
     """Column of the text."""
     text_pair: str | None = None
     """Column of the second text."""
-    label: str | None = None
-    """Column of the label, or of several."""
+    label: Names = ()
+    """Column of the label, or of a list of labels; or one column of 0 and 1 per label."""
     labels: tuple[str, ...] = ()
-    """Label names in the order of their numbers; by default those of the training rows, sorted."""
-    label_separator: str = ","
-    """Separator of the labels of a row that has several in one cell."""
-    tokens: str = "tokens"
-    """Column of the words of a sentence; for CoNLL files the number of the column."""
-    tags: str = "tags"
-    """Column of the tag of each word; for CoNLL files the number of the column."""
+    """Label names in the order of their numbers; by default those of the training rows, sorted.
+    Rows may then contain the numbers."""
+    label_separator: str | None = Field(default=None, min_length=1)
+    """Separator of the labels of a row that has several in one cell; every row may then have
+    several. By default a comma if `problem_type` says that there are several."""
+    missing: tuple[str, ...] | None = None
+    """Texts and labels that stand for a missing value; by default nan, NaN, NA and <NA>."""
+    tokens: str | None = None
+    """Column of the words of a sentence, by default tokens or words; for CoNLL files the number of
+    the column. Files with one word per row: the column of the word."""
+    tags: str | None = None
+    """Column of the tag of each word, by default tags or ner_tags; for CoNLL files the number of
+    the column. Texts with spans: the column of their start, end and label."""
+    sentence: str | None = None
+    """Column of the number of the sentence, where a file has one word per row."""
     question: str = "question"
     """Column of the question."""
     context: str = "context"

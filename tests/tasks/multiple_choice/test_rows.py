@@ -190,16 +190,17 @@ def test_bad_rows_are_told_and_the_good_ones_kept(changes: dict[str, Any], rule:
 def test_missing_columns_are_told_with_those_there_are() -> None:
     questions, problems = read({"promt": "p", "endings": ["a"], "nr": 1}, prompt="prompt")
     assert questions == []
-    first, second = problems.found
+    first, second = problems.of_sources
     assert first.startswith(
-        "`prompt` must name a column of the data, which has: promt, endings, nr. Nearest: promt."
+        "`prompt` must name a column of the data, which has: promt, endings, nr. Got 'prompt'. "
+        "Nearest: promt."
     )
     assert second.startswith("`label` must name a column")
 
 
 def test_no_choices_at_all_are_told_too() -> None:
     _, problems = read({"prompt": "p", "label": 1})
-    (rule,) = problems.found
+    (rule,) = problems.of_sources
     assert rule.startswith("`choices` must name a column of the data, which has: prompt, label.")
 
 

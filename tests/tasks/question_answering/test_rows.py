@@ -119,9 +119,59 @@ def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
     columns = {"question": "question", "context": "context", "answers": "answers"}
     problems = Problems()
     assert read_questions(rows, problems, **columns | {column: "wrong"}) == []
-    ((rule, places),) = problems.found.items()
+    (rule,) = problems.of_sources
     assert rule.startswith(f"`{column}` must name a column of the data, which has: question, ")
-    assert places == [("file line 0", "'wrong'")]
+    assert rule.endswith("In file line 0.")
+
+
+def flat(*changes: dict[str, Any], **options: Any) -> tuple[list[Question], Problems]:
+    values = {"question": "Where?", "context": "In Rome, not in Rome."}
+    values |= {"answer_text": "Rome", "answer_start": "3"}
+    problems = Problems()
+    rows = [Row({**values, **change}, f"row {i}") for i, change in enumerate(changes)]
+    columns = {"question": "question", "context": "context", "answers": "answers"}
+    return read_questions(rows, problems, **columns, **options), problems
+
+
+def test_a_table_may_have_one_answer_per_row_in_two_columns() -> None:
+    none = [{"answer_text": "", "answer_start": start} for start in ("", "-1", None)]
+    questions, problems = flat({}, {"answer_start": 16.0}, {"answer_start": "3.0"}, *none)
+    assert not len(problems), problems.report()
+    assert [one.answers for one in questions] == [
+        *((("Rome", start),) for start in (3, 16, 3)),
+        *[()] * 3,
+    ]
+
+
+def test_half_an_answer_and_missing_texts_are_reported() -> None:
+    questions, problems = flat(
+        {"answer_text": ""}, {"answer_start": ""}, {"answer_text": "NA"}, {"question": "nan"}
+    )
+    assert questions == []
+    assert [place for place, _ in problems.found[NOT_ANSWERS]] == ["row 0", "row 1", "row 2"]
+    assert [place for place, _ in problems.found[NO_TEXT]] == ["row 3"]
+    na = {"context": "It is NA.", "answer_text": "NA", "answer_start": 6}
+    (question,), _ = flat(na, missing=())
+    assert question.answers == (("NA", 6),)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        "{'text': ['Rome'], 'answer_start': [3]}",
+        '[{"text": "Rome", "answer_start": 3}]',
+        {"text": "Rome", "answer_start": 3},
+    ],
+)
+def test_answers_may_be_written_as_text_or_be_one(answers: Any) -> None:
+    (question,), _ = read({"answers": answers})
+    assert question.answers == (("Rome", 3),)
+
+
+@pytest.mark.parametrize(("cell", "n_answers"), [("False", 1), ("0", 1), ("True", 0), ("", 1)])
+def test_a_table_may_say_that_a_question_is_impossible(cell: str, n_answers: int) -> None:
+    (question,), _ = read({"is_impossible": cell})
+    assert len(question.answers) == n_answers
 
 
 def test_an_id_names_one_question() -> None:

@@ -1,14 +1,13 @@
-"""Columns named or guessed, and what counts as a label."""
+"""Columns named or guessed, and rows of another task."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.sequence_classification.rows import Columns, read_label
+from distilbert.errors import DataError
+from distilbert.tasks.sequence_classification.rows import Columns
 
 
 def rows(*names: str) -> list[Row]:
@@ -17,7 +16,7 @@ def rows(*names: str) -> list[Row]:
 
 def test_usual_names_are_guessed_whatever_their_case() -> None:
     found = Columns().found_in(rows("id", "Sentence", "Label"))
-    assert (found.text, found.text_pair, found.label) == ("Sentence", None, "Label")
+    assert (found.text, found.text_pair, found.label) == ("Sentence", None, ("Label",))
 
 
 def test_a_pair_is_guessed_only_where_the_text_is() -> None:
@@ -35,34 +34,19 @@ def test_a_missing_column_is_told_with_those_there_and_the_nearest() -> None:
     problems = Problems()
     found = Columns(text="sentense").found_in(rows("sentence", "label"), problems)
     assert found.text is None
-    (rule,) = problems.found
-    assert rule == (
-        "`text` must name a column of the data, which has: sentence, label. Nearest: sentence."
+    assert problems.of_sources == [
+        "`text` must name a column of the data, which has: sentence, label. Got 'sentense'. "
+        "Nearest: sentence. In file line 2."
+    ]
+
+
+def test_rows_of_another_task_are_recognized() -> None:
+    problems = Problems()
+    Columns().found_in(rows("tokens", "tags"), problems)
+    assert problems.of_sources[0] == (
+        "`text` must name a column of the data, which has: tokens, tags. These are columns of "
+        "token-classification: set `task` to it. In file line 2."
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("good", "good"),
-        (3, "3"),
-        (3.0, "3"),
-        (2.5, "2.5"),
-        (True, "1"),
-        (None, None),
-        ("", None),
-        (float("nan"), None),
-        (["a", "b", "a"], ("a", "b")),
-        ([], ()),
-        (["a", None], None),
-    ],
-)
-def test_labels_are_names(value: Any, expected: Any) -> None:
-    assert read_label(Row({"label": value}, ""), Columns(label="label")) == expected
-
-
-def test_a_separator_makes_several_of_one_cell() -> None:
-    columns = Columns(label="label", separator=",")
-    assert read_label(Row({"label": "a, b"}, ""), columns) == ("a", "b")
-    assert read_label(Row({"label": "a"}, ""), columns) == ("a",)
-    assert read_label(Row({"label": ""}, ""), columns) == ()
+    with pytest.raises(DataError) as caught:
+        problems.raise_or_skip(skip_bad_rows=True)
+    assert "skip" not in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilbert import DistilBertTokenizerFast
+from distilbert import DistilBertConfig, DistilBertTokenizerFast
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.sequence_classification.rows import MULTI, Columns
@@ -34,10 +34,10 @@ def rows(labels: Sequence[Any], **more: Sequence[Any]) -> list[Row]:
     ]
 
 
-def learned(labels: Sequence[Any], **options: Any) -> tuple[SequenceClassificationTask, list[Any]]:
-    task = SequenceClassificationTask(**options).with_labels_of(rows(labels))
+def learned(given: Sequence[Any], **options: Any) -> tuple[SequenceClassificationTask, list[Any]]:
+    task = SequenceClassificationTask(**options).with_labels_of(rows(given))
     problems = Problems()
-    examples = task.examples(rows(labels), problems)
+    examples = task.examples(rows(given), problems)
     assert not len(problems), problems.report()
     return task, examples
 
@@ -79,7 +79,11 @@ def test_the_config_gets_names_numbers_and_kind() -> None:
         "problem_type": "single_label_classification",
     }
     task, _ = learned([0.5, 1.5])
-    assert task.config_changes() == {"num_labels": 1, "problem_type": "regression"}
+    assert task.config_changes() == {
+        "id2label": {0: "value"},
+        "label2id": {"value": 0},
+        "problem_type": "regression",
+    }
 
 
 def test_declared_labels_keep_their_order_and_learn_nothing() -> None:
@@ -97,7 +101,7 @@ def test_every_bad_row_is_told_at_once_and_the_good_ones_kept() -> None:
     good = task.examples(given, problems)
     assert [one.place for one in good] == ["file line 2", "file line 6"]
     assert {rule: [place for place, _ in places] for rule, places in problems.found.items()} == {
-        "A label must be among those of the training rows, or of `labels`: a, b.": [
+        "A label must be one of those to learn, or of the model: a, b.": [
             "file line 3",
         ],
         "A row must have a label: a text or a finite number.": ["file line 4"],
@@ -145,11 +149,13 @@ def test_files_may_write_the_same_labels_in_different_ways() -> None:
 
 @pytest.mark.parametrize("option", ["text", "text_pair", "label"])
 def test_a_column_that_is_not_there_is_told_and_no_other_is_guessed(option: str) -> None:
-    columns = replace(Columns(text="text", label="label"), **{option: "wrong"})
+    wrong = ("wrong",) if option == "label" else "wrong"
+    columns = replace(Columns(text="text", label=("label",)), **{option: wrong})
     task = SequenceClassificationTask(columns=columns).with_labels_of(rows(["a", "b"]))
-    ((rule, places),) = told(task, rows(["a", "b"])).items()
+    problems = Problems()
+    assert task.examples(rows(["a", "b"]), problems) == []
+    (rule,) = problems.of_sources
     assert rule.startswith(f"`{option}` must name a column of the data")
-    assert places == ["file line 2"]
 
 
 @pytest.mark.parametrize("value", ["x", None, float("nan"), float("inf"), True])
@@ -268,3 +274,121 @@ def test_rare_labels_count_more() -> None:
 def test_an_example_is_shown_with_its_truth() -> None:
     task, examples = learned(["x", "y"])
     assert task.describe(examples[1]) == "a b c   ->  y"
+
+
+def truths(
+    rows_labels: Sequence[Any], **options: Any
+) -> tuple[SequenceClassificationTask, list[Any]]:
+    task, examples = learned(rows_labels, **options)
+    return task, [example.truth for example in examples]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[[1, 0, 1], [0, 1, 0], [0, 0, 0]], ["[1, 0, 1]", "[0, 1, 0]", "[0, 0, 0]"]],
+)
+def test_multi_hot_labels_are_several_labels_that_can_be_named(labels: list[Any]) -> None:
+    task, found = truths(labels)
+    assert task.problem_type == MULTI
+    assert task.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert found == [(0, 2), (1,), ()]
+    named, found = truths(labels, labels=("c", "b", "a"))
+    assert (named.labels, found) == (("c", "b", "a"), [(0, 2), (1,), ()])
+    wrong = SequenceClassificationTask(labels=("a", "b")).with_labels_of(rows(labels))
+    rule = "A list of 0 and 1 must have an item for each label: there are 2 labels."
+    assert told(wrong, rows(labels)) == {rule: [f"file line {i}" for i in (2, 3, 4)]}
+
+
+def test_one_multi_hot_list_of_another_length_is_reported() -> None:
+    given = rows([[1, 0, 1], [0, 1, 0], [0, 1]])
+    task = SequenceClassificationTask().with_labels_of(given)
+    rule = "A list of 0 and 1 must have an item for each label: there are 3 labels."
+    assert told(task, given) == {rule: ["file line 4"]}
+
+
+def test_lists_of_names_written_as_text_are_several_labels() -> None:
+    task, found = truths(["['a', 'b']", "['c']", "[]"])
+    assert (task.problem_type, task.labels) == (MULTI, ("a", "b", "c"))
+    assert found == [(0, 1), (2,), ()]
+
+
+def test_a_separator_makes_the_task_one_of_several_labels() -> None:
+    columns = Columns(separator=";")
+    task, found = truths(["money; politics", "sport", ""], columns=columns)
+    assert (task.problem_type, task.labels) == (MULTI, ("money", "politics", "sport"))
+    assert found == [(0, 1), (2,), ()]
+
+
+def test_a_column_per_label_makes_several_labels_in_the_order_of_the_columns() -> None:
+    columns = Columns(text="text", label=("toxic", "insult"))
+    cells = {"toxic": ["1", "0", "1"], "insult": ["0", "0", "1"]}
+    given = rows(["", "", ""], **cells)
+    task = SequenceClassificationTask(columns=columns).with_labels_of(given)
+    assert (task.problem_type, task.labels) == (MULTI, ("toxic", "insult"))
+    assert [one.truth for one in task.examples(given, Problems())] == [(0,), (), (0, 1)]
+    bad = rows([""], toxic=["1"], insult=["yes"])
+    assert told(task, bad) == {"Each of several label columns must hold 0 or 1.": ["file line 2"]}
+    single = replace(task, problem_type="single_label_classification")
+    assert [one.truth for one in single.examples(given, Problems())] == [0]
+
+
+def test_labels_that_differ_in_white_space_are_one() -> None:
+    task, found = truths(["up", "up ", " down"])
+    assert (task.labels, found) == (("down", "up"), [1, 1, 0])
+
+
+def test_missing_values_are_reported_unless_they_are_said_to_be_texts() -> None:
+    given = rows(["a", "b", "NA"])
+    given[1] = Row({"text": "nan", "label": "b"}, "file line 3")
+    task = SequenceClassificationTask().with_labels_of(given)
+    assert task.labels == ("a", "b")
+    names = "(nan, NaN, NA, <NA>, unless `missing` names others)."
+    assert told(task, given) == {
+        f"A text must not be a missing value {names}": ["file line 3"],
+        f"A label must not be a missing value {names}": ["file line 4"],
+    }
+    task = SequenceClassificationTask(columns=Columns(missing=("",))).with_labels_of(given)
+    assert (task.labels, told(task, given)) == (("NA", "a", "b"), {})
+
+
+@pytest.mark.parametrize("values", [[0, 1], ["0", "1"], ["0.0", "1.0"], [0.0, 1.0]])
+def test_rows_may_have_the_numbers_of_labels_that_are_given(values: list[Any]) -> None:
+    task, found = truths(values, labels=("bad", "good"))
+    assert (task.labels, found) == (("bad", "good"), [0, 1])
+
+
+def test_numbers_are_no_labels_where_names_were_learned() -> None:
+    task, _ = learned(["down", "up"])
+    rule = "A label must be one of those to learn, or of the model: down, up."
+    assert told(task, rows(["0", "1"])) == {rule: ["file line 2", "file line 3"]}
+
+
+def config(*names: str, **options: Any) -> DistilBertConfig:
+    return DistilBertConfig(id2label=dict(enumerate(names)), **options)
+
+
+def test_a_config_without_a_problem_type_has_one_label_per_text() -> None:
+    task = SequenceClassificationTask().with_config(config("NEGATIVE", "POSITIVE"))
+    assert task.problem_type == "single_label_classification"
+    for written in (["NEGATIVE", "POSITIVE"], ["negative", "positive"], [0, 1], ["0", "1"]):
+        examples = task.examples(rows(written), Problems())
+        assert [one.truth for one in examples] == [0, 1]
+    assert SequenceClassificationTask().with_config(config("x")).problem_type == "regression"
+
+
+def test_rows_may_have_the_names_of_the_card_where_the_config_has_others() -> None:
+    for names in (("LABEL_0", "LABEL_1"), ("no", "yes")):
+        task = SequenceClassificationTask(labels=("bad", "good")).with_config(config(*names))
+        assert task.labels == names
+        assert [one.truth for one in task.examples(rows(["good", "bad"]), Problems())] == [1, 0]
+        assert [one.truth for one in task.examples(rows([names[1], "0"]), Problems())] == [1, 0]
+    # The same names in another order are those of the config.
+    other = SequenceClassificationTask(labels=("good", "bad")).with_config(config("BAD", "GOOD"))
+    assert [one.truth for one in other.examples(rows(["good", "bad"]), Problems())] == [1, 0]
+
+
+def test_the_value_of_a_regression_has_the_name_of_its_column() -> None:
+    columns = Columns(text="text", label=("stars",))
+    given = rows(["", ""], stars=[0.5, 1.5])
+    task = SequenceClassificationTask(columns=columns).with_labels_of(given)
+    assert task.config_changes()["id2label"] == {0: "stars"}

@@ -10,10 +10,11 @@ import pytest
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.task import Feature, Task, higher_is_better
+from distilbert.tasks.token_classification.rows import NOT_TEXTS
 from distilbert.tasks.token_classification.train import (
     EMPTY,
     FOREIGN,
-    NOT_TEXTS,
+    NUMBERS,
     UNEQUAL,
     Sentence,
     TokenClassificationTask,
@@ -75,11 +76,10 @@ def test_a_column_that_is_not_there_is_told_once(column: str) -> None:
     problems = Problems()
     task = TokenClassificationTask(**options).with_labels_of(rows)
     assert task.examples(rows, problems) == []
-    assert problems.found == {
-        f"`{column}` must name a column of the data, which has: tokens, tags.": [
-            ("x line 1", "'wrong'")
-        ]
-    }
+    assert problems.of_sources == [
+        f"`{column}` must name a column of the data, which has: tokens, tags. Got 'wrong'. "
+        "In x line 1."
+    ]
 
 
 def test_bare_tags_are_scored_by_accuracy_and_have_a_usual_one() -> None:
@@ -106,6 +106,27 @@ def test_only_the_first_piece_of_a_word_is_labelled(tokenizer: Any) -> None:
     assert feature.labels["labels"].tolist() == [-100, 2, -100, 0, 0, 1, 3, 0, -100]
     (feature,) = task.features(tokenizer, examples, training=False)
     assert feature.labels == {}
+
+
+def test_each_word_that_a_raw_text_would_have_is_labelled(tokenizer: Any) -> None:
+    task, examples = learned(row(["Wolfgang.", "lives"], ["B-PER", "O"]), row(["York"], ["I-PER"]))
+    o, begin, inside = (task.labels.index(tag) for tag in ("O", "B-PER", "I-PER"))
+    features = task.features(tokenizer, examples, training=True)
+    # Wolf ##gang . lives
+    assert features[0].labels["labels"].tolist() == [-100, begin, -100, inside, o, -100]
+    assert features[0].detail.tolist() == [0, 1]
+
+
+def test_numbers_of_tags_need_names(tokenizer: Any) -> None:
+    rows = [row(["a", "b"], [0, 1]), row(["c"], [2])]
+    task = TokenClassificationTask(labels=("O", "B-PER", "I-PER")).with_labels_of(rows)
+    assert [one.tags for one in task.examples(rows, Problems())] == [("O", "B-PER"), ("I-PER",)]
+    problems = Problems()
+    unnamed = TokenClassificationTask().with_labels_of(rows)
+    assert unnamed.examples(rows, problems) == []
+    assert list(problems.found) == [NUMBERS]
+    learned_names, _ = learned(row(["a"], ["B-PER"]))
+    assert learned_names.examples(rows, Problems()) == []
 
 
 def test_all_pieces_can_be_labelled_and_go_on_with_i(tokenizer: Any) -> None:
@@ -213,7 +234,7 @@ def test_broken_rows_are_told_by_rule() -> None:
         UNEQUAL.format("longer"): 1,
         UNEQUAL.format("shorter"): 1,
         EMPTY: 1,
-        FOREIGN: 1,
+        FOREIGN.format("O, B-A"): 1,
         NOT_TEXTS: 4,
     }
 

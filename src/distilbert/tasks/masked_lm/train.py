@@ -17,7 +17,14 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks import defaults
-from distilbert.tasks.columns import is_text
+from distilbert.tasks.columns import (
+    MISSING,
+    TEXTS,
+    column_names,
+    first_column,
+    is_text,
+    missing_columns,
+)
 from distilbert.tasks.masked_lm.masking import NO_UNIT, Vocabulary, mask, units
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer, by_example, scorer_of
@@ -60,7 +67,8 @@ class MaskedLMTask:
     max_length: int = 128
     overlap: int | None = None
     seed: int = SEED
-    text: str = "text"
+    text: str | None = None
+    missing: tuple[str, ...] = MISSING
     chosen_metric: str | None = None
 
     head = "masked_lm"
@@ -82,10 +90,14 @@ class MaskedLMTask:
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Text]:
         """Texts that contain more than white space."""
+        rows = list(rows)
+        name = self.text or first_column(TEXTS, column_names(rows)) or TEXTS[0]
+        if rows and missing_columns(rows, [("text", name)], problems, task="masked-lm"):
+            return []
         texts = []
         for row in rows:
-            text = row.values.get(self.text)
-            if is_text(text):
+            text, missing = row.values.get(name), () if row.is_text else self.missing
+            if is_text(text, missing):
                 texts.append(Text(text, row.place))
             else:
                 problems.add(NOT_A_TEXT, row.place, text)
@@ -213,6 +225,10 @@ class MaskedLMTask:
     def describe(self, example: Text) -> str:
         """The text in one line."""
         return " ".join(example.text.split())
+
+    def record(self, example: Text) -> dict[str, Any]:
+        """`row` and `text`."""
+        return {"row": example.place, "text": example.text}
 
 
 def _scores(sums: np.ndarray) -> dict[str, float]:

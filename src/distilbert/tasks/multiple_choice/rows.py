@@ -68,7 +68,7 @@ class ChoiceColumns:
         label = self.label or first_column(LABELS, [name for name in others if name != prompt])
         wanted = [("prompt", prompt), ("label", label)]
         wanted += [("choices", name) for name in choices or (None,)]
-        if missing_columns(rows, wanted, problems):
+        if missing_columns(rows, wanted, problems, task="multiple-choice"):
             return None
         is_swag = prompt == SWAG_PROMPT and SWAG_BEGINNING in names and len(choices) > 1
         beginning = self.beginning or (SWAG_BEGINNING if is_swag else None)

@@ -31,7 +31,7 @@ class MultipleChoiceTask:
 
     prompt: str | None = None
     choices: tuple[str, ...] = ()
-    label: str | None = None
+    label: tuple[str, ...] = ()
     max_length: int = 128
     first: int | None = None
     chosen_metric: str | None = None
@@ -51,7 +51,8 @@ class MultipleChoiceTask:
         return self.chosen_metric or "accuracy"
 
     def _columns(self) -> ChoiceColumns:
-        return ChoiceColumns(self.prompt, self.choices, self.label, first=self.first)
+        label = self.label[0] if self.label else None
+        return ChoiceColumns(self.prompt, self.choices, label, first=self.first)
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
         """Learns whether labels count from 0 or from 1."""
@@ -129,6 +130,15 @@ class MultipleChoiceTask:
             for i, choice in enumerate(example.choices)
         )
         return f"{example.prompt} -> {choices}"
+
+    def record(self, example: Question) -> dict[str, Any]:
+        """`row`, `prompt`, `choices`, and the `true_index` of one of them."""
+        return {
+            "row": example.place,
+            "prompt": example.prompt,
+            "choices": list(example.choices),
+            "true_index": example.truth,
+        }
 
 
 def fitted(prompt: np.ndarray, choice: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:

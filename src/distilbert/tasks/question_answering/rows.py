@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import ast
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,24 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import is_list, is_text, missing_columns
+from distilbert.tasks.columns import (
+    MISSING,
+    as_flag,
+    column_names,
+    first_column,
+    is_list,
+    is_text,
+    missing_columns,
+)
 
 NO_TEXT = "A question and its context must be texts that are not empty."
 SAME_ID = "Every question needs a different id."
 NOT_ANSWERS = (
     "Answers must be {text: [...], answer_start: [...]} with texts that are not empty, and an "
-    "offset in characters for each."
+    "offset in characters for each; or the columns answer_text and answer_start have one."
 )
+# Columns of the answer in a table with one answer per row, and the usual name of their first.
+FLAT_TEXT, FLAT_START = ("answer_text", "answer"), ("answer_start", "start")
 UNANSWERED = "A question that is not impossible needs an answer."
 NOT_FOUND = "The context must contain an answer at its answer_start."
 PLACES_SHOWN = 3
@@ -38,22 +49,31 @@ class Question:
 
 
 def read_questions(
-    rows: Iterable[Row], problems: Problems, *, question: str, context: str, answers: str
+    rows: Iterable[Row],
+    problems: Problems,
+    *,
+    question: str,
+    context: str,
+    answers: str,
+    missing: Sequence[str] = MISSING,
 ) -> list[Question]:
     """The valid questions of rows with these columns and, optionally, `id` and `is_impossible`.
 
     Without `id` a question is identified by its place; without `is_impossible` it is impossible if
-    it has no answers.
+    it has no answers. Without the column of answers, a row may have one in the columns
+    `answer_text` and `answer_start`; both are empty if there is none.
     """
     rows = list(rows)
-    wanted = [("question", question), ("context", context), ("answers", answers)]
-    if missing_columns(rows, wanted, problems):
+    flat = _flat_columns(rows, answers)
+    wanted = [("question", question), ("context", context)]
+    wanted += [] if flat else [("answers", answers)]
+    if missing_columns(rows, wanted, problems, task="question-answering"):
         return []
     questions: list[Question] = []
     ids: set[str] = set()
     for row in rows:
         asked, passage = row.values.get(question), row.values.get(context)
-        if not is_text(asked) or not is_text(passage):
+        if not is_text(asked, missing) or not is_text(passage, missing):
             problems.add(NO_TEXT, row.place, {question: asked, context: passage})
             continue
         name = row.values.get("id")
@@ -63,17 +83,55 @@ def read_questions(
             problems.add(SAME_ID, row.place, name)
             continue
         ids.add(str(name))
-        golds = _read_answers(row, answers, passage, problems)
+        given = _flat_answer(row, *flat, missing) if flat else _parsed(row.values.get(answers))
+        golds = _read_answers(row, given, passage, problems)
         if golds is not None:
             questions.append(Question(str(name), asked, passage, golds, row.place))
     return questions
 
 
+def _flat_columns(rows: Sequence[Row], answers: str) -> tuple[str, str] | None:
+    """The columns of an answer's text and start, if there is none of answers."""
+    names = column_names(rows)
+    text, start = first_column(FLAT_TEXT, names), first_column(FLAT_START, names)
+    return None if answers in names or text is None or start is None else (text, start)
+
+
+def _flat_answer(row: Row, text: str, start: str, missing: Sequence[str]) -> Any:
+    """The answer in two columns as SQuAD has it; the two values as they are if one is wrong."""
+    given, place = row.values.get(text), row.values.get(start)
+    first = _read_integer(place)
+    if is_text(given, missing) and first is not None:
+        return {"text": [given], "answer_start": [first]}
+    is_none = first < 0 if first is not None else not is_text(place, missing)
+    return [] if is_none and not is_text(given, missing) else {text: given, start: place}
+
+
+def _read_integer(value: Any) -> int | None:
+    """An integer from a cell, where pandas may have written 12.0; None if it is none."""
+    if isinstance(value, str):
+        value = value.strip().removesuffix(".0")
+        return int(value) if value.removeprefix("-").isdecimal() else None
+    if isinstance(value, (float, np.floating)) and value == value and value % 1 == 0:
+        return int(value)
+    return int(value) if _is_integer(value) else None
+
+
+def _parsed(value: Any) -> Any:
+    """A value that a table may hold as the text of a Python or JSON object."""
+    if not isinstance(value, str) or not value.strip().startswith(("{", "[")):
+        return value
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return value
+
+
 def _read_answers(
-    row: Row, column: str, context: str, problems: Problems
+    row: Row, given: Any, context: str, problems: Problems
 ) -> tuple[tuple[str, int], ...] | None:
     """The answers; None if something is wrong with them."""
-    given, impossible = row.values.get(column), row.values.get("is_impossible")
+    impossible = as_flag(row.values.get("is_impossible"))
     if impossible:
         return ()
     pairs = [] if given is None else _pairs(given)
@@ -94,6 +152,8 @@ def _pairs(given: Any) -> list[tuple[str, int]] | None:
     pairs: list[tuple[Any, Any]]
     if isinstance(given, Mapping):
         texts, starts = given.get("text"), given.get("answer_start")
+        if isinstance(texts, str) and not is_list(starts):
+            texts, starts = [texts], [starts]
         if not is_list(texts) or not is_list(starts) or len(texts) != len(starts):
             return None
         pairs = list(zip(texts, starts, strict=True))

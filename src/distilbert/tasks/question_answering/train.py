@@ -16,6 +16,7 @@ import numpy as np
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks import defaults
+from distilbert.tasks.columns import MISSING
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.question_answering import metrics
 from distilbert.tasks.question_answering.predict import (
@@ -75,6 +76,7 @@ class QuestionAnsweringTask:
     question: str = "question"
     context: str = "context"
     answers_column: str = "answers"
+    missing: tuple[str, ...] = MISSING
     chosen_metric: str | None = None
 
     head = "question_answering"
@@ -116,6 +118,7 @@ class QuestionAnsweringTask:
             question=self.question,
             context=self.context,
             answers=self.answers_column,
+            missing=self.missing,
         )
 
     def features(
@@ -241,6 +244,15 @@ class QuestionAnsweringTask:
         truth = " | ".join(text for text, _ in example.answers) or "(no answer)"
         context = " ".join(example.context[:80].split())
         return f"{example.question} -> {truth} [{context}...]"
+
+    def record(self, example: Question) -> dict[str, Any]:
+        """`row`, `question`, `context`, and the texts of `true_answers`."""
+        return {
+            "row": example.place,
+            "question": example.question,
+            "context": example.context,
+            "true_answers": [text for text, _ in example.answers],
+        }
 
 
 def _token_span(context: LocatedTokens, example: Question) -> tuple[int, int] | None:

@@ -1,25 +1,39 @@
-"""Rows of classification data: which columns hold the texts and the label, and what a label is."""
+"""Rows of classification data: which columns hold texts and labels, and which rows are valid.
+
+The forms in which a label may be written are in `labels.py`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks.columns import (
+    MISSING,
+    TEXTS,
     column_names,
     first_column,
-    is_list,
     is_text,
     missing_columns,
+    missing_rule,
 )
+from distilbert.tasks.sequence_classification.labels import (
+    is_multi_hot,
+    kind_of,
+    multi_hot_length,
+    names_of,
+    names_of_columns,
+    numbers_by_name,
+    parsed,
+    read_label,
+    read_value,
+    usual_kind,
+)
+from distilbert.tasks.task import default_names
 
-TEXTS = ("text", "sentence", "sentence1", "review", "question", "question1", "premise", "content")
 PAIRS = ("text_pair", "sentence2", "question2", "hypothesis")
 LABELS = ("label", "labels", "class", "category", "target", "score", "intent", "sentiment")
 
@@ -28,13 +42,13 @@ REGRESSION = "regression"
 
 EMPTY = "A text must not be empty."
 NOT_TEXT = "A text must be text."
-FOREIGN = "A label must be among those of the training rows, or of `labels`:"
-MISSING = "A row must have a label: a text or a finite number."
+FOREIGN = "A label must be one of those to learn, or of the model:"
+NO_LABEL = "A row must have a label: a text or a finite number."
+NO_FLAG = "Each of several label columns must hold 0 or 1."
 LABELS_SHOWN = 10
 NOT_A_VALUE = "The label of a regression must be a finite number."
 MIXED = "Labels must be of one kind."
-
-Label = str | tuple[str, ...]
+HOT_LENGTH = "A list of 0 and 1 must have an item for each label: there are {} labels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +63,19 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of columns, None to guess them. `separator` separates several labels in one cell; every
-    cell is then read as several labels, even if it holds one.
+    """Names of columns, None and () to guess them; several `label` columns hold 0 or 1, one for
+    each label. `separator` separates several labels in one cell; every cell is then read as several
+    labels, even if it holds one.
 
-    `is_final` says that nothing more is guessed: without a second text there is none.
+    `missing` are texts that stand for a missing value. `is_final` says that nothing more is
+    guessed: without a second text there is none.
     """
 
     text: str | None = None
     text_pair: str | None = None
-    label: str | None = None
+    label: tuple[str, ...] = ()
     separator: str | None = None
+    missing: tuple[str, ...] = MISSING
     is_final: bool = False
 
     def found_in(self, rows: Sequence[Row], problems: Problems | None = None) -> Columns:
@@ -67,132 +84,136 @@ class Columns:
             return self
         names = column_names(rows)
         text = self.text or first_column(TEXTS, names)
-        label = self.label or first_column(LABELS, names)
+        guessed = first_column(LABELS, names)
+        label = self.label or (() if guessed is None else (guessed,))
         pair = self.text_pair
         if pair is None and self.text is None and not self.is_final:
             pair = first_column(PAIRS, names)
-        wanted = [("text", text), ("label", label)]
+        wanted: list[tuple[str, str | None]] = [("text", text)]
+        wanted += [("label", name) for name in label or (None,)]
         wanted += [] if pair is None else [("text_pair", pair)]
-        missing = missing_columns(rows, wanted, problems)
+        missing = missing_columns(rows, wanted, problems, task="text-classification")
         return replace(
             self,
             text=None if missing & {"text", "text_pair"} else text,
             text_pair=None if "text_pair" in missing else pair,
-            label=None if "label" in missing else label,
+            label=() if "label" in missing else label,
             is_final=not missing,
         )
 
+    def separator_for(self, problem_type: str | None) -> str | None:
+        """What separates the labels in a cell: by default a comma where there may be several."""
+        return self.separator or ("," if problem_type == MULTI else None)
+
+    def labels_in(self, rows: Sequence[Row]) -> list[Any]:
+        """What the label cells of each row say; the names of those that are 1 if they are several,
+        None for a missing label."""
+        if len(self.label) > 1:
+            cells = ([row.values.get(name) for name in self.label] for row in rows)
+            return [names_of_columns(self.label, of_row) for of_row in cells]
+        name = self.label[0] if self.label else ""
+        return [parsed(row.values.get(name), self.missing) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a task: their names, () if unknown, the kind of problem, whether a row may have
+    the number of a label instead of its name, and other names in the same order."""
+
+    names: tuple[str, ...] = ()
+    problem_type: str | None = None
+    class_numbers: bool = True
+    aliases: tuple[str, ...] = ()
+
 
 def read_examples(
-    rows: Sequence[Row],
-    problems: Problems,
-    *,
-    columns: Columns,
-    labels: Sequence[str],
-    problem_type: str | None,
+    rows: Sequence[Row], problems: Problems, *, columns: Columns, labels: Labels
 ) -> list[Example]:
     """The valid examples of rows; what is wrong with the others is added to `problems`."""
     columns = columns.found_in(rows, problems)
-    if columns.text is None or columns.label is None:
+    if columns.text is None or not columns.label:
         return []
     names = [columns.text] if columns.text_pair is None else [columns.text, columns.text_pair]
-    number = {label: i for i, label in enumerate(labels)}
-    usual = usual_kind(rows, columns.label)
+    given = columns.labels_in(rows)
+    reader = _Reader(columns, labels, given)
     examples = []
-    for row in rows:
+    for row, label in zip(rows, given, strict=True):
         texts: list[Any] = [row.values.get(name) for name in names]
-        wrong = [text for text in texts if not is_text(text)]
-        given = row.values.get(columns.label)
+        wrong = [text for text in texts if not is_text(text, columns.missing)]
         if wrong:
-            problems.add(EMPTY if isinstance(wrong[0], str) else NOT_TEXT, row.place, wrong[0])
+            problems.add(_wrong_text(wrong[0], columns.missing), row.place, wrong[0])
             continue
-        if problem_type == REGRESSION:
-            truth = read_value(given)
-            if truth is None:
-                problems.add(NOT_A_VALUE, row.place, given)
-        elif kind_of(given) not in (usual, None):
-            problems.add(MIXED, row.place, given)
-            continue
+        truth = reader.truth(label)
+        if isinstance(truth, _Wrong):
+            cells = [row.values.get(name) for name in columns.label]
+            got = (cells if len(cells) > 1 else cells[0]) if truth.got is None else truth.got
+            is_missing = truth.rule == NO_LABEL and is_text(got)
+            rule = missing_rule("A label", columns.missing) if is_missing else truth.rule
+            problems.add(rule, row.place, got)
         else:
-            truth = _numbers_of(row, columns, number, problem_type, problems)
-        if truth is not None:
             text, pair = texts if len(texts) == 2 else (*texts, None)
             examples.append(Example(text, pair, truth, row.place))
     return examples
 
 
-def _numbers_of(
-    row: Row,
-    columns: Columns,
-    number: Mapping[str, int],
-    problem_type: str | None,
-    problems: Problems,
-) -> int | tuple[int, ...] | None:
-    """The number of a row's label, or the numbers of several; None if something is wrong."""
-    label, given = read_label(row, columns), row.values.get(columns.label or "")
-    if label is None or (problem_type == SINGLE and isinstance(label, tuple)):
-        problems.add(MISSING if label is None else MIXED, row.place, given)
-        return None
-    foreign = [name for name in names_of(label) if name not in number]
-    if foreign:
-        more = "" if len(number) <= LABELS_SHOWN else ", ..."
-        known = f"{', '.join(list(number)[:LABELS_SHOWN])}{more}"
-        problems.add(f"{FOREIGN} {known}.", row.place, ", ".join(foreign))
-        return None
-    numbers = tuple(number[name] for name in names_of(label))
-    return numbers if problem_type == MULTI else numbers[0]
+def _wrong_text(text: Any, missing: Sequence[str]) -> str:
+    if not isinstance(text, str):
+        return NOT_TEXT
+    return EMPTY if not text.strip() else missing_rule("A text", missing)
 
 
-def read_label(row: Row, columns: Columns) -> Label | None:
-    """The name of a row's label, or a tuple of names if a row may have several; None if neither.
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """The rule that a label breaks, and what is wrong if it is not the whole value."""
 
-    A list, or a cell under a `separator`, holds several. True and false are the labels 1 and 0.
+    rule: str
+    got: Any = None
+
+
+class _Reader:
+    """Reads labels of rows; `given` are all of them, whose usual form decides."""
+
+    def __init__(self, columns: Columns, labels: Labels, given: Sequence[Any]) -> None:
+        self.labels, self.columns = labels, columns
+        self.numbers = numbers_by_name(
+            labels.names, class_numbers=labels.class_numbers, aliases=labels.aliases
+        )
+        self.usual = usual_kind(given)
+        self.hot = hot_names(given, labels.names)
+        self.separator = columns.separator_for(labels.problem_type)
+
+    def truth(self, given: Any) -> Any:
+        """A value, the number of a label, or the numbers of several; else what is wrong."""
+        if self.labels.problem_type == REGRESSION:
+            value = read_value(given)
+            return _Wrong(NOT_A_VALUE) if value is None else value
+        if kind_of(given) not in (self.usual, None):
+            return _Wrong(MIXED)
+        if self.hot and given is not None and not is_multi_hot(given, len(self.hot)):
+            return _Wrong(HOT_LENGTH.format(len(self.hot)))
+        label = read_label(given, separator=self.separator, hot=self.hot)
+        if label is None:
+            return _Wrong(NO_FLAG if len(self.columns.label) > 1 else NO_LABEL)
+        names = names_of(label)
+        if self.labels.problem_type == SINGLE and isinstance(label, tuple) and len(names) != 1:
+            return _Wrong(MIXED)
+        found = {name: self.numbers.get(name) for name in names}
+        foreign = [name for name, number in found.items() if number is None]
+        if foreign:
+            known = self.labels.names
+            more = "" if len(known) <= LABELS_SHOWN else ", ..."
+            rule = f"{FOREIGN} {', '.join(known[:LABELS_SHOWN])}{more}."
+            return _Wrong(rule, ", ".join(foreign))
+        numbers = tuple(number for number in found.values() if number is not None)
+        return numbers if self.labels.problem_type == MULTI else numbers[0]
+
+
+def hot_names(given: Sequence[Any], labels: Sequence[str]) -> tuple[str, ...]:
+    """The label of each place in lists of 0 and 1; () if the labels are not written so.
+
+    With known `labels` these are meant, unless 0 and 1 are the names of some.
     """
-    value = row.values.get(columns.label or "")
-    if is_list(value):
-        names = [_name(label) for label in value]
-        return None if None in names else tuple(dict.fromkeys(n for n in names if n is not None))
-    if columns.separator and isinstance(value, str):
-        parts = (part.strip() for part in value.split(columns.separator))
-        return tuple(dict.fromkeys(part for part in parts if part))
-    return _name(value)
-
-
-def _name(value: Any) -> str | None:
-    if isinstance(value, (bool, np.bool_, int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return None if not np.isfinite(value) else str(int(value)) if value % 1 == 0 else str(value)
-    return value if isinstance(value, str) and value else None
-
-
-def read_value(label: Any, *, finite: bool = True) -> float | None:
-    """A label as a number; None if it is none, or if it is not finite."""
-    if isinstance(label, bool) or not isinstance(label, (int, float, str, np.number)):
-        return None
-    try:
-        value = float(label)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) or not finite else None
-
-
-def usual_kind(rows: Sequence[Row], column: str | None) -> str | None:
-    """What most labels are: a list, a number or a text; None if there is no label."""
-    kinds = Counter(kind_of(row.values.get(column or "")) for row in rows)
-    kinds.pop(None, None)
-    return max(kinds, key=lambda kind: kinds[kind]) if kinds else None
-
-
-def kind_of(label: Any) -> str | None:
-    """a list, a number or a text; None for a missing label."""
-    if is_list(label):
-        return "a list"
-    if isinstance(label, str):
-        return "a text" if label else None
-    return None if label is None else "a number"
-
-
-def names_of(label: Label) -> tuple[str, ...]:
-    """The names in a label."""
-    return label if isinstance(label, tuple) else (label,)
+    length = multi_hot_length(given)
+    if length is None or set(labels) & {"0", "1"}:
+        return ()
+    return tuple(labels) or default_names(length)

@@ -16,6 +16,14 @@ from distilbert.tasks import defaults
 from distilbert.tasks.metrics import count
 from distilbert.tasks.probability import log_softmax, sigmoid
 from distilbert.tasks.sequence_classification import predict
+from distilbert.tasks.sequence_classification.labels import (
+    Label,
+    kind_of,
+    names_of,
+    read_label,
+    read_value,
+    usual_kind,
+)
 from distilbert.tasks.sequence_classification.metrics import (
     average_precision,
     best_threshold,
@@ -33,13 +41,9 @@ from distilbert.tasks.sequence_classification.rows import (
     SINGLE,
     Columns,
     Example,
-    Label,
-    kind_of,
-    names_of,
+    Labels,
+    hot_names,
     read_examples,
-    read_label,
-    read_value,
-    usual_kind,
 )
 from distilbert.tasks.task import (
     Answer,
@@ -58,6 +62,8 @@ SCORES = {
     MULTI: ("f1_micro", "f1_macro", "exact", "average_precision"),
     REGRESSION: ("pearson_spearman", "pearson", "spearman", "rmse", "mae"),
 }
+# Name of what a regression predicts, where its column says no more than that it is the label.
+VALUE, NAMELESS = "value", ("label", "labels")
 # Limit of the weight of a rare label relative to that of its absence.
 LARGEST_WEIGHT = 10.0
 TINY = np.finfo(np.float64).tiny
@@ -69,7 +75,9 @@ class SequenceClassificationTask:
 
     `columns` names the columns; `labels` are in the order of their numbers; `problem_type` is one
     of `distilbert.config.PROBLEM_TYPES`, None to learn it from the labels; `thresholds` are the
-    lowest probabilities at which each of several labels is assigned.
+    lowest probabilities at which each of several labels is assigned. With `class_numbers` a row may
+    have the number of a label instead of its name; not where the names are learned from rows.
+    `aliases` are other names of the labels, in their order.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -80,6 +88,8 @@ class SequenceClassificationTask:
     long_texts: str = "windows"
     chosen_metric: str | None = None
     thresholds: tuple[float, ...] = ()
+    class_numbers: bool = True
+    aliases: tuple[str, ...] = ()
 
     head = "sequence_classification"
     remembered = ("max_length", "overlap", "thresholds", "long_texts")
@@ -101,39 +111,61 @@ class SequenceClassificationTask:
         """Columns, kind of problem and label names as in the training rows."""
         rows = list(rows)
         columns = self.columns.found_in(rows)
-        usual = usual_kind(rows, columns.label)
+        given = columns.labels_in(rows)
+        usual, hot = usual_kind(given), hot_names(given, self.labels)
+        separator = columns.separator_for(self.problem_type)
         found = [
-            read_label(row, columns)
-            for row in rows
-            if kind_of(row.values.get(columns.label or "")) == usual
+            read_label(value, separator=separator, hot=hot)
+            for value in given
+            if kind_of(value) == usual
         ]
         kind = self.problem_type or _problem_type(found, declared=bool(self.labels))
         labels = self.labels
         if not labels and kind != REGRESSION:
             names = {name for label in found if label is not None for name in names_of(label)}
-            labels = tuple(sorted(names, key=_natural))
-        given = self.columns  # `examples` reports the columns that do not exist
+            of_columns = columns.label if len(columns.label) > 1 else ()
+            labels = hot or of_columns or tuple(sorted(names, key=_natural))
+        asked = self.columns  # `examples` reports the columns that do not exist
         columns = replace(
             columns,
-            text=columns.text or given.text,
-            text_pair=columns.text_pair or given.text_pair,
-            label=columns.label or given.label,
+            text=columns.text or asked.text,
+            text_pair=columns.text_pair or asked.text_pair,
+            label=columns.label or asked.label,
         )
-        return replace(self, columns=columns, labels=labels, problem_type=kind)
+        numbered = self.class_numbers and bool(self.labels)
+        return replace(
+            self, columns=columns, labels=labels, problem_type=kind, class_numbers=numbered
+        )
 
     def with_config(self, config: DistilBertConfig) -> Self:
-        """The kind of problem and the label names of a trained model; one label is a value."""
+        """The kind of problem and the label names of a trained model; without a kind, one label is
+        a value, and more are classes of which one applies.
+
+        Rows may also have the names of this task, such as those of GLUE, if the config has as many
+        labels and none of these names.
+        """
         kind = config.problem_type or self.problem_type
-        if kind is None and config.num_labels == 1:
-            kind = REGRESSION
+        if kind is None:
+            kind = REGRESSION if config.num_labels == 1 else SINGLE
         if kind == REGRESSION:
             return replace(self, problem_type=kind)
-        return replace(self, problem_type=kind, labels=label_names(config))
+        names = label_names(config)
+        known = {name.casefold() for name in names}
+        others = len(self.labels) == len(names) and known.isdisjoint(map(str.casefold, self.labels))
+        return replace(
+            self,
+            problem_type=kind,
+            labels=names,
+            aliases=self.labels if others else (),
+            class_numbers=True,
+        )
 
     def config_changes(self) -> dict[str, Any]:
         """The kind of problem and the names of the labels."""
         if self.problem_type == REGRESSION:
-            return {"num_labels": 1, "problem_type": REGRESSION}
+            name = next(iter(self.columns.label), VALUE)
+            name = VALUE if name.casefold() in NAMELESS else name
+            return {**label_fields((name,)), "problem_type": REGRESSION}
         return {**label_fields(self.labels), "problem_type": self.problem_type}
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Example]:
@@ -142,8 +174,7 @@ class SequenceClassificationTask:
             list(rows),
             problems,
             columns=self.columns,
-            labels=self.labels,
-            problem_type=self.problem_type,
+            labels=Labels(self.labels, self.problem_type, self.class_numbers, self.aliases),
         )
 
     def class_weights(self, examples: Sequence[Example]) -> np.ndarray | None:
@@ -303,6 +334,17 @@ class SequenceClassificationTask:
         if example.text_pair is not None:
             texts = f"{texts} | {example.text_pair}"
         return f"{texts}  ->  {', '.join(names) or example.truth}"
+
+    def record(self, example: Example) -> dict[str, Any]:
+        """`row`, `text`, `text_pair` of a pair, and `true_label`, `true_labels` or `true_value`."""
+        pair = {} if example.text_pair is None else {"text_pair": example.text_pair}
+        if self.problem_type == REGRESSION:
+            truth: dict[str, Any] = {"true_value": example.truth}
+        elif self.problem_type == MULTI:
+            truth = {"true_labels": [self.labels[i] for i in example.truth]}
+        else:
+            truth = {"true_label": self.labels[example.truth]}
+        return {"row": example.place, "text": example.text, **pair, **truth}
 
     def _truths(self, examples: Sequence[Example]) -> np.ndarray:
         """Which labels are true, bool (E, N)."""

@@ -17,7 +17,6 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks import defaults
-from distilbert.tasks.columns import is_list, missing_columns
 from distilbert.tasks.metrics import COUNTED
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer, label_fields, label_names
@@ -29,6 +28,7 @@ from distilbert.tasks.token_classification.entities import (
     is_bare,
     lenient_entities,
 )
+from distilbert.tasks.token_classification.rows import TagColumns, Tagged, tagged_sentences
 from distilbert.tasks.windows import (
     Tokenizer,
     Window,
@@ -37,12 +37,14 @@ from distilbert.tasks.windows import (
     single_windows,
     word_starts,
 )
+from distilbert.tokenization.wordpiece import CONTINUATION
 
 N_CONFUSIONS = 20  # in a report
 EMPTY = "A sentence needs at least one token."
-NOT_TEXTS = "Tokens and tags must be lists of texts that are not empty."
 UNEQUAL = "A sentence needs exactly one tag per token; here tags are {} than tokens."
-FOREIGN = "Tags must be among those of the training rows, or of `labels`."
+FOREIGN = "Tags must be among those to learn, or of the model: {}."
+NUMBERS = "Tags that are numbers need names: set `labels`, in the order of the numbers."
+LABELS_SHOWN = 20
 # Each average of the scores of entities, lenient and strict.
 ENTITY_SCORES = tuple(
     f"{strict}{score}{average}"
@@ -67,6 +69,7 @@ class TokenClassificationTask:
 
     `labels` in the order of their numbers; `scheme` is a key of `entities.SCHEMES` or None;
     `usual_tag` is for words that have no token; `chosen_metric` replaces the default of `metric`.
+    With `tag_numbers` rows may have numbers of labels; not where the names are learned from rows.
     """
 
     labels: tuple[str, ...] = ()
@@ -75,9 +78,11 @@ class TokenClassificationTask:
     max_length: int = 128
     overlap: int | None = None
     label_all_tokens: bool = False
-    tokens: str = "tokens"
-    tags: str = "tags"
+    tokens: str | None = None
+    tags: str | None = None
+    sentence: str | None = None
     chosen_metric: str | None = None
+    tag_numbers: bool = True
 
     head = "token_classification"
     remembered = ("max_length", "overlap", "scheme", "usual_tag", "label_all_tokens")
@@ -108,17 +113,24 @@ class TokenClassificationTask:
         """
         if self.usual_tag in self.labels:
             return self
-        sentences = [tags for row in rows if (tags := _texts(row.values.get(self.tags)))]
+        sentences = [self._named(one.tags) for one in self._tagged(rows, Problems())]
         counts = Counter(tag for tags in sentences for tag in tags)
-        labels = self.labels or tuple(sorted(counts, key=lambda tag: (tag != OUTSIDE, tag)))
+        words = [tag for tag in counts if not tag.isdecimal()]  # numbers are not names
+        labels = self.labels or tuple(sorted(words, key=lambda tag: (tag != OUTSIDE, tag)))
         usual = OUTSIDE
         if labels and OUTSIDE not in labels:
             usual = max(labels, key=lambda label: counts[label])
-        return replace(self, labels=labels, scheme=detect_scheme(sentences), usual_tag=usual)
+        return replace(
+            self,
+            labels=labels,
+            scheme=detect_scheme(sentences),
+            usual_tag=usual,
+            tag_numbers=self.tag_numbers and bool(self.labels),
+        )
 
     def with_config(self, config: DistilBertConfig) -> Self:
         """The label names of a trained model."""
-        return replace(self, labels=label_names(config))
+        return replace(self, labels=label_names(config), tag_numbers=True)
 
     def config_changes(self) -> dict[str, Any]:
         """The names of the labels."""
@@ -126,26 +138,35 @@ class TokenClassificationTask:
 
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Sentence]:
         """Sentences with one known tag per word."""
-        rows = list(rows)
-        if missing_columns(rows, [("tokens", self.tokens), ("tags", self.tags)], problems):
-            return []
-        sentences = []
-        for row in rows:
-            words = _texts(row.values.get(self.tokens))
-            tags = _texts(row.values.get(self.tags))
-            if words is None or tags is None:
-                given = {name: row.values.get(name) for name in (self.tokens, self.tags)}
-                problems.add(NOT_TEXTS, row.place, given)
-            elif len(words) != len(tags):
+        known, sentences = set(self.labels), []
+        names = ", ".join(self.labels[:LABELS_SHOWN])
+        more = ", ..." if len(self.labels) > LABELS_SHOWN else ""
+        for one in self._tagged(rows, problems):
+            words, tags = one.words, self._named(one.tags)
+            foreign = sorted(set(tags) - known)
+            if len(words) != len(tags):
                 rule = UNEQUAL.format("longer" if len(tags) > len(words) else "shorter")
-                problems.add(rule, row.place, f"{len(words)} tokens, {len(tags)} tags")
+                problems.add(rule, one.place, f"{len(words)} tokens, {len(tags)} tags")
             elif not words:
-                problems.add(EMPTY, row.place, words)
-            elif foreign := sorted(set(tags) - set(self.labels)):
-                problems.add(FOREIGN, row.place, ", ".join(foreign))
+                problems.add(EMPTY, one.place, words)
+            elif foreign:
+                are_numbers = all(tag.isdecimal() for tag in foreign)
+                rule = NUMBERS if are_numbers else FOREIGN.format(names + more)
+                problems.add(rule, one.place, ", ".join(foreign))
             else:
-                sentences.append(Sentence(tuple(words), tuple(tags), row.place))
+                sentences.append(Sentence(tuple(words), tuple(tags), one.place))
         return sentences
+
+    def _tagged(self, rows: Iterable[Row], problems: Problems) -> list[Tagged]:
+        columns = TagColumns(self.tokens, self.tags, self.sentence)
+        return tagged_sentences(list(rows), columns, problems)
+
+    def _named(self, tags: Sequence[str]) -> list[str]:
+        """Tags with the names of those that are numbers."""
+        n = len(self.labels) if self.tag_numbers else 0
+        if any(label.isdecimal() for label in self.labels):
+            return list(tags)
+        return [self.labels[int(t)] if t.isdecimal() and int(t) < n else t for t in tags]
 
     def features(
         self, tokenizer: Tokenizer, examples: Sequence[Sentence], *, training: bool
@@ -153,13 +174,16 @@ class TokenClassificationTask:
         """A feature per window; a word is read in the window with most context around it.
 
         `positions` are those of the first pieces of the words to read (K,), `detail` the numbers of
-        these words (K,). The first piece has the tag; with `label_all_tokens` the others do too, I-
-        after B-.
+        these words (K,). The first piece has the tag, and so does the first piece after each
+        boundary that a tokenizer sees inside the word, as in "C." or "New-York": in a text that is
+        not divided at white space alone, these are words. With `label_all_tokens` all pieces have
+        it. Pieces after the first have I- for B-.
         """
         number = {label: i for i, label in enumerate(self.labels)}
         inside = np.array([number.get(_continued(label), i) for label, i in number.items()])
         features = []
         located = locate_words(tokenizer, [example.words for example in examples])
+        continues = _continuations(tokenizer) if training else np.zeros(0, dtype=bool)
         for i, (example, tokens) in enumerate(zip(examples, located, strict=True)):
             windows = single_windows(
                 tokenizer, tokens.ids, max_length=self.max_length, overlap=self.overlap
@@ -174,8 +198,10 @@ class TokenClassificationTask:
                     if not len(words):
                         continue  # nothing can be learned from it
                     tags = np.array([number[tag] for tag in example.tags])
-                    every = tokens.words if self.label_all_tokens else None
-                    labels["labels"] = _labels(window, words, positions, tags, inside, every)
+                    of_tokens = tokens.words
+                    if not self.label_all_tokens:
+                        of_tokens = np.where(continues[tokens.ids], -1, of_tokens)
+                    labels["labels"] = _labels(window, words, positions, tags, inside, of_tokens)
                 features.append(Feature((window.ids,), labels, i, positions, words))
         return features
 
@@ -256,6 +282,14 @@ class TokenClassificationTask:
         pairs = zip(example.words, example.tags, strict=True)
         return " ".join(word if tag == OUTSIDE else f"{word}/{tag}" for word, tag in pairs)
 
+    def record(self, example: Sentence) -> dict[str, Any]:
+        """`row`, `tokens`, and `true_tags`."""
+        return {
+            "row": example.place,
+            "tokens": list(example.words),
+            "true_tags": list(example.tags),
+        }
+
     def _strict_scheme(self, truth: Sequence[Sequence[str]]) -> str | None:
         """The scheme, if it has the letters of all labels and true tags."""
         scheme = self.scheme or detect_scheme(truth)
@@ -265,16 +299,15 @@ class TokenClassificationTask:
         return scheme if letters <= set(SCHEMES[scheme].letters) else None
 
 
-def _texts(value: Any) -> list[str] | None:
-    """A list of texts that are not empty; None for anything else."""
-    if not is_list(value) or not all(isinstance(text, str) and text for text in value):
-        return None
-    return list(value)
-
-
 def _continued(label: str) -> str:
     """The tag of a word's further pieces."""
     return f"I-{label[2:]}" if label.startswith("B-") else label
+
+
+def _continuations(tokenizer: Tokenizer) -> np.ndarray:
+    """Which ids are pieces that continue a word, bool (V,)."""
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    return np.array([str(token).startswith(CONTINUATION) for token in tokens])
 
 
 def _labels(
@@ -283,14 +316,14 @@ def _labels(
     positions: np.ndarray,
     tags: np.ndarray,
     inside: np.ndarray,
-    every: np.ndarray | None,
+    of_tokens: np.ndarray,
 ) -> np.ndarray:
-    """Label numbers (S,); `every` holds the words of all tokens if further pieces count, (T,)."""
+    """Label numbers (S,); `of_tokens` holds the words of the tokens that have a label, -1 for the
+    others (T,)."""
     labels = np.full(len(window.ids), IGNORED_LABEL, dtype=np.int64)
-    if every is not None:
-        of_tokens = every[window.start : window.stop]
-        is_read = np.isin(of_tokens, words)
-        labels[window.inside] = np.where(is_read, inside[tags[of_tokens]], IGNORED_LABEL)
+    of_window = of_tokens[window.start : window.stop]
+    is_read = np.isin(of_window, words) & (of_window >= 0)
+    labels[window.inside] = np.where(is_read, inside[tags[of_window]], IGNORED_LABEL)
     labels[positions] = tags[words]
     return labels
 

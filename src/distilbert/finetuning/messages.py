@@ -1,0 +1,174 @@
+"""What a run of fine-tuning says on standard error: what was decided, each evaluation, how it ends.
+
+Only words: decides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from distilbert.finetuning.datasets import Examples
+from distilbert.heads import HEADS
+from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
+from distilbert.training.run_card import RunCard
+
+# Labels that are listed with their counts, and scores in a line about an evaluation.
+LABELS_SHOWN, SCORES_SHOWN = 12, 6
+# Beginnings and ends of the names of scores that are details of others.
+DETAILS = ("strict_",), ("_macro", "_weighted")
+LOADING_LOG = "distilbert.checkpoint.loading"
+
+
+def is_watched() -> bool:
+    """Whether standard error is a terminal or a notebook, where progress is shown by default."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.is_terminal or console.is_jupyter
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines on standard error."""
+    print("\n".join(lines), file=sys.stderr)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 update", "1,200 updates"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def data_decisions(card: RunCard, examples: Examples) -> list[str]:
+    """The task with its labels, the rows and the columns of a run."""
+    task = examples.task
+    lines = [f"Task:    {HEADS[task.head].task}{_labels(task, examples.train)}"]
+    parts = [counted(len(examples.train), "training row")]
+    if card.data.dev_split is not None:
+        share = f"{100 * card.data.dev_split:g} % of the rows, drawn by seed {card.seed}"
+        parts.append(f"{len(examples.dev):,} for dev ({share})")
+    else:
+        parts.append(f"{len(examples.dev):,} for dev" if examples.dev else "none for dev")
+    parts += [f"{len(examples.test):,} for test"] if examples.test else []
+    parts += [f"{examples.skipped:,} left out"] if examples.skipped else []
+    lines.append(f"Rows:    {', '.join(parts)}")
+    used = columns_used(task, card)
+    if used and examples.columns:
+        unused = [name for name in examples.columns if name not in used]
+        rest = f"; not used: {', '.join(unused)}" if unused else ""
+        lines.append(f"Columns: {', '.join(used)}{rest}")
+    return lines
+
+
+def run_decisions(
+    card: RunCard,
+    examples: Examples,
+    *,
+    framework: str,
+    new: Sequence[str],
+    windows: int,
+    steps: int,
+) -> list[str]:
+    """The model and what of it is new, windows, updates and the output folder of a run."""
+    options = card.optimization
+    initial = f"new: {', '.join(new)}" if new else "all weights are from the checkpoint"
+    window = f"{card.inputs.max_length} tokens; {counted(windows, 'window')} in all"
+    if windows > len(examples.train):
+        window += ", since some rows are longer"
+    if options.batch_tokens is not None:
+        batches = f"batches of {options.batch_tokens:,} tokens"
+    else:
+        batches = f"batches of {options.batch_size}"
+    epochs = f"{options.epochs:g} {'epoch' if options.epochs == 1 else 'epochs'}"
+    kept = "the best on dev is kept" if examples.dev else "no dev rows: the last weights are kept"
+    return [
+        f"Model:   {card.model} ({framework}); {initial}",
+        f"Window:  {window}",
+        f"Steps:   {counted(steps, 'update')}: {epochs} in {batches}; {kept}",
+        f"Output:  {card.output}",
+    ]
+
+
+def columns_used(task: Any, card: RunCard) -> list[str]:
+    """The columns that a task reads, as far as their names are known."""
+    data = card.data
+    if hasattr(task, "columns"):
+        found = task.columns
+        return [name for name in (found.text, found.text_pair, *found.label) if name is not None]
+    if task.head == "question_answering":
+        return [data.question, data.context, data.answers]
+    return []
+
+
+def _labels(task: Any, examples: Sequence[Any]) -> str:
+    """The kind of problem, and the labels with their counts."""
+    if getattr(task, "problem_type", None) == REGRESSION:
+        return ", a number per text"
+    if task.head == "question_answering":
+        n = sum(not example.answers for example in examples)
+        return f"; {counted(n, 'question')} without an answer" if task.may_refuse else ""
+    if not hasattr(task, "labels"):
+        return ""
+    counts = _label_counts(task, examples)
+    shown = [f"{label} {counts[label]:,}" for label in task.labels[:LABELS_SHOWN]]
+    more = len(task.labels) - len(shown)
+    shown += [f"and {more} more"] if more > 0 else []
+    kind = "any of" if getattr(task, "problem_type", None) == MULTI else "one of"
+    per = "per word" if task.head == "token_classification" else "per text"
+    return f", {kind} {len(task.labels)} labels {per}: {', '.join(shown)}"
+
+
+def _label_counts(task: Any, examples: Sequence[Any]) -> Counter[str]:
+    if task.head == "token_classification":
+        return Counter(tag for example in examples for tag in example.tags)
+    truths = (example.truth for example in examples)
+    numbers = (truth if isinstance(truth, tuple) else (truth,) for truth in truths)
+    return Counter(task.labels[number] for of_one in numbers for number in of_one)
+
+
+def brief_scores(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores without those that are details of others, where there are many."""
+    if len(scores) <= SCORES_SHOWN:
+        return dict(scores)
+    begins, ends = DETAILS
+    return {n: v for n, v in scores.items() if not n.startswith(begins) and not n.endswith(ends)}
+
+
+def score_line(step: int, scores: Mapping[str, float], metric: str) -> str:
+    """One evaluation on dev in a line, the score that chooses the best model first."""
+    shown = {metric: scores[metric], **brief_scores(scores)}
+    values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    return f"dev after {counted(step, 'update')}:  {values}"
+
+
+def how_to_continue(output: Path) -> str:
+    """What to do after an interruption."""
+    return (
+        f"Continue from the newest checkpoint with: distilbert finetune --resume --output "
+        f"{shlex.quote(str(output))}"
+    )
+
+
+@contextmanager
+def new_head_is_expected() -> Iterator[None]:
+    """Keep the log quiet about a newly initialized head: fine-tuning trains it."""
+    logger = logging.getLogger(LOADING_LOG)
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return "The head is newly initialized" not in record.getMessage()
+
+    logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_news)
+
+
+def parts_of(names: Iterable[str]) -> list[str]:
+    """The modules of parameters: `classifier` for its weight and bias."""
+    return list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))

@@ -1,0 +1,146 @@
+"""What a run says: decisions, evaluations, how to continue, and no more."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.finetuning.messages import (
+    brief_scores,
+    counted,
+    data_decisions,
+    how_to_continue,
+    is_watched,
+    new_head_is_expected,
+    parts_of,
+    run_decisions,
+    score_line,
+)
+from distilbert.finetuning.tasks import task_of
+from distilbert.training.card_file import as_card
+
+ROWS = [{"id": i, "text": f"text {i}", "label": "ab"[i % 4 == 0]} for i in range(20)]
+
+
+def decided(rows: Any, **changes: Any) -> list[str]:
+    changes = {"train": rows, **changes}
+    memory = take_rows(changes)
+    card = as_card(None, changes)
+    return data_decisions(card, read_examples(card, task_of(card), memory))
+
+
+def test_labels_rows_and_columns_are_named() -> None:
+    assert decided(ROWS, dev=ROWS[:3], test=ROWS[:2]) == [
+        "Task:    text-classification, one of 2 labels per text: a 15, b 5",
+        "Rows:    20 training rows, 3 for dev, 2 for test",
+        "Columns: text, label; not used: id",
+    ]
+
+
+def test_rows_left_out_and_a_dev_split_are_named() -> None:
+    rows = [*ROWS, {"id": 20, "text": "", "label": "a"}]
+    lines = decided(rows, skip_bad_rows=True, dev_split=0.1)
+    assert lines[1] == (
+        "Rows:    18 training rows, 2 for dev (10 % of the rows, drawn by seed 42), 1 left out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "line"),
+    [
+        (
+            [{"text": "a", "label": [1, 0]}, {"text": "b", "label": [1, 1]}],
+            {"labels": ["x", "y"]},
+            "Task:    text-classification, any of 2 labels per text: x 2, y 1",
+        ),
+        (
+            [{"text": "a", "label": 0.5}, {"text": "b", "label": 1.5}],
+            {},
+            "Task:    text-classification, a number per text",
+        ),
+        (
+            [{"tokens": ["a", "b"], "tags": ["O", "B-X"]}],
+            {"task": "token-classification"},
+            "Task:    token-classification, one of 2 labels per word: O 1, B-X 1",
+        ),
+        ([{"text": "a"}], {"task": "masked-lm"}, "Task:    masked-lm"),
+        (
+            [{"question": "Who?", "context": "Me.", "answers": []}],
+            {"task": "question-answering"},
+            "Task:    question-answering; 1 question without an answer",
+        ),
+        (
+            [{"text": str(i), "label": f"{i:02}"} for i in range(14)],
+            {},
+            "Task:    text-classification, one of 14 labels per text: "
+            + ", ".join(f"{i:02} 1" for i in range(12))
+            + ", and 2 more",
+        ),
+    ],
+)
+def test_the_kind_of_labels_is_named(
+    rows: list[dict[str, Any]], changes: dict[str, Any], line: str
+) -> None:
+    assert decided(rows, **changes)[0] == line
+
+
+def test_model_windows_updates_and_output_are_named() -> None:
+    changes: dict[str, Any] = {"train": ROWS, "model": "owner/model", "output": "out"}
+    memory = take_rows(changes)
+    card = as_card(None, changes)
+    examples = read_examples(card, task_of(card), memory)
+    given: dict[str, Any] = {"framework": "torch", "windows": 23, "steps": 3}
+    assert run_decisions(card, examples, new=["classifier"], **given) == [
+        "Model:   owner/model (torch); new: classifier",
+        "Window:  128 tokens; 23 windows in all, since some rows are longer",
+        "Steps:   3 updates: 3 epochs in batches of 32; no dev rows: the last weights are kept",
+        "Output:  out",
+    ]
+    lines = run_decisions(card, examples, new=[], **given)
+    assert lines[0].endswith("all weights are from the checkpoint")
+    assert parts_of(["a.weight", "a.bias", "b.weight"]) == ["a", "b"]
+
+
+def test_details_of_scores_are_left_out_where_there_are_many() -> None:
+    few = {"loss": 0.1, "f1": 0.5, "f1_macro": 0.4}
+    assert brief_scores(few) == few
+    many = {
+        f"{a}{b}{c}": 0.5 for a in ("", "strict_") for b in ("f1", "recall") for c in ("", "_macro")
+    }
+    assert list(brief_scores(many)) == ["f1", "recall"]
+    assert (
+        score_line(3, few, "f1") == "dev after 3 updates:  f1 0.5000  loss 0.1000  f1_macro 0.4000"
+    )
+
+
+def test_one_is_singular() -> None:
+    assert [counted(n, "update") for n in (0, 1, 1200)] == [
+        "0 updates",
+        "1 update",
+        "1,200 updates",
+    ]
+
+
+def test_an_interruption_says_how_to_continue() -> None:
+    assert how_to_continue(Path("my runs/r1")).endswith(
+        "distilbert finetune --resume --output 'my runs/r1'"
+    )
+
+
+def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger = logging.getLogger("distilbert.checkpoint.loading")
+    with new_head_is_expected():
+        logger.warning("X: The head is newly initialized: classifier.")
+        logger.warning("X: Wrong file")
+    logger.warning("Y: The head is newly initialized: classifier.")
+    assert [record.getMessage()[0] for record in caplog.records] == ["X", "Y"]
+
+
+def test_a_file_is_not_watched() -> None:
+    assert not is_watched()
