@@ -95,3 +95,10 @@ def test_a_module_with_weights_of_its_own_is_refused_and_the_way_round_works(
         convert(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert fold_bert(source / "0_Transformer").head == "base"
+
+
+def test_the_older_name_of_the_limit_is_replaced(tmp_path):
+    (tmp_path / "vocab.txt").write_text("[PAD]\n")
+    (tmp_path / "tokenizer_config.json").write_text('{"max_len": 8}')
+    written = json.loads(carried_files(tmp_path, 40)["tokenizer_config.json"])
+    assert (written["model_max_length"], "max_len" in written) == (8, False)

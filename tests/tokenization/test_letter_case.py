@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from distilbert import AutoTokenizer
+from distilbert.opening import open_tokenizer
 from distilbert.tokenization.fast import DistilBertTokenizerFast
 from distilbert.tokenization.letter_case import is_cased
 from distilbert.tokenization.slow import DistilBertTokenizer
@@ -115,3 +116,9 @@ def test_tokenizer_json_says_how_it_was_made(cls, tmp_path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cls.from_pretrained(tmp_path).tokenize("Hello") == ["hell", "##o"]
+
+
+def test_commands_and_pipelines_open_it_alike(tmp_path) -> None:
+    with pytest.warns(UserWarning, match="upper-case pieces") as caught:
+        tokenizer = open_tokenizer(str(write(tmp_path, GERMAN)))
+    assert (len(caught), tokenizer.tokenize("Müller")) == (1, ["Müller"])

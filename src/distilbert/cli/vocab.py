@@ -76,12 +76,11 @@ def vocab(
             n_texts += 1
             yield text
 
-    chosen = dict(vars(pieces))
-    special_tokens = [*SPECIAL_TOKENS, *(chosen.pop("special_token") or ())]
+    chosen = {name: value for name, value in vars(pieces).items() if name != "special_token"}
     tokenizer = train_wordpiece(
         output,
         texts=counted(),
-        special_tokens=special_tokens,
+        special_tokens=[*SPECIAL_TOKENS, *(pieces.special_token or ())],
         model_max_length=model_max_length,
         show_progress=progress,
         **chosen,
