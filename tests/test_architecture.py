@@ -20,7 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
-INNER |= {"git_lfs", "heads", "json_files", "runner", "surrogates"}
+INNER |= {"config_names", "git_lfs", "heads", "json_files", "runner", "surrogates"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}

@@ -179,3 +179,55 @@ def test_configs_copy_pickle_and_compare():
 def test_reading_an_attribute_that_does_not_exist_names_it():
     with pytest.raises(AttributeError, match="has no attribute `dims`"):
         _ = DistilBertConfig().dims
+
+
+def test_a_loaded_config_has_the_origin_that_its_file_names(tmp_path):
+    """As in the reference: a saved and loaded config equals the first."""
+    config = DistilBertConfig(dim=24)
+    config.save_pretrained(tmp_path)
+    assert DistilBertConfig.from_pretrained(tmp_path).to_dict() == config.to_dict()
+    config.name_or_path = "somewhere"
+    config.save_pretrained(tmp_path)
+    assert DistilBertConfig.from_pretrained(tmp_path).name_or_path == "somewhere"
+
+
+def test_the_data_of_a_file_are_returned_without_the_options_of_the_hub(tmp_path):
+    DistilBertConfig(dim=24).save_pretrained(tmp_path)
+    data, rest = DistilBertConfig.get_config_dict(tmp_path, revision="main", colour="red")
+    assert data["dim"] == 24
+    assert rest == {"colour": "red"}
+
+
+def test_settings_are_updated_from_text_in_the_types_they_have():
+    config = DistilBertConfig()
+    config.update_from_string("n_layers=3,dropout=0.5,activation=relu,output_attentions=yes")
+    assert (config.n_layers, config.dropout, config.activation) == (3, 0.5, "relu")
+    assert config.output_attentions is True
+    for text, words in (
+        ("n_layers=4,mood=1", "A config has no `mood`"),
+        ("n_layers=4,dim=x", "got dim='x', where the value is 768"),
+        ("output_attentions=maybe", "got output_attentions='maybe'"),
+        ("id2label=1", "got id2label='1'"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            config.update_from_string(text)
+    assert config.n_layers == 3
+
+
+@pytest.mark.parametrize("names", [{"LABEL_0": "no"}, {None: "no"}])
+def test_label_names_need_numbers(names):
+    for build in (lambda: DistilBertConfig(id2label=names), lambda: update(names)):
+        with pytest.raises(ConfigError, match=r"`id2label` must map the numbers of .*got the keys"):
+            build()
+
+
+def update(names):
+    DistilBertConfig().update({"id2label": names})
+
+
+def test_a_classifier_needs_a_name_for_each_class():
+    config = DistilBertConfig(id2label={1: "a", 2: "b"})
+    config.check_buildable("base")
+    for head in ("sequence_classification", "token_classification"):
+        with pytest.raises(ConfigError, match="must name the classes 0 to 1: got the numbers 1, 2"):
+            config.check_buildable(head)

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "distilbert"
 EXTRA_FILES = {
     "torch": {
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
+        "checkpointing.py": "TensorFlow has none, and Flax builds its module again",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
@@ -63,26 +64,47 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         {"label_loss", "get_output_embeddings", "set_output_embeddings"},
         {"VocabProjector", "n_labels"},
     ),
-    ("flax", "loading.py"): ("the page has no `state_dict` in Flax", {"canonical_state"}, set()),
-    ("tensorflow", "model.py"): ("batches are padded, not packed", {"encode_packed"}, set()),
+    ("tensorflow", "facts.py"): (
+        "Keras' layers mask with booleans",
+        {"get_extended_attention_mask"},
+        set(),
+    ),
+    ("flax", "facts.py"): ("linen's, too", {"get_extended_attention_mask"}, set()),
+    ("tensorflow", "loading.py"): (
+        "the parameters of a user's head around an encoder are looked up in `weights.py`",
+        {"spec_model", "spec_names"},
+        set(),
+    ),
+    ("flax", "loading.py"): (
+        "the page has no `state_dict` in Flax; a user's head needs a module of its own",
+        {"canonical_state", "spec_model", "spec_names"},
+        set(),
+    ),
+    ("tensorflow", "model.py"): (
+        "batches are padded, not packed; arrays and lists are taken for tensors",
+        {"encode_packed", "check_given"},
+        set(),
+    ),
     ("flax", "model.py"): (
-        "batches are padded, not packed; linen's layers get their initial values by name",
-        {"encode_packed"},
+        "as in TensorFlow; linen's layers get their initial values by name",
+        {"encode_packed", "check_given"},
         {"normal", "dense", "layer_norm", "Layers"},
     ),
     ("tensorflow", "pretrained.py"): (
         PAGE + "; Keras asks a model for its configuration and its training step",
         {"set_attn_implementation", "device", "dtype", "is_gradient_checkpointing"}
-        | {"gradient_checkpointing_enable", "gradient_checkpointing_disable"},
+        | {"gradient_checkpointing_disable", "post_init"},
         {"forward", "variable_scope", "forget_functions", "get_config", "from_config", "compile"}
         | {"compile_from_config", "train_step", "test_step", "predict_step", "compute_loss"}
         | {"compute_metrics", "quantize", "export"},
     ),
     ("flax", "pretrained.py"): (
         PAGE + "; parameters are a tree outside of the module",
-        {"materialize", "tie_weights", "base_model", "set_attn_implementation", "device", "dtype"},
+        {"materialize", "tie_weights", "base_model", "set_attn_implementation", "device", "dtype"}
+        | {"post_init"},
         {"build_module", "module", "forward", "params", "params_shape_tree", "required_params"}
-        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "path", "replace_leaves"},
+        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "path", "replace_leaves"}
+        | {"gradient_checkpointing_enable"},
     ),
     ("flax", "resizing.py"): (
         "the tree has no tied projection whose bias would have to follow",
@@ -97,13 +119,14 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("flax", "train.py"): ("as in TensorFlow", {"load_teacher", "split_batch"}, set()),
     ("tensorflow", "weights.py"): (
         "Keras' variables are looked up by their layers; `layers.py` defers their values",
-        {"deferred_init", "to_tensor"},
+        {"deferred_init", "to_tensor", "check_not_quantized"},
         {"variable_of", "untied_parameters", "canonical_arrays", "added_variables"}
         | {"check_nothing_added"},
     ),
     ("flax", "weights.py"): (
         "parameters are a tree, and a model without values is one without a tree",
-        {"deferred_init", "to_tensor", "to_array", "assign", "initial_arrays", "draw_seed"},
+        {"deferred_init", "to_tensor", "to_array", "assign", "initial_arrays", "draw_seed"}
+        | {"check_not_quantized"},
         {"to_tree", "to_arrays", "shape_tree", "initial_tree", "seed_of", "plain", "flatten"}
         | {"merged", "cast"},
     ),

@@ -89,11 +89,35 @@ def test_a_new_number_of_words_is_rounded_up_to_a_multiple() -> None:
 
 
 def test_only_heads_the_model_had_can_be_pruned() -> None:
-    heads = checks.parse_heads_to_prune({1: [0, 2, 2], 0: ()}, n_layers=2, n_heads=3)
-    assert heads == {1: {0, 2}, 0: set()}
-    for wrong in ({2: [0]}, {-1: [0]}, {0: [3]}, {0: [-1]}):
-        with pytest.raises(InputError, match="layers below 2 and heads below 3: got layer"):
+    heads = checks.parse_heads_to_prune({1: [0, 2, 2], 0: (), -1: [-2]}, n_layers=2, n_heads=3)
+    assert heads == {1: {0, 1, 2}, 0: set()}
+    for wrong in ({2: [0]}, {-3: [0]}, {0: [3]}, {0: [-4]}):
+        with pytest.raises(InputError, match=r"layers below 2 and heads below 3, or .* got layer"):
             checks.parse_heads_to_prune(wrong, n_layers=2, n_heads=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"input_ids": [1]}, r"got dict. Pass its entries as keywords: `model\(\*\*encoding\)`"),
+        ([[1, 2]], "got list. Call it."),
+        (np.zeros(2), "got ndarray. Call it."),
+        (np.int64(1), "got int64. Call it."),
+    ],
+)
+def test_containers_in_place_of_tensors_are_named(value, words) -> None:
+    with pytest.raises(InputError, match=f"`mask` must be a tensor: {words}"):
+        checks.check_tensors({"other": object(), "mask": value}, "Call it.")
+
+
+def test_labels_must_be_classes_one_for_each_token() -> None:
+    checks.check_token_labels((2, 3, 5), (6,), "int64")
+    with pytest.raises(InputError, match=r"one class number per token: got labels \(2, 4\) of"):
+        checks.check_token_labels((2, 3, 5), (2, 4), "int64")
+    checks.check_classes(0, 4, 5)
+    for ends in ((0, 5), (-1, 4)):
+        with pytest.raises(InputError, match=r"between 0 and 4, or -100 for none: got -?\d to \d"):
+            checks.check_classes(*ends, 5)
 
 
 @pytest.mark.parametrize(

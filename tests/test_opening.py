@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import distilbert
+from distilbert.checkpoint import format_safetensors
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError, MissingDependencyError, TokenIdError
+from distilbert.errors import CheckpointError, InputError, MissingDependencyError, TokenIdError
 from distilbert.opening import (
     FRAMEWORKS,
+    LoadOptions,
     as_runner,
     choose_framework,
     find_model,
@@ -98,6 +101,30 @@ def test_the_config_of_a_folder_names_the_head(tmp_path):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_no_answers_come_from_weights_that_were_not_trained_for_them(tmp_path, framework):
+    weights = initial_weights(CONFIG, "sequence_classification", 0)
+    save_checkpoint(tmp_path, weights, CONFIG, head="sequence_classification")
+    found = find_model(tmp_path, framework=framework)
+    assert load_runner(found, "base").head == "base"
+    for head, fault in (
+        ("token_classification", "The head was trained for text-classification. Train it with"),
+        ("question_answering", "The head is newly initialized: qa_outputs.weight"),
+    ):
+        with pytest.raises(CheckpointError, match=rf"{fault}.*`allow_untrained=True`"):
+            load_runner(found, head)
+        insists = find_model(
+            tmp_path, framework=framework, options=LoadOptions(allow_untrained=True)
+        )
+        assert load_runner(insists, head).head == head
+    foreign = {f"net.{name}": array for name, array in weights.items()}
+    format_safetensors.write(tmp_path / "model.safetensors", foreign, {"format": "pt"})
+    model_class = getattr(distilbert, f"{FRAMEWORKS[framework].class_prefix}DistilBertModel")
+    for load in (lambda: load_runner(found, "base"), lambda: model_class.from_pretrained(tmp_path)):
+        with pytest.raises(CheckpointError, match="Wrong file: no parameter of DistilBERT's enc"):
+            load()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_model_object_becomes_a_runner_of_its_framework(folder, framework):
     prefix = FRAMEWORKS[framework].class_prefix
     model = getattr(distilbert, f"{prefix}DistilBertModel").from_pretrained(folder)
@@ -105,3 +132,50 @@ def test_a_model_object_becomes_a_runner_of_its_framework(folder, framework):
     runner = as_runner(model)
     assert isinstance(runner, Runner)
     assert as_runner(runner) is runner
+
+
+def batch() -> dict[str, np.ndarray]:
+    return {"input_ids": np.array([[1, 2, 3], [4, 5, 6]])}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [torch.compile, torch.nn.DataParallel, lambda m: torch.nn.DataParallel(torch.compile(m))],
+)
+def test_a_wrapped_model_gives_the_answers_of_the_model_inside(wrap):
+    model = distilbert.DistilBertForSequenceClassification(CONFIG).eval()
+    expected = as_runner(model).run_batch(batch())["logits"]
+    wrapped = wrap(model)
+    assert task_head(wrapped) == "sequence_classification"
+    np.testing.assert_array_equal(as_runner(wrapped).run_batch(batch())["logits"], expected)
+
+
+def test_a_peft_model_gives_answers_with_its_adapters():
+    peft = pytest.importorskip("peft")
+    model = distilbert.DistilBertForSequenceClassification(CONFIG).eval()
+    plain = as_runner(model).run_batch(batch())["logits"].copy()
+    settings = peft.LoraConfig(target_modules=["q_lin", "lin1"], init_lora_weights=False)
+    adapted = peft.get_peft_model(model, settings).eval()
+    answer = as_runner(adapted).run_batch(batch())["logits"]
+    with torch.no_grad():
+        expected = adapted(**{name: torch.from_numpy(a) for name, a in batch().items()}).logits
+    np.testing.assert_allclose(answer, expected.numpy(), atol=1e-6)
+    assert not np.allclose(answer, plain)
+
+
+def test_learned_prompts_and_foreign_objects_are_refused():
+    peft = pytest.importorskip("peft")
+
+    class Prompted(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.peft_config = {"default": peft.PromptTuningConfig(task_type="SEQ_CLS")}
+
+        def get_base_model(self):
+            return distilbert.DistilBertModel(CONFIG)
+
+    with pytest.raises(InputError, match="got a PEFT model with learned prompts"):
+        as_runner(Prompted())
+    for foreign in (torch.nn.Linear(1, 1), torch.nn.DataParallel(torch.nn.Linear(1, 1)), 5):
+        with pytest.raises(InputError, match="`model` must be a source, a runner or a model of"):
+            as_runner(foreign)

@@ -108,6 +108,24 @@ def test_the_trainer_of_transformers_learns_saves_and_predicts(head: str, tmp_pa
     assert loss_of(again, head) == pytest.approx(loss_of(model, head))
 
 
+def test_the_trainer_of_transformers_switches_gradient_checkpointing_on(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    head = "sequence_classification"
+    model = model_of(head)
+    before = loss_of(model, head)
+    options = {"max_steps": 10, "learning_rate": 1e-3, "use_cpu": True, "report_to": []}
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path),
+        gradient_checkpointing=True,
+        disable_tqdm=True,
+        save_strategy="no",
+        **options,
+    )
+    transformers.Trainer(model=model, args=arguments, train_dataset=rows_of(head)).train()
+    assert model.is_gradient_checkpointing
+    assert loss_of(model, head) < before
+
+
 def test_accelerate_learns_with_accumulation_and_clipping() -> None:
     accelerate = pytest.importorskip("accelerate")
     head = "sequence_classification"

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
         TFDistilBertForTokenClassification as TFDistilBertForTokenClassification,
     )
     from distilbert.tensorflow.model import TFDistilBertModel as TFDistilBertModel
+    from distilbert.tensorflow.pretrained import (
+        TFDistilBertPreTrainedModel as TFDistilBertPreTrainedModel,
+    )
     from distilbert.tokenization.batch_encoding import BatchEncoding as BatchEncoding
     from distilbert.tokenization.fast import DistilBertTokenizerFast as DistilBertTokenizerFast
     from distilbert.tokenization.slow import DistilBertTokenizer as DistilBertTokenizer
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
         DistilBertForTokenClassification as DistilBertForTokenClassification,
     )
     from distilbert.torch.model import DistilBertModel as DistilBertModel
+    from distilbert.torch.pretrained import DistilBertPreTrainedModel as DistilBertPreTrainedModel
 
 __version__ = "0.3.0"
 
@@ -95,11 +99,15 @@ def _public_names() -> dict[str, str]:
         "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
         "distilbert.tokenization.slow": ("DistilBertTokenizer",),
         "distilbert.tokenization.train": ("train_wordpiece",),
+        "distilbert.torch.pretrained": ("DistilBertPreTrainedModel",),
+        "distilbert.tensorflow.pretrained": ("TFDistilBertPreTrainedModel",),
     }
     names = {name: module for module, names in modules.items() for name in names}
     for framework in FRAMEWORKS.values():
         for head in HEADS.values():
-            module = "model" if head.name == "base" else "heads"
+            # Any TensorFlow class registers all of them, so that Keras can load its files.
+            is_alone = head.name == "base" and framework.package != "distilbert.tensorflow"
+            module = "model" if is_alone else "heads"
             prefix = framework.class_prefix
             names[prefix + head.class_name] = f"{framework.package}.{module}"
             names[prefix + head.auto_class_name] = "distilbert.auto"

@@ -14,15 +14,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, overload
 
-from distilbert import config_checks as checks
+from distilbert import config_checks as checks, config_names as names
 from distilbert.config_file import (
     CONFIG_NAME,
     FORMAT_VERSION,
     GENERIC_DEFAULTS,
-    has_json,
+    json_text,
     without_defaults,
 )
-from distilbert.errors import CheckpointError, ConfigError
+from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json
 
 Source = str | PathLike[str]
@@ -39,7 +39,8 @@ class DistilBertConfig:
 
     Raises:
         ConfigError: `problem_type`, `id2label`, `label2id`, `num_labels` or `torch_dtype` is
-            invalid. Sizes are checked when a model is built (`check_buildable`).
+            invalid, or a keyword seems to misspell a parameter. Sizes are checked when a model is
+            built (`check_buildable`).
     """
 
     model_type: ClassVar[str] = "distilbert"
@@ -113,6 +114,7 @@ class DistilBertConfig:
         """Id of the padding token; its embedding starts at zero and gets no lookup gradient."""
         self._take_generic(kwargs)
         self._take_labels(kwargs)
+        names.check_names(kwargs, names.known_names(type(self)))
         for name, value in kwargs.items():  # aliases and unknown keys, last so that aliases win
             setattr(self, name, value)
         checks.check_problem_type(self.problem_type)
@@ -137,7 +139,7 @@ class DistilBertConfig:
         if id2label is None:
             self.num_labels = 2 if num_labels is None else num_labels
         else:
-            self.id2label = {int(key): value for key, value in id2label.items()}
+            self.id2label = checks.parse_id2label(id2label)
             if num_labels is not None and num_labels != len(self.id2label):
                 warnings.warn(
                     f"`num_labels` is ignored because `id2label` is given: got "
@@ -233,15 +235,7 @@ class DistilBertConfig:
         Raises:
             ConfigError: an attribute, such as a callable `activation`, has no JSON form.
         """
-        data = self.to_diff_dict() if use_diff else self.to_dict()
-        try:
-            return json.dumps(data, indent=2, sort_keys=True) + "\n"
-        except TypeError as error:
-            names = [name for name, value in data.items() if not has_json(value)]
-            raise ConfigError(
-                f"A config can only be saved with plain data: got {', '.join(names)} ({error}). "
-                f"Pass the name of an activation instead of a function."
-            ) from None
+        return json_text(self.to_diff_dict() if use_diff else self.to_dict())
 
     def to_json_file(self, json_file_path: str | PathLike[str], use_diff: bool = True) -> None:
         """Write `to_json_string` to a file; on an error the file is unchanged."""
@@ -291,13 +285,10 @@ class DistilBertConfig:
         Raises:
             ConfigError: `num_labels` contradicts `id2label`.
         """
-        config = cls(**config_dict)
-        labels, number = kwargs.get("id2label"), kwargs.get("num_labels")
-        if isinstance(labels, Mapping) and number is not None and len(labels) != number:
-            raise ConfigError(
-                f"`num_labels` must equal the length of `id2label`: got num_labels={number} and "
-                f"{len(labels)} labels. Pass one of the two."
-            )
+        data, misspelled = names.without_misspelled(config_dict, names.known_names(cls))
+        config = cls(**data)
+        vars(config).update(misspelled)
+        checks.check_label_count(kwargs.get("id2label"), kwargs.get("num_labels"))
         if "attn_implementation" in kwargs:
             config._attn_implementation = kwargs.pop("attn_implementation")
         known = {name: value for name, value in kwargs.items() if hasattr(config, name)}
@@ -310,7 +301,7 @@ class DistilBertConfig:
         if name == "pruned_heads":
             value = {int(layer): list(heads) for layer, heads in value.items()}
         elif name == "id2label":
-            value = {int(key): label for key, label in value.items()}
+            value = checks.parse_id2label(value)
         if name in ("torch_dtype", "dtype") and value == "auto":
             return  # for the model's loader; the config keeps the type of the weights
         setattr(self, name, value)
@@ -322,7 +313,7 @@ class DistilBertConfig:
         Raises:
             CheckpointError: the file is missing or is not a JSON object.
         """
-        return cls(**read_json(json_file))
+        return cls.from_dict(read_json(json_file))
 
     @overload
     @classmethod
@@ -364,27 +355,36 @@ class DistilBertConfig:
         Raises:
             CheckpointError: there is no config, or it is damaged.
         """
+        data, kwargs = cls.get_config_dict(pretrained_model_name_or_path, **kwargs)
+        names.warn_of_other_type(data, cls.model_type, pretrained_model_name_or_path)
+        if not return_unused_kwargs:
+            names.check_names(kwargs, names.known_names(cls))
+        result = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
+        return result if return_unused_kwargs else result[0]
+
+    @classmethod
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: Source, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the file of a config holds, and the keywords that are not about where it is."""
         from distilbert.checkpoint.hub import config_path
 
         path = config_path(pretrained_model_name_or_path, kwargs)
-        data = read_json(path)
-        kind = data.get("model_type")
-        if kind is not None and kind != cls.model_type:
-            warnings.warn(
-                f"The config at {path} describes a model of type {kind!r}, not {cls.model_type!r}; "
-                f"its shared fields are used. `distilbert convert` turns a BERT checkpoint into a "
-                f"DistilBERT one.",
-                stacklevel=2,
-            )
-        data["_name_or_path"] = str(pretrained_model_name_or_path)
-        result = cls.from_dict(data, return_unused_kwargs=True, **kwargs)
-        return result if return_unused_kwargs else result[0]
+        return read_json(path), kwargs
 
     def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set every attribute named in `config_dict`."""
         for name, value in config_dict.items():
             self._override(name, value)
         checks.check_problem_type(self.problem_type)
+
+    def update_from_string(self, update_str: str) -> None:
+        """Set attributes from text such as `"n_layers=3,dropout=0.2"`, in the types they have.
+
+        Raises:
+            ConfigError: an unknown attribute, or text that is no value of its type; nothing is set.
+        """
+        self.update(checks.parsed_settings(update_str, self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DistilBertConfig) and self.to_dict() == other.to_dict()

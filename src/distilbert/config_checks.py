@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilbert.errors import ActivationError, ConfigError
@@ -83,6 +83,77 @@ def check_label_maps(**maps: object) -> None:
             raise ConfigError(f"`{name}` must be a dict: got {kind}. Pass {{0: 'name', ...}}.")
 
 
+def parse_id2label(id2label: Mapping[Any, str]) -> dict[int, str]:
+    """`id2label` with its keys as integers; in a JSON file they are text.
+
+    Raises:
+        ConfigError: a key is not an integer.
+    """
+    try:
+        return {int(key): name for key, name in id2label.items()}
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"`id2label` must map the numbers of the classes to names, such as {{0: 'NEGATIVE', 1: "
+            f"'POSITIVE'}}: got the keys {', '.join(map(repr, id2label))}."
+        ) from None
+
+
+def pruned_by_layer(
+    pruned: Mapping[int, Iterable[int]], *, n_layers: int, n_heads: int
+) -> dict[int, set[int]]:
+    """Pruned heads by layer; negative numbers of layers and heads count from the end.
+
+    Raises:
+        ValueError: a layer or head that does not exist; the message completes "must name ...".
+    """
+    found: dict[int, set[int]] = {}
+    for layer, heads in pruned.items():
+        if not all(-n <= i < n for i, n in ((layer, n_layers), *((h, n_heads) for h in heads))):
+            raise ValueError(
+                f"layers below {n_layers} and heads below {n_heads}, or negative numbers that "
+                f"count from the end: got layer {layer}, heads {sorted(heads)}"
+            )
+        found.setdefault(layer % n_layers, set()).update(head % n_heads for head in heads)
+    return found
+
+
+def parsed_settings(text: str, config: DistilBertConfig) -> dict[str, Any]:
+    """The settings in text such as `"n_layers=3,dropout=0.2"`, in the types that they have now.
+
+    Raises:
+        ConfigError: an unknown name, or text that is no value of its type.
+    """
+    pairs = [part.partition("=")[::2] for part in text.split(",")]
+    unknown = [name for name, _ in pairs if not hasattr(config, name)]
+    if unknown:
+        raise ConfigError(f"A config has no {', '.join(f'`{name}`' for name in unknown)}.")
+    return {name: _parsed_like(value, getattr(config, name), name) for name, value in pairs}
+
+
+def _parsed_like(text: str, old: Any, name: str) -> Any:
+    words = {"true": True, "1": True, "y": True, "yes": True}
+    words |= {"false": False, "0": False, "n": False, "no": False}
+    problem = ConfigError(
+        f"A setting can be read from text if it is a bool, a number or text: got {name}={text!r}, "
+        f"where the value is {old!r}."
+    )
+    if not isinstance(old, bool | int | float | str):
+        raise problem
+    try:
+        return words[text.lower()] if isinstance(old, bool) else type(old)(text)
+    except (KeyError, ValueError):
+        raise problem from None
+
+
+def check_label_count(id2label: object, num_labels: int | None) -> None:
+    """Raise ConfigError if both are given and disagree."""
+    if isinstance(id2label, Mapping) and num_labels not in (None, len(id2label)):
+        raise ConfigError(
+            f"`num_labels` must equal the length of `id2label`: got num_labels={num_labels} and "
+            f"{len(id2label)} labels. Pass one of the two."
+        )
+
+
 def check_num_labels(value: object) -> None:
     """Raise ConfigError unless `value` is an integer >= 0."""
     if not _is_integer(value, 0):
@@ -121,6 +192,17 @@ def check_sizes(config: DistilBertConfig, head: str) -> None:
     if config.pad_token_id is not None and not _is_integer(config.pad_token_id, 0):
         problems.append(
             f"`pad_token_id` must be None or an integer >= 0: got {config.pad_token_id!r}."
+        )
+    if not problems:
+        try:
+            pruned_by_layer(config.pruned_heads, n_layers=config.n_layers, n_heads=config.n_heads)
+        except ValueError as error:
+            problems.append(f"`pruned_heads` must name {error}.")
+    is_classifier = head in ("sequence_classification", "token_classification")
+    if is_classifier and sorted(config.id2label) != list(range(config.num_labels)):
+        problems.append(
+            f"`id2label` must name the classes 0 to {config.num_labels - 1}: got the numbers "
+            f"{', '.join(map(str, config.id2label))}. Pass `id2label` with a name for each class."
         )
     if head == "question_answering" and config.num_labels != 2:
         problems.append(

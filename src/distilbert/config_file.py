@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from distilbert.errors import ConfigError
+
 CONFIG_NAME = "config.json"
 
 # The release whose config format our files follow; readers of that format look for this key.
@@ -57,6 +59,22 @@ def without_defaults(data: dict[str, Any]) -> dict[str, Any]:
         for name, value in data.items()
         if name not in defaults or value != defaults[name]
     }
+
+
+def json_text(data: dict[str, Any]) -> str:
+    """`data` as it is written to the file.
+
+    Raises:
+        ConfigError: a value, such as a callable `activation`, has no JSON form.
+    """
+    try:
+        return json.dumps(data, indent=2, sort_keys=True) + "\n"
+    except TypeError as error:
+        names = [name for name, value in data.items() if not has_json(value)]
+        raise ConfigError(
+            f"A config can only be saved with plain data: got {', '.join(names)} ({error}). "
+            f"Pass the name of an activation instead of a function."
+        ) from None
 
 
 def has_json(value: object) -> bool:

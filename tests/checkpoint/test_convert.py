@@ -6,22 +6,14 @@ import json
 
 import pytest
 
-from distilbert.checkpoint.convert import convert, infer_head
+from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.spec import parameter_spec
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
-from distilbert.heads import HEADS
 
 CONFIG = DistilBertConfig(vocab_size=99, dim=32, n_heads=4, n_layers=2, hidden_dim=48)
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_the_head_is_recognised_by_its_parameters(head):
-    config = DistilBertConfig(**{**vars(CONFIG), "architectures": [HEADS[head].class_name]})
-    names = [parameter.name for parameter in parameter_spec(config, head)]
-    assert infer_head(names, config) == head
 
 
 def test_a_head_can_be_left_behind_and_the_note_says_so(tmp_path):

@@ -252,11 +252,24 @@ def test_a_missing_folder_and_an_empty_one_are_refused(tmp_path):
         open_checkpoint(tmp_path)
 
 
-def test_safetensors_must_say_whose_names_they_hold(tmp_path, base):
-    for metadata in ({}, {"format": "np"}):
-        format_safetensors.write(tmp_path / "model.safetensors", base.arrays, metadata)
-        with pytest.raises(CheckpointError, match="safetensors file must name its framework"):
-            open_checkpoint(tmp_path)
+def test_safetensors_must_not_name_another_framework(tmp_path, base):
+    format_safetensors.write(tmp_path / "model.safetensors", base.arrays, {"format": "np"})
+    with pytest.raises(CheckpointError, match="safetensors file must name its framework"):
+        open_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("flavour", ["pt", "tf", "flax"])
+def test_safetensors_without_metadata_are_recognized_by_their_names(tmp_path, masked_lm, flavour):
+    config, arrays = masked_lm.config, masked_lm.arrays
+    save_checkpoint(tmp_path, arrays, config, head="masked_lm", flavour=flavour)
+    path = tmp_path / "model.safetensors"
+    tensors, _ = format_safetensors.read(path)
+    tensors = {name: tensor.copy() for name, tensor in tensors.items()}
+    format_safetensors.write(path, tensors, {})
+    read = open_checkpoint(tmp_path)
+    assert read.flavour == flavour
+    assert set(read) == set(arrays)
+    assert all(np.array_equal(read[name], array) for name, array in arrays.items())
 
 
 def sharded(tmp_path, shards, weight_map, flavours=("pt", "pt")):

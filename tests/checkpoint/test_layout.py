@@ -99,3 +99,37 @@ def test_one_parameter_under_two_names_is_refused():
 
 def test_the_table_has_a_row_for_every_kind():
     assert {parameter.kind for parameter in parameter_spec(TINY, "masked_lm")} == set(LEAVES)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "module.{}",
+        "_orig_mod.{}",
+        "model.{}",
+        "module._orig_mod.{}",
+        "model._orig_mod.{}",
+        "base_model.model.{}",
+        "_fsdp_wrapped_module.{}",
+    ],
+)
+@pytest.mark.parametrize("head", ["base", "sequence_classification"])
+def test_names_from_inside_a_wrapper_become_those_of_the_model(head, wrapped):
+    names = [parameter.name for parameter in parameter_spec(TINY, head)]
+    arrays = {wrapped.format(name): np.zeros(1) for name in names}
+    assert list(to_canonical(arrays, "pt")) == names
+
+
+def test_wrapped_parts_of_a_model_lose_the_wrappers_name_too():
+    name = "distilbert.transformer.layer.0._checkpoint_wrapped_module.ffn.lin1.bias"
+    canonical = "distilbert.transformer.layer.0.ffn.lin1.bias"
+    assert list(to_canonical({name: np.zeros(1)}, "pt")) == [canonical]
+    assert list(to_canonical({"params/" + canonical.replace(".", "/"): 0}, "flax")) == [canonical]
+
+
+def test_what_stands_beside_a_wrapped_model_keeps_its_name():
+    names = ["model.distilbert.embeddings.LayerNorm.bias", "criterion.weight", "model.x.weight"]
+    found = to_canonical({name: np.zeros(1) for name in names}, "pt")
+    assert list(found) == [names[0].removeprefix("model."), "criterion.weight", "x.weight"]
+    plain = ["distilbert.embeddings.LayerNorm.bias", "model.weight"]  # a part of a user's own
+    assert list(to_canonical({name: np.zeros(1) for name in plain}, "pt")) == plain

@@ -91,11 +91,13 @@ def test_what_is_missing_gets_fresh_values_in_the_order_of_the_spec() -> None:
     assert seeds == [7]  # a whole checkpoint costs no random number
 
 
-def test_other_shapes_are_refused_or_ignored_on_request() -> None:
-    report = LoadingReport(mismatched_keys=[("a.weight", (2, 3), (2, 4))])
+def test_other_shapes_are_refused_or_ignored_on_request(caplog: pytest.LogCaptureFixture) -> None:
+    shapes = [("a.weight", (2, 3), (2, 4))]
+    report = LoadingReport(mismatched_keys=shapes, initialized_head=["a.weight"])
     with pytest.raises(WeightMismatchError, match=r"`a.weight` is \(2, 3\).* needs \(2, 4\)"):
-        check_report(report, "Model", ignore_mismatched=False)
-    check_report(report, "Model", ignore_mismatched=True)
+        check_report(report, request(None))
+    check_report(report, request(None), ignore_mismatched=True)
+    assert "a.weight (shape (2, 3) in the file, (2, 4) in the model)" in caplog.text
 
 
 def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -103,17 +105,39 @@ def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
         missing_keys=["classifier.bias"], n_encoder_loaded=1, initialized_head=["classifier.bias"]
     )
     with caplog.at_level(logging.INFO, logger="distilbert"):
-        check_report(report, "Model", ignore_mismatched=False)
-        check_report(LoadingReport(n_encoder_loaded=1), "Model", ignore_mismatched=False)
-        check_report(
-            LoadingReport(n_encoder_loaded=1, unexpected_keys=["x"]),
-            "Model",
-            ignore_mismatched=False,
-        )
-    new_head, unused = caplog.records
-    assert new_head.levelname == "WARNING"
+        check_report(report, request(None))
+        check_report(LoadingReport(n_encoder_loaded=1), request(None))
+        check_report(LoadingReport(n_encoder_loaded=1, unexpected_keys=["x"]), request(None))
+        surplus = ["transformer.layer.7.ffn.lin1.bias"]
+        check_report(LoadingReport(n_encoder_loaded=1, unexpected_keys=surplus), request(None))
+    new_head, unused, layers = caplog.records
+    assert new_head.levelname == layers.levelname == "WARNING"
     assert new_head.getMessage().startswith("Model: The head is newly initialized: classifier.bias")
     assert unused.getMessage() == "Model does not use: x."
+    assert "those numbered 7 were not loaded" in layers.getMessage()
+
+
+FAULTS = {
+    "no encoder": LoadingReport(missing_keys=["a"], unexpected_keys=["x"]),
+    "half an encoder": LoadingReport(n_encoder_loaded=1, initialized_encoder=["a"]),
+    "a layer too many": LoadingReport(
+        n_encoder_loaded=1, unexpected_keys=["transformer.layer.7.ffn.lin1.bias"]
+    ),
+    "no head": LoadingReport(n_encoder_loaded=1, initialized_head=["a"]),
+    "another head": LoadingReport(n_encoder_loaded=1, other_head="token_classification"),
+}
+
+
+@pytest.mark.parametrize(("fault", "report"), FAULTS.items(), ids=FAULTS)
+def test_what_is_needed_must_come_from_the_file(fault: str, report: LoadingReport) -> None:
+    """Answers need all of the model, training needs the encoder, the page any of its blocks."""
+    refused = {"all": set(FAULTS), "encoder": {*list(FAULTS)[:2]}, "page": {"no encoder"}}
+    for needs, faults in refused.items():
+        if fault not in faults:
+            check_report(report, request(None, needs=needs))
+            continue
+        with pytest.raises(CheckpointError, match="`Model` cannot be used with the given weights"):
+            check_report(report, request(None, needs=needs))
 
 
 def test_dtype_has_two_names_and_one_value() -> None:

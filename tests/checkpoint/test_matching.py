@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from distilbert.checkpoint.folder import open_checkpoint
-from distilbert.checkpoint.matching import match_parameters
+from distilbert.checkpoint.init import initial_weights
+from distilbert.checkpoint.matching import infer_head, match_parameters
+from distilbert.checkpoint.spec import parameter_spec
 from distilbert.config import DistilBertConfig
 from distilbert.heads import HEADS
 
@@ -95,12 +97,22 @@ def test_verdicts_are_one_plain_sentence(base, masked_lm):
         "The head is newly initialized: "
         "qa_outputs.weight, qa_outputs.bias did not come from the checkpoint"
     )
-    assert verdict({"other.weight": np.ones(1)}, base.config, "base").startswith("Wrong file: no")
+    wrong = verdict({"other.weight": np.ones(1)}, base.config, "base")
+    assert wrong.startswith("Wrong file: no")
+    assert wrong.endswith("It contains other.weight.")
     deeper = DistilBertConfig(**{**base.config.to_dict(), "n_layers": 3})
     assert verdict(base.arrays, deeper, "base").startswith(
-        "Incomplete file: 16 parameters of the encoder are not in it and are random ("
+        "Incomplete file: 16 parameters of the encoder did not come from it and are random ("
     )
     assert "and 10 more" in verdict(base.arrays, deeper, "base")
+    shallower = DistilBertConfig(**{**base.config.to_dict(), "n_layers": 1})
+    assert verdict(base.arrays, shallower, "base").startswith(
+        "The checkpoint has more layers than `n_layers` of the config: those numbered 1 were not"
+    )
+    wide = DistilBertConfig(**{**base.config.to_dict(), "max_position_embeddings": 3})
+    assert "position_embeddings.weight (shape (16, 16) in the file, (3, 16) in the" in verdict(
+        base.arrays, wide, "base"
+    )
 
 
 def test_a_missing_sinusoid_table_is_reported_but_not_random(base):
@@ -110,3 +122,29 @@ def test_a_missing_sinusoid_table_is_reported_but_not_random(base):
     _, report = match_parameters(arrays, config, "base")
     assert report.missing_keys == ["embeddings.position_embeddings.weight"]
     assert report.verdict().startswith("Complete")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_head_is_recognised_by_its_parameters(head):
+    config = DistilBertConfig(architectures=[HEADS[head].class_name])
+    names = [parameter.name for parameter in parameter_spec(config, head)]
+    assert infer_head(names, config) == head
+
+
+@pytest.mark.parametrize(
+    ("in_file", "wanted", "is_other"),
+    [
+        ("sequence_classification", "token_classification", True),
+        ("multiple_choice", "sequence_classification", True),
+        ("sequence_classification", "multiple_choice", True),
+        ("token_classification", "token_classification", False),
+        ("sequence_classification", "base", False),
+    ],
+)
+def test_a_classifier_of_another_task_is_not_taken_for_its_own(in_file, wanted, is_other):
+    names = {"architectures": [HEADS[in_file].class_name], "num_labels": 1}
+    config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8, **names)
+    weights = initial_weights(config, in_file, 0)
+    _, report = match_parameters(weights, config, wanted)
+    assert report.other_head == (in_file if is_other else None)
+    assert report.verdict().startswith("The head was trained for" if is_other else "Complete")

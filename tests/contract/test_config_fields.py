@@ -19,6 +19,7 @@ from contract.legs import Leg
 from contract.samples import random_weights, some_inputs, some_labels, tiny_config
 
 from distilbert import DistilBertConfig
+from distilbert.errors import ConfigError
 from distilbert.heads import HEADS
 
 Exercise = Callable[[Leg, str, Path], None]  # the leg, the field, a folder to write to
@@ -213,10 +214,13 @@ def chunk_size_feed_forward(leg: Leg, *_: object) -> None:
 
 @exercises("pruned_heads")
 def pruned_heads(leg: Leg, *_: object) -> None:
-    config = tiny_config("masked_lm", pruned_heads={0: [0, 2], 1: [3]})
+    """Negative layers count from the end, as in files of the reference."""
+    config = tiny_config("masked_lm", pruned_heads={0: [0, 2], -1: [3]})
     inputs = some_inputs(config, "masked_lm")
     labels = some_labels(config, "masked_lm", inputs)
     assert_agrees(leg, config, "masked_lm", inputs, labels)
+    with pytest.raises(ConfigError, match=r"`pruned_heads` must name layers below 2 .* layer 2"):
+        leg.build(tiny_config(pruned_heads={2: [0]}), "base")
 
 
 @exercises("id2label", "label2id")

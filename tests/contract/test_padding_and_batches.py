@@ -140,3 +140,33 @@ def test_the_oracle_too_ignores_padding() -> None:
     np.testing.assert_allclose(
         first["last_hidden_state"][visible], second["last_hidden_state"][visible], rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_positions_counted_from_zero_are_the_default_and_others_act(leg: Leg, head: str) -> None:
+    config, model = built(leg, head)
+    inputs = some_inputs(config, head)
+    expected = leg.outputs(model, inputs)
+    counted = np.arange(9)
+    rows = np.broadcast_to(counted, inputs["input_ids"].shape)
+    for positions in (counted, counted[None], rows):
+        got = leg.outputs(model, inputs | {"position_ids": np.array(positions)})
+        for name, value in expected.items():
+            assert_close(got[name], value, REORDERED, name)
+    moved = leg.outputs(model, inputs | {"position_ids": counted + 3})
+    assert all(not np.allclose(moved[name], value) for name, value in expected.items())
+
+
+def test_a_sequence_behind_another_one_in_a_row_has_the_states_it_has_alone(leg: Leg) -> None:
+    """Packed rows: the mask shows one sequence, whose positions begin at 0. Rows may be longer than
+    the table of positions."""
+    config, model = built(leg, "base", max_position_embeddings=7)
+    ids = some_inputs(config, "base", batch=1, length=7)["input_ids"]
+    alone = leg.outputs(model, {"input_ids": ids[:, 3:]})["last_hidden_state"]
+    packed = {
+        "input_ids": np.concatenate([ids, ids[:, 3:]], 1),
+        "attention_mask": np.array([[0] * 7 + [1] * 4]),
+        "position_ids": np.array([*range(7), *range(4)]),
+    }
+    states = leg.outputs(model, packed)["last_hidden_state"]
+    assert_close(states[:, 7:], alone, REORDERED, "last_hidden_state")

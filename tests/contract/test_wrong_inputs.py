@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from contract.legs import Leg
-from contract.samples import some_inputs, tiny_config
+from contract.samples import some_inputs, some_labels, tiny_config
 
 from distilbert.errors import ActivationError, ConfigError, InputError, TokenIdError
 
@@ -115,7 +115,7 @@ def test_labels_of_other_shapes_are_refused(leg: Leg) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["attention_masks", "token_type_ids", "position_ids", "label", "input_id"]
+    "name", ["attention_masks", "token_type_ids", "position_id", "label", "input_id"]
 )
 def test_an_unknown_keyword_is_a_type_error_that_names_it(leg: Leg, name: str) -> None:
     """Trap b: the reference of today runs on without the misspelled mask."""
@@ -123,3 +123,35 @@ def test_an_unknown_keyword_is_a_type_error_that_names_it(leg: Leg, name: str) -
     inputs = some_inputs(config, "base")
     with pytest.raises(TypeError, match=name):
         leg.outputs(leg.build(config, "base"), inputs | {name: inputs["attention_mask"]})
+
+
+def test_positions_outside_the_table_and_of_other_shapes_are_named(leg: Leg) -> None:
+    config = tiny_config()
+    model, inputs = leg.build(config, "base"), some_inputs(config, "base")
+    for last in (24, -1):
+        positions = np.arange(9)
+        positions[8] = last
+        ends = f"{min(last, 0)} to {max(last, 7)}"
+        with pytest.raises(TokenIdError, match=rf"between 0 and 23: got {ends}\."):
+            leg.outputs(model, inputs | {"position_ids": positions})
+    for shape in ((8,), (2, 9), (1, 1, 9)):
+        with pytest.raises(InputError, match="`position_ids` must have one position per token"):
+            leg.outputs(model, inputs | {"position_ids": np.zeros(shape, np.int64)})
+
+
+@pytest.mark.parametrize("head", ["token_classification", "sequence_classification"])
+def test_labels_outside_the_classes_are_named(leg: Leg, head: str) -> None:
+    config = tiny_config(head)
+    model, inputs = leg.build(config, head), some_inputs(config, head)
+    labels = some_labels(config, head, inputs)["labels"]
+    labels.flat[-1] = 7
+    with pytest.raises(InputError, match=r"between 0 and 4, or -100 for none: got \d to 7\."):
+        leg.outputs(model, inputs | {"labels": labels})
+
+
+def test_token_labels_of_another_shape_are_refused(leg: Leg) -> None:
+    head = "token_classification"
+    config = tiny_config(head)
+    model, inputs = leg.build(config, head), some_inputs(config, head)
+    with pytest.raises(InputError, match=r"one class number per token: got labels \(3, 8\)"):
+        leg.outputs(model, inputs | {"labels": np.ones((3, 8), np.int64)})

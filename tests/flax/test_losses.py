@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -122,8 +124,10 @@ def test_half_precision_sums_over_many_tokens_without_overflow(dtype: str) -> No
 
 
 @pytest.mark.parametrize("label", [-1, -99, 3])
-def test_a_label_that_names_no_class_gives_nan_and_not_another_class(label: int) -> None:
+def test_a_label_that_names_no_class_is_an_error_and_nan_in_a_trace(label: int) -> None:
     labels = np.array([0, label])
-    for loss in (token_loss, choice_loss):
-        assert jnp.isnan(loss(LOGITS, labels))
-    assert jnp.isnan(sequence_loss(LOGITS, labels, problem_type=None))
+    own = partial(sequence_loss, problem_type=None)
+    for loss in (token_loss, choice_loss, own):
+        with pytest.raises(InputError, match="`labels` must be class numbers between 0 and 2"):
+            loss(LOGITS, labels)
+        assert jnp.isnan(jax.jit(loss)(LOGITS, labels))

@@ -19,7 +19,7 @@ from distilbert import (
     FlaxDistilBertModel,
 )
 from distilbert.checkpoint.init import initial_weights
-from distilbert.errors import ConfigError, InputError
+from distilbert.errors import ConfigError
 from distilbert.flax.weights import flatten, to_arrays
 
 
@@ -127,22 +127,6 @@ def test_casting_takes_floats_and_what_the_mask_selects(config) -> None:
     some = flatten(model.to_fp16(model.params, mask))
     assert {path: leaf.dtype == jnp.float16 for path, leaf in some.items()} == is_norm
     assert model.to_bf16({"n": jnp.arange(2)})["n"].dtype == jnp.int32
-
-
-def test_parameters_are_counted_once(config) -> None:
-    model = FlaxDistilBertForMaskedLM(config)
-    everything = sum(leaf.size for leaf in jax.tree.leaves(model.params))
-    assert model.num_parameters() == model.num_parameters(only_trainable=True) == everything
-    assert model.num_parameters(exclude_embeddings=True) == everything - (99 + 40) * 32
-
-
-def test_head_masks_get_one_form(config) -> None:
-    model = FlaxDistilBertModel(config, dtype="float16")
-    assert model.get_head_mask(None, 2) == [None, None]
-    mask = model.get_head_mask(np.ones(4), 2)
-    assert (mask.shape, mask.dtype) == ((2, 1, 4, 1, 1), jnp.float16)
-    with pytest.raises(InputError, match="`head_mask` must be"):
-        model.get_head_mask(np.ones((3, 4)), 2)
 
 
 def test_dummy_inputs_run_and_models_can_be_copied_and_pickled(config) -> None:

@@ -46,8 +46,8 @@ def test_a_layer_without_heads_still_computes(model, ids) -> None:
 
 def test_unknown_heads_are_refused_and_nothing_is_pruned(model) -> None:
     before = model.params
-    for bad in ({5: [0]}, {1: [0], 0: [4]}, {0: [-1]}):
-        with pytest.raises(InputError, match=r"layers below 2 and heads below 4: got layer"):
+    for bad in ({5: [0]}, {1: [0], 0: [4]}, {0: [-5]}, {-3: [0]}):
+        with pytest.raises(InputError, match=r"layers below 2 and heads below 4, or neg.*: got l"):
             model.prune_heads(bad)
     assert model.config.pruned_heads == {}
     assert model.params is before

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import distilbert
 from distilbert import (
     TFDistilBertForMaskedLM,
     TFDistilBertForSequenceClassification,
     TFDistilBertModel,
 )
 from distilbert.errors import CheckpointError, ConfigError, InputError
+from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import Embedding
@@ -101,14 +103,6 @@ def test_a_new_embedding_is_tied_again_when_asked(config) -> None:
     assert model(np.array([[1, 2]])).logits.shape == (1, 2, 50)
 
 
-def test_parameters_are_counted_once(config) -> None:
-    model = TFDistilBertForMaskedLM(config)
-    assert model.num_parameters() == model.count_params()
-    model.get_input_embeddings().trainable = False
-    assert model.num_parameters(only_trainable=True) == model.num_parameters() - 99 * 32
-    assert model.num_parameters(exclude_embeddings=True) == model.num_parameters() - (99 + 40) * 32
-
-
 def test_initial_weights_follow_the_seed(config) -> None:
     first, second = TFDistilBertModel(config), TFDistilBertModel(config)
     first.init_weights(seed=7)
@@ -118,15 +112,6 @@ def test_initial_weights_follow_the_seed(config) -> None:
     third = TFDistilBertModel(config)
     tf.random.set_seed(1)
     assert_same_weights(TFDistilBertModel(config), third)
-
-
-def test_head_masks_get_one_form(config) -> None:
-    model = TFDistilBertModel(config, dtype="float16")
-    assert model.get_head_mask(None, 2) == [None, None]
-    mask = model.get_head_mask(np.ones(4), 2)
-    assert (mask.shape, mask.dtype) == ((2, 1, 4, 1, 1), tf.float16)
-    with pytest.raises(InputError, match="`head_mask` must be"):
-        model.get_head_mask(np.ones((3, 4)), 2)
 
 
 @pytest.mark.parametrize("head", MODEL_CLASSES)
@@ -164,3 +149,11 @@ def test_a_low_rank_adapter_of_keras_is_saved_in_its_matrix(config, ids, tmp_pat
     model.save_pretrained(tmp_path)
     again = TFDistilBertModel.from_pretrained(tmp_path)
     np.testing.assert_allclose(again(ids)[0], model(ids)[0], atol=1e-5)
+
+
+def test_any_class_registers_all_of_them_with_keras() -> None:
+    """A `.keras` file then loads, whichever class was imported."""
+    for head in HEADS.values():
+        name = f"TF{head.class_name}"
+        assert distilbert._MODULE_OF[name] == "distilbert.tensorflow.heads"
+        assert keras.saving.get_registered_object(f"distilbert>{name}").__name__ == name

@@ -113,6 +113,20 @@ def test_tracing_meets_no_decision_it_could_freeze(config, ids, mask) -> None:
     torch.testing.assert_close(traced(longer, longer)[0], model(longer, longer)[0])
 
 
+@pytest.mark.parametrize("model_class", [DistilBertModel, DistilBertForSequenceClassification])
+def test_tracing_that_is_not_strict_returns_a_plain_dict(config, ids, mask, model_class) -> None:
+    model = model_class(config).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(model, (ids, mask), strict=False)
+    output = traced(ids, mask)
+    expected = model(ids, mask)
+    assert type(output) is dict
+    assert list(output) == list(expected)
+    for name, value in output.items():
+        torch.testing.assert_close(value, expected[name])
+
+
 @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
 def test_per_example_gradients_by_torch_func_are_those_of_single_calls(
     config, ids, implementation

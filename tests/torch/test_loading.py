@@ -116,7 +116,7 @@ def test_a_state_dict_is_copied_not_taken(saved, config):
             DistilBertForMaskedLM.from_pretrained(None, **keywords)
 
 
-def test_shapes_that_do_not_fit_are_refused_or_started_afresh(saved):
+def test_shapes_that_do_not_fit_are_refused_or_started_afresh(saved, caplog):
     _, folder = saved
     with pytest.raises(WeightMismatchError, match="have the shapes of `DistilBertForMaskedLM`"):
         DistilBertForMaskedLM.from_pretrained(folder, vocab_size=50)
@@ -126,6 +126,7 @@ def test_shapes_that_do_not_fit_are_refused_or_started_afresh(saved):
     names = [name for name, _, _ in info["mismatched_keys"]]
     assert names == ["distilbert.embeddings.word_embeddings.weight", "vocab_projector.bias"]
     assert model.vocab_projector.weight.shape == (50, 32)
+    assert "vocab_projector.bias (shape (99,) in the file, (50,) in the model)" in caplog.text
 
 
 def test_dtype_by_either_name_and_the_default_stays(saved):

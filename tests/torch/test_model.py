@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from distilbert import DistilBertConfig, DistilBertModel
+from distilbert import BatchEncoding, DistilBertConfig, DistilBertModel
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.errors import InputError, TokenIdError
 from distilbert.input_checks import warn_of_unmasked_padding
@@ -40,7 +40,7 @@ def test_the_signature_is_the_pages() -> None:
 
 
 def test_misspelled_and_unknown_arguments_are_type_errors(model, ids, mask) -> None:
-    for name in ("attention_masks", "token_type_ids", "position_ids"):
+    for name in ("attention_masks", "token_type_ids", "position_id"):
         with pytest.raises(TypeError, match=name):
             model(ids, **{name: mask})
 
@@ -234,3 +234,27 @@ def test_building_and_loading_wake_no_compiler(config, tmp_path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_what_is_not_a_tensor_is_named_with_what_to_do(config, ids, mask):
+    model = DistilBertModel(config)
+    encoding = BatchEncoding({"input_ids": ids, "attention_mask": mask})
+    with pytest.raises(InputError, match=r"`input_ids` must be a tensor: got BatchEncoding\. Pass"):
+        model(encoding)
+    for name, value in (
+        ("input_ids", ids.tolist()),
+        ("attention_mask", mask.numpy()),
+        ("position_ids", [0, 1]),
+    ):
+        with pytest.raises(InputError, match=f"`{name}` must be a tensor: got (list|ndarray). Tok"):
+            model(**{"input_ids": ids, name: value})
+
+
+def test_positions_of_a_sinusoidal_model_may_be_given_too(config, ids):
+    config.sinusoidal_pos_embds = True
+    model = DistilBertModel(config).eval()
+    counted = torch.arange(7)
+    torch.testing.assert_close(model(ids, position_ids=counted)[0], model(ids)[0])
+    compiled = torch.compile(model, backend="eager")
+    moved = model(ids, position_ids=counted + 1)[0]
+    torch.testing.assert_close(compiled(ids, position_ids=counted + 1)[0], moved)

@@ -1,12 +1,17 @@
-"""What every model of the room can do besides computing."""
+"""What every PyTorch model can do besides computing."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from distilbert import DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel
-from distilbert.errors import InputError
+from distilbert import (
+    DistilBertForMaskedLM,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+    DistilBertPreTrainedModel,
+)
+from distilbert.errors import CheckpointError
 
 
 def test_parts_are_found_under_every_head(config):
@@ -27,15 +32,6 @@ def test_a_new_embedding_is_tied_again_when_asked(config):
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
-def test_parameters_are_counted_once(config):
-    model = DistilBertForMaskedLM(config)
-    distinct = {id(p): p.numel() for p in model.parameters()}
-    assert model.num_parameters() == sum(distinct.values())
-    model.get_input_embeddings().weight.requires_grad_(False)
-    assert model.num_parameters(only_trainable=True) == model.num_parameters() - 99 * 32
-    assert model.num_parameters(exclude_embeddings=True) == model.num_parameters() - (99 + 40) * 32
-
-
 def test_initial_weights_follow_the_seed(config):
     first, second = DistilBertModel(config), DistilBertModel(config)
     first.init_weights(seed=7)
@@ -50,36 +46,11 @@ def test_initial_weights_follow_the_seed(config):
     torch.testing.assert_close(third.get_parameter(name), fourth.get_parameter(name))
 
 
-def test_head_masks_get_one_form(config):
-    model = DistilBertModel(config).half()
-    assert model.get_head_mask(None, 2) == [None, None]
-    mask = model.get_head_mask(torch.ones(4), 2)
-    assert (mask.shape, mask.dtype) == ((2, 1, 4, 1, 1), torch.float16)
-    with pytest.raises(InputError, match="`head_mask` must be"):
-        model.get_head_mask(torch.ones(3, 4), 2)
-
-
 def test_dummy_inputs_run_and_attention_can_be_exchanged(config):
     model = DistilBertModel(config).eval()
     fused = model(**model.dummy_inputs).last_hidden_state
     model.set_attn_implementation("eager")
     torch.testing.assert_close(model(**model.dummy_inputs).last_hidden_state, fused)
-
-
-def test_checkpointing_gives_the_same_gradients(config, ids):
-    model = DistilBertModel(config).train()
-
-    def gradient():
-        model.zero_grad()
-        model(ids).last_hidden_state.square().sum().backward()
-        return model.transformer.layer[0].ffn.lin1.weight.grad.clone()
-
-    plain = gradient()
-    model.gradient_checkpointing_enable()
-    assert model.is_gradient_checkpointing
-    torch.testing.assert_close(gradient(), plain)
-    model.gradient_checkpointing_disable()
-    assert not model.is_gradient_checkpointing
 
 
 def test_saving_twice_and_not_on_other_processes(config, tmp_path):
@@ -98,3 +69,59 @@ def test_another_state_dict_can_be_saved(config, tmp_path):
     model.save_pretrained(tmp_path / "m", state_dict=zeros)
     again = DistilBertModel.from_pretrained(tmp_path / "m")
     assert not any(parameter.any() for parameter in again.parameters())
+
+
+class WithOwnHead(DistilBertPreTrainedModel):
+    """What the reference's users write."""
+
+    def __init__(self, config, n_values=3):
+        super().__init__(config)
+        self.distilbert = DistilBertModel(config)
+        self.own = torch.nn.Linear(config.dim, n_values)
+        self.post_init()
+
+    def forward(self, input_ids, attention_mask=None):
+        return self.own(self.distilbert(input_ids, attention_mask).last_hidden_state[:, 0])
+
+
+def test_a_users_head_around_an_encoder_loads_trains_and_saves(config, ids, tmp_path):
+    config.initializer_range = 0.5
+    donor = DistilBertForMaskedLM(config)
+    donor.save_pretrained(tmp_path / "donor")
+    model, info = WithOwnHead.from_pretrained(
+        tmp_path / "donor", n_values=5, output_loading_info=True
+    )
+    assert info["missing_keys"] == ["own.weight", "own.bias"]
+    assert 0.4 < model.own.weight.std() < 0.6
+    assert not model.own.bias.any()
+    encoder = donor.distilbert.state_dict()
+    for name, tensor in model.distilbert.state_dict().items():
+        torch.testing.assert_close(tensor, encoder[name], rtol=0, atol=0)
+    model(ids).sum().backward()
+    model.resize_token_embeddings(101)
+    model.save_pretrained(tmp_path / "own")
+    assert '"WithOwnHead"' in (tmp_path / "own" / "config.json").read_text()
+    again, info = WithOwnHead.from_pretrained(
+        tmp_path / "own", n_values=5, output_loading_info=True
+    )
+    assert info["missing_keys"] == info["unexpected_keys"] == []
+    torch.testing.assert_close(again(ids), model.eval()(ids))
+
+
+def test_initial_weights_of_a_users_head_are_its_own_choice(config):
+    class Ones(WithOwnHead):
+        def _init_weights(self, module):
+            torch.nn.init.ones_(module.weight)
+
+    torch.manual_seed(0)
+    first = Ones(config)
+    assert (first.own.weight == 1).all()
+    assert not (first.get_input_embeddings().weight == 1).any()
+    assert isinstance(DistilBertForMaskedLM(config), DistilBertPreTrainedModel)
+
+
+def test_a_quantized_model_is_not_saved_as_a_checkpoint(config, tmp_path):
+    model = torch.ao.quantization.quantize_dynamic(DistilBertModel(config), {torch.nn.Linear})
+    with pytest.raises(CheckpointError, match=r"the model is quantized \(transformer\.layer\.0"):
+        model.save_pretrained(tmp_path / "m")
+    assert not (tmp_path / "m").exists()

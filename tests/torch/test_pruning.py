@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -45,11 +47,26 @@ def test_a_layer_without_heads_still_computes(model, ids) -> None:
 
 
 def test_unknown_heads_are_refused_and_nothing_is_pruned(model) -> None:
-    for bad in ({5: [0]}, {1: [0], 0: [4]}, {0: [-1]}):
-        with pytest.raises(InputError, match=r"layers below 2 and heads below 4: got layer"):
+    for bad in ({5: [0]}, {1: [0], 0: [4]}, {0: [-5]}, {-3: [0]}):
+        with pytest.raises(InputError, match=r"layers below 2 and heads below 4, or neg.*: got l"):
             model.prune_heads(bad)
     assert model.config.pruned_heads == {}
     assert model.transformer.layer[1].attention.n_heads == 4
+
+
+def test_negative_numbers_count_from_the_end(model, config, ids, tmp_path) -> None:
+    """The reference writes them into the config as they are given."""
+    expected = copy.deepcopy(model)
+    expected.prune_heads({1: [0, 3]})
+    model.prune_heads({-1: [0]})
+    model.prune_heads({1: [-1]})
+    assert model.config.pruned_heads == {1: [0, 3]}
+    torch.testing.assert_close(model(ids)[0], expected(ids)[0])
+    model.config.pruned_heads = {-1: [0, -1]}
+    model.save_pretrained(tmp_path)
+    again = DistilBertModel.from_pretrained(tmp_path)
+    assert again.transformer.layer[1].attention.pruned_heads == {0, 3}
+    torch.testing.assert_close(again(ids)[0], expected(ids)[0])
 
 
 def test_a_pruned_model_survives_saving_and_building(model, config, ids, tmp_path) -> None:

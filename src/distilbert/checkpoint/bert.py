@@ -190,8 +190,13 @@ def _config(settings: Mapping[str, Any], head: str, kept: Sequence[int]) -> Dist
     fields = {name: _setting(settings, name) for name in CONFIG_FIELDS}
     fields |= {name: settings[name] for name in SHARED_FIELDS if settings.get(name) is not None}
     pruned = {int(k): v for k, v in (settings.get("pruned_heads") or {}).items()}
+    n_all = _setting(settings, "n_layers")
     fields["n_layers"] = len(kept)
-    fields["pruned_heads"] = {new: pruned[old] for new, old in enumerate(kept) if old in pruned}
+    fields["pruned_heads"] = {
+        new: heads
+        for new, old in enumerate(kept)
+        if (heads := [*pruned.get(old, ()), *pruned.get(old - n_all, ())])
+    }
     classifier_dropout = settings.get("classifier_dropout")
     fields["seq_classif_dropout"] = (
         fields["dropout"] if classifier_dropout is None else classifier_dropout

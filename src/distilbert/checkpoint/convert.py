@@ -5,7 +5,7 @@ Chooses between folding a BERT (`bert.py`) and rewriting a DistilBERT; needs no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,7 @@ from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_folder import carried_files
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.hub import resolve
-from distilbert.checkpoint.matching import match_parameters
+from distilbert.checkpoint.matching import infer_head, match_parameters
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
@@ -116,26 +116,9 @@ def _read_distilbert(
     config = DistilBertConfig.from_pretrained(folder)
     head = head or infer_head(checkpoint, config)
     arrays, report = match_parameters(checkpoint, config, head)
-    if report.missing_keys or report.mismatched_keys:
+    if report.missing_keys or report.mismatched_keys or report.other_head:
         raise CheckpointError(
             f"A rewritten checkpoint must be complete: {folder} as "
             f"{HEADS[head].class_name} is not. {report.verdict()} Choose another `head`."
         )
     return config, head, arrays, report.unexpected_keys
-
-
-def infer_head(names: Iterable[str], config: DistilBertConfig) -> str:
-    """The head whose parameters `names` hold.
-
-    Sequence classification and multiple choice have the same names: `config.architectures` decides
-    between them, and the former is the default.
-    """
-    names = set(names)
-    if "vocab_projector.bias" in names:
-        return "masked_lm"
-    if "qa_outputs.weight" in names:
-        return "question_answering"
-    if "pre_classifier.weight" in names:
-        choice = HEADS["multiple_choice"].class_name in (config.architectures or ())
-        return "multiple_choice" if choice else "sequence_classification"
-    return "token_classification" if "classifier.weight" in names else "base"

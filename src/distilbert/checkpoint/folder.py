@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,13 @@ import numpy as np
 from distilbert.checkpoint import format_bin, format_h5, format_msgpack, format_safetensors
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.init import sinusoid_table
-from distilbert.checkpoint.layout import Flavour, native_array, native_name, to_canonical
+from distilbert.checkpoint.layout import (
+    Flavour,
+    flavour_of_names,
+    native_array,
+    native_name,
+    to_canonical,
+)
 from distilbert.checkpoint.mapped import DTYPES
 from distilbert.checkpoint.sharding import (
     WEIGHT_FILES,
@@ -111,7 +117,7 @@ def _open_files(
     for path in paths:
         refuse_pointer(path)
         part, metadata = READERS[format](path)
-        flavours.add(FLAVOURS[format] if format in FLAVOURS else _flavour(path, metadata))
+        flavours.add(FLAVOURS[format] if format in FLAVOURS else _flavour(path, metadata, part))
         twice = sorted(arrays.keys() & part.keys())
         if twice:
             raise CheckpointError(f"Shards must not overlap: {path} repeats {', '.join(twice)}.")
@@ -130,10 +136,13 @@ def _open_files(
     return Checkpoint(arrays=canonical, format=format, flavour=flavour, files=paths, folder=folder)
 
 
-def _flavour(path: Path, metadata: Mapping[str, str]) -> Flavour:
+def _flavour(path: Path, metadata: Mapping[str, str], names: Iterable[str]) -> Flavour:
+    """The framework in the metadata; where there is none, the one whose names the tensors have."""
     match metadata.get("format"):
         case "pt" | "tf" | "flax" as flavour:
             return flavour
+        case None | "mlx":
+            return flavour_of_names(names)
         case other:
             raise CheckpointError(
                 f"The metadata of a safetensors file must name its framework: {path} has "
@@ -169,6 +178,7 @@ def save_checkpoint(
     max_shard_size: int | str = "5GB",
     variant: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
+    class_name: str | None = None,
 ) -> list[Path]:
     """Write weights and `config.json`, all or nothing; other files of the folder are kept.
 
@@ -176,6 +186,7 @@ def save_checkpoint(
         arrays: canonical names; tied parameters may be included.
         flavour: the framework of the names in a safetensors file, "pt" by default.
         extra_files: content of further files, by name, to write together with the weights.
+        class_name: for `architectures` of the config; by default the class of `head`.
 
     Returns:
         The files written.
@@ -190,7 +201,8 @@ def save_checkpoint(
     native = _to_native(arrays, config, head, format=format, flavour=flavour)
     shards = _plan(native, ties, parse_size(max_shard_size))
     n_shards, files = len(shards), WEIGHT_FILES[format]
-    text = _config_text(config, head, native, sets_dtype=flavour == "pt")
+    class_name = class_name or HEADS[head].class_name
+    text = _config_text(config, class_name, native, sets_dtype=flavour == "pt")
     small = {**(extra_files or {}), CONFIG_NAME: text.encode()}
     if n_shards == 1:
         names = [files.single(variant)]
@@ -298,10 +310,10 @@ def _index(
 
 
 def _config_text(
-    config: DistilBertConfig, head: str, arrays: Mapping[str, np.ndarray], *, sets_dtype: bool
+    config: DistilBertConfig, class_name: str, arrays: Mapping[str, np.ndarray], *, sets_dtype: bool
 ) -> str:
     config = copy.deepcopy(config)
-    config.architectures = [HEADS[head].class_name]
+    config.architectures = [class_name]
     dtypes = [array.dtype.name for array in arrays.values() if array.dtype.name in _FLOATING]
     if dtypes and (sets_dtype or config.dtype_name is not None):
         config.torch_dtype = dtypes[0]

@@ -7,7 +7,7 @@ view, not a copy. Knows no file format.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -37,18 +37,28 @@ _TO_TORCH = {"pt": FROM_PT, "tf": FROM_TF, "flax": FROM_FLAX}
 # The indices of positions, 0, 1, 2, ..., which old files contain although they are no parameter.
 IGNORED_LEAF = "position_ids"
 
+# What wrappers put between parts of a name: torch.compile, FSDP, checkpointed activations.
+_WRAPPERS = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# What wrappers put before a name: DistributedDataParallel, Lightning, PEFT, Flax's variables.
+_PREFIX = r"(?:(?:module|model|base_model|params)\.)+"
+# The beginning of the name of an encoder's tensor, of DistilBERT or BERT.
+_ENCODER = r"(?:(?:distil)?bert\.)?(?:embeddings|transformer|encoder)\."
+
 
 def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str, np.ndarray]:
     """The arrays under PyTorch's names and in its orientation; position indices are left out.
 
-    TF names come without the model's name, as `distilbert/...`.
+    TF names come without the model's name, as `distilbert/...`. Names that a model had inside a
+    wrapper (`module.`, `model.`, `_orig_mod.`, ...) become those of the model itself.
 
     Raises:
         CheckpointError: two names of the file mean the same parameter.
     """
     out: dict[str, np.ndarray] = {}
+    plain = {name: _WRAPPERS.sub("", canonical_name(name, flavour)) for name in arrays}
+    prefix = _wrapper_prefix(plain.values())
     for name, array in arrays.items():
-        canonical = canonical_name(name, flavour)
+        canonical = plain[name].removeprefix(prefix)
         if canonical.rpartition(".")[2] == IGNORED_LEAF:
             continue
         if canonical in out:
@@ -59,12 +69,28 @@ def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str
     return out
 
 
+def _wrapper_prefix(names: Iterable[str]) -> str:
+    """The prefix of a wrapper before the names of the encoder; "" if they have none."""
+    found = (re.match(f"({_PREFIX})?{_ENCODER}", name) for name in names)
+    prefixes = [match[1] or "" for match in found if match]
+    return "" if not prefixes or "" in prefixes else prefixes[0]
+
+
 def canonical_name(name: str, flavour: Flavour) -> str:
     """PyTorch's name for a name of the given flavour."""
     if flavour != "pt":
         name = re.sub(r":\d+$", "", name).replace("_._", ".").replace("/", ".")
     stem, dot, leaf = name.rpartition(".")
     return stem + dot + _TO_TORCH[flavour].get(leaf, leaf)
+
+
+def flavour_of_names(names: Iterable[str]) -> Flavour:
+    """The framework whose names these are; PyTorch's if they belong to no other."""
+    names = list(names)
+    if any("/" in name for name in names):
+        return "tf"
+    leaves = {name.rpartition(".")[2] for name in names}
+    return "flax" if leaves & {"kernel", "embedding", "scale"} else "pt"
 
 
 def native_name(name: str, kind: Kind, flavour: Flavour) -> str:

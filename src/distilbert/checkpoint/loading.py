@@ -6,12 +6,13 @@ The framework packages build the model and choose dtype and device.
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.checkpoint.spec import parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
-from distilbert.errors import InputError, WeightMismatchError
+from distilbert.errors import CheckpointError, InputError, WeightMismatchError
+from distilbert.heads import HEADS
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,10 @@ logger = logging.getLogger(__name__)
 IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
 
 Source = str | PathLike[str]
+
+# What must come from the file: as on the reference page, which initializes what is missing, if any
+# of the encoder's blocks does; the encoder, to train a head on it; or all of it, to give answers.
+Needs = Literal["page", "encoder", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,7 @@ class LoadRequest:
     state: Mapping[str, np.ndarray] | None = None
     variant: str | None = None
     attn_implementation: str | None = None
+    needs: Needs = "page"
 
 
 def read_source(
@@ -76,6 +83,19 @@ def read_source(
         assert request.state is not None
         return config, request.state
     return config, open_checkpoint(folder, formats=request.formats, variant=request.variant)
+
+
+def own_keywords(model_class: type, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Pop the parameters of the constructor of a user's class that are not in the config.
+
+    A config attribute of the same name is overridden instead, as in the reference.
+    """
+    if model_class.__module__.startswith("distilbert."):
+        return {}
+    names = list(inspect.signature(model_class).parameters)[1:]
+    fields = DistilBertConfig()
+    own = [name for name in names if name in kwargs and not hasattr(fields, name)]
+    return {name: kwargs.pop(name) for name in own}
 
 
 def _weights_folder(request: LoadRequest, hub: HubOptions) -> Path | None:
@@ -152,26 +172,50 @@ def fill_missing(
     return {name: arrays[name] if name in arrays else initial[name] for name in names}
 
 
-def check_report(report: LoadingReport, class_name: str, *, ignore_mismatched: bool) -> None:
-    """Raise for tensors of other shapes unless they are to be ignored; log what else did not match.
+def check_report(
+    report: LoadingReport, request: LoadRequest, *, ignore_mismatched: bool = False
+) -> None:
+    """Raise for what may not differ, and log what else did not match.
 
     Raises:
-        WeightMismatchError: tensors of another shape.
+        WeightMismatchError: tensors of another shape, unless they are to be ignored.
+        CheckpointError: what the request needs did not come from the file.
     """
+    name = request.class_name
     if report.mismatched_keys and not ignore_mismatched:
         listed = "; ".join(
             f"`{name}` is {tuple(in_file)}, the model needs {tuple(in_model)}"
             for name, in_file, in_model in report.mismatched_keys
         )
         raise WeightMismatchError(
-            f"Tensors of the checkpoint must have the shapes of `{class_name}`: {listed}. Change "
+            f"Tensors of the checkpoint must have the shapes of `{name}`: {listed}. Change "
             f"the config, or pass `ignore_mismatched_sizes=True` to initialize them instead."
         )
+    _check_needs(report, request)
     initialized = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
     in_verdict = {*report.initialized_encoder, *report.initialized_head}
     others = ", ".join(name for name in initialized if name not in in_verdict)
-    if initialized:
+    if initialized or report.surplus_layers:
         more = f" Initial values were used for: {others}." if others else ""
-        logger.warning("%s: %s%s", class_name, report.verdict(), more)
+        logger.warning("%s: %s%s", name, report.verdict(), more)
     elif report.unexpected_keys:
-        logger.info("%s does not use: %s.", class_name, ", ".join(report.unexpected_keys))
+        logger.info("%s does not use: %s.", name, ", ".join(report.unexpected_keys))
+
+
+def _check_needs(report: LoadingReport, request: LoadRequest) -> None:
+    faults, advice = report.encoder_faults(), "Load a complete checkpoint of a DistilBERT."
+    if request.needs == "page" and report.n_encoder_loaded:
+        faults = []
+    if request.needs == "all" and not faults:
+        faults = report.head_faults()
+        task = HEADS[request.head].task
+        train = f"Train it with `distilbert finetune --task {task}`, or l" if task else "L"
+        advice = (
+            f"{train}oad another model. To get answers from it as it is, pass "
+            f"`allow_untrained=True` (`--allow-untrained`)."
+        )
+    if faults:
+        source = "the given weights" if request.source is None else str(request.source)
+        raise CheckpointError(
+            f"`{request.class_name}` cannot be used with {source}: {' '.join(faults)} {advice}"
+        )

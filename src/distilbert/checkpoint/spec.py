@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from distilbert.config import DistilBertConfig
+from distilbert.config_checks import pruned_by_layer
 from distilbert.errors import InputError
 from distilbert.heads import HEADS
 
@@ -54,10 +55,19 @@ def tied_parameters(config: DistilBertConfig, head: str) -> dict[str, str]:
     return {}
 
 
+def pruned_in(config: DistilBertConfig, layer: int) -> set[int]:
+    """The heads of `layer` that `config.pruned_heads` names, in the numbers of the unpruned model.
+
+    Raises:
+        ValueError: it names a layer or head that does not exist; `check_buildable` reports it.
+    """
+    sizes = {"n_layers": config.n_layers, "n_heads": config.n_heads}
+    return pruned_by_layer(config.pruned_heads, **sizes).get(layer, set())
+
+
 def attention_width(config: DistilBertConfig, layer: int) -> int:
     """Width of the heads of `layer` that are left after pruning, together."""
-    pruned = config.pruned_heads.get(layer, ())
-    kept = config.n_heads - len({head for head in pruned if 0 <= head < config.n_heads})
+    kept = config.n_heads - len(pruned_in(config, layer))
     return kept * (config.dim // config.n_heads)
 
 

@@ -70,10 +70,9 @@ def environment() -> dict[str, Any]:
 def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
     """Facts read from the files; no model is built and no framework is imported."""
     from distilbert.checkpoint.bert import is_bert
-    from distilbert.checkpoint.convert import infer_head
     from distilbert.checkpoint.folder import open_checkpoint
     from distilbert.checkpoint.hub import resolve
-    from distilbert.checkpoint.matching import match_parameters
+    from distilbert.checkpoint.matching import infer_head, match_parameters
     from distilbert.checkpoint.sharding import WEIGHT_FILES
     from distilbert.checkpoint.spec import tied_parameters
     from distilbert.config import DistilBertConfig

@@ -101,6 +101,13 @@ class ModelOptions(HubOptions):
     batch_tokens: Annotated[
         int | None, _runtime(help="Tokens per batch, padding included.", min=1)
     ] = None
+    allow_untrained: Annotated[
+        bool,
+        _runtime(
+            "--allow-untrained",
+            help="Answer although the model was not trained for the task; answers are random.",
+        ),
+    ] = False
 
 
 def command(

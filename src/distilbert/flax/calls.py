@@ -1,13 +1,12 @@
-"""Calls of a model: the signature of the reference, checks of values, and applying the module.
+"""Calls of a model: checks of values, and applying the module.
 
-The reference's Flax classes take fewer arguments. An array inside a trace of JAX has no values, so
+An array inside a trace of JAX has no values, so
 they are checked before the module is applied, or not at all.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -18,36 +17,49 @@ from jax.core import Tracer
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.input_checks import check_ids, has_warned_of_padding, warn_of_unmasked_padding
+from distilbert.input_checks import (
+    check_ids,
+    check_position_range,
+    check_tensors,
+    has_warned_of_padding,
+    warn_of_unmasked_padding,
+)
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
-
-
-def page_signature(call: Callable[..., Any]) -> inspect.Signature:
-    """The reference's parameters: without `inputs_embeds`, and `input_ids` are required."""
-    parameters = dict(inspect.signature(call).parameters)
-    del parameters["inputs_embeds"]
-    ids = parameters["input_ids"].replace(default=inspect.Parameter.empty)
-    return inspect.Signature(list({**parameters, "input_ids": ids}.values()))
 
 
 def check_values(input_ids: Any, config: DistilBertConfig, *, is_masked: bool) -> None:
     """Check ids outside of a trace; warn once of padding without a mask.
 
     Raises:
+        InputError: a mapping in place of ids.
         TokenIdError: an id is outside the vocabulary.
     """
-    if isinstance(input_ids, Tracer) or not getattr(input_ids, "is_fully_addressable", True):
-        return
-    ids = np.asarray(input_ids)
-    if not ids.size:
+    if isinstance(input_ids, Mapping):
+        check_tensors({"input_ids": input_ids}, "")
+    ids = _values(input_ids)
+    if ids is None or not ids.size:
         return
     check_ids(int(ids.min()), int(ids.max()), config.vocab_size)
     if is_masked or config.pad_token_id is None or has_warned_of_padding():
         return
     if (ids == config.pad_token_id).any():
         warn_of_unmasked_padding()
+
+
+def check_position_values(position_ids: Any, config: DistilBertConfig) -> None:
+    """Raise TokenIdError if a position is outside the table; inside a trace there are no values."""
+    positions = _values(position_ids)
+    if positions is not None and positions.size:
+        lowest, highest = int(positions.min()), int(positions.max())
+        check_position_range(lowest, highest, config.max_position_embeddings)
+
+
+def _values(array: Any) -> np.ndarray | None:
+    if isinstance(array, Tracer) or not getattr(array, "is_fully_addressable", True):
+        return None
+    return np.asarray(array)
 
 
 def apply(
@@ -62,6 +74,7 @@ def apply(
     train: bool,
     output_attentions: bool | None,
     output_hidden_states: bool | None,
+    position_ids: Any,
 ) -> Any:
     """The output of the model's module; the arguments are those of the model.
 
@@ -76,6 +89,9 @@ def apply(
     if input_ids is not None:
         check_values(input_ids, config, is_masked=attention_mask is not None)
         input_ids = jnp.asarray(input_ids, jnp.int32)
+    if position_ids is not None:
+        check_position_values(position_ids, config)
+        position_ids = jnp.asarray(position_ids, jnp.int32)
     try:
         return model.module.apply(
             {"params": params},
@@ -86,6 +102,7 @@ def apply(
             not train,
             output_attentions,
             output_hidden_states,
+            position_ids,
             rngs=None if dropout_rng is None else {"dropout": dropout_rng},
         )
     except InvalidRngError:

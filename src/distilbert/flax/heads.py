@@ -68,6 +68,7 @@ class TaskModule(nn.Module):
         deterministic: bool = True,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        position_ids: Array | None = None,
     ) -> Any:
         """As the base module."""
         encoded = self.distilbert(
@@ -78,6 +79,7 @@ class TaskModule(nn.Module):
             deterministic,
             output_attentions,
             output_hidden_states,
+            position_ids,
         )
         logits = self.compute_logits(encoded.last_hidden_state, deterministic)
         return self._output(encoded, logits=logits)
@@ -181,6 +183,7 @@ class MultipleChoiceModule(SequenceClassificationModule):
         deterministic: bool = True,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        position_ids: Array | None = None,
     ) -> Any:
         """As the base module, with a choice axis in the inputs: (B, C, S) or (B, C, S, D).
 
@@ -189,6 +192,8 @@ class MultipleChoiceModule(SequenceClassificationModule):
         given: Any = input_ids if input_ids is not None else inputs_embeds
         if given is not None:
             check_axes(given.shape, 3, is_ids=input_ids is not None)
+        if position_ids is not None and position_ids.ndim > 2:
+            position_ids = _flattened(position_ids)
         output = super().__call__(
             _flattened(input_ids),  # (B * C, S)
             _flattened(attention_mask),
@@ -197,6 +202,7 @@ class MultipleChoiceModule(SequenceClassificationModule):
             deterministic,
             output_attentions,
             output_hidden_states,
+            position_ids,
         )
         shape = output.logits.shape if given is None else given.shape[:2]
         return self._output(output, logits=output.logits.reshape(shape))  # (B, C)

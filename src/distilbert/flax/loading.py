@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
+from distilbert.checkpoint.loading import (
+    LoadRequest,
+    check_report,
+    fill_missing,
+    own_keywords,
+    read_source,
+)
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.flax.weights import Tree, floating_dtype, to_tree
 
@@ -39,6 +45,7 @@ def load(
     if torch_dtype not in (None, "auto"):
         stored = floating_dtype("torch_dtype", torch_dtype)
     options = {name: kwargs.pop(name) for name in ("input_shape", "seed") if name in kwargs}
+    options |= own_keywords(model_class, kwargs)
     config, arrays = read_source(request, kwargs)
     if stored is not None:
         config.torch_dtype = stored.name
@@ -46,7 +53,7 @@ def load(
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
     arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
     params = to_tree(arrays, config, request.head, dtype=stored)
-    check_report(report, request.class_name, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, request, ignore_mismatched=ignore_mismatched_sizes)
     return model, params, report
 
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from distilbert.heads import IGNORED_LABEL
-from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
+from distilbert.input_checks import (
+    check_class_labels,
+    check_classes,
+    check_token_labels,
+    check_value_labels,
+    infer_problem_type,
+)
 
 
 def token_loss(logits: Array, labels: ArrayLike) -> Array:
@@ -21,8 +29,17 @@ def token_loss(logits: Array, labels: ArrayLike) -> Array:
     Args:
         logits: (B, S, N), or (B, S, V) for masked language modelling.
         labels: integers (B, S).
+
+    Raises:
+        InputError: as `sequence_loss`.
     """
     labels = jnp.asarray(labels, jnp.int32)
+    check_token_labels(logits.shape, labels.shape, labels.dtype)
+    labels = labels.reshape(logits.shape[:-1])
+    if not isinstance(labels, Tracer):
+        given = np.asarray(labels)[np.asarray(labels) != IGNORED_LABEL]
+        if given.size:
+            check_classes(int(given.min()), int(given.max()), logits.shape[-1])
     counts = labels != IGNORED_LABEL
     return _cross_entropy(logits, labels, counts).sum() / counts.sum()
 
@@ -34,7 +51,9 @@ def choice_loss(logits: Array, labels: ArrayLike) -> Array:
         logits: (B, C).
         labels: integers (B,).
     """
-    return token_loss(logits, jnp.reshape(labels, -1))
+    labels = jnp.asarray(labels)
+    check_class_labels(logits.shape, labels.shape, labels.dtype)
+    return token_loss(logits, labels.reshape(-1))
 
 
 def sequence_loss(logits: Array, labels: ArrayLike, *, problem_type: str | None) -> Array:
@@ -48,7 +67,8 @@ def sequence_loss(logits: Array, labels: ArrayLike, *, problem_type: str | None)
             one label is regression, integers are classes, anything else several labels at once.
 
     Raises:
-        InputError: logits and labels have shapes that do not belong together.
+        InputError: logits and labels have shapes that do not belong together, or (outside of a
+            trace) a label is not one of the classes.
     """
     labels = jnp.asarray(labels)
     are_classes = jnp.issubdtype(labels.dtype, jnp.integer)

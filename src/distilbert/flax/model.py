@@ -29,6 +29,7 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
+    check_positions,
 )
 from distilbert.outputs import FlaxBaseModelOutput
 
@@ -62,12 +63,14 @@ class Embeddings(nn.Module):
         self,
         input_ids: Array | None,
         inputs_embeds: Array | None = None,
+        positions: Array | None = None,
         *,
         deterministic: bool = True,
     ) -> Array:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
 
-        Inside a trace, which cannot raise for a value, an id outside the vocabulary gives nan.
+        `positions` are (S,), (1, S) or (B, S); by default tokens are counted from 0. Inside a
+        trace, which cannot raise for a value, an id or a position outside its table gives nan.
 
         Raises:
             InputError: both or neither are given, or not in a batch.
@@ -82,9 +85,13 @@ class Embeddings(nn.Module):
             words = self._words(input_ids, deterministic)
         else:
             words = jnp.asarray(inputs_embeds, self.dtype)
-        length = words.shape[1]
-        check_length(length, self.config.max_position_embeddings)
-        x = words + self._positions(length)  # (B, S, D)
+        rows, length = words.shape[:2]
+        if positions is None:
+            check_length(length, self.config.max_position_embeddings)
+            x = words + self._table()[:length].astype(self.dtype)  # (B, S, D)
+        else:
+            check_positions(positions.shape, rows, length)
+            x = words + _rows(self._table(), positions).astype(self.dtype)
         return self.dropout(self.LayerNorm(x), deterministic=deterministic)
 
     def _words(self, input_ids: Any, deterministic: bool) -> Array:
@@ -95,16 +102,14 @@ class Embeddings(nn.Module):
         is_padding = (input_ids == self.padding_idx)[..., None]
         return jnp.where(is_padding, jax.lax.stop_gradient(words), words)
 
-    def _positions(self, length: int) -> Array:
-        """(S, D). A table that a checkpoint holds in place of the sinusoids is used and frozen."""
+    def _table(self) -> Array:
+        """(P, D). A table that a checkpoint holds in place of the sinusoids is used and frozen."""
         if not self.config.sinusoidal_pos_embds:
-            table = self.position_embeddings.embedding
-        elif self.has_variable("params", "position_embeddings"):
+            return self.position_embeddings.embedding
+        if self.has_variable("params", "position_embeddings"):
             table = self.get_variable("params", "position_embeddings")["embedding"]
-            table = jax.lax.stop_gradient(table)
-        else:
-            table = _sinusoids(self.config.max_position_embeddings, self.config.dim)
-        return jnp.asarray(table[:length], self.dtype)
+            return jax.lax.stop_gradient(table)
+        return jnp.asarray(_sinusoids(self.config.max_position_embeddings, self.config.dim))
 
     def _initial_words(self, rng: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         rows = normal(self.config)(rng, shape, dtype)
@@ -323,6 +328,7 @@ class DistilBertModule(nn.Module):
         deterministic: bool = True,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        position_ids: Array | None = None,
     ) -> FlaxBaseModelOutput:
         """Encode a batch; the arguments are those of `FlaxDistilBertModel`, all of them explicit.
 
@@ -330,7 +336,7 @@ class DistilBertModule(nn.Module):
             InputError: ids and embeddings together, or neither; a mask of another size.
             TokenIdError: the sequence is too long.
         """
-        x = self.embeddings(input_ids, inputs_embeds, deterministic=deterministic)
+        x = self.embeddings(input_ids, inputs_embeds, position_ids, deterministic=deterministic)
         return self.transformer(
             x,
             _visible_keys(attention_mask, x),

@@ -8,7 +8,7 @@ here are their public names.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -24,13 +24,20 @@ from distilbert.checkpoint.preference import wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax import weights
-from distilbert.flax.attention import layer_head_masks
-from distilbert.flax.calls import apply, page_signature
+from distilbert.flax.calls import apply
+from distilbert.flax.facts import (
+    dummy_inputs,
+    get_head_mask,
+    get_memory_footprint,
+    num_parameters,
+    vocab_size,
+)
 from distilbert.flax.loading import load
 from distilbert.flax.pruning import prune_heads
 from distilbert.flax.resizing import resize_position_embeddings, resize_token_embeddings
 from distilbert.flax.static_config import StaticConfig
 from distilbert.flax.weights import POSITIONS, WORDS, Tree, flatten, floating_dtype
+from distilbert.input_checks import page_signature
 from distilbert.outputs import ModelOutput
 
 
@@ -76,7 +83,8 @@ class PreTrainedModel:
         self.input_shape = input_shape
         self.seed = seed
         self.dtype = floating_dtype("dtype", dtype)
-        self.checkpoint_options: dict[str, Any] | None = None
+        is_checkpointing = getattr(config, "gradient_checkpointing", False)
+        self.checkpoint_options: dict[str, Any] | None = {} if is_checkpointing else None
         self.build_module()
         self._params: Tree | None = None
         if _do_init:
@@ -108,6 +116,7 @@ class PreTrainedModel:
         return_dict: bool | None = None,
         *,
         inputs_embeds: Any = None,
+        position_ids: Any = None,
     ) -> Any:
         """Evaluate a batch: a pure function of `params` and `dropout_rng`.
 
@@ -120,12 +129,13 @@ class PreTrainedModel:
             train: drop out, and keep the lookup from training the padding row.
             output_attentions, output_hidden_states, return_dict: None follows the config.
             inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
+            position_ids: integers (S,), (1, S) or (B, S), for rows that do not count from 0.
 
         Raises:
             InputError: ids and embeddings together, or neither; a mask of another size; no
                 `dropout_rng`.
-            TokenIdError: the sequence is too long, or an id is outside the vocabulary. Inside a
-                trace ids have no values to look at: there such an id gives nan.
+            TokenIdError: the sequence is too long, or an id or a position is outside its table.
+                Inside a trace they have no values to look at: there they give nan.
         """
         output = apply(
             self,
@@ -138,11 +148,14 @@ class PreTrainedModel:
             train=train,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            position_ids=position_ids,
         )
         return self.format_output(output, return_dict)
 
-    # Tools see the reference's signature; the call also takes `inputs_embeds`.
-    __call__.__signature__ = page_signature(__call__)  # pyright: ignore[reportFunctionMemberAccess]
+    # Tools see the reference's signature; the call also takes its last two parameters.
+    __call__.__signature__ = page_signature(  # pyright: ignore[reportFunctionMemberAccess]
+        __call__, "inputs_embeds", "position_ids", required="input_ids"
+    )
 
     # --- weights ------------------------------------------------------------------------------
 
@@ -361,29 +374,16 @@ class PreTrainedModel:
 
     # --- facts --------------------------------------------------------------------------------
 
-    @property
-    def dummy_inputs(self) -> dict[str, Array]:
-        """A smallest sensible input."""
-        ids = jnp.array([[1, 2, 3], [3, 2, 1]], jnp.int32) % self.config.vocab_size
-        return {"input_ids": ids[None] if self.head == "multiple_choice" else ids}
+    dummy_inputs = property(dummy_inputs)
+    vocab_size = property(vocab_size)
+    num_parameters = num_parameters
+    get_memory_footprint = get_memory_footprint
+    get_head_mask = get_head_mask
 
-    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Number of values in the parameters; tied ones count once."""
-        left_out = {self.path(WORDS), self.path(POSITIONS)} if exclude_embeddings else set()
-        if only_trainable and self.config.sinusoidal_pos_embds:
-            left_out.add(self.path(POSITIONS))
-        leaves = flatten(self.params)
-        return sum(leaf.size for path, leaf in leaves.items() if path not in left_out)
-
-    def get_head_mask(
-        self, head_mask: Any | None, num_hidden_layers: int
-    ) -> Array | Sequence[None]:
-        """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
-
-        Raises:
-            InputError: `head_mask` is neither (H,) nor (L, H).
-        """
-        return layer_head_masks(head_mask, num_hidden_layers, self.dtype)
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Whether the model writes text token by token: a DistilBERT never does."""
+        return False
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The output itself, or a tuple of its fields."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 
+from distilbert.checkpoint.spec import pruned_in
 from distilbert.flax.weights import Tree, flatten
 from distilbert.input_checks import parse_heads_to_prune
 
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
     """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
 
+    Negative numbers count from the end.
+
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """
     config = model.config
     wanted = parse_heads_to_prune(heads_to_prune, n_layers=config.n_layers, n_heads=config.n_heads)
     for layer, heads in wanted.items():
-        gone = set(config.pruned_heads.get(layer, ()))
+        gone = pruned_in(config, layer)
         model.replace_leaves(_pruned(model, layer, heads, gone=gone))
         config.pruned_heads[layer] = sorted(gone | heads)
     model.build_module()

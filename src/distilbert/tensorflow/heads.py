@@ -11,6 +11,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
+from distilbert.input_checks import page_signature
 from distilbert.outputs import (
     ModelOutput,
     TFMaskedLMOutput,
@@ -33,7 +34,7 @@ from distilbert.tensorflow.losses import choice_loss, sequence_loss, span_loss, 
 from distilbert.tensorflow.model import TFDistilBertModel
 from distilbert.tensorflow.pretrained import PreTrainedModel
 
-Inputs = tuple[Tensor | None, ...]  # ids, mask, head mask, embeddings
+Inputs = tuple[Tensor | None, ...]  # ids, mask, head mask, embeddings, positions
 Flags = tuple[bool | None, bool | None]  # attentions, hidden states
 
 
@@ -73,16 +74,23 @@ class TaskModel(PreTrainedModel):
         return_dict: bool | None = None,
         labels: Tensor | None = None,
         training: bool = False,
+        *,
+        position_ids: Tensor | None = None,
     ) -> Any:
         """As the base model; for `labels` see the class."""
-        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds, position_ids)
         flags = (output_attentions, output_hidden_states)
         return self._forward(inputs, flags, return_dict, labels, training)
+
+    # Tools see the reference's signature; the call also takes `position_ids`.
+    call.__signature__ = page_signature(call, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
 
     def _forward(
         self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any, training: bool
     ) -> Any:
-        encoded = self.distilbert(*inputs, *flags, return_dict=True, training=training)
+        *given, positions = inputs
+        options = {"return_dict": True, "training": training, "position_ids": positions}
+        encoded = self.distilbert(*given, *flags, **options)
         logits = self.compute_logits(encoded.last_hidden_state, training=training)
         loss = None if labels is None else self.label_loss(logits, labels)
         return self._output(encoded, return_dict, loss=loss, logits=logits)
@@ -188,12 +196,15 @@ class TFDistilBertForMultipleChoice(TaskModel):
     def _forward(
         self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any, training: bool
     ) -> Any:
-        ids, mask, head_mask, vectors = inputs
+        ids, mask, head_mask, vectors, positions = inputs
         given: Any = vectors if ids is None else ids
         given = tf.convert_to_tensor(given)
         n_choices = tf.shape(given)[1] if given.shape[1] is None else given.shape[1]
         rows = (_flat(ids, n_axes=2), _flat(mask, n_axes=2), head_mask, _flat(vectors, n_axes=3))
-        encoded = self.distilbert(*rows, *flags, return_dict=True, training=training)
+        if positions is not None and len(positions.shape) > 2:
+            positions = _flat(positions, n_axes=2)
+        options = {"return_dict": True, "training": training, "position_ids": positions}
+        encoded = self.distilbert(*rows, *flags, **options)
         logits = self.compute_logits(encoded.last_hidden_state, training=training)  # (B * C, 1)
         logits = tf.reshape(logits, (-1, n_choices))  # (B, C)
         loss = None if labels is None else self.label_loss(logits, labels)
@@ -260,13 +271,18 @@ class TFDistilBertForQuestionAnswering(TaskModel):
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
         training: bool = False,
+        *,
+        position_ids: Tensor | None = None,
     ) -> Any:
         """As the base model; the positions (B,) of the answers give a loss when both are given."""
-        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds, position_ids)
         flags = (output_attentions, output_hidden_states)
         is_labelled = start_positions is not None and end_positions is not None
         labels = (start_positions, end_positions) if is_labelled else None
         return self._forward(inputs, flags, return_dict, labels, training)
+
+    # Tools see the reference's signature; the call also takes `position_ids`.
+    call.__signature__ = page_signature(call, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
 
     def _output(self, encoded: Any, return_dict: bool | None, **tensors: Tensor | None) -> Any:
         start, end = tf.unstack(tensors.pop("logits"), axis=-1)  # (B, S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,14 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
+    check_position_range,
+    check_positions,
     has_warned_of_padding,
     warn_of_unmasked_padding,
 )
 
 LABELS = ("labels", "start_positions", "end_positions")
+HIDDEN = "position_ids"  # an argument that the reference's signatures do not have
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -46,7 +49,8 @@ def named_arguments(
     """
     names = argument_names(model_class)
     named = {}
-    for form in _spread(names, args, kwargs):
+    in_order = [name for name in names if name != HIDDEN]
+    for form in _spread(in_order, args, kwargs):
         for name, value in form.items():
             if name not in names:
                 raise UnknownArgumentError(
@@ -68,12 +72,21 @@ def argument_names(model_class: Any) -> tuple[str, ...]:
     for parent in model_class.__mro__:
         if "call" not in vars(parent):
             continue
-        parameters = list(inspect.signature(parent.call).parameters.values())[1:]
+        parameters = list(call_signature(parent.call).parameters.values())[1:]
         named = [each.name for each in parameters if each.kind not in VARIADIC]
         names.update(dict.fromkeys(named))
         if len(named) == len(parameters):
             break
     return tuple(names)
+
+
+def call_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a `call` with the argument that tools do not see."""
+    shown = inspect.signature(call)
+    if not hasattr(call, "__signature__"):
+        return shown
+    hidden = inspect.Parameter(HIDDEN, inspect.Parameter.KEYWORD_ONLY, default=None)
+    return shown.replace(parameters=[*shown.parameters.values(), hidden])
 
 
 def _spread(
@@ -110,7 +123,7 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: st
     Raises:
         InputError: ids and embeddings together, or neither, or not in a batch; a mask of another
             size.
-        TokenIdError: the sequence is too long, or an id is outside the vocabulary.
+        TokenIdError: the sequence is too long, or an id or a position is outside its table.
     """
     ids, vectors = named.get("input_ids"), named.get("inputs_embeds")
     check_ids_or_embeddings(has_ids=ids is not None, has_embeddings=vectors is not None)
@@ -118,7 +131,10 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: st
     if given:
         check_axes(given, 3 if head == "multiple_choice" else 2, is_ids=vectors is None)
     shape = given if vectors is None else given[:-1]
-    if shape and shape[-1] is not None:
+    positions = named.get("position_ids")
+    if positions is not None:
+        _check_positions(positions, shape, config)
+    elif shape and shape[-1] is not None:
         check_length(shape[-1], config.max_position_embeddings)
     mask = _shape(named.get("attention_mask"))
     if mask and shape and None not in (*mask, *shape):
@@ -126,7 +142,7 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: st
     head_mask = named.get("head_mask")
     if head_mask is not None:
         check_head_mask(_shape(head_mask), config.n_layers)
-    values = _values(ids)
+    values = values_of(ids)
     if values is not None and values.size:
         check_ids(int(values.min()), int(values.max()), config.vocab_size)
         if "attention_mask" in named or config.pad_token_id is None or has_warned_of_padding():
@@ -135,14 +151,28 @@ def check_arguments(named: Mapping[str, Any], config: DistilBertConfig, head: st
             warn_of_unmasked_padding()
 
 
+def _check_positions(positions: Any, shape: Sequence[Any], config: DistilBertConfig) -> None:
+    given = _shape(positions)
+    if given and shape:
+        *rows, length = shape
+        n_rows = None if None in rows else int(np.prod(rows))
+        if len(given) == len(shape) and None not in given:
+            given = (int(np.prod(given[:-1])), given[-1])
+        check_positions(given, n_rows, length)
+    values = values_of(positions)
+    if values is not None and values.size:
+        lowest, highest = int(values.min()), int(values.max())
+        check_position_range(lowest, highest, config.max_position_embeddings)
+
+
 def _shape(value: Any) -> tuple[Any, ...]:
     shape = getattr(value, "shape", None)
     return () if shape is None or getattr(shape, "rank", 0) is None else tuple(shape)
 
 
-def _values(ids: Any) -> np.ndarray | None:
-    """The ids as an array, if they have values on the CPU."""
-    if isinstance(ids, np.ndarray):
-        return ids
-    is_value = tf.is_tensor(ids) and hasattr(ids, "numpy") and "CPU" in (ids.device or "CPU")
-    return np.asarray(ids) if is_value else None
+def values_of(numbers: Any) -> np.ndarray | None:
+    """Ids or labels as an array, if they have values on the CPU."""
+    if isinstance(numbers, np.ndarray):
+        return numbers
+    has_values = tf.is_tensor(numbers) and hasattr(numbers, "numpy")
+    return np.asarray(numbers) if has_values and "CPU" in (numbers.device or "CPU") else None

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from distilbert.checkpoint.layout import to_canonical
-from distilbert.checkpoint.loading import LoadRequest, check_report, fill_missing, read_source
+from distilbert.checkpoint.loading import (
+    LoadRequest,
+    check_report,
+    fill_missing,
+    own_keywords,
+    read_source,
+)
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.tensorflow.layers import deferred_init
 from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype
@@ -39,6 +45,7 @@ def load(
         CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
             `PreTrainedModel.from_pretrained`.
     """
+    extra = own_keywords(model_class, kwargs)
     config, arrays = read_source(request, kwargs)
     policy = floating_dtype(dtype, config=config, arrays=arrays)
     if dtype is not None:
@@ -49,9 +56,9 @@ def load(
         options["dtype"] = policy
     # A user's child class may hold more than the parameters of its head: build it with values.
     with deferred_init() if is_package_class(model_class) else nullcontext():
-        model = model_class(config, *model_args, **options)
+        model = model_class(config, *model_args, **options, **extra)
     assign(model, fill_missing(found, config, model.head, seed=draw_seed))
-    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, request, ignore_mismatched=ignore_mismatched_sizes)
     return model, report
 
 

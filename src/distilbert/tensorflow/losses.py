@@ -11,7 +11,14 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from distilbert.heads import IGNORED_LABEL
-from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
+from distilbert.input_checks import (
+    check_class_labels,
+    check_classes,
+    check_token_labels,
+    check_value_labels,
+    infer_problem_type,
+)
+from distilbert.tensorflow.inputs import values_of
 from distilbert.tensorflow.layers import known_shape
 
 
@@ -34,7 +41,14 @@ def token_loss(
 
     Returns:
         (1,), or (T,) for `legacy`.
+
+    Raises:
+        InputError: as `sequence_loss`.
     """
+    labels = tf.convert_to_tensor(labels)
+    shape, given = known_shape(logits), known_shape(labels)
+    if shape is not None and given is not None:
+        check_token_labels(shape, given, labels.dtype.name)
     labels = tf.reshape(_signed(labels), tf.shape(logits)[:-1])  # (B, S)
     active = labels >= 0 if ignores_negative else tf.not_equal(labels, IGNORED_LABEL)
     values = _cross_entropy(logits, tf.where(active, labels, 0))  # (B, S)
@@ -55,6 +69,10 @@ def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits: (B, C).
         labels: integers (B,).
     """
+    labels = tf.convert_to_tensor(labels)
+    shape, given = known_shape(logits), known_shape(labels)
+    if shape is not None and given is not None:
+        check_class_labels(shape, given, labels.dtype.name)
     return _cross_entropy(logits, tf.reshape(labels, (-1,)))
 
 
@@ -117,6 +135,14 @@ def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """One value per label.
+
+    Raises:
+        InputError: a label with a value on a CPU is not one of the classes.
+    """
+    values = values_of(labels)
+    if values is not None and values.size:
+        check_classes(int(values.min()), int(values.max()), int(logits.shape[-1] or 0))
     return tf.nn.sparse_softmax_cross_entropy_with_logits(_signed(labels), _wide(logits))
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import Tensor
 
-from distilbert.checkpoint.spec import attention_width
+from distilbert.checkpoint.spec import attention_width, pruned_in
 from distilbert.config import DistilBertConfig
-from distilbert.input_checks import check_mask
+from distilbert.input_checks import check_mask, page_signature
 from distilbert.outputs import TFBaseModelOutput
 from distilbert.tensorflow.activations import activation_function
 from distilbert.tensorflow.attention import attend
@@ -65,11 +65,18 @@ class Embeddings(keras.layers.Layer):
         self,
         input_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        positions: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D)."""
+        """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
+
+        `positions` are (S,), (1, S) or (B, S); by default tokens are counted from 0.
+        """
         words: Any = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        x = words + self.position_embeddings.first(leading(words)[1])  # (B, S, D)
+        if positions is None:
+            x = words + self.position_embeddings.first(leading(words)[1])  # (B, S, D)
+        else:
+            x = words + self.position_embeddings(tf.convert_to_tensor(positions))
         return self.dropout(self.LayerNorm(x), training=training)
 
 
@@ -83,7 +90,7 @@ class SelfAttention(keras.layers.Layer):
         self.head_size = config.dim // config.n_heads
         self.n_heads = width // self.head_size
         self.dim = width
-        self.pruned_heads = frozenset(config.pruned_heads.get(layer, ()))
+        self.pruned_heads = frozenset(pruned_in(config, layer))
         self.dropout = keras.layers.Dropout(config.attention_dropout, name="dropout", dtype=policy)
         with keras.name_scope(self.name):
             self.q_lin = Linear(config.dim, width, name="q_lin", dtype=policy)
@@ -241,6 +248,8 @@ class TFDistilBertModel(PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         training: bool = False,
+        *,
+        position_ids: Tensor | None = None,
     ) -> TFBaseModelOutput | tuple[Any, ...]:
         """Encode a batch.
 
@@ -251,18 +260,19 @@ class TFDistilBertModel(PreTrainedModel):
             inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
             output_attentions, output_hidden_states, return_dict: None follows the config.
             training: apply dropout.
+            position_ids: integers (S,), (1, S) or (B, S), for rows that do not count from 0.
 
         Raises:
             InputError: ids and embeddings together, or neither; a mask of another size.
-            TokenIdError: the sequence is too long, or (with values at hand on a CPU) an id is
-                outside the vocabulary.
+            TokenIdError: the sequence is too long, or (with values at hand on a CPU) an id or a
+                position is outside its table.
         """
         config = self.config
         if output_attentions is None:
             output_attentions = config.output_attentions
         if output_hidden_states is None:
             output_hidden_states = config.output_hidden_states
-        x = self.embeddings(input_ids, inputs_embeds, training=training)
+        x = self.embeddings(input_ids, inputs_embeds, position_ids, training=training)
         output = self.transformer(
             x,
             _visible_keys(attention_mask, x),
@@ -272,6 +282,9 @@ class TFDistilBertModel(PreTrainedModel):
             training=training,
         )
         return self.format_output(output, return_dict)
+
+    # Tools see the reference's signature; the call also takes `position_ids`.
+    call.__signature__ = page_signature(call, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
 
     def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden state (B, 1, D) of the first token of each sequence, as of `call`.

@@ -7,14 +7,13 @@ needs in `keras_fit.py`; the methods here are their public names.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, cast, overload
 
-import numpy as np
 import tensorflow as tf
-from tensorflow import Tensor
 
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest, resolve_dtype
@@ -24,11 +23,17 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.outputs import ModelOutput
 from distilbert.tensorflow import keras_fit
-from distilbert.tensorflow.attention import layer_head_masks
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import input_signature_of
-from distilbert.tensorflow.inputs import check_arguments, named_arguments
+from distilbert.tensorflow.facts import (
+    dummy_inputs,
+    get_head_mask,
+    get_memory_footprint,
+    num_parameters,
+    vocab_size,
+)
+from distilbert.tensorflow.inputs import call_signature, check_arguments, named_arguments
 from distilbert.tensorflow.layers import Embedding, needs_values, path_scope, replace_part
 from distilbert.tensorflow.loading import canonical_state, load
 from distilbert.tensorflow.pruning import prune_heads
@@ -42,21 +47,23 @@ from distilbert.tensorflow.weights import (
     canonical_arrays,
     check_nothing_added,
     initial_arrays,
-    untied_parameters,
-    variable_of,
 )
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.model import TFDistilBertModel
 
+logger = logging.getLogger(__name__)
+
 
 class PreTrainedModel(keras.Model):
-    """The parent of `TFDistilBertModel` and the five heads."""
+    """The parent of `TFDistilBertModel` and the five heads; public as
+    `TFDistilBertPreTrainedModel`, for children with a head around a `TFDistilBertModel` as their
+    attribute `distilbert`."""
 
     config_class = DistilBertConfig
     base_model_prefix = "distilbert"
     main_input_name = "input_ids"
-    head: ClassVar[str]
+    head: ClassVar[str] = "base"
 
     config: DistilBertConfig
 
@@ -74,7 +81,10 @@ class PreTrainedModel(keras.Model):
         if inputs:
             raise TypeError(f"`{type(self).__name__}` takes one positional argument, `config`.")
         config.check_buildable(self.head)
+        if getattr(config, "gradient_checkpointing", False):
+            logger.warning("`gradient_checkpointing` of the config has no effect in TensorFlow.")
         super().__init__(**kwargs)
+        self._call_signature = call_signature(self.call)  # by which Keras checks arguments
         self.config = config
         self.name_or_path = config.name_or_path
         self._uses_model_loss = True
@@ -280,30 +290,16 @@ class PreTrainedModel(keras.Model):
 
     # --- facts --------------------------------------------------------------------------------
 
-    @property
-    def dummy_inputs(self) -> dict[str, Tensor]:
-        """A smallest sensible input."""
-        ids = np.array([[1, 2, 3], [3, 2, 1]], np.int32) % self.config.vocab_size
-        return {"input_ids": tf.constant(ids[None] if self.head == "multiple_choice" else ids)}
+    dummy_inputs = property(dummy_inputs)
+    vocab_size = property(vocab_size)
+    num_parameters = num_parameters
+    get_memory_footprint = get_memory_footprint
+    get_head_mask = get_head_mask
 
-    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Number of values in the parameters; tied ones count once."""
-        return sum(
-            int(np.prod(row.shape))
-            for row in untied_parameters(self)
-            if not (exclude_embeddings and row.kind in ("word", "position"))
-            if not only_trainable or variable_of(self, row).trainable
-        )
-
-    def get_head_mask(
-        self, head_mask: Tensor | None, num_hidden_layers: int
-    ) -> Tensor | list[None]:
-        """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
-
-        Raises:
-            InputError: `head_mask` is neither (H,) nor (L, H).
-        """
-        return layer_head_masks(head_mask, num_hidden_layers, self.compute_dtype)
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Whether the model writes text token by token: a DistilBERT never does."""
+        return False
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The output itself, or a tuple of its fields."""
@@ -395,3 +391,6 @@ class PreTrainedModel(keras.Model):
         if input_signature is None:
             input_signature = input_signature_of(self)
         return super().export(filepath, format, verbose, input_signature, **kwargs)
+
+
+TFDistilBertPreTrainedModel = PreTrainedModel

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
     """Remove attention heads, given as {layer: heads} in the unpruned model's numbers.
 
+    Negative numbers count from the end.
+
     Raises:
         InputError: a layer or head that the model never had; nothing is pruned then.
     """

@@ -11,7 +11,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.config import DistilBertConfig
 from distilbert.heads import LAYER_NORM_EPS
-from distilbert.input_checks import check_axes
+from distilbert.input_checks import check_axes, page_signature
 from distilbert.outputs import (
     MaskedLMOutput,
     ModelOutput,
@@ -23,11 +23,11 @@ from distilbert.outputs import (
 from distilbert.torch.activations import activation_function
 from distilbert.torch.loading import load
 from distilbert.torch.losses import choice_loss, sequence_loss, span_loss, token_loss
-from distilbert.torch.model import DistilBertModel
+from distilbert.torch.model import DistilBertModel, check_given
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.weights import deferred_init
 
-Inputs = tuple[Tensor | None, ...]  # ids, mask, head mask, embeddings
+Inputs = tuple[Tensor | None, ...]  # in the order of `INPUTS`
 Flags = tuple[bool | None, bool | None]  # attentions, hidden states
 
 
@@ -66,13 +66,20 @@ class TaskModel(PreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        position_ids: Tensor | None = None,
     ) -> Any:
         """As the base model; for `labels` see the class."""
-        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds, position_ids)
+        check_given(*inputs, labels=labels)
         return self._forward(inputs, (output_attentions, output_hidden_states), return_dict, labels)
 
+    # Tools see the reference's signature; the call also takes `position_ids`.
+    forward.__signature__ = page_signature(forward, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
+
     def _forward(self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any) -> Any:
-        encoded = self.distilbert(*inputs, *flags, return_dict=True)
+        *given, positions = inputs
+        encoded = self.distilbert(*given, *flags, return_dict=True, position_ids=positions)
         logits = self.compute_logits(encoded.last_hidden_state)
         loss = None if labels is None else self.label_loss(logits, labels)
         return self._output(encoded, return_dict, loss=loss, logits=logits)
@@ -170,7 +177,7 @@ class DistilBertForMultipleChoice(TaskModel):
         return choice_loss(logits, labels)
 
     def _forward(self, inputs: Inputs, flags: Flags, return_dict: bool | None, labels: Any) -> Any:
-        ids, mask, head_mask, embeddings = inputs
+        ids, mask, head_mask, embeddings, positions = inputs
         given = embeddings if ids is None else ids
         if given is not None:
             check_axes(given.shape, 3, is_ids=ids is not None)
@@ -178,7 +185,10 @@ class DistilBertForMultipleChoice(TaskModel):
             None if x is None else x.flatten(0, 1)  # (B * C, S), (B * C, S, D)
             for x in (ids, mask, embeddings)
         )
-        encoded = self.distilbert(ids, mask, head_mask, embeddings, *flags, return_dict=True)
+        if positions is not None and positions.dim() > 2:
+            positions = positions.flatten(0, 1)
+        inputs = (ids, mask, head_mask, embeddings)
+        encoded = self.distilbert(*inputs, *flags, return_dict=True, position_ids=positions)
         n_choices = 1 if given is None else given.shape[1]
         logits = self.compute_logits(encoded.last_hidden_state).view(-1, n_choices)  # (B, C)
         loss = None if labels is None else self.label_loss(logits, labels)
@@ -239,12 +249,17 @@ class DistilBertForQuestionAnswering(TaskModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        position_ids: Tensor | None = None,
     ) -> Any:
         """As the base model; the positions (B,) of the answers give a loss when both are given."""
-        inputs = (input_ids, attention_mask, head_mask, inputs_embeds)
+        inputs = (input_ids, attention_mask, head_mask, inputs_embeds, position_ids)
+        check_given(*inputs, start_positions=start_positions, end_positions=end_positions)
         is_labelled = start_positions is not None and end_positions is not None
         labels = (start_positions, end_positions) if is_labelled else None
         return self._forward(inputs, (output_attentions, output_hidden_states), return_dict, labels)
+
+    forward.__signature__ = page_signature(forward, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
 
     def _output(self, encoded: Any, return_dict: bool | None, **tensors: Any) -> Any:
         start, end = (side.contiguous() for side in tensors.pop("logits").unbind(-1))  # (B, S)

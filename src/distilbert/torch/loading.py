@@ -17,6 +17,7 @@ from distilbert.checkpoint.loading import (
     LoadRequest,
     check_report,
     fill_missing,
+    own_keywords,
     read_source,
     resolve_dtype,
 )
@@ -58,6 +59,7 @@ def load(
     requested_dtype = _requested_dtype(torch_dtype, kwargs)
     if request.attn_implementation is not None:
         check_implementation(request.attn_implementation)  # before any download
+    extra = own_keywords(model_class, kwargs)
     config, arrays = read_source(request, kwargs)
     dtype = floating_dtype(requested_dtype, config=config, arrays=arrays)
     if requested_dtype is not None:
@@ -68,18 +70,29 @@ def load(
         with deferred_init():
             model = model_class(config, *model_args)
     else:  # its own parameters and buffers keep the values that it initializes them with
-        model = model_class(config, *model_args).to(device=device, dtype=dtype)
+        model = model_class(config, *model_args, **extra).to(device=device, dtype=dtype)
     matched = fill_missing(matched, model.config, model.head, seed=draw_seed)
-    assign(model, matched, dtype=dtype, device=device)
+    assign(spec_model(model), matched, dtype=dtype, device=device)
     model.tie_weights()
     _load_additions(model, arrays, report)
-    check_report(report, model_class.__name__, ignore_mismatched=ignore_mismatched_sizes)
+    check_report(report, request, ignore_mismatched=ignore_mismatched_sizes)
     return model.eval(), report
 
 
 def is_package_class(model_class: type) -> bool:
     """Whether this package defines the class; a user's subclass may compute and hold more."""
     return model_class.__module__.startswith(f"{__package__}.")
+
+
+def spec_model(model: PreTrainedModel) -> PreTrainedModel:
+    """The part with the parameters of the spec: of a user's head around an encoder the encoder."""
+    return model.base_model if model.head == "base" else model
+
+
+def spec_names(model: PreTrainedModel) -> set[str]:
+    """The names that the parameters of the spec have in the model."""
+    prefix = "" if spec_model(model) is model else f"{model.base_model_prefix}."
+    return {prefix + parameter.name for parameter in parameter_spec(model.config, model.head)}
 
 
 def canonical_state(state_dict: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
@@ -124,7 +137,7 @@ def _load_additions(
     model: PreTrainedModel, arrays: Mapping[str, np.ndarray], report: LoadingReport
 ) -> None:
     """Load the tensors that a user's subclass adds to those of its head, by their names."""
-    known = {parameter.name for parameter in parameter_spec(model.config, model.head)}
+    known = spec_names(model)
     for name, tensor in model.state_dict().items():
         if name in known:
             continue

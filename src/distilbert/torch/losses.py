@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distilbert.input_checks import check_class_labels, check_value_labels, infer_problem_type
+from distilbert.heads import IGNORED_LABEL
+from distilbert.input_checks import (
+    check_class_labels,
+    check_classes,
+    check_token_labels,
+    check_value_labels,
+    infer_problem_type,
+)
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -18,8 +25,12 @@ def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: (B, S, N), or (B, S, V) for masked language modelling.
         labels: integers (B, S).
+
+    Raises:
+        InputError: as `sequence_loss`.
     """
-    return F.cross_entropy(logits.flatten(0, -2), labels.reshape(-1).long())
+    check_token_labels(logits.shape, labels.shape, labels.dtype)
+    return _cross_entropy(logits.flatten(0, -2), labels)
 
 
 def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -29,7 +40,8 @@ def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits: (B, C).
         labels: integers (B,).
     """
-    return F.cross_entropy(logits, labels.reshape(-1).long())
+    check_class_labels(logits.shape, labels.shape, labels.dtype)
+    return _cross_entropy(logits, labels)
 
 
 def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:
@@ -43,13 +55,14 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
             label is regression, integers are classes, anything else is several labels at once.
 
     Raises:
-        InputError: the shapes of logits and labels do not match.
+        InputError: the shapes of logits and labels do not match, or (on a CPU, where the kernel
+            checks it) a label is not one of the classes.
     """
     are_classes = not (labels.dtype == torch.bool or labels.is_floating_point())
     kind = infer_problem_type(problem_type, n_labels=logits.shape[-1], are_classes=are_classes)
     if kind == "single_label_classification":
         check_class_labels(logits.shape, labels.shape, labels.dtype)
-        return F.cross_entropy(logits, labels.reshape(-1).long())
+        return _cross_entropy(logits, labels)
     if kind == "regression" and logits.shape[-1] == 1 and labels.numel() == len(logits):
         labels = labels.reshape(logits.shape)
     check_value_labels(logits.shape, labels.shape, labels.dtype)
@@ -75,3 +88,14 @@ def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
     positions = positions.reshape(-1).long().clamp(0, length)  # (B,)
     total = F.cross_entropy(logits, positions, ignore_index=length, reduction="sum")
     return total / (positions != length).sum().clamp(min=1)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Logits (T, N), and labels of any shape with T numbers."""
+    labels = labels.reshape(-1).long()
+    try:
+        return F.cross_entropy(logits, labels)
+    except IndexError:  # the kernel for CPUs checks every label
+        given = labels[labels != IGNORED_LABEL]
+        check_classes(int(given.min()), int(given.max()), logits.shape[-1])
+        raise

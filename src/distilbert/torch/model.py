@@ -7,13 +7,15 @@ Parameter names are those of `distilbert.checkpoint.spec`. Loading, saving and r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import save_on_cpu
 from torch.utils.checkpoint import checkpoint
 
-from distilbert.checkpoint.spec import attention_width
+from distilbert.checkpoint.spec import attention_width, pruned_in
 from distilbert.config import DistilBertConfig
 from distilbert.heads import LAYER_NORM_EPS
 from distilbert.input_checks import (
@@ -22,7 +24,11 @@ from distilbert.input_checks import (
     check_ids_or_embeddings,
     check_length,
     check_mask,
+    check_position_range,
+    check_positions,
+    check_tensors,
     has_warned_of_padding,
+    page_signature,
     warn_of_unmasked_padding,
 )
 from distilbert.outputs import BaseModelOutput
@@ -34,6 +40,8 @@ from distilbert.torch.trees import register_outputs
 from distilbert.torch.weights import deferred_init
 
 register_outputs()
+
+INPUTS = ("input_ids", "attention_mask", "head_mask", "inputs_embeds", "position_ids")
 
 
 class Embeddings(nn.Module):
@@ -61,12 +69,12 @@ class Embeddings(nn.Module):
     ) -> Tensor:
         """Embed ids (B, S), or take ready word embeddings (B, S, D); returns (B, S, D).
 
-        `positions` (B, S) are given for packed tokens; by default tokens are counted from 0.
+        `positions` are (S,), (1, S) or (B, S); by default tokens are counted from 0.
 
         Raises:
             InputError: both or neither are given, or not in a batch.
             TokenIdError: the sequence is longer than the position table, or (on a CPU, where the
-                kernel checks it) an id is outside the vocabulary.
+                kernel checks it) an id or a position is outside its table.
         """
         check_ids_or_embeddings(
             has_ids=input_ids is not None, has_embeddings=inputs_embeds is not None
@@ -79,8 +87,18 @@ class Embeddings(nn.Module):
             if not _is_traced():
                 check_length(length, self.position_embeddings.num_embeddings)
             positions = torch.arange(length, device=words.device)
-        x = words + self.position_embeddings(positions)  # (B, S, D)
+        elif not _is_traced():
+            check_positions(positions.shape, *words.shape[:2])
+        x = words + self._positions(positions)  # (B, S, D)
         return self.dropout(self.LayerNorm(x))
+
+    def _positions(self, positions: Tensor) -> Tensor:
+        try:
+            return self.position_embeddings(positions)
+        except IndexError:  # as for words
+            lowest, highest = (int(end) for end in positions.aminmax())
+            check_position_range(lowest, highest, self.position_embeddings.num_embeddings)
+            raise
 
     def _words(self, input_ids: Any) -> Tensor:
         try:
@@ -110,7 +128,7 @@ class SelfAttention(nn.Module):
         self.head_size = config.dim // config.n_heads
         self.n_heads = width // self.head_size
         self.dim = width
-        self.pruned_heads = set(config.pruned_heads.get(layer, ()))
+        self.pruned_heads = pruned_in(config, layer)
         self.implementation = check_implementation(config._attn_implementation)
         self.dropout = nn.Dropout(config.attention_dropout)
         self.q_lin = nn.Linear(config.dim, width)
@@ -212,6 +230,8 @@ class Transformer(nn.Module):
         self.layer = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
         self.gradient_checkpointing = False
         self.checkpoint_options: dict[str, Any] = {}
+        self.checkpoint_every = 1
+        self.offloads = False
 
     def forward(
         self,
@@ -226,8 +246,9 @@ class Transformer(nn.Module):
         attentions: list[Tensor | None] = []
         for index, block in enumerate(self.layer):
             arguments = (x, visible, head_mask[index], output_attentions)
-            if self.gradient_checkpointing and self.training:
-                x, probabilities = checkpoint(block, *arguments, **self.checkpoint_options)
+            if self.gradient_checkpointing and self.training and index % self.checkpoint_every == 0:
+                with save_on_cpu() if self.offloads else nullcontext():
+                    x, probabilities = checkpoint(block, *arguments, **self.checkpoint_options)
             else:
                 x, probabilities = block(*arguments)
             hidden_states.append(x)
@@ -260,6 +281,8 @@ class DistilBertModel(PreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        position_ids: Tensor | None = None,
     ) -> BaseModelOutput | tuple[Any, ...]:
         """Encode a batch.
 
@@ -269,11 +292,15 @@ class DistilBertModel(PreTrainedModel):
             head_mask: (H,) or (L, H) factors of the attention probabilities.
             inputs_embeds: (B, S, D) word embeddings, instead of `input_ids`.
             output_attentions, output_hidden_states, return_dict: by default as in the config.
+            position_ids: integers (S,), (1, S) or (B, S), for rows that do not count from 0.
 
         Raises:
-            InputError: both or neither of ids and embeddings, or a mask of another size.
-            TokenIdError: the sequence is too long, or (on a CPU) an id is outside the vocabulary.
+            InputError: both or neither of ids and embeddings, or a mask of another size; something
+                that is not a tensor.
+            TokenIdError: the sequence is too long, or (on a CPU) an id or a position is outside its
+                table.
         """
+        check_given(input_ids, attention_mask, head_mask, inputs_embeds, position_ids)
         config = self.config
         if output_attentions is None:
             output_attentions = config.output_attentions
@@ -281,7 +308,7 @@ class DistilBertModel(PreTrainedModel):
             output_hidden_states = config.output_hidden_states
         if attention_mask is None and input_ids is not None:
             _note_unmasked_padding(input_ids, config.pad_token_id)
-        x = self.embeddings(input_ids, inputs_embeds)
+        x = self.embeddings(input_ids, inputs_embeds, position_ids)
         output = self.transformer(
             x,
             _visible_keys(attention_mask, x),
@@ -290,6 +317,9 @@ class DistilBertModel(PreTrainedModel):
             output_hidden_states,
         )
         return self.format_output(output, return_dict)
+
+    # Tools see the reference's signature; the call also takes `position_ids`.
+    forward.__signature__ = page_signature(forward, "position_ids")  # pyright: ignore[reportFunctionMemberAccess]
 
     def encode_first(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden state (B, 1, D) of the first token of each sequence, as of `forward`.
@@ -323,6 +353,16 @@ class DistilBertModel(PreTrainedModel):
         packing = Packing.from_mask(attention_mask)
         x = self.embeddings(packing.pack(input_ids), positions=packing.positions)  # (1, T, D)
         return x, packing
+
+
+def check_given(*inputs: Any, **labels: Any) -> None:
+    """Raise InputError for inputs, in the order of `INPUTS`, and labels that are no tensors."""
+    named = {**dict(zip(INPUTS, inputs, strict=True)), **labels}
+    wrong = {n: x for n, x in named.items() if x is not None and not isinstance(x, Tensor)}
+    if wrong:
+        check_tensors(
+            wrong, "Tokenize with `return_tensors='pt'`, or convert: `torch.tensor(...)`."
+        )
 
 
 def _visible_keys(attention_mask: Tensor | None, x: Tensor) -> Tensor | None:

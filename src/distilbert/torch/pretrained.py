@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest
@@ -19,30 +20,53 @@ from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
-from distilbert.input_checks import check_head_mask
 from distilbert.outputs import ModelOutput
 from distilbert.torch.attention import check_implementation
-from distilbert.torch.loading import canonical_state, load
+from distilbert.torch.checkpointing import (
+    activation_checkpointing_enable,
+    disable_input_require_grads,
+    enable_input_require_grads,
+    gradient_checkpointing_enable,
+)
+from distilbert.torch.facts import (
+    dummy_inputs,
+    get_extended_attention_mask,
+    get_head_mask,
+    get_memory_footprint,
+    num_parameters,
+    vocab_size,
+)
+from distilbert.torch.loading import canonical_state, load, spec_model, spec_names
 from distilbert.torch.pruning import prune_heads
 from distilbert.torch.resizing import (
     fit_bias,
     resize_position_embeddings,
     resize_token_embeddings,
 )
-from distilbert.torch.weights import assign, initial_arrays, to_array, to_tensor
+from distilbert.torch.weights import (
+    assign,
+    check_not_quantized,
+    initial_arrays,
+    to_array,
+    to_tensor,
+)
 
 if TYPE_CHECKING:
     from distilbert.torch.model import DistilBertModel
 
 
 class PreTrainedModel(nn.Module):
-    """The parent of `DistilBertModel` and the five heads."""
+    """The parent of `DistilBertModel` and the five heads; public as `DistilBertPreTrainedModel`.
+
+    A child with a head of its own has a `DistilBertModel` as its attribute `distilbert` and calls
+    `post_init` at the end of its constructor. It loads any DistilBERT checkpoint.
+    """
 
     config_class = DistilBertConfig
     base_model_prefix = "distilbert"
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
-    head: ClassVar[str]
+    head: ClassVar[str] = "base"
 
     config: DistilBertConfig
 
@@ -56,6 +80,7 @@ class PreTrainedModel(nn.Module):
         config.check_buildable(self.head)
         self.config = config
         self.name_or_path = config.name_or_path
+        self.input_hook: RemovableHandle | None = None
 
     # --- weights ------------------------------------------------------------------------------
 
@@ -68,7 +93,28 @@ class PreTrainedModel(nn.Module):
         if device.type != "meta":
             arrays = initial_arrays(self.config, self.head, seed=None)
             assign(self, arrays, dtype=torch.get_default_dtype(), device=device)
+        self.post_init()
+
+    def post_init(self) -> None:
+        """Initialize the layers that a child class adds, with `_init_weights`, and tie weights."""
+        known = spec_names(self)
+        for name, module in self.named_modules():
+            parts = [f"{name}.{leaf}".lstrip(".") for leaf, _ in module.named_parameters("", False)]
+            if parts and not known & {*parts}:
+                self._init_weights(module)
         self.tie_weights()
+        if getattr(self.config, "gradient_checkpointing", False):
+            self.gradient_checkpointing_enable()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """The initial values of a layer that a child class adds; a child may replace this."""
+        if isinstance(module, nn.Linear | nn.Embedding):
+            module.weight.normal_(0.0, self.config.initializer_range)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            module.bias.zero_()
+        elif isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            module.weight[module.padding_idx].zero_()
 
     @torch.no_grad()
     def init_weights(self, seed: int | None = None) -> None:
@@ -78,8 +124,9 @@ class PreTrainedModel(nn.Module):
         """
         if self.device.type == "meta":
             return
+        inner = spec_model(self)
         for name, array in initial_arrays(self.config, self.head, seed=seed).items():
-            self.get_parameter(name).copy_(to_tensor(array))
+            inner.get_parameter(name).copy_(to_tensor(array))
 
     def tie_weights(self) -> None:
         """Let the projection onto the vocabulary share the word embedding, if the config asks."""
@@ -147,10 +194,11 @@ class PreTrainedModel(nn.Module):
             attn_implementation: "sdpa" (default), "eager" or "flash_attention_2".
             device_map: the device of the model, or "auto".
             kwargs: where to look (`revision`, `token`, `cache_dir`, `local_files_only`,
-                `force_download`, `subfolder`) and overrides of config attributes.
+                `force_download`, `subfolder`), overrides of config attributes, and further
+                parameters of the constructor of a child class.
 
         Raises:
-            CheckpointError: weights or config are missing or damaged.
+            CheckpointError: weights or config are missing or damaged, or hold no DistilBERT.
             WeightMismatchError: tensors of another shape.
             ConfigError: `torch_dtype` or `attn_implementation` is unknown.
             TypeError: an unknown keyword.
@@ -202,11 +250,12 @@ class PreTrainedModel(nn.Module):
             variant: part of the file name, `model.<variant>.safetensors`.
 
         Raises:
-            CheckpointError: the folder cannot be written.
+            CheckpointError: the folder cannot be written, or the model is quantized.
         """
         if not is_main_process:
             return
         tensors = self.state_dict() if state_dict is None else state_dict
+        check_not_quantized(tensors)
         config = copy.deepcopy(self.config)
         config.torch_dtype = self.dtype
         save_checkpoint(
@@ -217,6 +266,7 @@ class PreTrainedModel(nn.Module):
             format="safetensors" if safe_serialization else "bin",
             max_shard_size=max_shard_size,
             variant=variant,
+            class_name=None if spec_model(self) is self else type(self).__name__,
         )
 
     # --- parts --------------------------------------------------------------------------------
@@ -270,42 +320,25 @@ class PreTrainedModel(nn.Module):
         """The dtype of the first floating parameter."""
         return next(p.dtype for p in self.parameters() if p.is_floating_point())
 
-    @property
-    def dummy_inputs(self) -> dict[str, Tensor]:
-        """A smallest sensible input."""
-        ids = torch.tensor([[1, 2, 3], [3, 2, 1]], device=self.device) % self.config.vocab_size
-        return {"input_ids": ids[None] if self.head == "multiple_choice" else ids}
+    dummy_inputs = property(dummy_inputs)
+    vocab_size = property(vocab_size)
+    num_parameters = num_parameters
+    get_memory_footprint = get_memory_footprint
+    get_head_mask = get_head_mask
+    get_extended_attention_mask = get_extended_attention_mask
 
-    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Number of values in the parameters; tied parameters count once."""
-        embeddings = {
-            id(module.weight)
-            for module in self.modules()
-            if exclude_embeddings and isinstance(module, nn.Embedding)
-        }
-        return sum(
-            parameter.numel()
-            for parameter in self.parameters()
-            if id(parameter) not in embeddings and (parameter.requires_grad or not only_trainable)
-        )
-
-    def get_head_mask(
-        self, head_mask: Tensor | None, num_hidden_layers: int
-    ) -> Tensor | list[None]:
-        """Factors per layer: (L, 1, H, 1, 1) in the model's dtype, or a None for every layer.
-
-        Raises:
-            InputError: `head_mask` is neither (H,) nor (L, H).
-        """
-        if head_mask is None:
-            return [None] * num_hidden_layers
-        check_head_mask(head_mask.shape, num_hidden_layers)
-        if head_mask.dim() == 1:
-            head_mask = head_mask.expand(num_hidden_layers, -1)
-        return head_mask[:, None, :, None, None].to(self.dtype)
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Whether the model writes text token by token: a DistilBERT never does."""
+        return False
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
-        """`output` itself, or a tuple of its fields if `return_dict` is false."""
+        """`output` itself, or a tuple of its fields if `return_dict` is false.
+
+        Where it is not given, `torch.jit.trace`, which knows no other mappings, gets a plain dict.
+        """
+        if return_dict is None and torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+            return dict(output) if self.config.use_return_dict else output.to_tuple()
         if return_dict is None:
             return_dict = self.config.use_return_dict
         return output if return_dict else output.to_tuple()
@@ -317,17 +350,16 @@ class PreTrainedModel(nn.Module):
         """Whether blocks are computed again in the backward pass to save memory."""
         return self.base_model.transformer.gradient_checkpointing
 
-    def gradient_checkpointing_enable(
-        self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None
-    ) -> None:
-        """Trade time for memory in training; keywords go to `torch.utils.checkpoint`."""
-        transformer = self.base_model.transformer
-        transformer.checkpoint_options = {
-            "use_reentrant": False,
-            **(gradient_checkpointing_kwargs or {}),
-        }
-        transformer.gradient_checkpointing = True
+    gradient_checkpointing_enable = gradient_checkpointing_enable
+    activation_checkpointing_enable = activation_checkpointing_enable
+    enable_input_require_grads = enable_input_require_grads
+    disable_input_require_grads = disable_input_require_grads
 
     def gradient_checkpointing_disable(self) -> None:
         """Keep the activations of the blocks until the backward pass, which is the default."""
         self.base_model.transformer.gradient_checkpointing = False
+
+    activation_checkpointing_disable = gradient_checkpointing_disable
+
+
+DistilBertPreTrainedModel = PreTrainedModel

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def prune_heads(model: PreTrainedModel, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
     """Remove attention heads, given as {layer: heads} with the numbers of the unpruned model.
 
+    Negative numbers count from the end.
+
     Raises:
         InputError: the model never had such a layer or head; nothing is pruned then.
     """

@@ -18,7 +18,7 @@ from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
-from distilbert.torch.loading import is_package_class
+from distilbert.torch.loading import is_package_class, spec_model
 from distilbert.torch.pretrained import PreTrainedModel
 
 
@@ -47,6 +47,7 @@ class TorchRunner:
         """
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = spec_model(model)
         self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config

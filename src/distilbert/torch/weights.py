@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError
+from distilbert.errors import CheckpointError, ConfigError
 
 
 def deferred_init() -> torch.device:
@@ -34,6 +35,20 @@ def to_array(tensor: Tensor) -> np.ndarray:
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return tensor.numpy()
+
+
+def check_not_quantized(tensors: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for tensors in forms that no checkpoint file of DistilBERT holds."""
+    wrong = [
+        name
+        for name, tensor in tensors.items()
+        if not isinstance(tensor, Tensor) or tensor.is_quantized
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"A checkpoint holds plain tensors: the model is quantized ({', '.join(wrong[:3])}). "
+            f"Save it before you quantize it, or use `torch.save(model.state_dict(), path)`."
+        )
 
 
 def assign(

@@ -1,0 +1,30 @@
+"""Sizes and masks of a model."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from distilbert import (
+    FlaxDistilBertForMaskedLM,
+    FlaxDistilBertModel,
+)
+from distilbert.errors import InputError
+
+
+def test_parameters_are_counted_once(config) -> None:
+    model = FlaxDistilBertForMaskedLM(config)
+    everything = sum(leaf.size for leaf in jax.tree.leaves(model.params))
+    assert model.num_parameters() == model.num_parameters(only_trainable=True) == everything
+    assert model.num_parameters(exclude_embeddings=True) == everything - (99 + 40) * 32
+
+
+def test_head_masks_get_one_form(config) -> None:
+    model = FlaxDistilBertModel(config, dtype="float16")
+    assert model.get_head_mask(None, 2) == [None, None]
+    mask = model.get_head_mask(np.ones(4), 2)
+    assert (mask.shape, mask.dtype) == ((2, 1, 4, 1, 1), jnp.float16)
+    with pytest.raises(InputError, match="`head_mask` must be"):
+        model.get_head_mask(np.ones((3, 4)), 2)
