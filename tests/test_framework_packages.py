@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "distilbert"
 EXTRA_FILES = {
     "torch": {
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
-        "checkpointing.py": "TensorFlow has none, and Flax builds its module again",
+        "checkpointing.py": "TensorFlow has no gradient checkpointing",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
@@ -27,12 +27,14 @@ EXTRA_FILES = {
         "backend.py": "Keras chooses its backend once, when it is imported",
         "dataset.py": "`prepare_tf_dataset`, which only the reference's TensorFlow models have",
         "exporting.py": "Keras' export needs the names and types of the inputs",
+        "further_methods.py": "which only the reference's TensorFlow models have",
         "inputs.py": "a call may be one mapping, list or tuple",
         "keras_fit.py": "Keras' `fit` asks a model for its loss and its labels",
         "layers.py": "Keras' layers name and freeze variables differently",
     },
     "flax": {
-        "calls.py": "the page's signature is shorter, and values exist only outside a trace",
+        "calls.py": "values exist only outside a trace",
+        "checkpointing.py": "as in PyTorch, for a module that is built again",
         "nnx_view.py": "no other framework has two module systems",
         "shapes.py": "XLA compiles for each shape, so batches are padded to a few",
         "static_config.py": "JAX decides by hash and equality what is compiled already",
@@ -92,19 +94,17 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ),
     ("tensorflow", "pretrained.py"): (
         PAGE + "; Keras asks a model for its configuration and its training step",
-        {"set_attn_implementation", "device", "dtype", "is_gradient_checkpointing"}
-        | {"gradient_checkpointing_disable", "post_init"},
+        {"set_attn_implementation", "device", "dtype", "is_gradient_checkpointing"} | {"post_init"},
         {"forward", "variable_scope", "forget_functions", "get_config", "from_config", "compile"}
         | {"compile_from_config", "train_step", "test_step", "predict_step", "compute_loss"}
-        | {"compute_metrics", "quantize", "export"},
+        | {"compute_metrics", "build"},
     ),
     ("flax", "pretrained.py"): (
         PAGE + "; parameters are a tree outside of the module",
         {"materialize", "tie_weights", "base_model", "set_attn_implementation", "device", "dtype"}
         | {"post_init"},
         {"build_module", "module", "forward", "params", "params_shape_tree", "required_params"}
-        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "path", "replace_leaves"}
-        | {"gradient_checkpointing_enable"},
+        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "path", "replace_leaves"},
     ),
     ("flax", "resizing.py"): (
         "the tree has no tied projection whose bias would have to follow",

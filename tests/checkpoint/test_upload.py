@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fake_hub import COMMIT, SECRET, FakeHub, serve
 
+from distilbert import DistilBertConfig, DistilBertModel
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.upload import (
     UploadOptions,
@@ -121,3 +122,19 @@ def test_a_name_that_no_repository_can_have_is_refused(hub: FakeHub, tmp_path: P
         uploading(tmp_path, UploadOptions(repo_id="a/b/c", token=SECRET)),
     ):
         (tmp_path / "a.txt").write_text("a")
+
+
+def test_a_saved_model_is_uploaded_and_loads_from_the_hub(hub: FakeHub, tmp_path: Path) -> None:
+    config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+    model = DistilBertModel(config)
+    model.save_pretrained(tmp_path / "a", True, None, None, True, repo_id="ann/a", token=SECRET)
+    model.push_to_hub("ann/b", token=SECRET, safe_serialization=False, use_temp_dir=True)
+    assert sorted(hub.repositories["ann/a"]) == ["config.json", "model.safetensors"]
+    assert sorted(hub.repositories["ann/b"]) == ["config.json", "pytorch_model.bin"]
+    again = DistilBertModel.from_pretrained("ann/a", token=SECRET, _fast_init=False)
+    for name, tensor in model.state_dict().items():
+        assert again.state_dict()[name].equal(tensor)
+    with pytest.raises(UnknownArgumentError, match="got colour"):
+        model.save_pretrained(tmp_path / "c", colour="red")
+    model.save_pretrained(tmp_path / "c", push_to_hub=False, save_function=print)
+    assert sorted(hub.repositories) == ["ann/a", "ann/b"]

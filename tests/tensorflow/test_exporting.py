@@ -103,3 +103,16 @@ def test_saving_a_checkpoint_can_export_it_too(tmp_path: Path) -> None:
     given = batch_of(model, batch=2, length=6)
     served = tf.saved_model.load(str(tmp_path / "saved_model" / "3"))
     assert_answers(served.serve({name: tf.constant(x) for name, x in given.items()}), model, given)
+
+
+def test_the_signature_and_the_output_of_serving_are_the_references() -> None:
+    model = built("multiple_choice")
+    signature = model.input_signature
+    assert list(signature) == ["input_ids", "attention_mask"]
+    assert all(spec.shape.as_list() == [None] * 3 for spec in signature.values())
+    assert {spec.dtype for spec in signature.values()} == {tf.int32}
+    model.config.output_attentions = True
+    output = model(batch_of(model, batch=2, length=4), output_hidden_states=True)
+    served = model.serving_output(output)
+    assert list(served) == ["logits", "attentions"]
+    assert served.attentions.shape == (1, 2 * 3, 4, 4, 4)

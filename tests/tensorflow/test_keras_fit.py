@@ -154,6 +154,39 @@ def test_sample_weights_multiply_the_loss_of_their_rows(head: str, config) -> No
     assert got == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("head", ["sequence_classification", "question_answering"])
+def test_labels_by_name_take_sample_weights(head: str, config) -> None:
+    """One array for all labels; for two labels also one for each."""
+    x, y = some_data(head)
+    model = compiled(head, config, weighted_metrics=["accuracy"])
+    weights = np.array([2.0] * 4 + [0.0] * 4)
+    output = model({**x, **named(head, y)})
+    expected = (output.loss.numpy() * weights).mean()
+    losses, labels = {}, named(head, y)
+    forms = {"array": weights, "mapping": dict.fromkeys(labels, weights)}
+    for form, given in forms.items():
+        losses[form] = model.evaluate(
+            x, labels, sample_weight=given, batch_size=8, verbose=0, return_dict=True
+        )
+        assert losses[form]["loss"] == pytest.approx(expected, rel=1e-5), form
+    names = [f"{name}_accuracy" for name in labels] if len(labels) > 1 else ["weighted_accuracy"]
+    logits = output.start_logits if len(labels) > 1 else output.logits
+    right = np.argmax(logits, -1)[:4] == next(iter(labels.values()))[:4]
+    assert losses["array"].get(names[0], losses["array"].get("accuracy")) == right.mean()
+
+
+def test_metrics_of_question_answering_hold_for_start_and_end(config) -> None:
+    x, y = some_data("question_answering")
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="hits")
+    model = compiled("question_answering", config, metrics=["accuracy", accuracy, "accuracy"])
+    output = model(x)
+    for labels in (y, tuple(y.values())):
+        scores = model.evaluate(x, labels, verbose=0, return_dict=True)
+        for name, logits in zip(y, (output.start_logits, output.end_logits), strict=True):
+            expected = np.mean(np.argmax(logits, -1) == y[name])
+            assert scores[f"{name}_hits"] == scores[f"{name}_accuracy"] == expected
+
+
 def test_class_weights_multiply_the_loss_of_their_class(config) -> None:
     x, y = some_data("sequence_classification")
     model = compiled("sequence_classification", config)

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 # Keywords of the reference without effect: models are always built without values first, and code
 # in a checkpoint is never run.
-IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "trust_remote_code")
+IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "_fast_init", "trust_remote_code")
 
 Source = str | PathLike[str]
 

@@ -73,6 +73,19 @@ def uploading(folder: Path, options: UploadOptions | None) -> Iterator[None]:
     upload_files(folder, sorted(n for n in after if after[n] != before.get(n)), options)
 
 
+@contextmanager
+def saving(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) -> Iterator[None]:
+    """`uploading` if asked, with the keywords of `save_pretrained` for an upload.
+
+    Raises:
+        UnknownArgumentError: a keyword that is none, whether an upload was asked for or not.
+        HubError: as `upload_files`.
+    """
+    options = take_upload_options(kwargs, caller="save_pretrained")
+    with uploading(Path(folder), options if push_to_hub else None):
+        yield
+
+
 def upload_saved(save: Callable[[Path], object], options: UploadOptions) -> CommitInfo:
     """Upload every file that `save` writes into a folder, which is temporary.
 
@@ -82,6 +95,25 @@ def upload_saved(save: Callable[[Path], object], options: UploadOptions) -> Comm
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder))
         return upload_files(Path(folder), sorted(_stamps(Path(folder))), options)
+
+
+def push_model(model: Any, repo_id: str, **kwargs: Any) -> CommitInfo:
+    """Upload a model to a repository of the hub: its config and weights, in one commit.
+
+    Args:
+        repo_id: `owner/name`, or a name of the token's account; created if needed.
+        kwargs: `max_shard_size`, `safe_serialization` and `variant` of `save_pretrained`;
+            `commit_message`, `commit_description`, `private`, `token`, `revision`, `create_pr`.
+
+    Raises:
+        HubError: the hub cannot be reached or refuses the token or the name.
+        UnknownArgumentError: another keyword.
+    """
+    kwargs.pop("use_temp_dir", None)  # of the reference: here the folder is always temporary
+    names = ("max_shard_size", "safe_serialization", "variant")
+    saving = {name: kwargs.pop(name) for name in names if name in kwargs}
+    options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
+    return upload_saved(lambda folder: model.save_pretrained(folder, **saving), options)
 
 
 def upload_files(folder: Path, names: list[str], options: UploadOptions) -> CommitInfo:

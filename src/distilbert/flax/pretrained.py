@@ -21,11 +21,17 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
+from distilbert.checkpoint.upload import push_model, saving
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax import weights
 from distilbert.flax.calls import apply
+from distilbert.flax.checkpointing import (
+    gradient_checkpointing_disable,
+    gradient_checkpointing_enable,
+)
 from distilbert.flax.facts import (
+    can_generate,
     dummy_inputs,
     get_head_mask,
     get_memory_footprint,
@@ -282,10 +288,13 @@ class PreTrainedModel:
         self,
         save_directory: str | PathLike[str],
         params: Mapping[str, Any] | None = None,
-        *,
+        push_to_hub: bool = False,
         max_shard_size: int | str = "10GB",
+        token: str | bool | None = None,
         safe_serialization: bool = False,
+        *,
         variant: str | None = None,
+        **kwargs: Any,
     ) -> None:
         """Write `config.json` and the weights into a folder, completely or not at all.
 
@@ -294,8 +303,10 @@ class PreTrainedModel:
             max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
             safe_serialization: safetensors with Flax's names; False writes `flax_model.msgpack`.
             variant: goes into the file name, `flax_model.<variant>.msgpack`.
+            push_to_hub: also upload the files; `token` and `kwargs` are options of `push_to_hub`.
 
         Raises:
+            HubError: the upload failed; the files are saved.
             CheckpointError: the folder cannot be written.
         """
         tree = self.params if params is None else params
@@ -305,16 +316,19 @@ class PreTrainedModel:
         # Readers assume float32 if the config names no type; it may name an earlier one.
         if stored != "float32" or config.dtype_name is not None:
             config.torch_dtype = stored
-        save_checkpoint(
-            save_directory,
-            arrays,
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "msgpack",
-            flavour="flax",
-            max_shard_size=max_shard_size,
-            variant=variant,
-        )
+        with saving(save_directory, push_to_hub, token=token, **kwargs):
+            save_checkpoint(
+                save_directory,
+                arrays,
+                config,
+                head=self.head,
+                format="safetensors" if safe_serialization else "msgpack",
+                flavour="flax",
+                max_shard_size=max_shard_size,
+                variant=variant,
+            )
+
+    push_to_hub = push_model
 
     def to_bf16(self, params: Mapping[str, Any], mask: Mapping[str, Any] | None = None) -> Tree:
         """`params` in bfloat16; `mask`, a tree of bools, selects some of them."""
@@ -379,11 +393,7 @@ class PreTrainedModel:
     num_parameters = num_parameters
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask
-
-    @classmethod
-    def can_generate(cls) -> bool:
-        """Whether the model writes text token by token: a DistilBERT never does."""
-        return False
+    can_generate = classmethod(can_generate)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The output itself, or a tuple of its fields."""
@@ -398,16 +408,6 @@ class PreTrainedModel:
         """Whether blocks are computed again in the backward pass to save memory."""
         return self.checkpoint_options is not None
 
-    def gradient_checkpointing_enable(
-        self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None
-    ) -> None:
-        """Trade time for memory in training; keywords go to `flax.linen.remat`."""
-        self.checkpoint_options = dict(gradient_checkpointing_kwargs or {})
-        self.build_module()
-
+    gradient_checkpointing_enable = gradient_checkpointing_enable
     enable_gradient_checkpointing = gradient_checkpointing_enable  # the page's name in Flax
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Keep what the blocks compute until the backward pass, which is the default."""
-        self.checkpoint_options = None
-        self.build_module()
+    gradient_checkpointing_disable = gradient_checkpointing_disable

@@ -16,7 +16,7 @@ from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.inputs import LABELS, named_arguments
-from distilbert.tensorflow.losses import token_loss
+from distilbert.tensorflow.losses import span_loss, token_loss
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -41,7 +41,42 @@ def split_labels(model: PreTrainedModel, data: Any, *, for_loss: bool) -> tuple[
         inputs.update(inside if y is None else named_labels(model, y))
     if y is None:
         y = inside["labels"] if list(inside) == ["labels"] else inside or None
-    return inputs, y, weights
+    return inputs, y, _plain_weights(model, weights, y)
+
+
+def _plain_weights(model: PreTrainedModel, weights: Any, y: Any) -> Any:
+    """The weights of the only label; of two labels, both in the structure of `y`.
+
+    Keras repeats weights for every entry of a mapping or list of labels.
+    """
+    if isinstance(weights, Mapping):
+        parts = weights
+    elif isinstance(weights, (list, tuple)):
+        parts = dict(zip(SPANS.values(), weights, strict=False))
+    else:
+        return weights
+    if model.head != "question_answering":
+        return next(iter(parts.values()))
+    return (
+        type(y)(parts[name] for name in SPANS.values()) if isinstance(y, (list, tuple)) else parts
+    )
+
+
+def metrics_by_label(model: PreTrainedModel, metrics: Any) -> Any:
+    """The metrics given to `compile`; for two labels, a list of metrics holds for each of them.
+
+    As in Keras, a list of two entries holds one, or a list, for each label.
+    """
+    if model.head != "question_answering" or not isinstance(metrics, (list, tuple)):
+        return metrics
+    each = metrics if len(metrics) == len(SPANS) else [metrics, [_copy(one) for one in metrics]]
+    return dict(zip(SPANS.values(), each, strict=True)) if metrics else metrics
+
+
+def _copy(metric: Any) -> Any:
+    """Another metric of the same settings, for metrics hold the sums of what they have seen."""
+    is_metric = isinstance(metric, keras.metrics.Metric)
+    return type(metric).from_config(metric.get_config()) if is_metric else metric
 
 
 def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
@@ -76,6 +111,11 @@ def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Tensor
         )
     if weights is None:
         return tf.reduce_mean(loss)
+    if isinstance(weights, (Mapping, list, tuple)):
+        of_sides = [weights[n] for n in SPANS.values()] if isinstance(weights, Mapping) else weights
+        sides = [x[name] for name in SPANS.values()]
+        logits = predictions_of(model, output)
+        return tf.reduce_mean(span_loss(*logits, *sides, weights=of_sides))
     if HEADS[model.head].labels_per_token:
         logits = predictions_of(model, output)
         return token_loss(logits, x["labels"], ignores_negative=True, weights=weights)[0]
@@ -84,10 +124,13 @@ def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Tensor
 
 def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
     """The part of an output that is compared with labels, in the structure of `y`."""
+    is_spans = model.head == "question_answering"
     if not isinstance(output, Mapping):
         values = [value for value in output if tf.is_tensor(value) and value.shape.rank != 1]
-        return tuple(values[:2]) if model.head == "question_answering" else values[0]
-    if model.head == "question_answering":
+        if not is_spans:
+            return values[0]
+        output = dict(zip(SPANS, values, strict=False))
+    if is_spans:
         pairs = {label: output[name] for name, label in SPANS.items()}
         if isinstance(y, Mapping):
             return {name: pairs[name] for name in y}
@@ -97,6 +140,10 @@ def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
 
 def for_metrics(model: PreTrainedModel, y: Any, output: Any, weights: Any) -> tuple[Any, Any, Any]:
     """Labels, predictions and weights without the tokens that have no label."""
+    if model.head == "question_answering" and y is not None:  # as `metrics_by_label`
+        y = named_labels(model, y)
+        if isinstance(weights, (list, tuple)):
+            weights = dict(zip(SPANS.values(), weights, strict=True))
     predictions = predictions_of(model, output, y)
     if model.head != "question_answering" and isinstance(y, Mapping):
         y = named_labels(model, y)["labels"]

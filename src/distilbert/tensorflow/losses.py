@@ -6,6 +6,7 @@ Labels of any integer type are accepted. Logits of half precision are compared i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow import Tensor
@@ -110,7 +111,14 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), -1)
 
 
-def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+def span_loss(
+    start_logits: Tensor,
+    end_logits: Tensor,
+    starts: Tensor,
+    ends: Tensor,
+    *,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
     """The mean of the losses of start and end positions, (B,).
 
     A negative position counts as 0; one outside the sequence takes no part: its row has the value
@@ -119,8 +127,13 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Te
     Args:
         start_logits, end_logits: (B, S).
         starts, ends: integers (B,) or (B, 1).
+        weights: factors (B,) of the values of start and of end.
     """
-    return (_position_loss(start_logits, starts) + _position_loss(end_logits, ends)) / 2
+    values = [_position_loss(start_logits, starts), _position_loss(end_logits, ends)]
+    if weights is not None:
+        factors = [tf.cast(tf.reshape(one, (-1,)), values[0].dtype) for one in weights]
+        values = [value * factor for value, factor in zip(values, factors, strict=True)]
+    return (values[0] + values[1]) / 2
 
 
 def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import tensorflow as tf
 
@@ -19,19 +19,27 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest, resolve_dtype
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
+from distilbert.checkpoint.upload import push_model, saving
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError, InputError
+from distilbert.errors import ConfigError
 from distilbert.outputs import ModelOutput
 from distilbert.tensorflow import keras_fit
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
-from distilbert.tensorflow.exporting import input_signature_of
+from distilbert.tensorflow.exporting import export, input_signature, quantize, serving_output
 from distilbert.tensorflow.facts import (
+    can_generate,
     dummy_inputs,
     get_head_mask,
     get_memory_footprint,
     num_parameters,
     vocab_size,
+)
+from distilbert.tensorflow.further_methods import (
+    build_in_name_scope,
+    get_bias,
+    get_lm_head,
+    hf_compute_loss,
 )
 from distilbert.tensorflow.inputs import call_signature, check_arguments, named_arguments
 from distilbert.tensorflow.layers import Embedding, needs_values, path_scope, replace_part
@@ -219,10 +227,15 @@ class PreTrainedModel(keras.Model):
         save_directory: str | PathLike[str],
         saved_model: bool = False,
         version: int = 1,
-        *,
+        push_to_hub: bool = False,
+        signatures: Any = None,
         max_shard_size: int | str = "5GB",
+        create_pr: bool = False,
         safe_serialization: bool = False,
+        token: str | bool | None = None,
+        *,
         variant: str | None = None,
+        **kwargs: Any,
     ) -> None:
         """Write `config.json` and the weights into a folder, completely or not at all.
 
@@ -231,26 +244,33 @@ class PreTrainedModel(keras.Model):
             max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
             safe_serialization: safetensors; False writes `tf_model.h5`.
             variant: goes into the file name, `tf_model.<variant>.h5`.
+            push_to_hub: also upload the files; `token`, `create_pr` and `kwargs` are options of
+                `push_to_hub`.
+            signatures: has no effect; the reference has it.
 
         Raises:
+            HubError: the upload failed; the files are saved.
             CheckpointError: the folder cannot be written, or a child class has more variables.
         """
         check_nothing_added(self)
         config = copy.deepcopy(self.config)
         if self.variable_dtype != "float32" or config.dtype_name is not None:
             config.torch_dtype = self.variable_dtype
-        save_checkpoint(
-            save_directory,
-            canonical_arrays(self),
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "h5",
-            flavour="tf",
-            max_shard_size=max_shard_size,
-            variant=variant,
-        )
-        if saved_model:
-            self.export(f"{save_directory}/saved_model/{version}", verbose=False)
+        with saving(save_directory, push_to_hub, token=token, create_pr=create_pr, **kwargs):
+            save_checkpoint(
+                save_directory,
+                canonical_arrays(self),
+                config,
+                head=self.head,
+                format="safetensors" if safe_serialization else "h5",
+                flavour="tf",
+                max_shard_size=max_shard_size,
+                variant=variant,
+            )
+            if saved_model:
+                self.export(f"{save_directory}/saved_model/{version}", verbose=False)
+
+    push_to_hub = push_model
 
     # --- parts --------------------------------------------------------------------------------
 
@@ -295,11 +315,7 @@ class PreTrainedModel(keras.Model):
     num_parameters = num_parameters
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask
-
-    @classmethod
-    def can_generate(cls) -> bool:
-        """Whether the model writes text token by token: a DistilBERT never does."""
-        return False
+    can_generate = classmethod(can_generate)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """The output itself, or a tuple of its fields."""
@@ -326,6 +342,8 @@ class PreTrainedModel(keras.Model):
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """As in Keras; without a `loss`, or with "passthrough", the model's is used."""
         self._uses_model_loss = isinstance(loss, (str, type(None))) and loss in keras_fit.MODEL_LOSS
+        for name in {"metrics", "weighted_metrics"} & kwargs.keys():
+            kwargs[name] = keras_fit.metrics_by_label(self, kwargs[name])
         super().compile(optimizer=optimizer, loss=None if self._uses_model_loss else loss, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -362,35 +380,21 @@ class PreTrainedModel(keras.Model):
         labels, predictions, weights = keras_fit.for_metrics(self, y, y_pred, sample_weight)
         return super().compute_metrics(x, labels, predictions, weights)
 
-    def quantize(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not supported: Keras skips every layer that it does not define.
-
-        Raises:
-            InputError: always.
-        """
-        raise InputError(
-            f"`{type(self).__name__}` has no layer that Keras can quantize: `export` it, and let "
-            f"the TF-Lite converter's `tf.lite.Optimize.DEFAULT` store the weights in 8 bits."
-        )
-
+    quantize = quantize
     prepare_tf_dataset = prepare_tf_dataset
+    export = export
+    serving_output = serving_output
+    input_signature = property(input_signature)
 
-    def export(
-        self,
-        filepath: Any,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """As in Keras, with `input_ids` and `attention_mask` of any size by default.
+    # --- further methods of the reference -----------------------------------------------------
 
-        Args:
-            input_signature: `distilbert.tensorflow.exporting.input_signature_of(...)` fixes sizes.
-        """
-        if input_signature is None:
-            input_signature = input_signature_of(self)
-        return super().export(filepath, format, verbose, input_signature, **kwargs)
+    get_lm_head = get_lm_head
+    get_bias = get_bias
+    hf_compute_loss = hf_compute_loss
+    build_in_name_scope = build_in_name_scope
+
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: the constructor has made all variables."""
 
 
 TFDistilBertPreTrainedModel = PreTrainedModel

@@ -52,6 +52,11 @@ def activation_checkpointing_enable(
     gradient_checkpointing_enable(model, activation_checkpointing_kwargs, every_n_layers, offload)
 
 
+def gradient_checkpointing_disable(model: PreTrainedModel) -> None:
+    """Keep the activations of the blocks until the backward pass, which is the default."""
+    model.base_model.transformer.gradient_checkpointing = False
+
+
 def enable_input_require_grads(model: PreTrainedModel) -> None:
     """Give the word embeddings of each call a gradient.
 

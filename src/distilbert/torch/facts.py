@@ -28,6 +28,11 @@ def vocab_size(model: PreTrainedModel) -> int:
     return model.config.vocab_size
 
 
+def can_generate(model_class: type[PreTrainedModel]) -> bool:
+    """Whether models of a class write text token by token: a DistilBERT never does."""
+    return False
+
+
 def num_parameters(
     model: PreTrainedModel, only_trainable: bool = False, exclude_embeddings: bool = False
 ) -> int:

@@ -18,6 +18,7 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
+from distilbert.checkpoint.upload import push_model, saving
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 from distilbert.outputs import ModelOutput
@@ -26,9 +27,11 @@ from distilbert.torch.checkpointing import (
     activation_checkpointing_enable,
     disable_input_require_grads,
     enable_input_require_grads,
+    gradient_checkpointing_disable,
     gradient_checkpointing_enable,
 )
 from distilbert.torch.facts import (
+    can_generate,
     dummy_inputs,
     get_extended_attention_mask,
     get_head_mask,
@@ -235,10 +238,14 @@ class PreTrainedModel(nn.Module):
         save_directory: str | PathLike[str],
         is_main_process: bool = True,
         state_dict: Mapping[str, Tensor] | None = None,
-        *,
+        save_function: Any = None,
+        push_to_hub: bool = False,
         max_shard_size: int | str = "5GB",
         safe_serialization: bool = True,
         variant: str | None = None,
+        token: str | bool | None = None,
+        save_peft_format: bool = True,
+        **kwargs: Any,
     ) -> None:
         """Write `config.json` and the weights into a folder; a failure leaves no partial files.
 
@@ -248,8 +255,11 @@ class PreTrainedModel(nn.Module):
             max_shard_size: largest file, in bytes or as "200MB", "5GB", ...
             safe_serialization: safetensors; False writes `pytorch_model.bin`.
             variant: part of the file name, `model.<variant>.safetensors`.
+            push_to_hub: also upload the files; `token` and `kwargs` are options of `push_to_hub`.
+            save_function, save_peft_format: have no effect; the reference has them.
 
         Raises:
+            HubError: the upload failed; the files are saved.
             CheckpointError: the folder cannot be written, or the model is quantized.
         """
         if not is_main_process:
@@ -258,16 +268,19 @@ class PreTrainedModel(nn.Module):
         check_not_quantized(tensors)
         config = copy.deepcopy(self.config)
         config.torch_dtype = self.dtype
-        save_checkpoint(
-            save_directory,
-            {name: to_array(tensor) for name, tensor in tensors.items()},
-            config,
-            head=self.head,
-            format="safetensors" if safe_serialization else "bin",
-            max_shard_size=max_shard_size,
-            variant=variant,
-            class_name=None if spec_model(self) is self else type(self).__name__,
-        )
+        with saving(save_directory, push_to_hub, token=token, **kwargs):
+            save_checkpoint(
+                save_directory,
+                {name: to_array(tensor) for name, tensor in tensors.items()},
+                config,
+                head=self.head,
+                format="safetensors" if safe_serialization else "bin",
+                max_shard_size=max_shard_size,
+                variant=variant,
+                class_name=None if spec_model(self) is self else type(self).__name__,
+            )
+
+    push_to_hub = push_model
 
     # --- parts --------------------------------------------------------------------------------
 
@@ -326,11 +339,7 @@ class PreTrainedModel(nn.Module):
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask
     get_extended_attention_mask = get_extended_attention_mask
-
-    @classmethod
-    def can_generate(cls) -> bool:
-        """Whether the model writes text token by token: a DistilBERT never does."""
-        return False
+    can_generate = classmethod(can_generate)
 
     def format_output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """`output` itself, or a tuple of its fields if `return_dict` is false.
@@ -354,11 +363,7 @@ class PreTrainedModel(nn.Module):
     activation_checkpointing_enable = activation_checkpointing_enable
     enable_input_require_grads = enable_input_require_grads
     disable_input_require_grads = disable_input_require_grads
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Keep the activations of the blocks until the backward pass, which is the default."""
-        self.base_model.transformer.gradient_checkpointing = False
-
+    gradient_checkpointing_disable = gradient_checkpointing_disable
     activation_checkpointing_disable = gradient_checkpointing_disable
 
 

@@ -1,0 +1,26 @@
+"""Gradient checkpointing: blocks are computed again in the backward pass to save memory.
+
+The functions are methods of `PreTrainedModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilbert.flax.pretrained import PreTrainedModel
+
+
+def gradient_checkpointing_enable(
+    model: PreTrainedModel, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None
+) -> None:
+    """Trade time for memory in training; keywords go to `flax.linen.remat`."""
+    model.checkpoint_options = dict(gradient_checkpointing_kwargs or {})
+    model.build_module()
+
+
+def gradient_checkpointing_disable(model: PreTrainedModel) -> None:
+    """Keep what the blocks compute until the backward pass, which is the default."""
+    model.checkpoint_options = None
+    model.build_module()
