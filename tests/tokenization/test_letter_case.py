@@ -86,6 +86,14 @@ def test_a_few_words_over_unused_entries_do_not_make_a_vocabulary_cased() -> Non
     assert is_cased([*SPECIAL, *words, *(f"Name{i}" for i in range(10))])
 
 
+def test_single_letters_are_judged_apart() -> None:
+    lower = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
+    upper = [letter.upper() for letter in lower]
+    assert is_cased([*SPECIAL, *lower, "good", "film", "Good"])
+    assert is_cased([*SPECIAL, *lower, *upper, "한국", "##어"])
+    assert not is_cased([*SPECIAL, *lower, "good", "film", "U", "##S"])
+
+
 def test_a_vocabulary_without_letters_is_not_cased() -> None:
     assert not is_cased([*SPECIAL, "1", "中", "한국"])
     assert not is_cased([])

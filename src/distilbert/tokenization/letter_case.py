@@ -13,8 +13,11 @@ from collections.abc import Collection
 from os import PathLike
 
 # A cased BERT vocabulary has capitals in a quarter to a third of its pieces with letters. An
-# uncased one has none, or a few words that somebody wrote over its unused entries.
+# uncased one has none, or a few words that somebody wrote over its unused entries. Single letters
+# are judged apart: a small vocabulary consists mostly of them, and one for a script without case
+# may have no longer piece with capitals.
 CASED_SHARE = 0.05
+CASED_LETTERS = 0.25
 _MARKER = re.compile(r"\[.*\]|<.*>|.*unused.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,9 +31,16 @@ def is_cased(vocabulary: Collection[str], *, special_tokens: Collection[str] = (
         return False
     markers = set(special_tokens)
     pieces = [p for p in vocabulary if p not in markers and not _MARKER.fullmatch(p)]
+    longer = [piece for piece in pieces if len(piece.removeprefix("##")) > 1]
+    letters = [piece for piece in pieces if len(piece.removeprefix("##")) == 1]
+    return _upper_share(longer) >= CASED_SHARE or _upper_share(letters) >= CASED_LETTERS
+
+
+def _upper_share(pieces: list[str]) -> float:
+    """How many of the pieces with letters have capitals, from 0 to 1."""
     n_upper = sum(piece.lower() != piece for piece in pieces)
     n_lettered = sum(piece.lower() != piece.upper() for piece in pieces)
-    return n_upper > 0 and n_upper >= CASED_SHARE * n_lettered
+    return n_upper / n_lettered if n_lettered else 0.0
 
 
 def keeps_case(
