@@ -90,7 +90,8 @@ def evaluate(
         card: a run card, its values or its file, for columns and options of the task; by default
             those of the run that left the folder of the model.
         changes: fields of the card to replace, whatever the folder of the model remembers, and
-            options of the hub (`revision`, `token`, ...).
+            options of the hub (`revision`, `token`, ...); `allow_untrained=True` scores a model
+            that was not trained for the task.
 
     Raises:
         DataError: rows break rules; all are named.

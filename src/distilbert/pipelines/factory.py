@@ -58,6 +58,7 @@ def pipeline(
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
             (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
             `attn_implementation`). By default, weights of any of the four formats are read.
+            `allow_untrained=True` answers with a model that was not trained for the task.
 
     Raises:
         InputError: an argument breaks a rule.
