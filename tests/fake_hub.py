@@ -9,10 +9,11 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "hf_the_right_token"
@@ -31,6 +32,8 @@ class FakeHub:
     cut_after: dict[str, list[int]] = field(default_factory=dict)  # file -> bytes, one per GET
     altered: set[str] = field(default_factory=set)  # files whose bytes are not the announced ones
     shortened: set[str] = field(default_factory=set)  # files shorter than announced
+    etags: dict[str, str] = field(default_factory=dict)  # file -> what its ETag says instead
+    on_get: Callable[[], object] = lambda: None  # called before a file is sent
     ill: int = 0  # a status to answer everything with
     log: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path, Range
     commit_messages: list[str] = field(default_factory=list)  # of uploads
@@ -67,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def do_GET(self) -> None:
+        self.hub.on_get()
         self._answer(body=True)
 
     def do_POST(self) -> None:
@@ -114,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         repository, separator, rest = self.path.lstrip("/").partition("/resolve/")
-        revision, _, file = rest.partition("/")
+        revision, _, file = unquote(rest).partition("/")
         if not separator:
             return self._refuse(404, "NotFound")
         self.hub.log.append((self.command, self.path, self.headers.get("Range")))
@@ -161,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
         self.send_response(206 if start else 200)
-        self.send_header("ETag", f'"{etag}"')
+        self.send_header("ETag", self.hub.etags.get(file, f'"{etag}"'))
         self.send_header("X-Repo-Commit", commit)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(data) - start))

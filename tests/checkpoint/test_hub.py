@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import socket
 import sys
@@ -338,5 +340,161 @@ def test_a_refused_connection_is_told_at_once(
 
 def test_a_server_that_is_no_hub_is_recognised(hub: FakeHub) -> None:
     hub.commits["main"] = ""
-    with pytest.raises(HubError, match=r"did not\. Check HF_ENDPOINT"):
+    with pytest.raises(
+        HubError, match=r"must name the commit of a file: http.* sent ''.*Check HF_E"
+    ):
         resolve("ann/tiny")
+
+
+HASH = "5" * 64
+GIT = "6" * 40
+
+
+@pytest.mark.parametrize(
+    ("sent", "blob"),
+    [
+        (f'"{HASH}"', HASH),
+        (HASH, HASH),
+        (f'W/"{HASH}"', HASH),
+        (f'"{GIT}-gzip"', GIT),
+        (f'"{GIT}--gzip"', GIT),
+        (f'W/"{GIT};br"', GIT),
+    ],
+)
+def test_a_hash_is_found_in_every_form_in_which_servers_send_it(
+    hub: FakeHub, tmp_path: Path, sent: str, blob: str
+) -> None:
+    data = {HASH: MODEL["config.json"]}.get(blob, MODEL["config.json"])
+    hub.etags["config.json"] = sent.replace(HASH, hashlib.sha256(data).hexdigest())
+    resolve("ann/tiny", want="config")
+    assert [path.name for path in whole_cache(tmp_path)] == [
+        blob.replace(HASH, hashlib.sha256(data).hexdigest())
+    ]
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    """All paths below `folder` with the bytes of files."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "etag",
+    [
+        "{victim}",
+        '"{victim}"',
+        '"../../../../victim"',
+        'W/"../../../../victim"',
+        '"abc"',
+        '"' + "0" * 39 + '"',
+        '"' + "0" * 65 + '"',
+        '"' + "A" * 40 + '"',
+        '"' + "0" * 40 + '/../../../victim"',
+        '".."',
+        "",
+    ],
+)
+def test_an_etag_that_is_no_hash_touches_nothing(hub: FakeHub, tmp_path: Path, etag: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of another size")
+    before = everything(tmp_path)
+    hub.etags["config.json"] = etag.format(victim=victim)
+    with pytest.raises(HubError, match="must name the hash of a file in its ETag"):
+        resolve("ann/tiny", want="config")
+    assert everything(tmp_path) == before
+
+
+COMMITS = ["../../../x", "/home/x", "main", "0" * 39, "0" * 65, "F" * 40, "0" * 40 + "/..", ".."]
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+@pytest.mark.parametrize("file", ["config.json", "vocab.txt"])
+def test_a_commit_that_is_no_hash_touches_nothing(
+    hub: FakeHub, tmp_path: Path, commit: str, file: str
+) -> None:
+    del hub.repositories["ann/tiny"][file]
+    hub.commits["main"] = commit
+    before = everything(tmp_path)
+    with pytest.raises(HubError, match="must name the commit of a file"):
+        resolve("ann/tiny", want="tokenizer")
+    assert everything(tmp_path) == before
+
+
+def test_a_hub_that_changes_its_headers_between_requests_cannot_choose_a_path(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of another size")
+    hub.on_get = lambda: hub.etags.update({"config.json": f'"{victim}"'})
+    folder = resolve("ann/tiny", want="config")
+    assert (folder / "config.json").read_bytes() == MODEL["config.json"]
+    assert victim.read_bytes() == b"of another size"
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "victim"}
+
+
+@pytest.mark.parametrize(
+    "revision",
+    ["../../x", "/x", "x/", "a..b", "a\\b", "a:b", "a b", "a\nb", "a\0b", "", "a//b", "x\ud800", 5],
+)
+def test_a_revision_that_cannot_be_one_is_refused_without_a_request(
+    hub: FakeHub, tmp_path: Path, revision: Any
+) -> None:
+    with pytest.raises(HubError, match="`revision` must be a branch, tag or commit of `ann/tiny`"):
+        resolve("ann/tiny", revision=revision)
+    assert hub.log == []
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("subfolder", ["../x", "/etc", "a/../../b", "a\\b", "C:x", "x\ud800"])
+def test_a_subfolder_outside_of_the_repository_is_refused(hub: FakeHub, subfolder: str) -> None:
+    with pytest.raises(HubError, match=r"relative path inside it: got .*Check `subfolder`"):
+        resolve("ann/tiny", subfolder=subfolder)
+    assert hub.log == []
+
+
+@pytest.mark.parametrize("name", ["a--b/c", "a..b/c", "x.git", "a/b-", "a/b.", "models--a--b"])
+def test_names_that_the_cache_cannot_hold_are_no_hub_names(hub: FakeHub, name: str) -> None:
+    with pytest.raises(CheckpointError, match="a hub name such as"):
+        resolve(name)
+    assert hub.log == []
+
+
+def test_files_with_spaces_and_accents_are_fetched(hub: FakeHub) -> None:
+    folder = "snapshots/été 1%20#?"
+    hub.repositories["ann/tiny"] = {f"{folder}/{name}": data for name, data in MODEL.items()}
+    found = resolve("ann/tiny", want="weights", subfolder=folder)
+    assert found.name == "été 1%20#?"
+    assert names(found) == {"config.json", "model.safetensors"}
+
+
+def test_a_saved_token_that_is_missing_is_named(hub: FakeHub) -> None:
+    with pytest.raises(HubError, match=r"`token=True` needs a saved token .* run `hf auth login`"):
+        resolve("ann/tiny", token=True)
+
+
+def test_an_index_of_a_hub_cannot_name_files_elsewhere_by_odd_characters(hub: FakeHub) -> None:
+    for file in ("x\ud800.safetensors", "a" * 250 + ".safetensors", "NUL:x.safetensors"):
+        index = json.dumps({"weight_map": {"a": file}}).encode()
+        hub.repositories["ann/tiny"] = {"config.json": b"{}", "model.safetensors.index.json": index}
+        with pytest.raises(CheckpointError, match="may only name"):
+            resolve("ann/tiny", want="weights", force_download=True)
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve("ann/tiny", want="config")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    assert names(resolve("ann/tiny", want="config")) == {"config.json"}
+    with pytest.raises(
+        HubError, match=r"cache folder must be writable to download model\.safetens"
+    ):
+        resolve("ann/tiny", want="weights")
+
+
+def test_a_file_is_requested_once_and_sent_once(hub: FakeHub) -> None:
+    resolve("ann/tiny", want="config")
+    assert [method for method, _, _ in hub.log] == ["HEAD", "GET"]

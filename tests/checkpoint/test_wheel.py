@@ -57,7 +57,10 @@ def test_only_data_of_model_folders_is_copied_and_hashed(tmp_path: Path) -> None
     assert hashes["pkg/model/vocab.txt"] == hashlib.sha256(b"[PAD]").hexdigest()
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "C:/x.json", "a\\b.json", "//host/x.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "C:/x.json", "a\\b.json", "//host/x.json", "a\nb.json", f"{'é' * 128}.json"],
+)
 def test_an_absolute_member_is_refused(tmp_path: Path, name: str) -> None:
     info = zipfile.ZipInfo("placeholder")
     info.filename = name
@@ -89,8 +92,18 @@ def test_too_many_or_too_large_files_are_refused(
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_path_that_occurs_twice_is_refused(tmp_path: Path) -> None:
-    assert "occurs twice" in refusal(tmp_path, zipfile.ZipInfo("pkg/model/config.json"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pkg/model/config.json",
+        "pkg/./model//config.json",
+        "pkg/model/CONFIG.json",
+        "pkg/model/config.json/x.json",
+        "pkg/model",
+    ],
+)
+def test_a_path_that_occurs_twice_is_refused(tmp_path: Path, name: str) -> None:
+    assert "occurs twice" in refusal(tmp_path, zipfile.ZipInfo(name))
 
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:

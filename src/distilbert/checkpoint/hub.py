@@ -32,8 +32,12 @@ TOKENIZER_FILES = (
 # Settings of sentence-transformers; modules.json names further folders.
 SENTENCE_FILES = (MODULES, "sentence_bert_config.json")
 
-# One name, or owner/name: letters, digits, dots, dashes, underscores, no leading dot or dash.
-_HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+# One name, or owner/name: letters, digits, dots, dashes, underscores, no dot or dash at the ends.
+# The cache writes "/" as "--", so a name may not hold two dashes.
+_HUB_NAME = re.compile(
+    r"(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?(?<![.-])(?<!\.git)",
+    re.ASCII,
+)
 
 
 def take_hub_options(kwargs: dict[str, Any]) -> HubOptions:
@@ -121,9 +125,7 @@ def _fetch(
             raise repository.missing("vocab.txt or tokenizer.json")
         fetched += files
     repository.write_ref()
-    # In the cache: .../snapshots/<commit>/<root>
-    path = next(path for path in fetched if path is not None)
-    return next(parent for parent in path.parents if parent.parent.name == "snapshots") / root
+    return repository.snapshot() / root
 
 
 def _fetch_weights(

@@ -1,11 +1,13 @@
 """The files of one hub repository: looked up, downloaded and checked, one at a time.
 
-huggingface_hub does transport, resuming and the cache. This module adds a bounded wait when there
-is no network, one commit for all files, the sha256 check, and errors that say what to do.
+huggingface_hub does transport and resuming. This module adds a bounded wait when there is no
+network, one commit for all files, checks of what the hub sends before anything is written, and
+errors that say what to do.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -14,8 +16,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from distilbert.checkpoint.foreign_names import is_inside
+from distilbert.checkpoint.hub_cache import RepositoryCache
 from distilbert.errors import HubError
 
 if TYPE_CHECKING:
@@ -24,8 +28,14 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 5.0  # for one response of the hub
 REACH_SECONDS = 9.0  # for the first response, including the name lookup and all addresses tried
 T = TypeVar("T")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+# A git hash or a sha256, in quotes or without; servers that compress add a suffix to it.
+_ETAG = re.compile(r'(?:W/)?"?([0-9a-f]{40,64})"?(?:[-;]{1,2}(?:gzip|br|zstd|deflate))?"?')
+_SHA256_LENGTH = 64
 _TRUE = {"1", "on", "yes", "true"}
+# What git allows in no name of a branch or tag, as far as it matters in paths and addresses.
+_NO_REVISION = re.compile(r"\.\.|//|@\{|\\|[\x00-\x20\x7f~^:?*\[\ud800-\udfff]|^/|/$|^$")
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +54,41 @@ class HubOptions:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Announced:
+    """What the hub says of a file: its commit, the hash that names its content, its bytes."""
+
+    file: str
+    commit: str
+    etag: str
+    size: int | None
+
+    def check(self, path: Path) -> None:
+        """
+        Raises:
+            ValueError: size or hash of `path` are not the announced ones. Small files carry a git
+                hash that mirrors replace, so only their size is compared.
+        """
+        size = path.stat().st_size
+        if self.size is not None and self.size != size:
+            raise ValueError(f"{self.file} should be {self.size} bytes, got {size} bytes")
+        if len(self.etag) == _SHA256_LENGTH and (found := file_sha256(path)) != self.etag:
+            raise ValueError(f"{self.file} should be {self.etag}, got {found}")
+
+
 class Repository:
     """The files of one hub repository at one revision; the first response fixes the commit."""
 
     def __init__(self, name: str, options: HubOptions) -> None:
         self.name = name
-        self.revision = options.revision or "main"
+        self.revision = "main" if options.revision is None else options.revision
+        if not isinstance(self.revision, str) or _NO_REVISION.search(self.revision):
+            raise HubError(
+                f"`revision` must be a branch, tag or commit of `{name}`: got {self.revision!r}."
+            )
         self.token = options.token
         self.cache_dir = Path(options.cache_dir) if options.cache_dir is not None else _cache_dir()
+        self.cache = RepositoryCache(self.cache_dir, name)
         self.force_download = options.force_download
         self.endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
         self.commit: str | None = None
@@ -65,22 +102,25 @@ class Repository:
             HubError: the repository or revision is unknown, access is refused, the hub fails, the
                 connection is lost, or the file is not the one that was announced.
         """
+        self._check_name(file)
         if self.commit is not None and not self.force_download:
-            known = self._look_up(file)
-            if known is not None:
-                return Path(known) if isinstance(known, str) else None
-        details = None if self.offline_because else self._ask(file)
+            if known := self.cache.find(file, self.commit):
+                return known
+            if self.cache.is_absent(file, self.commit):
+                return None
+        announced = None if self.offline_because else self._ask(file)
         if self.offline_because:
             return self._cached(file)
-        if details is None:
+        if announced is None:
             return None
-        self.commit = details.commit_hash
+        self.commit = announced.commit
         if not self.force_download and (known := self._cached(file)):
             return known
-        return self._download(file, details)
+        return self._download(announced)
 
     def has(self, file: str) -> bool:
         """Whether `file` exists there (offline: in the cache), without downloading it."""
+        self._check_name(file)
         if self.offline_because:
             return self._cached(file) is not None
         return self._ask(file) is not None
@@ -97,12 +137,12 @@ class Repository:
 
         Called after the last file: an interrupted load leaves the older, complete commit in use.
         """
-        if self.offline_because or self.commit is None or self.commit == self.revision:
-            return
-        ref = self._folder() / "refs" / self.revision
-        if not ref.is_file() or ref.read_text("utf-8") != self.commit:
-            ref.parent.mkdir(parents=True, exist_ok=True)
-            ref.write_text(self.commit, "utf-8")
+        if not self.offline_because and self.commit is not None:
+            self.cache.write_ref(self.revision, self.commit)
+
+    def snapshot(self) -> Path:
+        """The folder of the files that were fetched."""
+        return self.cache.snapshot(self.commit or self.cache.commit_of(self.revision))
 
     def missing(self, what: str) -> HubError:
         """The error for a file that this repository lacks."""
@@ -117,24 +157,27 @@ class Repository:
             f"{self.revision!r} has no {what}. Check `subfolder`, `variant` and the format."
         )
 
-    def _look_up(self, file: str) -> object:
-        """The cached path as str, a marker that the file does not exist, or None for unknown."""
-        from huggingface_hub import try_to_load_from_cache
-
-        revision = self.commit or self.revision
-        return try_to_load_from_cache(self.name, file, self.cache_dir, revision=revision)
+    def _check_name(self, file: str) -> None:
+        if not is_inside(file):
+            raise HubError(
+                f"A file of a repository must have a relative path inside it: got {file!r} for "
+                f"`{self.name}`. Check `subfolder` and `variant`."
+            )
 
     def _cached(self, file: str) -> Path | None:
-        path = self._look_up(file)
-        return Path(path) if isinstance(path, str) else None
+        commit = self.commit or self.cache.commit_of(self.revision)
+        return self.cache.find(file, commit) if _COMMIT.fullmatch(commit) else None
 
-    def _ask(self, file: str) -> HfFileMetadata | None:
-        """The hub's metadata of `file`; None when it has none. May set `offline_because`."""
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
-        from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    def _ask(self, file: str) -> Announced | None:
+        """What the hub says of `file`; None when it has none. May set `offline_because`."""
+        from huggingface_hub import get_hf_file_metadata
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            LocalTokenNotFoundError,
+            OfflineModeIsEnabled,
+        )
 
-        revision = self.commit or self.revision
-        url = hf_hub_url(self.name, file, revision=revision, endpoint=self.endpoint)
+        url = self._url(file, self.commit or self.revision)
 
         def ask() -> HfFileMetadata:
             return get_hf_file_metadata(
@@ -145,19 +188,43 @@ class Repository:
             details = ask() if self.commit else within(REACH_SECONDS, ask)
         except HfHubHTTPError as error:
             return self._refused(file, error)
+        except LocalTokenNotFoundError as error:
+            raise HubError(
+                f"`token=True` needs a saved token for `{self.name}`, and there is none: run "
+                f"`hf auth login`, or pass the token itself."
+            ) from error
         except (TimeoutError, OfflineModeIsEnabled, transport_error()) as error:
             self._lost(str(error) or type(error).__name__)
             return None
-        if not details.commit_hash:
+        commit = self._checked_commit(details.commit_hash)
+        etag = _ETAG.fullmatch(details.etag or "")
+        if etag is None:
             raise HubError(
-                f"A hub must name the commit of a file: {'/'.join(url.split('/')[:3])} did not. "
-                f"Check HF_ENDPOINT and your proxy."
+                f"A hub must name the hash of a file in its ETag: {self._host()} sent "
+                f"{details.etag!r} for {file} of `{self.name}`. Check HF_ENDPOINT and your proxy."
             )
-        return details
+        return Announced(file, self.commit or commit, etag[1], details.size)
+
+    def _url(self, file: str, revision: str) -> str:
+        from huggingface_hub import hf_hub_url
+
+        return hf_hub_url(self.name, file, revision=revision, endpoint=self.endpoint)
+
+    def _host(self) -> str:
+        return self.endpoint or "https://huggingface.co"
+
+    def _checked_commit(self, commit: str | None) -> str:
+        """`commit`, which is about to be part of a path, if it can be one of git's."""
+        if commit is None or not _COMMIT.fullmatch(commit):
+            raise HubError(
+                f"A hub must name the commit of a file: {self._host()} sent {commit!r} for "
+                f"`{self.name}`. Check HF_ENDPOINT and your proxy."
+            )
+        return commit
 
     def _lost(self, why: str) -> None:
         """From now on use the cache only; an error if a new download was requested."""
-        reason = f"The hub ({self.endpoint or 'https://huggingface.co'}) cannot be reached ({why})"
+        reason = f"The hub ({self._host()}) cannot be reached ({why})"
         if self.force_download:
             raise HubError(f"{reason}, but `force_download=True` needs it. Try again later.")
         self.offline_because = reason
@@ -172,8 +239,11 @@ class Repository:
 
         status = error.response.status_code
         if isinstance(error, RemoteEntryNotFoundError) or (status == 404 and self.commit):
-            self.commit = self.commit or error.response.headers.get("X-Repo-Commit")
-            self._note_absence(file)
+            named = error.response.headers.get("X-Repo-Commit")
+            if self.commit is None and named is not None:
+                self.commit = self._checked_commit(named)
+            if self.commit is not None:
+                self.cache.note_absence(file, self.commit)
             return
         if status >= 500 or status == 429:
             self._lost(f"it responded with status {status}")
@@ -203,58 +273,43 @@ class Repository:
             message = f"The hub refused {file} of `{self.name}`: status {status}."
         raise HubError(message) from error
 
-    def _note_absence(self, file: str) -> None:
-        """Record in the cache that this commit has no such file, so that it is requested once."""
-        if self.commit:
-            mark = self._folder() / ".no_exist" / self.commit / file
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-
-    def _folder(self) -> Path:
-        return self.cache_dir / f"models--{self.name.replace('/', '--')}"
-
-    def _download(self, file: str, details: HfFileMetadata) -> Path:
-        from huggingface_hub import hf_hub_download
+    def _download(self, announced: Announced) -> Path:
         from huggingface_hub.errors import HfHubHTTPError
+        from huggingface_hub.file_download import http_get
+        from huggingface_hub.utils import build_hf_headers
+
+        file, url = announced.file, self._url(announced.file, announced.commit)
+        # Compressed, the bytes would not be those whose size was announced.
+        headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
+
+        def download(target: BinaryIO) -> None:
+            http_get(url, target, headers=headers, expected_size=announced.size)
 
         try:
-            path = hf_hub_download(
-                self.name,
+            return self.cache.store(
                 file,
-                revision=details.commit_hash,
-                endpoint=self.endpoint,
-                token=self.token,
-                cache_dir=self.cache_dir,
-                force_download=self.force_download,
-                etag_timeout=ANSWER_SECONDS,
+                announced.commit,
+                announced.etag,
+                download=download,
+                check=announced.check,
+                again=self.force_download,
             )
         except (HfHubHTTPError, OSError, transport_error()) as error:
+            if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+                raise HubError(
+                    f"The cache folder must be writable to download {file} of `{self.name}`: "
+                    f"{self.cache_dir} is not ({_first_line(error)}). Set `cache_dir` or "
+                    f"HF_HUB_CACHE to another folder."
+                ) from error
             raise HubError(
                 f"The download of {file} of `{self.name}` did not complete ({first_line(error)}). "
                 f"Run it again; no incomplete file was kept."
             ) from error
-        return _verified(Path(path), file, details)
-
-
-def _verified(path: Path, file: str, details: HfFileMetadata) -> Path:
-    """`path`, if its size and (large files: ETag = sha256) its hash are right; else it is removed.
-
-    Small files carry a git hash that mirrors replace, so only their size is compared.
-    """
-    expected, blob = details.etag or "", path.resolve()
-    actual = expected
-    if details.size is not None and details.size != blob.stat().st_size:
-        actual, expected = f"{blob.stat().st_size} bytes", f"{details.size} bytes"
-    elif _SHA256.fullmatch(expected):
-        actual = file_sha256(blob)
-    if actual != expected:
-        path.unlink()
-        blob.unlink(missing_ok=True)
-        raise HubError(
-            f"A downloaded file must be the announced one: {file} should be {expected}, got "
-            f"{actual}. It was deleted. Try again, or check the proxy or mirror in between."
-        )
-    return path
+        except ValueError as error:
+            raise HubError(
+                f"A downloaded file must be the announced one: {error}. It was deleted. Try "
+                f"again, or check the proxy or mirror in between."
+            ) from error
 
 
 def file_sha256(path: Path) -> str:

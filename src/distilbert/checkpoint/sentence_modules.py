@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json
@@ -24,7 +24,7 @@ def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     modules = read_json(path, list)
-    if not all(isinstance(m, dict) and _is_inside(m.get("path", "")) for m in modules):
+    if not all(isinstance(m, dict) and is_inside(m.get("path", "")) for m in modules):
         raise CheckpointError(
             f"`{MODULES}` must list modules in folders below its own: {path} does not."
         )
@@ -43,13 +43,3 @@ def transformer_folder(folder: str | PathLike[str]) -> Path:
         return folder
     modules = read_modules(folder)
     return folder / modules[0].get("path", "") if modules else folder
-
-
-def _is_inside(path: object) -> bool:
-    """Whether the text can only mean a folder below the current one, on every system."""
-    return (
-        isinstance(path, str)
-        and not path.startswith("/")
-        and ".." not in path.split("/")
-        and not re.search(r"[\\:\x00-\x1f]", path)
-    )

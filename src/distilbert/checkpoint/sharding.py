@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from distilbert.checkpoint.foreign_names import is_plain_name
 from distilbert.errors import CheckpointError, InputError
 from distilbert.json_files import read_json
 
@@ -49,6 +50,8 @@ class WeightFiles:
 
 
 def _dotted(variant: str | None) -> str:
+    if variant and not is_plain_name(variant):
+        raise InputError(f"`variant` must be part of a file name, as `fp16` is: got {variant!r}.")
     return f".{variant}" if variant else ""
 
 
@@ -109,7 +112,7 @@ def read_index(path: Path, suffix: str) -> dict[str, str]:
             f"An index file must hold a `weight_map` from tensor names to files: {path} does not."
         )
     for name, file in weight_map.items():
-        if not isinstance(file, str) or not _is_plain_name(file) or not file.endswith(suffix):
+        if not is_plain_name(file) or not file.endswith(suffix):
             raise CheckpointError(
                 f"An index file may only name {suffix} files in its own folder: "
                 f"{path} maps `{name}` to {file!r}."
@@ -130,8 +133,3 @@ def shard_paths(folder: Path, weight_map: Mapping[str, str]) -> list[Path]:
             f"A sharded checkpoint must be complete: {folder} lacks {', '.join(missing)}."
         )
     return paths
-
-
-def _is_plain_name(file: str) -> bool:
-    """Whether the text can only mean a file in the same folder, on every system."""
-    return file not in ("", ".", "..") and not re.search(r"[/\\:\x00-\x1f]", file)

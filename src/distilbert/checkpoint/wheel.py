@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError
 
@@ -85,8 +86,10 @@ def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipI
     """The files of `archive` by path, after every member has been checked."""
     infos = archive.infolist()
     faults = [fault for info in infos if (fault := _fault(info)) is not None]
-    paths = [info.filename for info in infos if not info.is_dir()]
-    if len(paths) != len(set(paths)):
+    # As a filesystem sees them that does not distinguish case.
+    paths = [PurePosixPath(i.filename.casefold()) for i in infos if not i.is_dir()]
+    known = set(paths)
+    if len(paths) != len(known) or any(parent in known for p in paths for parent in p.parents):
         faults.append("a path occurs twice")
     if len(infos) > MAX_MEMBERS or sum(info.file_size for info in infos) > MAX_BYTES:
         faults.append(f"more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
@@ -100,10 +103,10 @@ def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipI
 def _fault(info: zipfile.ZipInfo) -> str | None:
     path = info.filename
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if path.startswith("/") or "\\" in path or ":" in path or "\0" in path:
-        return f"{path!r} is not a relative path"
     if ".." in path.split("/"):
         return f"{path!r} leaves the folder"
+    if not is_inside(path):
+        return f"{path!r} is not a relative path"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return f"{path!r} is a link or a special file"
     if info.flag_bits & 0x1:
