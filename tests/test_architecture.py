@@ -22,6 +22,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
 INNER |= {"config_names", "git_lfs", "heads", "json_files", "runner", "surrogates"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
+INNER |= {"_install"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
 SOURCE_AND_SINK |= {"checkpoint.sentence_modules", "checkpoint.upload"}

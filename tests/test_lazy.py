@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from distilbert import _lazy
+from distilbert import _install, _lazy
 from distilbert.errors import MissingDependencyError
 
 
@@ -17,7 +17,8 @@ def test_an_installed_package_is_returned():
 
 
 def test_a_missing_package_is_named_with_purpose_and_command(monkeypatch):
-    monkeypatch.setitem(_lazy.INSTALL, "no_such_package", "pip install 'distilbert[none]'")
+    monkeypatch.setitem(_install.EXTRAS, "no_such_package", "none")
+    monkeypatch.setattr(_install, "_place", lambda: ("", "distilbert"))
     with pytest.raises(MissingDependencyError) as caught:
         _lazy.require("no_such_package", "read files")
     assert str(caught.value) == (

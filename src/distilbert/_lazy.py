@@ -12,23 +12,6 @@ from types import ModuleType
 
 from distilbert.errors import MissingDependencyError
 
-# Import name -> install command. Other packages install under their import name.
-INSTALL = {
-    "torch": "pip install 'distilbert[torch]'",
-    "h5py": "pip install 'distilbert[formats]'",
-    "msgpack": "pip install 'distilbert[formats]'",
-    "tensorflow": "pip install 'distilbert[tf]'",
-    "keras": "pip install 'distilbert[tf]'",
-    "jax": "pip install 'distilbert[flax]'",
-    "flax": "pip install 'distilbert[flax]'",
-    "tensorboardX": "pip install 'distilbert[train]'",
-    "matplotlib": "pip install 'distilbert[train]'",
-    "pyarrow": "pip install 'distilbert[data]'",
-    "datasets": "pip install 'distilbert[data]'",
-    "ray": "pip install 'distilbert[ray]'",
-    "flash_attn": "pip install flash-attn --no-build-isolation",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Framework:
@@ -80,7 +63,9 @@ def has_framework(framework: str) -> bool:
 
 
 def _sentence(name: str, purpose: str) -> str:
-    command = INSTALL.get(name.partition(".")[0], f"pip install {name}")
+    from distilbert._install import install_command  # only when it is needed: it imports a lot
+
+    command = install_command(name)
     return f"The package `{name}` is needed to {purpose}, but it is not installed: {command}"
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distilbert._lazy import INSTALL, is_available, require
+from distilbert._install import install_command
+from distilbert._lazy import is_available, require
 from distilbert.errors import ConfigError, InputError, MissingDependencyError
 from distilbert.torch.dropped_attention import dropped_attention
 
@@ -37,7 +38,7 @@ def check_implementation(name: str | None) -> str:
         if not is_available("flash_attn"):
             raise MissingDependencyError(
                 f"`attn_implementation='flash_attention_2'` needs the package `flash_attn`, which "
-                f"is not installed: {INSTALL['flash_attn']}"
+                f"is not installed: {install_command('flash_attn')}"
             )
         if not torch.cuda.is_available():
             raise MissingDependencyError(

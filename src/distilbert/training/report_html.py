@@ -11,13 +11,13 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from distilbert._install import install_command
 from distilbert.training.plots import Plot
 from distilbert.training.report_tables import facts, figure, number, of_any_shape, table
 
 # Keys of answers to show, the most informative first.
 TELLING = ("label", "labels", "value", "choice", "text", "entities", "tags")
 LONGEST_TEXT = 400
-NO_PLOTS = "<p class=note>Plots need matplotlib: <code>pip install 'distilbert[train]'</code></p>"
 
 
 def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
@@ -172,7 +172,7 @@ def _course(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     history = report.get("history") or []
     if not history:
         return ""
-    drawn = figure(plots["curves"]) if "curves" in plots else NO_PLOTS
+    drawn = figure(plots["curves"]) if "curves" in plots else _no_plots()
     scored = [line for line in history if line["kind"] == "scores"]
     names = list(dict.fromkeys(name for line in scored for name in line["values"]))
     rows = [
@@ -184,11 +184,16 @@ def _course(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     return f"<section><h2>Course of the run</h2>{drawn}{listed}</section>"
 
 
+def _no_plots() -> str:
+    command = escape(install_command("matplotlib"))
+    return f"<p class=note>Plots need matplotlib: <code>{command}</code></p>"
+
+
 def _split(name: str, split: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     drawn = "".join(figure(plot) for key, plot in plots.items() if key.startswith(f"{name}."))
     tables = dict(split.get("tables", {}))
     if not drawn and tables.keys() & {"calibration", "values"}:
-        drawn = NO_PLOTS
+        drawn = _no_plots()
     if f"{name}.values" in plots:
         tables.pop("values")
     single = {
