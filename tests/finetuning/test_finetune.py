@@ -198,6 +198,85 @@ def _without_times(line: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in line.items() if k not in ("time", "values")} | {"values": values}
 
 
+class Stop(Exception):
+    """Ends a run from within."""
+
+
+@pytest.fixture(scope="module")
+def interrupted(encoder: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an encoder, rows and a run in `out` that was interrupted after a checkpoint."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    shutil.copytree(encoder, folder / "encoder")
+    shutil.copytree(data, folder / "data")
+
+    def stop(step: int, scores: Any) -> None:
+        if (folder / "out" / "checkpoints").exists():
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_there(folder, on_scores=stop)
+    return folder
+
+
+def run_there(folder: Path, **changes: Any) -> FineTuneResult:
+    files = {"encoder": folder / "encoder", "data": folder / "data", "output": folder / "out"}
+    return run("sentiment", **files, **{"labels": ("down", "up"), "epochs": 3, **changes})
+
+
+def swap_in(file: Path, one: str, other: str) -> None:
+    text = file.read_text("utf-8").replace(one, "\0").replace(other, one)
+    file.write_text(text.replace("\0", other), "utf-8")
+
+
+def edit_weights(folder: Path) -> None:
+    path = folder / "encoder" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(file: Path) -> None:
+    file.write_text("".join(file.read_text("utf-8").splitlines(True)[:-1]), "utf-8")
+
+
+CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "the rows of train": (
+        lambda at: swap_in(at / "data" / "sentiment.train.jsonl", '"up"', '"down"'),
+        {},
+    ),
+    "the rows of dev": (lambda at: cut(at / "data" / "sentiment.dev.jsonl"), {}),
+    "the tokenizer": (lambda at: swap_in(at / "encoder" / "tokenizer.json", "film", "road"), {}),
+    "the weights of `model`": (edit_weights, {}),
+    "the config of `model`": (
+        lambda at: swap_in(at / "encoder" / "config.json", '"dropout": 0.1', '"dropout": 0.2'),
+        {},
+    ),
+    "the labels": (lambda at: None, {"labels": ("up", "down")}),
+    "learning_rate": (lambda at: None, {"learning_rate": 1e-3}),
+    "patience": (lambda at: None, {"patience": 1}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_run_is_not_resumed_with_other_contents(
+    interrupted: Path, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(interrupted, folder)
+    change, options = CHANGES[name]
+    change(folder)
+    with pytest.raises(TrainingError, match=f"interrupted run: {name} differ from those that"):
+        run_there(folder, resume=True, **options)
+
+
+def test_a_run_is_resumed_from_other_folders_with_the_same_contents(
+    interrupted: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(interrupted, tmp_path / "copy")
+    result = run_there(tmp_path / "copy", resume=True, log_every=3, bootstrap=10)
+    assert result.steps == 18
+
+
 def test_a_finished_run_has_nothing_to_resume(encoder: Path, data: Path, tmp_path: Path) -> None:
     run("sentiment", encoder, data, tmp_path / "out", epochs=1)
     with pytest.raises(InputError, match="contains a finished run"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -117,6 +118,18 @@ def test_only_the_same_search_is_resumed(trials: Trials, data: Path, tmp_path: P
     tune(given, resume=True)
     assert trials.plan is not None
     assert (trials.plan.resume, trials.plan.trials) == (True, 4)
+
+
+def test_a_search_is_not_resumed_with_other_rows(
+    trials: Trials, data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    given = card(tmp_path / "data", tmp_path / "out")
+    tune(given, trials=4)
+    path = tmp_path / "data" / "sentiment.dev.jsonl"
+    path.write_text("".join(path.read_text("utf-8").splitlines(True)[:-1]), "utf-8")
+    with pytest.raises(InputError, match="settings: 'the rows of dev' differ from"):
+        tune(given, resume=True)
 
 
 def test_wrong_options_are_told_before_anything_begins(

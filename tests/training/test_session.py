@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from killing import Killed, killed_after
 
+from distilbert.checkpoint.atomic import atomic_folder, remove_leftovers
 from distilbert.errors import TrainingError
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, Update
@@ -38,6 +40,8 @@ class Counter:
 
     def save(self, folder: Path) -> None:
         self.saved.append(self.weight)
+        with atomic_folder(folder) as staging:
+            (staging / "weight").write_text(str(self.weight))
 
 
 class Log:
@@ -86,7 +90,6 @@ def session(
         progress=progress or Progress(RUN),
         log=log,
         evaluate=lambda runner: {"f1": next(runner.scores)},  # pyright: ignore
-        output=folder,
     )
 
 
@@ -186,3 +189,52 @@ def test_scores_are_passed_on_once_the_best_model_is_kept(tmp_path: Path) -> Non
     course.on_scores = lambda step, scores: told.append((step, scores["f1"], trainer.saved[:]))
     run(course, trainer)
     assert told == [(2, 0.5, [2]), (4, 0.7, [2, 4]), (6, 0.6, [2, 4]), (8, 0.7, [2, 4])]
+
+
+def best_weight(course: Session) -> str:
+    step = course.progress.best_step
+    assert step is not None
+    return (course.checkpoints.best(step) / "weight").read_text()
+
+
+def resumed(folder: Path, scores: Sequence[float]) -> tuple[Session, Counter]:
+    """The run as it goes on from the newest checkpoint, as `loop.train` does it."""
+    store = Checkpoints(folder, keep=2)
+    for there in (folder, store.folder):
+        remove_leftovers(there)
+    progress, trainer, newest = Progress(RUN), Counter(scores), store.newest()
+    if newest is not None:
+        arrays, progress = store.load(newest, RUN)
+        trainer = Counter(scores[progress.step // 2 :])
+        trainer.restore(arrays)
+    return session(folder, Log(), progress=progress), trainer
+
+
+def test_a_run_killed_at_any_change_of_the_disk_ends_with_its_best_model(tmp_path: Path) -> None:
+    scores = [0.5, 0.7, 0.6, 0.9]
+    with killed_after(10**6) as calls:
+        uninterrupted, trainer = resumed(tmp_path / "whole", scores)
+        run(uninterrupted, trainer)
+    files = {path.name for path in (tmp_path / "whole" / "checkpoints").iterdir()}
+    assert files == {"step-00000006", "step-00000008", "best-00000004", "best-00000008"}
+    assert len(calls) > 50
+    for n_calls in range(len(calls)):
+        folder = tmp_path / f"cut{n_calls}"
+        with killed_after(n_calls), pytest.raises(Killed):
+            run(*resumed(folder, scores))
+        course, trainer = resumed(folder, scores)
+        run(course, trainer)
+        assert replace(course.progress, seconds=0) == replace(uninterrupted.progress, seconds=0)
+        assert best_weight(course) == "8"
+        assert {path.name for path in (folder / "checkpoints").iterdir()} == files
+
+
+def test_a_run_that_scores_otherwise_when_resumed_keeps_the_best_that_it_recorded(
+    tmp_path: Path,
+) -> None:
+    """A GPU may compute other scores: the model in the folder is the one of the best score."""
+    first = session(tmp_path, Log(), replace(POLICIES, checkpoint_at=frozenset({2})))
+    run(first, Counter([0.5, 0.7]), die_at=5)  # the best of step 4 was written, not recorded
+    course, trainer = resumed(tmp_path, [0.5, 0.4, 0.4, 0.4])
+    run(course, trainer)
+    assert (course.progress.best_step, best_weight(course)) == (2, "2")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from distilbert.errors import CheckpointError
 
 TEMPORARY_SUFFIX = ".tmp"
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp")
 
 
 @contextmanager
@@ -83,6 +85,24 @@ def atomic_folder(
             _flush(target.parent)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder; whenever this is interrupted, it is complete under its name or gone."""
+    doomed = _temporary_name(folder)
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files and folders that killed processes left directly in `folder`."""
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        if not _TEMPORARY.fullmatch(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _temporary_name(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,6 +17,12 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import RunCardError
 from distilbert.finetuning.datasets import Examples
 from distilbert.finetuning.features import pack_features
+from distilbert.finetuning.identity import (
+    card_identity,
+    data_identity,
+    model_identity,
+    tokenizer_identity,
+)
 from distilbert.finetuning.scoring import Evaluated, evaluated, scores_of, split_of
 from distilbert.finetuning.tasks import class_weights_of
 from distilbert.opening import (
@@ -33,9 +38,6 @@ from distilbert.training.feed import Feed, n_items
 from distilbert.training.objective import LossSettings, TrainerSettings
 from distilbert.training.run_card import RunCard
 from distilbert.training.session import Trainer
-
-# Fields of [evaluation] that may not change when a run is resumed.
-DECISIVE = ("metric", "max_answer_length", "n_best", "null_threshold")
 
 
 def starting_point(found: FoundModel, head: str) -> tuple[LoadRequest, Any]:
@@ -69,7 +71,12 @@ class FineTuning:
         self.config = model.config
         max_length = model.config.max_position_embeddings
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
-        self.trainer = _trainer(package, model, card, options, weights)
+        teacher = None
+        if card.distillation.teacher is not None:
+            teacher = find_model(
+                card.distillation.teacher, framework=card.framework, options=options
+            )
+        self.trainer = _trainer(package, model, card, teacher, weights)
         self.features = pack_features(self.task, self.tokenizer, examples.train)
         self.splits = {
             name: split_of(self.task, self.tokenizer, name, rows)
@@ -78,6 +85,14 @@ class FineTuning:
         }
         self._check_lengths(max_length)
         self.feed = self._feed()
+        # What must be equal for a run to be resumed from a checkpoint of another one.
+        self.identity = {
+            **card_identity(card),
+            **data_identity(examples),
+            **tokenizer_identity(self.tokenizer),
+            **model_identity(start, "`model`"),
+            **({} if teacher is None else model_identity(teacher, "`teacher`")),
+        }
 
     def _check_lengths(self, limit: int) -> None:
         """The longest sequence may come late in a run, so all are checked before."""
@@ -128,28 +143,16 @@ class FineTuning:
                 found[name] = replace(one, scores=scores)
         return task, found
 
-    def identity(self) -> dict[str, Any]:
-        """What must be equal for a run to be resumed from a checkpoint of another one."""
-        card = self.card.model_dump()
-        decisive = {name: card[name] for name in ("task", "model", "seed")}
-        for section in ("inputs", "objective", "optimization", "lora", "distillation"):
-            decisive |= card[section]
-        decisive |= {name: card["evaluation"][name] for name in DECISIVE}
-        data = hashlib.sha256(self.feed.lengths.tobytes()).hexdigest()[:16]
-        return {**decisive, "framework": self.framework, "train": data}
-
 
 def _trainer(
     package: Any,
     model: Any,
     card: RunCard,
-    options: LoadOptions,
+    teacher: FoundModel | None,
     class_weights: np.ndarray | None,
 ) -> Trainer:
-    teacher = None
-    if card.distillation.teacher is not None:
-        found = find_model(card.distillation.teacher, framework=card.framework, options=options)
-        teacher = package.load_teacher(found.request(model.head), model)
+    request = None if teacher is None else teacher.request(model.head)
+    loaded = None if request is None else package.load_teacher(request, model)
     losses = LossSettings(
         label_smoothing=card.objective.label_smoothing,
         r_drop=card.objective.r_drop,
@@ -157,7 +160,7 @@ def _trainer(
         teacher_weight=card.distillation.teacher_weight,
         temperature=card.distillation.temperature,
     )
-    objective = package.task_objective(model, losses, teacher, packing=card.optimization.packing)
+    objective = package.task_objective(model, losses, loaded, packing=card.optimization.packing)
     settings = TrainerSettings(
         optimization=card.optimization,
         lora=card.lora,

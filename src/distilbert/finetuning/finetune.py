@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
-from distilbert.checkpoint.atomic import atomic_file
+from distilbert.checkpoint.atomic import atomic_file, remove_leftovers
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import match_parameters
 from distilbert.errors import InputError
@@ -178,7 +178,8 @@ def _trained(
     on_scores: Callable[[int, Mapping[str, float]], None] | None,
 ) -> Trained:
     output, metric = Path(run.card.output), run.task.metric
-    if run.trainer.processes.is_main_process:
+    is_new = Checkpoints(output, keep=run.card.run.keep_checkpoints).newest() is None
+    if run.trainer.processes.is_main_process and is_new:  # else it may yet be refused
         _write_card(run.card, output)
     try:
         return train(
@@ -186,7 +187,7 @@ def _trained(
             run.feed,
             run.card,
             output=output,
-            identity=run.identity(),
+            identity=run.identity,
             metric=metric,
             higher_is_better=higher_is_better(metric),
             evaluate=run.evaluate if "dev" in run.splits else None,
@@ -218,6 +219,7 @@ def _checked(card: RunCard) -> RunCard:
 
 def _check_output(output: Path, *, resume: bool) -> None:
     if resume and is_finished(output):
+        remove_leftovers(output)  # of a process that was killed after its last step
         raise InputError(
             f"`resume` continues an interrupted run: {output} contains a finished run. To train "
             f"it further, set `model` to this folder and choose another `output`."

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.atomic import atomic_folder, remove_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.sharding import WEIGHT_FILES
@@ -75,7 +76,7 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
         },
         "environment": environment(),
     }
-    with atomic_folder(output, last=(RESULT_FILE, CARD_FILE)) as staging:
+    with result_folder(output) as staging:
         _write_model(trained.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
         (staging / CARD_FILE).write_text(card_text(card), encoding="utf-8")
@@ -84,8 +85,6 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
             write_answers(staging / f"answers.{name}.jsonl", task, split)
         write_report(staging, report, pages=card.run.report)
         (staging / "README.md").write_text(model_card(report), encoding="utf-8")
-    shutil.rmtree(trained.best)
-    shutil.rmtree(output / FOLDER, ignore_errors=True)
     metric = task.metric
     return {
         "metric": metric,
@@ -99,8 +98,22 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run ended with a complete result; `CARD_FILE` is there from its start."""
-    return (folder / CARD_FILE).is_file() and (folder / RESULT_FILE).is_file()
+    """Whether a run ended with a complete result and needs no checkpoints any more; `CARD_FILE` is
+    there from its start."""
+    files = (folder / CARD_FILE, folder / RESULT_FILE)
+    return all(file.is_file() for file in files) and not (folder / FOLDER).exists()
+
+
+@contextmanager
+def result_folder(output: Path) -> Iterator[Path]:
+    """A folder for the files of the result, which appear in `output` when the block ends.
+
+    The checkpoints, and the best model with them, disappear last and at once: until then the run
+    can be resumed and writes its result again.
+    """
+    with atomic_folder(output, last=(CARD_FILE, RESULT_FILE)) as staging:
+        yield staging
+    remove_folder(output / FOLDER)
 
 
 def write_answers(path: Path, task: Task, found: Evaluated) -> None:

@@ -21,7 +21,6 @@ from distilbert.finetuning.result import is_finished
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.checkpoints import FOLDER as CHECKPOINTS
 from distilbert.training.log import LOG_FILE, read_log
-from distilbert.training.session import BEST
 
 TRIALS, TRIAL_FILE = "trials", "trial.json"
 JSON_FILE, CSV_FILE = "trials.json", "trials.csv"
@@ -115,8 +114,7 @@ def drop_losers(trials: Sequence[Trial], best: Trial | None) -> None:
     """Delete the weights of all trials that ended, but for the best; scores and logs stay."""
     for trial in trials:
         if trial.status != UNFINISHED and (best is None or trial.id != best.id):
-            for name in (BEST, CHECKPOINTS):
-                shutil.rmtree(trial.folder / name, ignore_errors=True)
+            shutil.rmtree(trial.folder / CHECKPOINTS, ignore_errors=True)
             for pattern in WEIGHTS:
                 for path in trial.folder.glob(pattern):
                     path.unlink(missing_ok=True)

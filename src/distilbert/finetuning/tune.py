@@ -13,6 +13,7 @@ from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import read_examples
+from distilbert.finetuning.identity import data_identity
 from distilbert.finetuning.ray_search import SAMPLERS, Search, check_packages, search
 from distilbert.finetuning.search_space import search_space, trial_card, with_absolute_models
 from distilbert.finetuning.tasks import task_of
@@ -119,8 +120,9 @@ def _plan(
     check_packages(kept["sampler"])
     output = _output(card, resume=resume)
     card = with_changes(card, {"output": str(output)})
-    metric = read_examples(card, task_of(card)).task.metric
-    settings = {"card": card_text(card), "trials": trials, **kept}
+    examples = read_examples(card, task_of(card))
+    metric = examples.task.metric
+    settings = {"card": card_text(card), "trials": trials, **kept, **data_identity(examples)}
     trials = _number_of_trials(output, settings, resume=resume)
     return Search(card, space, metric, trials, resume=resume, **kept, **options)
 
@@ -168,8 +170,9 @@ def _number_of_trials(output: Path, settings: Mapping[str, Any], *, resume: bool
     saved = json.loads((output / PLAN_FILE).read_text(encoding="utf-8"))
     differ = [
         name
-        for name, value in settings.items()
-        if value != saved[name] and not (name == "trials" and value is None)
+        for name in {**settings, **saved}
+        if settings.get(name) != saved.get(name)
+        and not (name == "trials" and settings["trials"] is None)
     ]
     if differ:
         raise InputError(

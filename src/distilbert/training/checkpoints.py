@@ -1,14 +1,14 @@
 """The checkpoints that a run can be resumed from, written completely or not at all.
 
 A checkpoint holds arrays by name (weights, moments of the optimizer) and the progress of the run.
-The newest ones are kept. Independent of frameworks.
+The newest ones are kept, and with each the model that was the best by then, in a folder that is
+never written again. Independent of frameworks.
 """
 
 from __future__ import annotations
 
 import errno
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.atomic import atomic_folder, remove_folder
 from distilbert.checkpoint.format_safetensors import read, write
 from distilbert.errors import TrainingError
 
 FOLDER, ARRAYS, PROGRESS = "checkpoints", "state.safetensors", "progress.json"
+STEP, BEST = "step-", "best-"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Progress:
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `<output>/checkpoints/step-00000123`."""
+    """The checkpoints of one run, in `<output>/checkpoints/step-00000123`, and the best models
+    in `best-00000123`."""
 
     def __init__(self, output: Path, *, keep: int) -> None:
         self.folder = output / FOLDER
@@ -61,7 +63,7 @@ class Checkpoints:
         Raises:
             TrainingError: the disk is full; earlier checkpoints are as they were.
         """
-        target = self.folder / f"step-{progress.step:08d}"
+        target = self.folder / f"{STEP}{progress.step:08d}"
         try:
             with atomic_folder(target) as staging:
                 write(staging / ARRAYS, arrays, {"format": "np"})
@@ -70,14 +72,29 @@ class Checkpoints:
         except OSError as error:
             raise self.out_of_space(error) from error
         for old in self.all()[: -self.keep]:
-            shutil.rmtree(old)
+            remove_folder(old)
+        kept = {_read_progress(path).best_step for path in self.all()}
+        for best in self.folder.glob(f"{BEST}*"):
+            if best not in {self.best(step) for step in kept if step is not None}:
+                remove_folder(best)
         return target
+
+    def best(self, step: int) -> Path:
+        """The folder of the model that was the best after `step` updates."""
+        return self.folder / f"{BEST}{step:08d}"
+
+    def new_best(self, step: int) -> Path:
+        """The folder to save the best model to; that of a run killed before it recorded it goes."""
+        folder = self.best(step)
+        if folder.exists():
+            remove_folder(folder)
+        return folder
 
     def all(self) -> list[Path]:
         """Complete checkpoints, the oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(path for path in self.folder.glob("step-*") if (path / PROGRESS).is_file())
+        return sorted(path for path in self.folder.glob(f"{STEP}*") if (path / PROGRESS).is_file())
 
     def newest(self) -> Path | None:
         """The checkpoint to resume from."""
@@ -90,13 +107,14 @@ class Checkpoints:
             TrainingError: it belongs to another run.
             CheckpointError: its file of arrays is broken.
         """
-        progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+        progress = _read_progress(path)
         names = {*identity, *progress.identity}
         others = sorted(n for n in names if identity.get(n) != progress.identity.get(n))
         if others:
             raise TrainingError(
-                f"`resume` needs the run card and data of the interrupted run: {path} was written "
-                f"with other values of {', '.join(others)}. Restore them, or change `output`."
+                f"`resume` needs the run card, data and model of the interrupted run: "
+                f"{', '.join(others)} differ from those that {path} was written with. Restore "
+                f"them, or change `output`."
             )
         return read(path / ARRAYS)[0], progress
 
@@ -110,3 +128,7 @@ class Checkpoints:
             f"The disk must hold a checkpoint: {self.folder} is full. {kept} "
             f"Free some space, then continue with `resume`."
         )
+
+
+def _read_progress(checkpoint: Path) -> Progress:
+    return Progress(**json.loads((checkpoint / PROGRESS).read_text(encoding="utf-8")))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.runner import Runner
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed
@@ -44,7 +45,7 @@ def train(
     show_progress: bool = False,
     on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> Trained:
-    """Run all updates and leave the best model in `<output>/best`.
+    """Run all updates and leave the best model among the checkpoints.
 
     Args:
         card: `optimization`, `evaluation` and `run` are used; the log records all of it.
@@ -63,6 +64,9 @@ def train(
     progress = Progress(identity=json.loads(json.dumps(identity)))  # as it is read from a file
     newest = checkpoints.newest() if resume else None
     is_main = trainer.processes.is_main_process
+    if is_main:
+        for folder in (output, checkpoints.folder):
+            remove_leftovers(folder)  # of earlier processes that were killed
     if newest is not None:
         arrays, progress = checkpoints.load(newest, progress.identity)
         trainer.restore(arrays)
@@ -83,13 +87,14 @@ def train(
             progress=progress,
             log=log,
             evaluate=evaluate,
-            output=output,
             on_scores=on_scores,
         )
         session.run(trainer)
         if evaluate is None:
-            trainer.save(session.best_folder)
-        return Trained(session.progress, log.history(), session.best_folder)
+            session.save_best(trainer)
+        best = session.progress.best_step if evaluate else session.progress.step
+        assert best is not None
+        return Trained(session.progress, log.history(), checkpoints.best(best))
 
 
 def _policies(card: RunCard, feed: Feed, *, metric: str, higher_is_better: bool) -> Policies:

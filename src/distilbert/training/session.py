@@ -24,8 +24,6 @@ from distilbert.training.log import RunLog
 from distilbert.training.objective import LOSS
 from distilbert.training.schedule import Schedule
 
-BEST = "best"
-
 
 class Processes(Protocol):
     """The processes that compute one run; only the main one logs, evaluates and writes."""
@@ -126,16 +124,10 @@ class Session:
     progress: Progress
     log: RunLog
     evaluate: Callable[[Runner], dict[str, float]] | None
-    output: Path
     on_scores: Callable[[int, Mapping[str, float]], None] | None = None
 
     def __post_init__(self) -> None:
         self.begin = time.perf_counter() - self.progress.seconds
-
-    @property
-    def best_folder(self) -> Path:
-        """The folder of the best model so far."""
-        return self.output / BEST
 
     @property
     def is_stale(self) -> bool:
@@ -225,12 +217,20 @@ class Session:
         self.log.scores(step, self._epoch(update), "dev", scores)
         is_better = best is None or (score > best if policies.higher_is_better else score < best)
         if is_better or best != best:  # any score is better than nan
-            try:
-                trainer.save(self.best_folder)
-            except OSError as error:
-                raise self.checkpoints.out_of_space(error) from error
+            self.save_best(trainer)
             self.progress = self.progress.after(best_score=score, best_step=step, stale=0)
         else:
             self.progress = self.progress.after(stale=self.progress.stale + 1)
         if self.on_scores is not None and processes.is_main_process:
             self.on_scores(step, scores)
+
+    def save_best(self, trainer: Trainer) -> None:
+        """Keep the model as it is now."""
+        step = self.progress.step
+        folder = self.checkpoints.best(step)
+        try:
+            if trainer.processes.is_main_process:
+                folder = self.checkpoints.new_best(step)
+            trainer.save(folder)
+        except OSError as error:
+            raise self.checkpoints.out_of_space(error) from error
