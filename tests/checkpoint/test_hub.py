@@ -485,9 +485,9 @@ def test_a_cache_that_cannot_be_written_is_named(
     resolve("ann/tiny", want="config")
 
     def refuse(*args: object, **kwargs: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
+        raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     assert names(resolve("ann/tiny", want="config")) == {"config.json"}
     with pytest.raises(
         HubError, match=r"cache folder must be writable to download model\.safetens"

