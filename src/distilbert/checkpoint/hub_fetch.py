@@ -298,7 +298,7 @@ class Repository:
             if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
                 raise HubError(
                     f"The cache folder must be writable to download {file} of `{self.name}`: "
-                    f"{self.cache_dir} is not ({_first_line(error)}). Set `cache_dir` or "
+                    f"{self.cache_dir} is not ({first_line(error)}). Set `cache_dir` or "
                     f"HF_HUB_CACHE to another folder."
                 ) from error
             raise HubError(
