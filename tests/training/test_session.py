@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from killing import Killed, killed_after
 
-from distilbert.checkpoint.atomic import atomic_folder, remove_leftovers
+from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.errors import TrainingError
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed, Update
@@ -192,9 +192,7 @@ def test_scores_are_passed_on_once_the_best_model_is_kept(tmp_path: Path) -> Non
 
 
 def best_weight(course: Session) -> str:
-    step = course.progress.best_step
-    assert step is not None
-    return (course.checkpoints.best(step) / "weight").read_text()
+    return (course.best / "weight").read_text()
 
 
 def resumed(
@@ -202,8 +200,7 @@ def resumed(
 ) -> tuple[Session, Counter]:
     """The run as it goes on from the newest checkpoint, as `loop.train` does it."""
     store = Checkpoints(folder, keep=2)
-    for there in (folder, store.folder):
-        remove_leftovers(there)
+    store.remove_leftovers()
     progress, trainer, newest = Progress(RUN), Counter(scores), store.newest()
     if newest is not None:
         arrays, progress = store.load(newest, RUN)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder, remove_folder
+from distilbert.checkpoint.atomic import atomic_folder, remove_folder, remove_leftovers
 from distilbert.checkpoint.format_safetensors import read, write
 from distilbert.errors import TrainingError
 
@@ -82,6 +82,11 @@ class Checkpoints:
     def best(self, step: int) -> Path:
         """The folder of the model that was the best after `step` updates."""
         return self.folder / f"{BEST}{step:08d}"
+
+    def remove_leftovers(self) -> None:
+        """Delete what earlier processes of the run left here and in its output when killed."""
+        for folder in (self.folder.parent, self.folder):
+            remove_leftovers(folder)
 
     def new_best(self, step: int) -> Path:
         """The folder to save the best model to; that of a run killed before it recorded it goes."""

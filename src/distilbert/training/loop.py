@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.runner import Runner
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed
@@ -65,8 +64,7 @@ def train(
     newest = checkpoints.newest() if resume else None
     is_main = trainer.processes.is_main_process
     if is_main:
-        for folder in (output, checkpoints.folder):
-            remove_leftovers(folder)  # of earlier processes that were killed
+        checkpoints.remove_leftovers()
     if newest is not None:
         arrays, progress = checkpoints.load(newest, progress.identity)
         trainer.restore(arrays)
@@ -92,9 +90,7 @@ def train(
         session.run(trainer)
         if evaluate is None:
             session.save_best(trainer)
-        best = session.progress.best_step if evaluate else session.progress.step
-        assert best is not None
-        return Trained(session.progress, log.history(), checkpoints.best(best))
+        return Trained(session.progress, log.history(), session.best)
 
 
 def _policies(card: RunCard, feed: Feed, *, metric: str, higher_is_better: bool) -> Policies:

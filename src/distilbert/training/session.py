@@ -130,6 +130,12 @@ class Session:
         self.begin = time.perf_counter() - self.progress.seconds
 
     @property
+    def best(self) -> Path:
+        """The folder of the best model so far; without evaluations that of the last one."""
+        step = self.progress.best_step
+        return self.checkpoints.best(self.progress.step if step is None else step)
+
+    @property
     def is_stale(self) -> bool:
         """Whether as many evaluations as `patience` allows brought no better score."""
         patience = self.policies.patience
