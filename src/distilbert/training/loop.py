@@ -52,8 +52,7 @@ def train(
         metric: the score of `evaluate` that chooses the best model.
         evaluate: scores on dev; None keeps the last model.
         resume: continue from the newest checkpoint in `output`, if there is one.
-        on_scores: called with the number of updates and the scores after each evaluation, in the
-            main process.
+        on_scores: called in the main process with the updates and the scores of each evaluation.
 
     Raises:
         TrainingError: the loss is not finite, the disk is full, or a checkpoint is of another run.
