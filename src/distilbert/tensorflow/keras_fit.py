@@ -97,7 +97,7 @@ def named_labels(model: PreTrainedModel, y: Any) -> dict[str, Any]:
     return named
 
 
-def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Tensor | None) -> Tensor:
+def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Any) -> Tensor:
     """The mean of the model's loss over a batch, a scalar.
 
     Raises:

@@ -380,9 +380,9 @@ class PreTrainedModel(keras.Model):
         labels, predictions, weights = keras_fit.for_metrics(self, y, y_pred, sample_weight)
         return super().compute_metrics(x, labels, predictions, weights)
 
-    quantize = quantize
+    quantize = quantize  # pyright: ignore[reportAssignmentType]
     prepare_tf_dataset = prepare_tf_dataset
-    export = export
+    export = export  # pyright: ignore[reportAssignmentType]
     serving_output = serving_output
     input_signature = property(input_signature)
 
