@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from distilbert.opening import (
     find_model,
     framework_of,
     load_runner,
+    open_model,
     task_head,
 )
 from distilbert.runner import Runner
@@ -179,3 +181,17 @@ def test_learned_prompts_and_foreign_objects_are_refused():
     for foreign in (torch.nn.Linear(1, 1), torch.nn.DataParallel(torch.nn.Linear(1, 1)), 5):
         with pytest.raises(InputError, match="`model` must be a source, a runner or a model of"):
             as_runner(foreign)
+
+
+def test_windows_are_as_long_as_model_and_tokenizer_both_take(folder):
+    tokenizer = SimpleNamespace(model_max_length=64)
+    opened = open_model(load_runner(find_model(folder), "base"), "base", tokenizer=tokenizer)
+    assert opened.window_length(None) == opened.max_length == 64
+    assert opened.window_length(10) == 10
+    for wrong in (4, 65):
+        with pytest.raises(InputError) as caught:
+            opened.window_length(wrong)
+        assert str(caught.value) == (
+            "The window length must lie between 5 and 64, the most this model and tokenizer take: "
+            f"got {wrong}."
+        )

@@ -25,6 +25,9 @@ from distilbert.runner import Runner
 
 Source = str | PathLike[str]
 
+# The shortest window with three special tokens and one token of each text.
+MIN_LENGTH = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
@@ -76,12 +79,16 @@ class FoundModel:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenModel:
-    """A model ready to compute, with its tokenizer; `folder` is None for one given as an object."""
+    """A model ready to compute, with its tokenizer; `folder` is None for one given as an object.
+
+    `max_length` is the number of tokens that both can take.
+    """
 
     name: str
     folder: Path | None
     runner: Runner
     tokenizer: Any
+    max_length: int
 
     @property
     def head(self) -> str:
@@ -92,6 +99,21 @@ class OpenModel:
     def config(self) -> DistilBertConfig:
         """The model's configuration."""
         return self.runner.config
+
+    def window_length(self, wanted: int | None) -> int:
+        """`wanted` tokens per window, or as many as fit.
+
+        Raises:
+            InputError: more than the model takes, or too few for any text.
+        """
+        if wanted is None:
+            return self.max_length
+        if not MIN_LENGTH <= wanted <= self.max_length:
+            raise InputError(
+                f"The window length must lie between {MIN_LENGTH} and {self.max_length}, "
+                f"the most this model and tokenizer take: got {wanted}."
+            )
+        return wanted
 
 
 def open_model(
@@ -115,7 +137,7 @@ def open_model(
         device, dtype: where and in what precision a source or model runs.
 
     Raises:
-        InputError: an argument breaks a rule.
+        InputError: an argument breaks a rule, or the model takes too few tokens for any text.
         CheckpointError: the source holds no such model or tokenizer.
         MissingDependencyError: the framework is not installed.
     """
@@ -134,7 +156,14 @@ def open_model(
             f"`model` must have the head {head!r} for this task: got one with {runner.head!r}."
         )
     tokenizer = open_tokenizer(tokenizer, options)
-    return OpenModel(name=name, folder=folder, runner=runner, tokenizer=tokenizer)
+    longest = min(int(tokenizer.model_max_length), runner.config.max_position_embeddings)
+    if longest < MIN_LENGTH:
+        raise InputError(
+            f"Model and tokenizer must take at least {MIN_LENGTH} tokens: got {longest}."
+        )
+    return OpenModel(
+        name=name, folder=folder, runner=runner, tokenizer=tokenizer, max_length=longest
+    )
 
 
 def find_model(

@@ -7,14 +7,7 @@ from typing import Any
 import pytest
 
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import (
-    as_given,
-    as_row,
-    as_stream,
-    is_single,
-    read_text,
-    read_words,
-)
+from distilbert.pipelines.inputs import as_stream, read_text, read_words
 
 
 class MapStyle:
@@ -25,11 +18,6 @@ class MapStyle:
 
     def __len__(self) -> int:
         return 2
-
-
-def test_strings_rows_and_tuples_are_single() -> None:
-    assert all(is_single(one) for one in ("a", {"text": "a"}, ("a", "b")))
-    assert not any(is_single(many) for many in (["a"], iter("a"), MapStyle()))
 
 
 def test_anything_that_yields_is_a_stream() -> None:
@@ -81,9 +69,3 @@ def test_words_come_from_lists_and_rows() -> None:
         "`ner` with `is_split_into_words` takes a list of words, or a row with `tokens`: "
         "got str 'a b'."
     )
-
-
-def test_one_result_for_one_example_and_a_list_for_a_list() -> None:
-    assert as_given([1], single=True) == 1
-    assert as_given([1], single=False) == [1]
-    assert as_row({"a": 1}) == {"a": 1}

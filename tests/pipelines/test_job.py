@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from stand_ins import small_config
 
 from distilbert.errors import InputError
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of, with_options
+from distilbert.pipelines.fill_mask import FillMask
+from distilbert.pipelines.job import check_at_least, check_one_of, with_options
 from distilbert.pipelines.question_answering import QuestionAnswering
 
 
@@ -29,18 +27,15 @@ def test_a_misspelled_option_is_named_with_the_right_one() -> None:
     )
 
 
-def test_window_lengths_are_bounded_by_the_model() -> None:
-    tokenizer: Any = None
-    setup = Setup(tokenizer, small_config(), 64)
-    assert setup.window_length(None) == 64
-    assert setup.window_length(10) == 10
-    for wrong in (4, 65):
-        with pytest.raises(InputError) as caught:
-            setup.window_length(wrong)
-        assert str(caught.value) == (
-            "The window length must lie between 5 and 64, the most this model and tokenizer take: "
-            f"got {wrong}."
-        )
+def test_strings_rows_and_tuples_are_single() -> None:
+    job = FillMask()
+    assert all(job.is_single(one) for one in ("a", {"text": "a"}, ("a", "b")))
+    assert not any(job.is_single(many) for many in (["a"], iter("a"), range(2)))
+
+
+def test_one_result_for_one_example_and_a_list_for_a_list() -> None:
+    assert FillMask().present([1], single=True) == 1
+    assert FillMask().present([1], single=False) == [1]
 
 
 def test_numbers_and_names_are_checked() -> None:

@@ -152,7 +152,7 @@ def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) ->
 
     checkpoint = open_checkpoint(transformer_folder(source), formats=tuple(WEIGHT_FILES))
     weights = {plain_name(name): array for name, array in checkpoint.items()}
-    tokenizer: Any = embedder.setup.tokenizer
+    tokenizer: Any = embedder.opened.tokenizer
     batch = tokenizer(texts, padding=True, truncation=True, return_tensors="np")
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     config = embedder.runner.config

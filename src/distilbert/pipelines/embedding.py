@@ -13,8 +13,8 @@ from distilbert.batching import Evaluate, Outputs
 from distilbert.checkpoint.sentence_modules import module_kind, read_modules
 from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json, read_optional_json
-from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.opening import OpenModel
+from distilbert.pipelines.job import Job, check_at_least, check_one_of, run_each
 from distilbert.tasks import embedding as task
 from distilbert.tasks.windows import Window
 
@@ -27,14 +27,14 @@ _MODES = {
 
 
 def _encode(
-    options: FeatureExtraction | SentenceEmbedding, examples: Sequence[str], setup: Setup
+    self: FeatureExtraction | SentenceEmbedding, examples: Sequence[str], model: OpenModel
 ) -> list[list[Window]]:
     return task.encode(
-        setup.tokenizer,
+        model.tokenizer,
         examples,
-        max_length=setup.window_length(options.max_length),
-        overlap=options.stride,
-        truncate=options.truncate,
+        max_length=model.window_length(self.max_length),
+        overlap=self.stride,
+        truncate=self.truncate,
     )
 
 
@@ -43,7 +43,7 @@ def _states(window: Window, outputs: Outputs) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExtraction:
+class FeatureExtraction(Job):
     """The last hidden state of every token, `[CLS]` and `[SEP]` included: nested lists [1][T][D].
 
     `return_tensors="np"` returns float32 arrays (1, T, D) instead. A text too long for the model is
@@ -59,22 +59,14 @@ class FeatureExtraction:
 
     name: ClassVar[str] = "feature-extraction"
     head: ClassVar[str] = "base"
-    fields: ClassVar[tuple[str, ...]] = ()
-    is_single = staticmethod(is_single)
-    from_fields = staticmethod(as_row)
-    present = staticmethod(as_given)
-    n_tokens = staticmethod(count_tokens)
     encode = _encode
 
     def __post_init__(self) -> None:
         check_at_least(0, stride=self.stride)
         check_one_of(["np"], return_tensors=self.return_tensors)
 
-    def read(self, item: Any) -> str:
-        return read_text(item, self.name)
-
     def answers(
-        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+        self, encoded: Sequence[list[Window]], model: OpenModel, run: Evaluate
     ) -> Iterator[Any]:
         for windows, states in zip(encoded, run_each(run, encoded, _states), strict=True):
             vectors = task.token_vectors(windows, states)[None]  # (1, T, D)
@@ -82,7 +74,7 @@ class FeatureExtraction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentenceEmbedding:
+class SentenceEmbedding(Job):
     """One float32 vector per text: (D,) for a text, (n, D) for a list.
 
     `pooling`: mean over all tokens (padding never counts), cls, or max; `normalize` scales to
@@ -100,21 +92,19 @@ class SentenceEmbedding:
 
     name: ClassVar[str] = "sentence-embedding"
     head: ClassVar[str] = "base"
-    fields: ClassVar[tuple[str, ...]] = ()
-    is_single = staticmethod(is_single)
-    from_fields = staticmethod(as_row)
-    n_tokens = staticmethod(count_tokens)
     encode = _encode
 
     def __post_init__(self) -> None:
         check_at_least(0, stride=self.stride)
         check_one_of(get_args(task.PoolingMode), pooling=self.pooling)
 
-    def read(self, item: Any) -> str:
-        return read_text(item, self.name)
+    def stored_options(self, model: OpenModel) -> dict[str, Any]:
+        if model.folder is None:
+            return {}
+        return read_embedding_options(model.folder, model.max_length)
 
     def answers(
-        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+        self, encoded: Sequence[list[Window]], model: OpenModel, run: Evaluate
     ) -> Iterator[np.ndarray]:
         def pool(window: Window, outputs: Outputs) -> np.ndarray:
             return task.pool(_states(window, outputs), self.pooling)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from distilbert.errors import InputError
-from distilbert.opening import OpenModel, open_model, take_load_options
-from distilbert.pipelines.embedding import (
-    FeatureExtraction,
-    SentenceEmbedding,
-    read_embedding_options,
-)
+from distilbert.opening import open_model, take_load_options
+from distilbert.pipelines.embedding import FeatureExtraction, SentenceEmbedding
 from distilbert.pipelines.fill_mask import FillMask
-from distilbert.pipelines.job import MIN_LENGTH, Job, Setup, with_options
+from distilbert.pipelines.job import Job, with_options
 from distilbert.pipelines.multiple_choice import MultipleChoice
 from distilbert.pipelines.predictor import Predictor
 from distilbert.pipelines.question_answering import QuestionAnswering
@@ -79,18 +75,5 @@ def pipeline(
         dtype=dtype,
         options=loading,
     )
-    max_length = _max_length(opened)
-    if opened.folder is not None and name == "sentence-embedding":
-        stored = read_embedding_options(opened.folder, max_length)
-        job = with_options(job, {**stored, **options}, task)
-    setup = Setup(opened.tokenizer, opened.config, max_length)
-    return Predictor(task, job, opened.runner, setup, batch_tokens=batch_tokens, progress=progress)
-
-
-def _max_length(model: OpenModel) -> int:
-    length = min(int(model.tokenizer.model_max_length), model.config.max_position_embeddings)
-    if length < MIN_LENGTH:
-        raise InputError(
-            f"Model and tokenizer must take at least {MIN_LENGTH} tokens: got {length}."
-        )
-    return length
+    job = with_options(job, {**job.stored_options(opened), **options}, task)
+    return Predictor(task, job, opened, batch_tokens=batch_tokens, progress=progress)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text
+from distilbert.pipelines.job import Job, check_at_least
 from distilbert.tasks.masked_lm import predict as task
 from distilbert.tasks.masked_lm.filling import (
     BEAM_WIDTH,
@@ -20,12 +21,13 @@ from distilbert.tasks.masked_lm.filling import (
     fill_jointly,
     fill_masks,
 )
+from distilbert.tasks.windows import Tokenizer
 
 NAME = "fill-mask"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FillMask:
+class FillMask(Job):
     """The likely tokens at the masks: {"score", "token", "token_str", "sequence"}, best first.
 
     One mask gives a list of `top_k` dicts, k masks a list of k such lists, each mask predicted
@@ -46,26 +48,19 @@ class FillMask:
 
     name: ClassVar[str] = NAME
     head: ClassVar[str] = "masked_lm"
-    fields: ClassVar[tuple[str, ...]] = ()
-    is_single = staticmethod(is_single)
-    present = staticmethod(as_given)
-    from_fields = staticmethod(as_row)
 
     def __post_init__(self) -> None:
         check_at_least(1, top_k=self.top_k)
         if self.targets is not None and not self.targets:
             raise InputError("`targets` must hold at least one text: got none. Leave it out.")
 
-    def read(self, item: Any) -> str:
-        return read_text(item, NAME)
-
-    def encode(self, examples: Sequence[str], setup: Setup) -> list[task.Encoded]:
-        if setup.tokenizer.mask_token_id is None:
+    def encode(self, examples: Sequence[str], model: OpenModel) -> list[task.Encoded]:
+        if model.tokenizer.mask_token_id is None:
             raise InputError(f"`{NAME}` needs a tokenizer with a `mask_token`: this one has none.")
-        encoded = task.encode(setup.tokenizer, examples)
+        encoded = task.encode(model.tokenizer, examples)
         for text, of_text in zip(examples, encoded, strict=True):
             if not len(of_text.masks):
-                mask = setup.tokenizer.convert_ids_to_tokens([setup.tokenizer.mask_token_id])[0]
+                mask = model.tokenizer.convert_ids_to_tokens([model.tokenizer.mask_token_id])[0]
                 raise InputError(
                     f"`{NAME}` needs at least one {mask} in the text: got {text[:80]!r}."
                 )
@@ -75,32 +70,32 @@ class FillMask:
         return len(encoded.ids)
 
     def answers(
-        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
+        self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate
     ) -> Iterator[list[Any]]:
-        model = MaskedModel(setup.tokenizer, setup.max_length, run)
-        targets = None if self.targets is None else target_pieces(self.targets, setup)
+        tokenizer = model.tokenizer
+        masked = MaskedModel(tokenizer, model.max_length, run)
+        targets = None if self.targets is None else target_pieces(self.targets, tokenizer)
         if self.joint:
-            pool = None if targets is None else _single_tokens(targets, setup)
+            pool = None if targets is None else _single_tokens(targets, tokenizer)
             width = max(BEAM_WIDTH, self.top_k)
-            for fillings in fill_jointly(model, encoded, width=width, targets=pool):
-                yield [_joint_dict(filling, setup) for filling in fillings[: self.top_k]]
+            for fillings in fill_jointly(masked, encoded, width=width, targets=pool):
+                yield [_joint_dict(filling, tokenizer) for filling in fillings[: self.top_k]]
             return
-        found = fill_masks(model, encoded, top_k=self.top_k, targets=targets)
+        found = fill_masks(masked, encoded, top_k=self.top_k, targets=targets)
         for text, per_mask in zip(encoded, found, strict=True):
             rows = [
-                [_as_dict(answer, text, int(mask), setup) for answer in answers]
+                [_as_dict(answer, text, int(mask), tokenizer) for answer in answers]
                 for mask, answers in zip(text.masks, per_mask, strict=True)
             ]
             yield rows[0] if len(rows) == 1 else rows
 
 
-def target_pieces(targets: str | Sequence[str], setup: Setup) -> list[Pieces]:
+def target_pieces(targets: str | Sequence[str], tokenizer: Tokenizer) -> list[Pieces]:
     """The token ids of each target, without repetitions; a token of the vocabulary is itself.
 
     Raises:
         InputError: a target is not a string, is empty, or has characters outside the vocabulary.
     """
-    tokenizer = setup.tokenizer
     listed = [targets] if isinstance(targets, str) else list(targets)
     texts = [read_text(target, NAME) for target in listed]
     found = []
@@ -115,8 +110,8 @@ def target_pieces(targets: str | Sequence[str], setup: Setup) -> list[Pieces]:
     return list(dict.fromkeys(found))
 
 
-def _single_tokens(targets: Sequence[Pieces], setup: Setup) -> list[int]:
-    long = [setup.tokenizer.decode(list(pieces)) for pieces in targets if len(pieces) > 1]
+def _single_tokens(targets: Sequence[Pieces], tokenizer: Tokenizer) -> list[int]:
+    long = [tokenizer.decode(list(pieces)) for pieces in targets if len(pieces) > 1]
     if long:
         raise InputError(
             "`targets` must be single tokens with `joint=True`, one per mask: "
@@ -125,21 +120,23 @@ def _single_tokens(targets: Sequence[Pieces], setup: Setup) -> list[int]:
     return [pieces[0] for pieces in targets]
 
 
-def _as_dict(answer: task.Answer, text: task.Encoded, mask: int, setup: Setup) -> dict[str, Any]:
+def _as_dict(
+    answer: task.Answer, text: task.Encoded, mask: int, tokenizer: Tokenizer
+) -> dict[str, Any]:
     ids = text.ids.tolist()
     ids[mask : mask + 1] = answer.ids
     return {
         "score": answer.score,
         "token": answer.ids[0] if len(answer.ids) == 1 else list(answer.ids),
-        "token_str": setup.tokenizer.decode(list(answer.ids)),
-        "sequence": setup.tokenizer.decode(ids),
+        "token_str": tokenizer.decode(list(answer.ids)),
+        "sequence": tokenizer.decode(ids),
     }
 
 
-def _joint_dict(filling: Filling, setup: Setup) -> dict[str, Any]:
+def _joint_dict(filling: Filling, tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "score": exp(filling.score),
         "token": list(filling.pieces),
-        "token_str": [setup.tokenizer.decode([piece]) for piece in filling.pieces],
-        "sequence": setup.tokenizer.decode(filling.ids.tolist()),
+        "token_str": [tokenizer.decode([piece]) for piece in filling.pieces],
+        "sequence": tokenizer.decode(filling.ids.tolist()),
     }

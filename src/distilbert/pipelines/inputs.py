@@ -8,11 +8,6 @@ from typing import Any
 from distilbert.errors import InputError
 
 
-def is_single(inputs: Any) -> bool:
-    """Whether `inputs` is one example: a string, a row (mapping) or a tuple such as a pair."""
-    return isinstance(inputs, (str, Mapping, tuple))
-
-
 def as_stream(inputs: Any, task: str) -> Iterable[Any]:
     """`inputs` as something to iterate over.
 
@@ -66,16 +61,6 @@ def read_words(item: Any, task: str) -> tuple[str, ...]:
             f"got {type(item).__name__} {_short(item)}."
         )
     return tuple(value)
-
-
-def as_row(given: Mapping[str, Any]) -> Any:
-    """Inputs passed by keyword as one row."""
-    return dict(given)
-
-
-def as_given(results: list[Any], *, single: bool) -> Any:
-    """The results as callers expect them: one for one example, a list for a list."""
-    return results[0] if single else results
 
 
 def _keys(row: Mapping[Any, Any]) -> str:

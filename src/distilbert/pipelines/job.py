@@ -6,42 +6,17 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from distilbert.batching import Evaluate, Outputs
-from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.tasks.windows import Tokenizer, Window
-
-# The shortest window with three special tokens and one token of each text.
-MIN_LENGTH = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The tokenizer, the model's configuration, and the longest window both can take."""
-
-    tokenizer: Tokenizer
-    config: DistilBertConfig
-    max_length: int
-
-    def window_length(self, wanted: int | None) -> int:
-        """`wanted` tokens per window, or as many as fit.
-
-        Raises:
-            InputError: more than the model takes, or too few for any text.
-        """
-        if wanted is None:
-            return self.max_length
-        if not MIN_LENGTH <= wanted <= self.max_length:
-            raise InputError(
-                f"The window length must lie between {MIN_LENGTH} and {self.max_length}, "
-                f"the most this model and tokenizer take: got {wanted}."
-            )
-        return wanted
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text
+from distilbert.tasks.windows import Window
 
 
-class Job(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Job:
     """The options of one task and how they are applied; every job is a frozen dataclass.
 
     Attributes:
@@ -52,38 +27,42 @@ class Job(Protocol):
 
     name: ClassVar[str]
     head: ClassVar[str]
-    fields: ClassVar[tuple[str, ...]]
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def stored_options(self, model: OpenModel) -> dict[str, Any]:
+        """The options that the folder of a model states for this task."""
+        return {}
 
     def from_fields(self, given: Mapping[str, Any]) -> Any:
-        """The inputs that are passed by keywords of `fields`."""
-        ...
+        """The inputs that are passed by keywords of `fields`; by default one row."""
+        return dict(given)
 
     def is_single(self, inputs: Any) -> bool:
-        """Whether `inputs` is one example."""
-        ...
+        """Whether `inputs` is one example: a string, a row (mapping) or a tuple such as a pair."""
+        return isinstance(inputs, (str, Mapping, tuple))
 
     def read(self, item: Any) -> Any:
-        """One example from what a caller passed; raises InputError."""
-        ...
+        """One example from what a caller passed, by default a text; raises InputError."""
+        return read_text(item, self.name)
 
-    def encode(self, examples: Sequence[Any], setup: Setup) -> list[Any]:
+    def encode(self, examples: Sequence[Any], model: OpenModel) -> list[Any]:
         """What `answers` needs of each example; tokenizes all in one batch."""
-        ...
+        raise NotImplementedError
 
-    def n_tokens(self, encoded: Any, /) -> int:
-        """About how many tokens the model will see for this example."""
-        ...
+    def n_tokens(self, encoded: Any) -> int:
+        """About how many tokens the model will see for this example, by default its windows."""
+        return count_tokens(encoded)
 
-    def answers(self, encoded: Sequence[Any], setup: Setup, run: Evaluate) -> Iterator[Any]:
+    def answers(self, encoded: Sequence[Any], model: OpenModel, run: Evaluate) -> Iterator[Any]:
         """The results, in order; all model work is done before the first."""
-        ...
+        raise NotImplementedError
 
     def present(self, results: list[Any], *, single: bool) -> Any:
         """What is returned to the caller for one example, or for a list."""
-        ...
+        return results[0] if single else results
 
 
-AnyJob = TypeVar("AnyJob", bound=Any)
+AnyJob = TypeVar("AnyJob", bound=Job)
 Result = TypeVar("Result")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text
+from distilbert.pipelines.job import Job, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.multiple_choice import predict as task
 from distilbert.tasks.windows import Combination, Window
 
@@ -25,7 +26,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultipleChoice:
+class MultipleChoice(Job):
     """The choices of {"prompt", "choices"} (or "question" for the prompt), best first.
 
     The result of an example is a list of {"label", "score", "index"}: the choice, its probability
@@ -43,9 +44,6 @@ class MultipleChoice:
     name: ClassVar[str] = "multiple-choice"
     head: ClassVar[str] = "multiple_choice"
     fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
-    is_single = staticmethod(is_single)
-    from_fields = staticmethod(as_row)
-    present = staticmethod(as_given)
 
     def __post_init__(self) -> None:
         check_at_least(1, top_k=self.top_k)
@@ -66,15 +64,15 @@ class MultipleChoice:
             )
         return task.Example(prompt, tuple(read_text(choice, self.name) for choice in choices))
 
-    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[Encoded]:
-        max_length = setup.window_length(self.max_length)
-        windows = task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
+    def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[Encoded]:
+        max_length = model.window_length(self.max_length)
+        windows = task.encode(model.tokenizer, examples, max_length=max_length, overlap=self.stride)
         return [Encoded(*pair) for pair in zip(examples, windows, strict=True)]
 
     def n_tokens(self, encoded: Encoded) -> int:
         return sum(count_tokens(windows) for windows in encoded.windows)
 
-    def answers(self, encoded: Sequence[Encoded], setup: Setup, run: Evaluate) -> Iterator[Any]:
+    def answers(self, encoded: Sequence[Encoded], model: OpenModel, run: Evaluate) -> Iterator[Any]:
         choices = [windows for example in encoded for windows in example.windows]
         rows = run_each(run, choices, lambda _, outputs: outputs["logits"][0])
         for example in encoded:

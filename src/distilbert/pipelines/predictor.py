@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from distilbert.batching import run_windows
+from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import as_stream
-from distilbert.pipelines.job import Job, Setup, check_at_least, with_options
-from distilbert.runner import Runner
+from distilbert.pipelines.job import Job, check_at_least, with_options
 
 # Batches that are read ahead so that windows can be sorted by length: bounds the memory.
 LOOKAHEAD_BATCHES = 64
@@ -33,8 +33,7 @@ class Predictor:
         self,
         task: str,
         job: Job,
-        runner: Runner,
-        setup: Setup,
+        model: OpenModel,
         *,
         batch_tokens: int | None = None,
         progress: bool = False,
@@ -42,9 +41,9 @@ class Predictor:
         check_at_least(1, batch_tokens=batch_tokens)
         self.task = task
         self.job = job
-        self.runner = runner
-        self.setup = setup
-        self.batch_tokens = batch_tokens or runner.preferred_batch_tokens
+        self.opened = model
+        self.runner = model.runner
+        self.batch_tokens = batch_tokens or model.runner.preferred_batch_tokens
         self.progress = progress
 
     def __repr__(self) -> str:
@@ -87,10 +86,10 @@ class Predictor:
         return results
 
     def _results(self, stream: Iterable[Any], job: Job, batch_tokens: int) -> Iterator[Any]:
-        pad_id = self.setup.config.pad_token_id
+        pad_id = self.opened.config.pad_token_id
         run = partial(run_windows, self.runner, batch_tokens=batch_tokens, pad_id=pad_id)
         for encoded in self._chunks(stream, job, LOOKAHEAD_BATCHES * batch_tokens):
-            yield from job.answers(encoded, self.setup, run)
+            yield from job.answers(encoded, self.opened, run)
 
     def _chunks(self, stream: Iterable[Any], job: Job, n_tokens: int) -> Iterator[list[Any]]:
         """Encoded examples in lists of at least `n_tokens` tokens; the last may have fewer."""
@@ -98,7 +97,7 @@ class Predictor:
         chunk: list[Any] = []
         n_held = 0
         while examples := [job.read(item) for item in islice(items, ENCODE_AT_ONCE)]:
-            for encoded in job.encode(examples, self.setup):
+            for encoded in job.encode(examples, self.opened):
                 chunk.append(encoded)
                 n_held += job.n_tokens(encoded)
                 if n_held >= n_tokens:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_given, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, count_tokens, run_each
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text
+from distilbert.pipelines.job import Job, check_at_least, count_tokens, run_each
 from distilbert.tasks.question_answering import predict as task
 
 # Window length and overlap in tokens that the reference pipeline uses when none is given.
@@ -18,7 +19,7 @@ DOC_STRIDE = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionAnswering:
+class QuestionAnswering(Job):
     """Answers to {"question", "context"}, as {"score", "start", "end", "answer"}.
 
     `start` and `end` are characters of the context. `top_k` 1 returns one dict per example, more a
@@ -41,8 +42,6 @@ class QuestionAnswering:
     name: ClassVar[str] = "question-answering"
     head: ClassVar[str] = "question_answering"
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
-    is_single = staticmethod(is_single)
-    present = staticmethod(as_given)
 
     def __post_init__(self) -> None:
         check_at_least(
@@ -83,18 +82,18 @@ class QuestionAnswering:
             read_text(item, self.name, ["question"]), read_text(item, self.name, ["context"])
         )
 
-    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[task.Encoded]:
+    def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[task.Encoded]:
         wanted = self.max_seq_len
-        max_length = min(MAX_SEQ_LEN, setup.max_length)
+        max_length = min(MAX_SEQ_LEN, model.max_length)
         if wanted is not None:
-            max_length = setup.window_length(wanted)
+            max_length = model.window_length(wanted)
         stride = self.doc_stride
         if stride is not None and stride >= max_length:
             raise InputError(
                 f"`doc_stride` must be smaller than the window length {max_length}: got {stride}."
             )
         return task.encode(
-            setup.tokenizer,
+            model.tokenizer,
             examples,
             max_length=max_length,
             max_question_len=self.max_question_len,
@@ -105,7 +104,7 @@ class QuestionAnswering:
         return count_tokens(encoded.windows)
 
     def answers(
-        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
+        self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate
     ) -> Iterator[Any]:
         rows = run_each(
             run,

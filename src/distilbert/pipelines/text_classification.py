@@ -10,14 +10,15 @@ import numpy as np
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_row, is_single, read_text
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text
+from distilbert.pipelines.job import Job, check_at_least, check_one_of, run_each
 from distilbert.tasks.sequence_classification import predict as task
 from distilbert.tasks.windows import Combination, Window
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextClassification:
+class TextClassification(Job):
     """Labels for texts, or for pairs given as {"text", "text_pair"} or (text, text_pair).
 
     `top_k`: how many labels, best first; None is all. With "best", the default, the result is one
@@ -39,9 +40,6 @@ class TextClassification:
     name: ClassVar[str] = "text-classification"
     head: ClassVar[str] = "sequence_classification"
     fields: ClassVar[tuple[str, ...]] = ("text", "text_pair")
-    is_single = staticmethod(is_single)
-    from_fields = staticmethod(as_row)
-    n_tokens = staticmethod(count_tokens)
 
     def __post_init__(self) -> None:
         if self.top_k != "best":
@@ -63,14 +61,14 @@ class TextClassification:
             return task.Example(text, read_text(item, self.name, ["text_pair"]))
         return task.Example(text)
 
-    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[list[Window]]:
-        max_length = setup.window_length(self.max_length)
-        return task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
+    def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[list[Window]]:
+        max_length = model.window_length(self.max_length)
+        return task.encode(model.tokenizer, examples, max_length=max_length, overlap=self.stride)
 
     def answers(
-        self, encoded: Sequence[list[Window]], setup: Setup, run: Evaluate
+        self, encoded: Sequence[list[Window]], model: OpenModel, run: Evaluate
     ) -> Iterator[Any]:
-        config = setup.config
+        config = model.config
         activation = self.function_to_apply or task.default_activation(
             config.problem_type, config.num_labels
         )

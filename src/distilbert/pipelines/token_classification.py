@@ -8,13 +8,14 @@ from typing import Any, ClassVar, get_args
 
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_given, as_row, is_single, read_text, read_words
-from distilbert.pipelines.job import Setup, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.opening import OpenModel
+from distilbert.pipelines.inputs import read_text, read_words
+from distilbert.pipelines.job import Job, check_at_least, check_one_of, count_tokens, run_each
 from distilbert.tasks.token_classification import predict as task
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenClassification:
+class TokenClassification(Job):
     """Entities of a text, or the label of each token.
 
     `aggregation_strategy`: none returns {"entity", "score", "index", "word", "start", "end"} per
@@ -37,9 +38,6 @@ class TokenClassification:
 
     name: ClassVar[str] = "token-classification"
     head: ClassVar[str] = "token_classification"
-    fields: ClassVar[tuple[str, ...]] = ()
-    present = staticmethod(as_given)
-    from_fields = staticmethod(as_row)
 
     def __post_init__(self) -> None:
         check_at_least(0, stride=self.stride)
@@ -52,7 +50,7 @@ class TokenClassification:
     def is_single(self, inputs: Any) -> bool:
         if self.is_split_into_words and isinstance(inputs, (list, tuple)):
             return bool(inputs) and isinstance(inputs[0], str)
-        return is_single(inputs)
+        return super().is_single(inputs)
 
     def read(self, item: Any) -> task.Example:
         if self.is_split_into_words:
@@ -60,15 +58,15 @@ class TokenClassification:
             return task.Example(" ".join(words), words)
         return task.Example(read_text(item, self.name))
 
-    def encode(self, examples: Sequence[task.Example], setup: Setup) -> list[task.Encoded]:
-        max_length = setup.window_length(self.max_length)
-        return task.encode(setup.tokenizer, examples, max_length=max_length, overlap=self.stride)
+    def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[task.Encoded]:
+        max_length = model.window_length(self.max_length)
+        return task.encode(model.tokenizer, examples, max_length=max_length, overlap=self.stride)
 
     def n_tokens(self, encoded: task.Encoded) -> int:
         return count_tokens(encoded.windows)
 
     def answers(
-        self, encoded: Sequence[task.Encoded], setup: Setup, run: Evaluate
+        self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate
     ) -> Iterator[list[dict[str, Any]]]:
         rows = run_each(
             run,
@@ -79,21 +77,23 @@ class TokenClassification:
             answers = task.decode(
                 text,
                 logits,
-                labels=setup.config.id2label,
+                labels=model.config.id2label,
                 strategy=self.aggregation_strategy,
                 ignore_labels=self.ignore_labels,
             )
-            yield [self._as_dict(answer, text, setup) for answer in answers]
+            yield [self._as_dict(answer, text, model) for answer in answers]
 
-    def _as_dict(self, answer: task.Answer, encoded: task.Encoded, setup: Setup) -> dict[str, Any]:
+    def _as_dict(
+        self, answer: task.Answer, encoded: task.Encoded, model: OpenModel
+    ) -> dict[str, Any]:
         ids = encoded.tokens.ids[answer.first : answer.last + 1].tolist()
         place = {"start": answer.start, "end": answer.end}
-        if setup.tokenizer.unk_token_id in ids:  # the original characters, not [UNK]
+        if model.tokenizer.unk_token_id in ids:  # the original characters, not [UNK]
             word = encoded.text[answer.start : answer.end]
         elif self.aggregation_strategy == "none":
-            word = setup.tokenizer.convert_ids_to_tokens(ids)[0]
+            word = model.tokenizer.convert_ids_to_tokens(ids)[0]
         else:
-            word = setup.tokenizer.decode(ids)
+            word = model.tokenizer.decode(ids)
         if self.aggregation_strategy == "none":
             label = {"entity": answer.label, "score": answer.score, "index": answer.first + 1}
             return {**label, "word": word, **place}
