@@ -56,7 +56,7 @@ def take_load_options(options: dict[str, Any]) -> LoadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundModel:
-    """A source whose files are on this machine: what `find_model` returns."""
+    """A source whose files are on this machine, for an installed framework; see `find_model`."""
 
     name: str
     folder: Path
@@ -197,13 +197,12 @@ def load_runner(found: FoundModel, head: str, *, device: Any = None, dtype: Any 
 
     Raises:
         InputError: an unknown head.
-        MissingDependencyError: the framework is not installed.
         CheckpointError: no weights there, damaged ones, or those of another model or task, so that
             answers would be random; `allow_untrained` lets random parts pass.
     """
     if head not in HEADS:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    module = framework_module(found.framework, "runner", "run a model")
+    module = importlib.import_module(f"{FRAMEWORKS[found.framework].package}.runner")
     needs: Needs = "page" if found.options.allow_untrained else "all"
     return module.load_runner(found.request(head, needs=needs), device=device, dtype=dtype)
 

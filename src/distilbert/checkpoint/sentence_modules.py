@@ -1,4 +1,4 @@
-"""`modules.json` of a sentence-transformers folder: its entries, and where the transformer is."""
+"""What the JSON files of a sentence-transformers folder say: modules, pooling, length."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from typing import Any
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError
-from distilbert.json_files import read_json
+from distilbert.json_files import read_json, read_optional_json
 
 MODULES = "modules.json"
+# Flag in 1_Pooling/config.json -> our name.
+_MODES = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+}
 
 
 def read_modules(folder: str | PathLike[str]) -> list[dict[str, Any]]:
@@ -43,3 +49,40 @@ def transformer_folder(folder: str | PathLike[str]) -> Path:
         return folder
     modules = read_modules(folder)
     return folder / modules[0].get("path", "") if modules else folder
+
+
+def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
+    """The options `pooling`, `normalize` and `max_length` of a sentence-transformers folder.
+
+    Only those that the folder sets; {} for a plain model. `longest`, the number of tokens that the
+    model can take, limits `max_length`.
+
+    Raises:
+        CheckpointError: a file is invalid, or names an unknown kind of pooling.
+    """
+    options: dict[str, Any] = {}
+    kinds = {module_kind(module): module for module in read_modules(folder)}
+    if "Normalize" in kinds:
+        options["normalize"] = True
+    place = kinds.get("Pooling", {}).get("path") or "1_Pooling"
+    path = folder / place / "config.json"
+    if path.is_file():
+        options["pooling"] = _mode(read_json(path), path)
+    limits = read_optional_json(folder / "sentence_bert_config.json")
+    if limits.get("max_seq_length"):
+        options["max_length"] = min(int(limits["max_seq_length"]), longest)
+    return options
+
+
+def _mode(pooling: dict[str, Any], path: Path) -> str:
+    if isinstance(pooling.get("pooling_mode"), str):  # newer files name the mode
+        modes = [pooling["pooling_mode"]]
+    else:
+        flags = [name for name in pooling if name.startswith("pooling_mode_") and pooling[name]]
+        modes = [_MODES.get(flag, flag.removeprefix("pooling_mode_")) for flag in flags]
+    if len(modes) != 1 or modes[0] not in _MODES.values():
+        raise CheckpointError(
+            f"Pooling must be one of mean, cls, max: {path} asks for {', '.join(modes) or 'none'}. "
+            "Pass `pooling=`."
+        )
+    return modes[0]

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from distilbert.batching import Evaluate, Outputs
-from distilbert.checkpoint.sentence_modules import module_kind, read_modules
-from distilbert.errors import CheckpointError
-from distilbert.json_files import read_json, read_optional_json
+from distilbert.checkpoint.sentence_modules import read_embedding_options
 from distilbert.opening import OpenModel
 from distilbert.pipelines.job import Job, check_at_least, check_one_of, run_each
 from distilbert.tasks import embedding as task
 from distilbert.tasks.windows import Window
-
-# Flag in 1_Pooling/config.json -> our name.
-_MODES = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-}
 
 
 def _encode(
@@ -117,40 +107,3 @@ class SentenceEmbedding(Job):
         if single:
             return results[0]
         return np.stack(results) if results else np.zeros((0, 0), dtype=np.float32)
-
-
-def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
-    """The options `pooling`, `normalize` and `max_length` of a sentence-transformers folder.
-
-    Only those that the folder sets; {} for a plain model. `longest`, the number of tokens that the
-    model can take, limits `max_length`.
-
-    Raises:
-        CheckpointError: a file is invalid, or names an unknown kind of pooling.
-    """
-    options: dict[str, Any] = {}
-    kinds = {module_kind(module): module for module in read_modules(folder)}
-    if "Normalize" in kinds:
-        options["normalize"] = True
-    place = kinds.get("Pooling", {}).get("path") or "1_Pooling"
-    path = folder / place / "config.json"
-    if path.is_file():
-        options["pooling"] = _mode(read_json(path), path)
-    limits = read_optional_json(folder / "sentence_bert_config.json")
-    if limits.get("max_seq_length"):
-        options["max_length"] = min(int(limits["max_seq_length"]), longest)
-    return options
-
-
-def _mode(pooling: dict[str, Any], path: Path) -> str:
-    if isinstance(pooling.get("pooling_mode"), str):  # newer files name the mode
-        modes = [pooling["pooling_mode"]]
-    else:
-        flags = [name for name in pooling if name.startswith("pooling_mode_") and pooling[name]]
-        modes = [_MODES.get(flag, flag.removeprefix("pooling_mode_")) for flag in flags]
-    if len(modes) != 1 or modes[0] not in _MODES.values():
-        raise CheckpointError(
-            f"Pooling must be one of mean, cls, max: {path} asks for {', '.join(modes) or 'none'}. "
-            "Pass `pooling=`."
-        )
-    return modes[0]
