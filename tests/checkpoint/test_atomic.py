@@ -177,3 +177,57 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
     ):
         (staging / "a").write_text("x")
     assert contents(tmp_path) == {"file": "x"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX files")
+def test_links_stay_and_what_they_point_to_is_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.txt").write_text("old")
+    (tmp_path / "link").symlink_to("middle")
+    (tmp_path / "middle").symlink_to("real/a.txt")
+    with atomic_file(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "a.txt").read_text() == "new"
+    (tmp_path / "to_new").symlink_to("real/b.txt")
+    with atomic_file(tmp_path / "to_new") as temporary:
+        temporary.write_text("b")
+    assert (tmp_path / "real" / "b.txt").read_text() == "b"
+    (tmp_path / "folder").symlink_to("nowhere")
+    with atomic_folder(tmp_path / "folder") as staging:
+        (staging / "c.txt").write_text("c")
+    assert (tmp_path / "folder").is_symlink()
+    assert (tmp_path / "nowhere" / "c.txt").read_text() == "c"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX files")
+def test_devices_pipes_and_open_files_are_written_through(tmp_path):
+    reader, writer = os.pipe()
+    (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{writer}")
+    for path in (f"/proc/self/fd/{writer}", tmp_path / "stdout"):
+        with atomic_file(path) as through:
+            through.write_text("x")
+        assert os.read(reader, 9) == b"x"
+    with (tmp_path / "file").open("w") as file, atomic_file(f"/dev/fd/{file.fileno()}") as through:
+        through.write_text("open")
+    assert (tmp_path / "file").read_text() == "open"
+    os.mkfifo(tmp_path / "fifo")
+    end = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_file(tmp_path / "fifo") as through:
+        through.write_text("fifo")
+    assert os.read(end, 9) == b"fifo"
+    for descriptor in (reader, writer, end):
+        os.close(descriptor)
+    with pytest.raises(OSError, match="No space"), atomic_file("/dev/full") as through:
+        through.write_text("x")
+    assert Path("/dev/full").is_char_device()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_cannot_be_written_is_named_at_the_start(tmp_path):
+    with pytest.raises(CheckpointError) as caught, atomic_file(tmp_path / "no" / "a.txt"):
+        pytest.fail("the block must not run")
+    assert str(caught.value) == (
+        f"A file must be one that can be written: got {tmp_path / 'no' / 'a.txt'}, "
+        f"but there is no folder {tmp_path / 'no'}."
+    )

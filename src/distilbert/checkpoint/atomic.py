@@ -1,7 +1,8 @@
 """Atomic writing: a file or folder appears complete under its name, or stays unchanged.
 
 Everything is written under a temporary name on the same filesystem, flushed to the disk, and then
-renamed. Readers that have the old file open or memory-mapped keep it.
+renamed. Readers that have the old file open or memory-mapped keep it. A link stays a link: the file
+that it points to is replaced. Devices, pipes and open files (/dev/stdout) are written through.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ from distilbert.errors import CheckpointError
 
 TEMPORARY_SUFFIX = ".tmp"
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp")
+# Links of links that are followed; Linux follows as many.
+MAX_LINKS = 40
 
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path to write to; renamed to `path` when the block ends without an error.
 
+    The path is `path` itself if that is not a regular file, such as a device or a pipe.
+
     Raises:
-        CheckpointError: `path` is a folder, or the block wrote nothing.
+        CheckpointError: `path` cannot be written, or the block wrote nothing.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise CheckpointError(f"A file must not take the place of a folder: got {path}.")
+    check_writable(path)
+    if is_written_through(path):
+        yield Path(path)
+        return
+    path = Path(path).resolve()
     temporary = _temporary_name(path)
     try:
         yield temporary
@@ -44,6 +51,37 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise CheckpointError if a file cannot be written under this name."""
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"A file must not take the place of a folder: got {path}.")
+    folder = path.resolve().parent
+    if path.exists() and not os.access(path, os.W_OK):
+        reason = "this user may not write it"
+    elif is_written_through(path) or os.access(folder, os.W_OK | os.X_OK):
+        return
+    elif not folder.exists():
+        reason = f"there is no folder {folder}"
+    else:
+        reason = f"this user may not create files in {folder}"
+    raise CheckpointError(f"A file must be one that can be written: got {path}, but {reason}.")
+
+
+def is_written_through(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a device or pipe, or an open file under /proc or /dev/fd."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        return True
+    for _ in range(MAX_LINKS):
+        if path.parent.resolve().is_relative_to("/proc"):
+            return True
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return False
 
 
 @contextmanager
@@ -62,7 +100,7 @@ def atomic_folder(
     Raises:
         CheckpointError: `target` is a file.
     """
-    target = Path(target)
+    target = Path(target).resolve()
     if target.exists() and not target.is_dir():
         raise CheckpointError(f"A checkpoint must be saved to a folder: got the file {target}.")
     exists = target.is_dir()
