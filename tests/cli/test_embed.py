@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -36,3 +37,17 @@ def test_rows_without_a_text_are_explained(run, checkpoint):
     )
     assert ran.code == 1
     assert "Every row must have a text in the column 'text': got the columns body." in ran.err
+
+
+def test_a_table_keeps_its_columns_beside_the_vectors(run, checkpoint, tmp_path):
+    (tmp_path / "in.csv").write_text("id,sentence\n7,the dog\n8,a film\n")
+    line = ["embed", "-m", checkpoint("base"), "--input", tmp_path / "in.csv"]
+    assert run(*line, "--output", tmp_path / "v.csv").code == 0
+    with (tmp_path / "v.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["id"], row["sentence"]) for row in rows] == [("7", "the dog"), ("8", "a film")]
+    assert run(*line, "--output", tmp_path / "v.npy").code == 0
+    vectors = [json.loads(row["embedding"]) for row in rows]
+    np.testing.assert_allclose(vectors, np.load(tmp_path / "v.npy"), rtol=1e-6)
+    ran = run("embed", "-m", "no-model", "x", "--output", tmp_path / "no" / "v.npy")
+    assert "`--output`: A file must be one that can be written" in ran.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -74,7 +75,9 @@ def test_one_question_is_answered_from_the_line(run, checkpoint):
     assert context[answer["start"] : answer["end"]] == answer["answer"]
     half = run("predict", "question-answering", "-m", "x", "--question", "who ?")
     assert half.code == 1
-    assert "`--question` and `--context` go together" in half.err
+    assert "`--question` needs `--context`, texts or `--input`: got none." in half.err
+    half = run("predict", "question-answering", "-m", "x", "--context", "who ?")
+    assert "`--context` needs `--question`" in half.err
 
 
 def test_choices_are_ranked(run, checkpoint):
@@ -122,3 +125,78 @@ def test_a_model_without_the_head_is_used_with_a_warning_and_an_unknown_task_is_
     ran = run("predict", "guessing", "-m", checkpoint("base"), "x")
     assert ran.code == 1
     assert "`task` must be one of text-classification" in ran.err
+
+
+def test_a_table_keeps_its_columns_beside_the_answers(run, checkpoint, tmp_path):
+    (tmp_path / "in.csv").write_text("id,sentence,label\n1,a good film,GOOD\n2,bad,BAD\n")
+    line = ["predict", "sentiment-analysis", "-m", checkpoint("sequence_classification")]
+    line += ["--input", tmp_path / "in.csv"]
+    ran = run(*line, "--output", tmp_path / "out.csv", "--top-k", "all")
+    assert (ran.code, ran.out) == (0, ""), ran.err
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *("id", "sentence", "label", "prediction", "score", "score_BAD", "score_GOOD")
+    ]
+    assert [(row["id"], row["sentence"], row["label"]) for row in rows] == [
+        ("1", "a good film", "GOOD"),
+        ("2", "bad", "BAD"),
+    ]
+    assert all(row["score"] == row[f"score_{row['prediction']}"] for row in rows)
+    assert run(*line, "--output", tmp_path / "out.jsonl").code == 0
+    lines = json_rows((tmp_path / "out.jsonl").read_text())
+    assert [list(row) for row in lines] == [["id", "sentence", "label", "prediction", "score"]] * 2
+    assert [row["prediction"] for row in lines] == [row["prediction"] for row in rows]
+
+
+def test_answers_of_other_tasks_are_columns_too(run, checkpoint, tmp_path):
+    (tmp_path / "in.jsonl").write_text(
+        '{"question": "who ?", "context": "the dog ran", "score": 3}'
+    )
+    line = ["-m", checkpoint("question_answering"), "--input", tmp_path / "in.jsonl"]
+    assert run("predict", "qa", *line, "--output", tmp_path / "qa.jsonl").code == 0
+    (row,) = json_rows((tmp_path / "qa.jsonl").read_text())
+    assert [*row][:4] == ["question", "context", "score", "predicted_score"]
+    assert row["score"] == 3
+    line = ["predict", "ner", "-m", checkpoint("token_classification"), "the dog ran"]
+    assert run(*line, "--output", tmp_path / "ner.csv").code == 0
+    header, cells = (tmp_path / "ner.csv").read_text().splitlines()
+    assert header == "text,entities"
+    assert "entity_group" in cells
+
+
+def test_a_question_is_asked_of_a_complete_file(run, checkpoint, tmp_path):
+    text = "the dog sat .\nthe cat ran home ."
+    (tmp_path / "book.txt").write_text(f"{text}\n")
+    line = ["predict", "qa", "-m", checkpoint("question_answering"), "--question", "who ran ?"]
+    (row,) = json_rows(run(*line, "--input", tmp_path / "book.txt", "--json").out)
+    assert row["input"] == {"question": "who ran ?", "context": text}
+    rows = json_rows(run(*line, "the dog", "a cat", "--json").out)
+    assert [row["input"]["context"] for row in rows] == ["the dog", "a cat"]
+
+
+def test_an_unknown_field_is_named_with_the_right_one(run, checkpoint, tmp_path):
+    (tmp_path / "in.csv").write_text("a,b\nx,y\n")
+    line = ["predict", "sentiment-analysis", "-m", checkpoint("sequence_classification")]
+    line += ["--input", tmp_path / "in.csv", "--field", "text=a"]
+    ran = run(*line, "--field", "text-pair=b")
+    assert ran.code == 1
+    assert "must name one of text, text_pair: got 'text-pair'. Did you mean text_pair=b?" in ran.err
+    assert run(*line, "--field", "text_pair=b").code == 0
+
+
+def test_an_output_that_cannot_be_written_is_named_before_a_model_is_loaded(run, tmp_path):
+    ran = run("predict", "ner", "-m", "no-model", "x", "--output", tmp_path / "no" / "a.csv")
+    assert ran.code == 1
+    assert f"`--output`: A file must be one that can be written: got {tmp_path}" in ran.err
+
+
+def test_labels_of_zero_shot_classification_are_options(run, checkpoint):
+    line = ["predict", "zero-shot-classification", "-m", checkpoint("sequence_classification"), "x"]
+    ran = run(*line, "--label", "dog", "--label", "cat")
+    assert "needs a model whose labels are entailment" in ran.err
+
+
+def test_wrong_counts_are_named(run):
+    ran = run("predict", "ner", "-m", "x", "text", "--top-k", "many")
+    assert "`--top-k` must be a number of at least 1, or all: got many." in ran.err

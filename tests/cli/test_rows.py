@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import sys
 from typing import Any
 
-import numpy as np
 import pytest
 
-from distilbert.cli.rows import Inputs, json_line, output_stream
+from distilbert.cli.rows import Inputs
 from distilbert.data import sources
 from distilbert.data.rows import Row
 from distilbert.errors import DataError, InputError
@@ -132,21 +130,3 @@ def test_columns_are_renamed_for_the_task(monkeypatch):
         pipe_in(monkeypatch, rows)
         with pytest.raises(InputError, match=text):
             read(data_format=data_format, field=[field])
-
-
-def test_an_output_file_appears_only_when_everything_went_well(tmp_path):
-    target = tmp_path / "out.jsonl"
-    with pytest.raises(TypeError), output_stream(str(target)) as stream:
-        print("half", file=stream, end=3)
-    assert list(tmp_path.iterdir()) == []
-    with output_stream(str(target)) as stream:
-        stream.write("whole é\n")
-    assert target.read_text(encoding="utf-8") == "whole é\n"
-
-
-def test_json_lines_hold_arrays_as_lists_and_keep_letters():
-    line = json_line({"é": np.float32(0.5), "v": np.arange(2)})
-    assert line == '{"é": 0.5, "v": [0, 1]}'
-    assert json.loads(line)["v"] == [0, 1]
-    with pytest.raises(TypeError, match="set has no JSON form"):
-        json_line({1})

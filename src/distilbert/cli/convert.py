@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line
+from distilbert.cli.outputs import json_line
 from distilbert.errors import InputError
 
 

@@ -8,7 +8,7 @@ import typer
 
 from distilbert.cli import options
 from distilbert.cli.card_options import card_options
-from distilbert.cli.rows import json_line
+from distilbert.cli.outputs import json_line
 
 # Sections and fields of a card that have no effect on an evaluation.
 TRAINING = ("optimization", "lora", "distillation", "label_smoothing", "r_drop")
@@ -36,7 +36,8 @@ def evaluate(
         str | None, typer.Option(help="By default the task that the model was trained for.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--compare", help="A second model, by a paired bootstrap.")
+        str | None,
+        typer.Option("--compare", "--against", help="A second model, by a paired bootstrap."),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="New folder for answers and a report.")

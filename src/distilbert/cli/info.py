@@ -11,7 +11,7 @@ import typer
 
 import distilbert
 from distilbert.cli import options
-from distilbert.cli.rows import json_line
+from distilbert.cli.outputs import json_line
 
 # The packages that matter in a bug report, in the order of the extras.
 PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")

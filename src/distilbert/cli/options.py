@@ -30,7 +30,11 @@ OutputFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of readable text.")]
 Progress = Annotated[
-    bool, typer.Option("--progress", help="Show a progress bar on standard error.")
+    bool | None,
+    typer.Option(
+        help="Show a progress bar on standard error; by default on a terminal, unless results are "
+        "printed there."
+    ),
 ]
 
 
@@ -77,6 +81,14 @@ class HubOptions:
     def given(self) -> dict[str, Any]:
         """The options that were set, as keywords of the library's functions."""
         return {name: value for name, value in vars(self).items() if value not in (None, False)}
+
+
+def shows_progress(wanted: bool | None, output: str | None) -> bool:
+    """Whether to show a progress bar: as wanted, or else on a terminal that shows no results."""
+    if wanted is not None:
+        return wanted
+    results_elsewhere = output not in (None, "-") or not sys.stdout.isatty()
+    return sys.stderr.isatty() and results_elsewhere
 
 
 def without_none(**values: Any) -> dict[str, Any]:

@@ -2,14 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import Input, Inputs, json_line, output_stream, shorten
+from distilbert.cli.columns import Fields, Input, remembered_columns
+from distilbert.cli.outputs import json_line, output_stream, shorten, table_format, table_output
+from distilbert.cli.rows import Inputs
 from distilbert.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbert.pipelines.job import Job
+
+Pair = tuple[Input, Input]
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What is asked of a task."""
+
+    top_k: Annotated[
+        str | None, typer.Option(help="How many answers per input; all for every class.")
+    ] = None
+    aggregation_strategy: Annotated[
+        str | None,
+        typer.Option(
+            "--aggregation",
+            "--aggregation-strategy",
+            help="ner: none, simple, first, average or max.  [default: first]",
+        ),
+    ] = None
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="question-answering: ask only this question, of --context or of every input; a "
+            "text file is one context."
+        ),
+    ] = None
+    context: Annotated[
+        str | None, typer.Option(help="question-answering: the passage to search.")
+    ] = None
+    choice: Annotated[
+        list[str] | None,
+        typer.Option(help="multiple-choice: one ending of the text. Repeatable."),
+    ] = None
+    candidate_labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="zero-shot-classification: a possible label. Repeatable."),
+    ] = None
+    targets: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="fill-mask: score only these words. Repeatable."),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The options that were set, as those of a pipeline."""
+        return options.without_none(
+            top_k=_count_or_all(self.top_k),
+            aggregation_strategy=self.aggregation_strategy,
+            targets=self.targets,
+            candidate_labels=self.candidate_labels,
+        )
+
+    def check(self, inputs: Inputs) -> None:
+        """Raise InputError if options do not fit together, before a model is loaded."""
+        if self.choice and len(inputs.texts or ()) != 1:
+            raise InputError("`--choice` needs exactly one text before it: the common beginning.")
+        if self.context is not None and self.question is None:
+            raise InputError("`--context` needs `--question`: got only one of them.")
+        if self.question is not None and self.context is None and not inputs.are_given():
+            raise InputError("`--question` needs `--context`, texts or `--input`: got none.")
+
+    def pairs(self, inputs: Inputs, fields: Fields) -> Iterator[Pair]:
+        """Each input as it was given, and as the task reads it."""
+        if self.choice and inputs.texts:
+            return iter([_twice({"prompt": inputs.texts[0], "choices": self.choice})])
+        if self.question is None:
+            return inputs.pairs(fields)
+        if self.context is not None:
+            return iter([_twice({"question": self.question, "context": self.context})])
+        return (self._asked(text) for text in inputs.whole_texts(fields))
+
+    def _asked(self, row: Input) -> Pair:
+        context = row if isinstance(row, str) else row.get("context", row.get("text"))
+        return row, {"question": self.question, "context": context}
 
 
 @options.command()
@@ -17,46 +97,33 @@ def predict(
     task: Annotated[
         str,
         typer.Argument(
-            help="text-classification (sentiment-analysis), token-classification (ner), fill-mask, "
-            "question-answering, multiple-choice."
+            help="text-classification (sentiment-analysis), token-classification (ner), fill-mask "
+            "(masked-lm), question-answering (qa), multiple-choice, zero-shot-classification."
         ),
     ],
     model: options.Model,
     inputs: Inputs,
+    asked: TaskOptions,
     output: options.OutputFile = None,
     as_json: options.AsJson = False,
-    top_k: Annotated[int | None, typer.Option(help="How many answers per input.", min=1)] = None,
-    aggregation_strategy: Annotated[
-        str | None,
-        typer.Option("--aggregation", help="ner: none, simple, first, average or max."),
-    ] = None,
-    question: Annotated[
-        str | None, typer.Option(help="question-answering: ask only this question.")
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option(help="question-answering: the passage to search.")
-    ] = None,
-    choice: Annotated[
-        list[str] | None,
-        typer.Option(help="multiple-choice: one ending of the text. Repeatable."),
-    ] = None,
-    targets: Annotated[
-        list[str] | None,
-        typer.Option("--target", help="fill-mask: score only these words. Repeatable."),
-    ] = None,
-    progress: options.Progress = False,
+    progress: options.Progress = None,
     *,
     loading: options.ModelOptions,
 ) -> None:
     """Predict with a fine-tuned model; [dim]long texts are read in windows, never cut.[/dim]
 
+    An --output that ends in .csv, .tsv, .jsonl or .parquet has the columns of the input and those
+    of the answer; --top-k all adds the scores of all classes.
+
     [bold]Examples[/bold]
 
       distilbert predict sentiment-analysis -m ./my-model "I like it." "I do not."
 
+      distilbert predict sentiment-analysis -m ./my-model --input in.csv --output out.csv
+
       distilbert predict ner -m ./my-ner --input articles.txt --json > entities.jsonl
 
-      distilbert predict question-answering -m ./my-qa --question "Who wrote it?" --context "..."
+      distilbert predict qa -m ./my-qa --question "Who wrote it?" --input book.txt
 
       distilbert predict fill-mask -m distilbert-base-uncased "Paris is the [MASK] of France."
 
@@ -65,46 +132,75 @@ def predict(
     """
     from distilbert.pipelines import pipeline
 
-    if question is not None or context is not None or choice:
-        rows = iter([_one_row(inputs.texts, question, context, choice)])
-    else:
-        rows = inputs.rows()
-    pipe = pipeline(task, model, progress=progress, **loading.given())
-    chosen = options.without_none(
-        top_k=top_k, aggregation_strategy=aggregation_strategy, targets=targets
-    )
-    answers = pipe(_remembered(rows, pending := []), **chosen)
+    asked.check(inputs)
+    chosen = asked.given()
+    with _writer(output, as_json) as write:
+        shown = options.shows_progress(progress, output)
+        pipe = pipeline(task, model, progress=shown, **loading.given(), **chosen)
+        fields = _fields(pipe.job, remembered_columns(pipe.opened.folder))
+        pending: list[Pair] = []
+        rows = _remembered(asked.pairs(inputs, fields), pending)
+        for answer in pipe(rows):
+            write(pending.pop(0), answer, pipe.job)
+
+
+def _fields(job: Job, remembered: dict[str, str]) -> Fields:
+    names = job.fields or ("text",)
+    if job.name == "token-classification":
+        names = ("text", "tokens")
+    return Fields(names, remembered, guessed="text" in names)
+
+
+def _count_or_all(text: str | None) -> Any:
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"`top_k` must be a number of at least 1, or all: got {text}.")
+    return int(text)
+
+
+def _twice(row: Input) -> Pair:
+    return row, row
+
+
+def _remembered(pairs: Iterable[Pair], pending: list[Pair]) -> Iterator[Input]:
+    for pair in pairs:
+        pending.append(pair)
+        yield pair[1]
+
+
+@contextmanager
+def _writer(output: str | None, as_json: bool) -> Iterator[Callable[[Pair, Any, Job], None]]:
+    """A function that writes an answer: as a row of a table, as JSON, or for people."""
+    kind = table_format(output)
+    if kind is not None and output is not None and not as_json:
+        with table_output(output, kind) as add:
+            yield lambda pair, answer, job: add(_record(pair[0], answer, job))
+        return
     with output_stream(output) as stream:
-        for answer in answers:
-            row = pending.pop(0)
-            if as_json:
-                print(json_line({"input": row, "output": answer}), file=stream)
-            else:
-                print(_readable(row, answer), file=stream)
+        line = _json if as_json else _readable
+        yield lambda pair, answer, _: print(line(pair[1], answer), file=stream)
 
 
-def _one_row(
-    texts: list[str] | None, question: str | None, context: str | None, choices: list[str] | None
-) -> Input:
-    if choices:
-        if not texts or len(texts) != 1:
-            raise InputError("`--choice` needs exactly one text before it: the common beginning.")
-        return {"prompt": texts[0], "choices": choices}
-    if question is None or context is None:
-        raise InputError("`--question` and `--context` go together: got only one of them.")
-    return {"question": question, "context": context}
+def _record(row: Input, answer: Any, job: Job) -> dict[str, Any]:
+    """The columns of an input and those of its answer, which never replace one of the input."""
+    columns = {"text": row} if isinstance(row, str) else dict(row)
+    for name, value in job.columns(answer).items():
+        columns[f"predicted_{name}" if name in columns else name] = value
+    return columns
 
 
-def _remembered(rows: Iterable[Input], pending: list[Input]) -> Iterator[Input]:
-    for row in rows:
-        pending.append(row)
-        yield row
+def _json(row: Input, answer: Any) -> str:
+    return json_line({"input": row, "output": answer})
 
 
 def _readable(row: Input, answer: Any) -> str:
     """The input on one line, then a line for each answer."""
     text = row if isinstance(row, str) else json_line(row)
     answers = answer if isinstance(answer, list) else [answer]
+    if isinstance(answer, dict) and "labels" in answer:
+        pairs = zip(answer["labels"], answer["scores"], strict=True)
+        answers = [{"label": label, "score": score} for label, score in pairs]
     items = [item for one in answers for item in (one if isinstance(one, list) else [one])]
     lines = [f"  {_line(item)}" for item in items] or ["  (nothing found)"]
     return "\n".join([shorten(text, 100), *lines])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import json_line, shorten
+from distilbert.cli.outputs import json_line, shorten
 from distilbert.errors import CheckpointError, HubError
 
 if TYPE_CHECKING:

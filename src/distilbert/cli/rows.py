@@ -1,23 +1,20 @@
-"""The inputs of a command as a stream of texts and rows, and its results as JSON lines.
+"""The inputs of a command as a stream of texts and rows.
 
 Rows are not read ahead, so a command can be part of a pipe.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from distilbert.cli.columns import Fields, Input
 from distilbert.errors import InputError
-
-Input = str | dict[str, Any]
 
 # Formats in which a file is only read if `--input-format` names them; others are known by suffix.
 NOT_BY_SUFFIX = ("conll", "trec")
@@ -56,43 +53,60 @@ class Inputs:
         typer.Option(help="Use a column of the input as a field: text=review. Repeatable."),
     ] = None
 
-    def rows(self) -> Iterator[Input]:
-        """Texts, and rows with columns as dicts whose columns are renamed as `field` says.
+    def are_given(self) -> bool:
+        """Whether there are texts, a file, or something piped in."""
+        return bool(self.texts or self.input_file or not sys.stdin.isatty())
+
+    def rows(self, fields: Fields | None = None) -> Iterator[Input]:
+        """Texts, and rows with columns as dicts; see `pairs`."""
+        return (row for _, row in self.pairs(fields or Fields()))
+
+    def pairs(self, fields: Fields) -> Iterator[tuple[Input, Input]]:
+        """Each input as it is in its file, and with the columns named as `fields` says.
 
         Raises:
-            InputError: there is no input, or a row lacks a column that `field` names.
+            InputError: there is no input, `field` names no field, or a row lacks a column that it
+                names.
             DataError: the input does not exist, or a row breaks the rules of its format.
         """
-        pairs = [name.partition("=") for name in self.field or ()]
-        for name, equals, column in pairs:
-            if not (name and equals and column):
-                raise InputError(f"`--field` must look like text=sentence: got {name + equals!r}.")
-        columns = {name: column for name, _, column in pairs}
-        return (_renamed(row, columns) if columns else row for row in self._read())
+        chosen = fields.chosen_by(self.field or ())
+        return ((row, fields.renamed(row, chosen)) for row in self._read())
 
-    def texts_only(self) -> Iterator[str]:
+    def texts_only(self, fields: Fields | None = None) -> Iterator[str]:
         """The text of each row: the row itself, or its column `text`.
 
         Raises:
             InputError: also if a row has no such column, or if it does not hold a text.
         """
-        return map(_text_of, self.rows())
+        return map(text_of, self.rows(fields))
+
+    def whole_texts(self, fields: Fields | None = None) -> Iterator[Input]:
+        """As `rows`, but a text file is one text, with all its lines."""
+        rows = self.rows(fields)
+        if self.texts or self._kind() != "text":
+            return rows
+        return iter(["\n".join(str(line) for line in rows)])
+
+    def _kind(self) -> str:
+        from distilbert.data.sources import suffix_format
+
+        kind = suffix_format(Path(self.input_file or "-")) or "text"
+        return self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
 
     def _read(self) -> Iterator[Input]:
         if self.texts:
             if self.input_file is not None:
                 raise InputError("Give either texts or `--input`: got both.")
             return iter(self.texts)
-        if self.input_file is None and sys.stdin.isatty():
+        if not self.are_given():
             raise InputError("There is no input: give texts, `--input FILE`, or pipe lines in.")
         from distilbert.data.lines import Lines
         from distilbert.data.problems import Problems
-        from distilbert.data.sources import iter_rows, rows_of, suffix_format
+        from distilbert.data.sources import iter_rows, rows_of
         from distilbert.training.run_card import DataSection
 
         source = self.input_file or "-"
-        kind = suffix_format(Path(source)) or "text"
-        kind = self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
+        kind = self._kind()
         # Not validated here: the readers report an unknown format under the name of its option.
         data = DataSection.model_construct(data_format=kind, encoding=self.encoding)
         problems = Problems(raise_first=True)
@@ -104,17 +118,8 @@ class Inputs:
         return (row.values["text"] if row.is_text else dict(row.values) for row in rows)
 
 
-def _renamed(row: Input, columns: dict[str, str]) -> Input:
-    if not isinstance(row, dict):
-        raise InputError("`--field` needs rows with columns: got a text.")
-    for name, column in columns.items():
-        if column not in row:
-            raise InputError(f"Every row must have the column {column!r}: got {', '.join(row)}.")
-        row[name] = row.pop(column)
-    return row
-
-
-def _text_of(row: Input) -> str:
+def text_of(row: Input) -> str:
+    """The text of an input, or of its column `text`."""
     text = row if isinstance(row, str) else row.get("text")
     if not isinstance(text, str):
         raise InputError(
@@ -122,37 +127,3 @@ def _text_of(row: Input) -> str:
             f"Name the right one with `--field text=COLUMN`."
         )
     return text
-
-
-@contextmanager
-def output_stream(path: str | None) -> Iterator[IO[str]]:
-    """Standard output, or a UTF-8 file that is only written if there was no error."""
-    if path in (None, "-"):
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    from distilbert.checkpoint.atomic import atomic_file
-
-    assert path is not None
-    # In JSON, a backslash and the number of a lone surrogate are its escape.
-    with (
-        atomic_file(Path(path)) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="backslashreplace") as stream,
-    ):
-        yield stream
-
-
-def shorten(text: str, length: int) -> str:
-    """`text` in at most `length` characters."""
-    return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-def json_line(value: Any) -> str:
-    """One line of JSON; arrays become lists, and characters outside ASCII are not escaped."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # NumPy arrays and scalars
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.rows import Inputs, json_line, output_stream
+from distilbert.cli.outputs import json_line, output_stream
+from distilbert.cli.rows import Inputs
 
 
 @options.command()
