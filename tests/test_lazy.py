@@ -45,3 +45,11 @@ def test_a_missing_framework_is_named_without_importing_anything(monkeypatch):
     with pytest.raises(MissingDependencyError, match="`no_such_package` is needed to fly"):
         _lazy.require_framework("lightning", "fly")
     _lazy.require_framework("torch", "fly")
+
+
+@pytest.mark.parametrize(
+    "name", ["Trainer", "TrainingArguments", "DataCollatorWithPadding", "get_scheduler"]
+)
+def test_names_of_transformers_say_where_they_are(name):
+    with pytest.raises(ImportError, match=f"`from transformers import {name}`"):
+        exec(f"from distilbert import {name}")

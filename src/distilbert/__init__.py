@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from distilbert._lazy import FRAMEWORKS, require_framework
+from distilbert._lazy import FRAMEWORKS, is_of_transformers, require_framework
 from distilbert.heads import HEADS
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from distilbert.flax.model import FlaxDistilBertModel as FlaxDistilBertModel
     from distilbert.pipelines import pipeline as pipeline
+    from distilbert.pipelines.sentence_encoder import SentenceEncoder as SentenceEncoder
     from distilbert.tensorflow.heads import (
         TFDistilBertForMaskedLM as TFDistilBertForMaskedLM,
         TFDistilBertForMultipleChoice as TFDistilBertForMultipleChoice,
@@ -95,6 +96,7 @@ def _public_names() -> dict[str, str]:
         "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
         "distilbert.finetuning.tune": ("tune", "TuneResult"),
         "distilbert.pipelines": ("pipeline",),
+        "distilbert.pipelines.sentence_encoder": ("SentenceEncoder",),
         "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
         "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
         "distilbert.tokenization.slow": ("DistilBertTokenizer",),
@@ -122,6 +124,12 @@ __all__ = ["__version__", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunde
 if not TYPE_CHECKING:  # a type checker that sees it accepts any misspelled name
 
     def __getattr__(name: str) -> object:
+        if is_of_transformers(name):
+            raise ImportError(
+                f"`{name}` is a class of transformers, and works with the models of this package: "
+                f"`from transformers import {name}`. To fine-tune without it: "
+                "`distilbert.finetune(...)`."
+            )
         if name not in _MODULE_OF:
             raise AttributeError(f"module 'distilbert' has no attribute {name!r}")
         module = _MODULE_OF[name]

@@ -12,6 +12,13 @@ from types import ModuleType
 
 from distilbert.errors import MissingDependencyError
 
+# How names begin that users of transformers import with models, and that are not in this package.
+OF_TRANSFORMERS = (
+    *("Trainer", "TrainingArguments", "Seq2SeqTrain", "DataCollator", "default_data_collator"),
+    *("EarlyStoppingCallback", "get_scheduler", "get_linear_schedule", "get_cosine_schedule"),
+    *("BitsAndBytesConfig", "HfArgumentParser", "set_seed"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Framework:
@@ -60,6 +67,11 @@ def require_framework(framework: str, purpose: str) -> None:
 def has_framework(framework: str) -> bool:
     """Whether all packages of `framework` can be imported; imports none."""
     return all(is_available(name) for name in FRAMEWORKS[framework].requirements)
+
+
+def is_of_transformers(name: str) -> bool:
+    """Whether a name is one of transformers that works with the models of this package."""
+    return name.startswith(OF_TRANSFORMERS)
 
 
 def _sentence(name: str, purpose: str) -> str:

@@ -91,6 +91,13 @@ HEADS = {
 }
 # Task -> head, for the tasks that can be trained.
 TASK_HEADS = {head.task: head for head in HEADS.values() if head.task is not None}
+# Other names of tasks -> the names above.
+TASK_ALIASES = {
+    "sentiment-analysis": "text-classification",
+    "ner": "token-classification",
+    "fill-mask": "masked-lm",
+    "qa": "question-answering",
+}
 
 
 def head_of_class(class_name: str) -> Head | None:

@@ -20,7 +20,7 @@ from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
-from distilbert.heads import HEADS, TASK_HEADS, head_of_class
+from distilbert.heads import HEADS, TASK_ALIASES, TASK_HEADS, head_of_class
 from distilbert.runner import Runner
 
 Source = str | PathLike[str]
@@ -230,8 +230,7 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
     framework = framework_of(inside)
     if framework is None or not hasattr(inside, "head"):
         raise InputError(
-            "`model` must be a source, a runner or a model of this package: "
-            f"got {type(model).__module__}.{type(model).__name__}."
+            f"`model` must be a source, a runner or a model of this package: got {_kind_of(model)}"
         )
     return framework_module(framework, "runner", "run a model").as_runner(inside, device, dtype)
 
@@ -266,17 +265,34 @@ def open_tokenizer(tokenizer: Any, options: LoadOptions | None = None) -> Any:
     """A tokenizer from its source; a tokenizer object as it is.
 
     Raises:
-        InputError: `tokenizer` is None.
+        InputError: `tokenizer` is None, or an object of another package.
         CheckpointError: the source holds no tokenizer.
     """
     if tokenizer is None:
         raise InputError("`tokenizer` must be given when `model` is not a source: got None.")
     if not isinstance(tokenizer, (str, PathLike)):
+        if is_of(tokenizer, "transformers"):
+            raise InputError(
+                "`tokenizer` must be a source or a tokenizer of this package: "
+                f"got {_kind_of(tokenizer)}"
+            )
         return tokenizer
     from distilbert.auto import AutoTokenizer
 
     hub = HubOptions() if options is None else options.hub
     return AutoTokenizer.from_pretrained(tokenizer, **hub.as_keywords())
+
+
+def _kind_of(given: Any) -> str:
+    """The class of an object, and what to do with it if it is one of transformers."""
+    kind = type(given)
+    advice = " Save it with `save_pretrained(folder)` and pass the folder."
+    return f"{kind.__module__}.{kind.__name__}.{advice if is_of(given, 'transformers') else ''}"
+
+
+def is_of(given: Any, package: str) -> bool:
+    """Whether the class of an object is one of a package, found without importing it."""
+    return type(given).__module__.startswith(f"{package}.")
 
 
 def task_head(model: Any, task: str | None = None) -> str:
@@ -288,9 +304,10 @@ def task_head(model: Any, task: str | None = None) -> str:
     """
     known = ", ".join(TASK_HEADS)
     if task is not None:
-        if task not in TASK_HEADS:
+        name = TASK_ALIASES.get(task, task)
+        if name not in TASK_HEADS:
             raise InputError(f"`task` must be one of {known}: got {task!r}.")
-        return TASK_HEADS[task].name
+        return TASK_HEADS[name].name
     if not isinstance(model, FoundModel):
         return getattr(model, "head", None) or as_runner(model).head
     for name in DistilBertConfig.from_pretrained(model.folder).architectures or []:

@@ -11,13 +11,13 @@ import pytest
 from distilbert import DistilBertConfig
 from distilbert.errors import CheckpointError, RunCardError
 from distilbert.finetuning.tasks import (
-    TASK_FILE,
     as_trained,
     class_weights_of,
     settings_text,
     task_of,
 )
 from distilbert.heads import TASK_HEADS
+from distilbert.task_file import TASK_FILE
 from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
 from distilbert.tasks.sequence_classification.rows import Columns, Example

@@ -87,4 +87,4 @@ def test_long_texts_have_a_vector_for_every_token(features: Any, tokenizer: Any)
 def test_other_tensors_are_refused(features: Any) -> None:
     with pytest.raises(InputError) as caught:
         features("a", return_tensors="pt")
-    assert str(caught.value) == "`return_tensors` must be one of np: got 'pt'."
+    assert str(caught.value) == "`return_tensors` must be 'np': got 'pt'."

@@ -65,8 +65,8 @@ def test_aliases_stand_for_tasks(tokenizer: Any) -> None:
         (
             {"task": "translation"},
             "`task` must be one of text-classification, token-classification, fill-mask, "
-            "question-answering, multiple-choice, feature-extraction, sentence-embedding, "
-            "sentiment-analysis, ner: got 'translation'.",
+            "question-answering, multiple-choice, zero-shot-classification, feature-extraction, "
+            "sentence-embedding, sentiment-analysis, ner, qa, masked-lm: got 'translation'.",
         ),
         (
             {"task": "ner"},

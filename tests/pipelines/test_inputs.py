@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distilbert.errors import InputError
-from distilbert.pipelines.inputs import as_stream, read_text, read_words
+from distilbert.pipelines.inputs import (
+    as_stream,
+    check_keys,
+    is_collection,
+    read_text,
+    read_words,
+)
 
 
 class MapStyle:
@@ -69,3 +76,40 @@ def test_words_come_from_lists_and_rows() -> None:
         "`ner` with `is_split_into_words` takes a list of words, or a row with `tokens`: "
         "got str 'a b'."
     )
+
+
+def test_a_table_is_refused_with_its_columns() -> None:
+    pandas = pytest.importorskip("pandas")
+    arrow = pytest.importorskip("pyarrow")
+    columns = {"review": ["a", "b"], "n": [1, 2]}
+    for table in (pandas.DataFrame(columns), arrow.table(columns)):
+        with pytest.raises(InputError) as caught:
+            as_stream(table, "fill-mask")
+        assert str(caught.value) == (
+            "`fill-mask` takes the texts of one column, such as table['review']: "
+            f"got a {type(table).__name__} with the columns review, n."
+        )
+    with pytest.raises(InputError) as caught:
+        read_text({"text": ["a", "b"]}, "fill-mask")
+    assert str(caught.value) == (
+        "A row for `fill-mask` has one text under 'text': got 2 values. "
+        "Of a table, pass the column itself: table['text']."
+    )
+
+
+def test_columns_arrays_and_tuples_are_collections() -> None:
+    pandas = pytest.importorskip("pandas")
+    datasets = pytest.importorskip("datasets")
+    column = datasets.Dataset.from_dict({"text": ["a", "b"]})["text"]
+    for many in (("a", "b"), np.array(["a", "b"]), pandas.Series(["a", "b"]), column):
+        assert is_collection(many)
+        assert [read_text(item, "t") for item in as_stream(many, "t")] == ["a", "b"]
+    assert not is_collection(iter(["a"]))
+    assert not is_collection(MapStyle())
+
+
+def test_a_key_written_otherwise_is_named() -> None:
+    check_keys({"text": "a", "id": 3, "Text": "b"}, "t", ("text", "text_pair"))
+    with pytest.raises(InputError) as caught:
+        check_keys({"text": "a", "text-pair": "b"}, "t", ("text", "text_pair"))
+    assert str(caught.value) == "A row for `t` has the key 'text_pair': got 'text-pair'."

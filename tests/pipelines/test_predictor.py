@@ -132,9 +132,9 @@ def test_empty_collections_give_empty_results(tokenizer: Any) -> None:
 
 def test_options_of_the_call_override_those_of_the_pipeline(tokenizer: Any) -> None:
     pipe = make("text-classification", tokenizer, top_k=None)
-    assert len(pipe("the cat")) == 2
+    assert len(pipe(["the cat"])[0]) == 2
     assert len(pipe("the cat", top_k=1)) == 1
-    assert len(pipe("the cat")) == 2
+    assert len(pipe(["the cat"])[0]) == 2
     with pytest.raises(TypeError, match="`text-classification` takes no option `topk`"):
         pipe("the cat", topk=1)
 
@@ -177,7 +177,9 @@ def test_threads_may_share_a_pipeline(tokenizer: Any) -> None:
 
 def test_a_pipeline_shows_its_task_and_options(tokenizer: Any) -> None:
     shown = repr(make("fill-mask", tokenizer, top_k=2))
-    assert shown == "Predictor('fill-mask', FillMask(top_k=2, targets=None, joint=False))"
+    assert shown == (
+        "Predictor('fill-mask', FillMask(top_k=2, targets=None, joint=False, max_length=None))"
+    )
 
 
 def test_items_pass_through_and_the_bar_goes_to_standard_error(

@@ -51,8 +51,16 @@ def test_long_contexts_keep_exact_characters(pipe: Any) -> None:
     assert max(shape[-1] for shape in runner.batches) == 40
 
 
-def test_a_context_without_text_has_the_empty_answer(pipe: Any) -> None:
-    empty = {"question": "who?", "context": ""}
+@pytest.mark.parametrize("field", ["question", "context"])
+def test_an_empty_question_or_context_is_refused(pipe: Any, field: str) -> None:
+    for empty in ("", " \n"):
+        with pytest.raises(InputError) as caught:
+            pipe({"question": "who?", "context": "a text", field: empty})
+        assert str(caught.value) == f"`{field}` must not be empty: got {empty!r}."
+
+
+def test_a_context_without_tokens_has_the_empty_answer(pipe: Any) -> None:
+    empty = {"question": "who?", "context": "\u200b"}
     assert pipe(empty) == {"score": 0.0, "start": 0, "end": 0, "answer": ""}
     assert pipe(empty, handle_impossible_answer=True)["score"] == 1.0
 

@@ -91,7 +91,7 @@ def test_labels_to_ignore_must_be_a_list(pipe: Any) -> None:
     assert [e["word"] for e in pipe(TEXT, ignore_labels=["O", "LOC"])] == ["wolfgang"]
     with pytest.raises(InputError) as caught:
         pipe(TEXT, ignore_labels="O")
-    assert str(caught.value) == "`ignore_labels` must be a list of labels: got the str 'O'."
+    assert str(caught.value) == "`ignore_labels` must be a list of texts: got 'O'."
     with pytest.raises(InputError) as caught:
         pipe(TEXT, aggregation_strategy="last")
     assert str(caught.value) == (

@@ -23,9 +23,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.json_files import read_optional_json
-
-# What fine-tuning stores about its task besides the config.
-TASK_FILE = "task.json"
+from distilbert.task_file import TASK_FILE
 
 
 @dataclass(frozen=True)

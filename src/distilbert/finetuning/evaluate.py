@@ -81,7 +81,7 @@ def evaluate(
             list of dicts, a dict of columns.
         task: as in a run card; by default the model's task.
         tokenizer: a tokenizer or its source; by default the model's.
-        against: a second model of the same labels, compared by a paired bootstrap.
+        against: a second model of the same labels, compared by a paired bootstrap; also `compare`.
         output: a new folder for scores, raw answers and a report.
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
@@ -98,6 +98,7 @@ def evaluate(
         InputError: the models do not do the same task; `output` exists already; pseudo-perplexity
             of a model that is not a masked LM.
     """
+    against = changes.pop("compare", against)
     target = _new_folder(output)
     opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}
     opening |= {"framework": framework, "options": take_load_options(changes)}

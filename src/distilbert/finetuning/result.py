@@ -20,9 +20,10 @@ from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered
-from distilbert.finetuning.tasks import TASK_FILE, settings_text
+from distilbert.finetuning.tasks import settings_text
 from distilbert.opening import find_model, load_runner
 from distilbert.runner import Runner
+from distilbert.task_file import TASK_FILE
 from distilbert.tasks.task import Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.convert import TASK_FILE
 from distilbert.config import DistilBertConfig
 from distilbert.data.glue import glue_task
 from distilbert.errors import CheckpointError, RunCardError
 from distilbert.heads import HEADS, TASK_HEADS
-from distilbert.json_files import read_optional_json
+from distilbert.task_file import read_task_file
 from distilbert.tasks.masked_lm.train import MaskedLMTask
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.question_answering.train import QuestionAnsweringTask
@@ -35,8 +34,6 @@ TASKS: dict[str, type[Any]] = {
         TokenClassificationTask,
     )
 }
-# Names of fields in the result folders of earlier versions, and their present names.
-RENAMED = {"join": "join_texts"}
 # Fields of a task that have another name in a card.
 IN_CARD = {"chosen_metric": "metric", "answers_column": "answers"}
 
@@ -102,8 +99,10 @@ def class_weights_of(
 
 def settings_text(task: Task) -> str:
     """What a result folder stores of its task, as JSON."""
-    remembered = {name: getattr(task, name) for name in task.remembered}
-    return json.dumps({"head": task.head, **remembered}, indent=1)
+    stored = {"head": task.head, **{name: getattr(task, name) for name in task.remembered}}
+    if isinstance(task, SequenceClassificationTask):
+        stored["pairs"] = task.columns.text_pair is not None
+    return json.dumps(stored, indent=1)
 
 
 def as_trained(
@@ -116,13 +115,12 @@ def as_trained(
     Raises:
         CheckpointError: the folder was trained for another task.
     """
-    stored = read_optional_json(folder / TASK_FILE)
+    stored = read_task_file(folder)
     if stored.get("head", task.head) != task.head:
         raise CheckpointError(f"{folder} was trained for another task than {task.head}.")
-    named = {RENAMED.get(name, name): value for name, value in stored.items()}
     changes = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in named.items()
+        name: value
+        for name, value in stored.items()
         if name in task.remembered and name not in chosen
     }
     trained = replace(task.with_config(config), **changes)  # pyright: ignore[reportArgumentType]

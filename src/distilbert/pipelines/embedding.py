@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from distilbert.batching import Evaluate, Outputs
 from distilbert.checkpoint.sentence_modules import read_embedding_options
 from distilbert.opening import OpenModel
-from distilbert.pipelines.job import Job, check_at_least, check_one_of, run_each
+from distilbert.pipelines.job import Job, run_each
 from distilbert.tasks import embedding as task
 from distilbert.tasks.windows import Window
 
@@ -51,10 +51,6 @@ class FeatureExtraction(Job):
     head: ClassVar[str] = "base"
     encode = _encode
 
-    def __post_init__(self) -> None:
-        check_at_least(0, stride=self.stride)
-        check_one_of(["np"], return_tensors=self.return_tensors)
-
     def answers(
         self, encoded: Sequence[list[Window]], model: OpenModel, run: Evaluate
     ) -> Iterator[Any]:
@@ -84,10 +80,6 @@ class SentenceEmbedding(Job):
     head: ClassVar[str] = "base"
     encode = _encode
 
-    def __post_init__(self) -> None:
-        check_at_least(0, stride=self.stride)
-        check_one_of(get_args(task.PoolingMode), pooling=self.pooling)
-
     def stored_options(self, model: OpenModel) -> dict[str, Any]:
         if model.folder is None:
             return {}
@@ -103,7 +95,9 @@ class SentenceEmbedding(Job):
             vector = task.merge_pooled(windows, vectors, self.pooling)
             yield task.normalize(vector) if self.normalize else vector
 
-    def present(self, results: list[np.ndarray], *, single: bool) -> np.ndarray:
-        if single:
+    def present(
+        self, results: list[np.ndarray], inputs: Any, options: Mapping[str, Any]
+    ) -> np.ndarray:
+        if self.is_single(inputs):
             return results[0]
         return np.stack(results) if results else np.zeros((0, 0), dtype=np.float32)

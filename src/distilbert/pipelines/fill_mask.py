@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text
-from distilbert.pipelines.job import Job, check_at_least
+from distilbert.pipelines.job import Job
 from distilbert.tasks.masked_lm import predict as task
 from distilbert.tasks.masked_lm.filling import (
     BEAM_WIDTH,
@@ -39,19 +39,22 @@ class FillMask(Job):
     of several pieces the mask is widened to as many masks and the pieces are predicted one after
     the other, so its `score` is the joint probability of its pieces given their number, and `token`
     is a list.
-    Of a text too long for the model, the model sees the part around each mask.
+    Of a text longer than `max_length` tokens, by default as many as the model takes, the model sees
+    the part around each mask.
     """
 
     top_k: int = 5
     targets: str | Sequence[str] | None = None
     joint: bool = False
+    max_length: int | None = None
 
     name: ClassVar[str] = NAME
     head: ClassVar[str] = "masked_lm"
+    stored: ClassVar[Mapping[str, str]] = {"max_length": "max_length"}
 
     def __post_init__(self) -> None:
-        check_at_least(1, top_k=self.top_k)
-        if self.targets is not None and not self.targets:
+        super().__post_init__()
+        if self.targets is not None and not len(self.targets):
             raise InputError("`targets` must hold at least one text: got none. Leave it out.")
 
     def encode(self, examples: Sequence[str], model: OpenModel) -> list[task.Encoded]:
@@ -69,11 +72,17 @@ class FillMask(Job):
     def n_tokens(self, encoded: task.Encoded) -> int:
         return len(encoded.ids)
 
+    def columns(self, answer: Any) -> dict[str, Any]:
+        if not answer or isinstance(answer[0], list):
+            return {"answers": answer}
+        best = {"prediction": answer[0]["token_str"], "score": answer[0]["score"]}
+        return {**best, "sequence": answer[0]["sequence"], "answers": answer}
+
     def answers(
         self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate
     ) -> Iterator[list[Any]]:
         tokenizer = model.tokenizer
-        masked = MaskedModel(tokenizer, model.max_length, run)
+        masked = MaskedModel(tokenizer, model.window_length(self.max_length), run)
         targets = None if self.targets is None else target_pieces(self.targets, tokenizer)
         if self.joint:
             pool = None if targets is None else _single_tokens(targets, tokenizer)

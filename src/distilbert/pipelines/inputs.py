@@ -8,15 +8,32 @@ from typing import Any
 from distilbert.errors import InputError
 
 
+def is_collection(inputs: Any) -> bool:
+    """Whether `inputs` holds all examples already: a list, a tuple, an array, a pandas Series."""
+    return isinstance(inputs, Sequence) or any(
+        hasattr(inputs, name) for name in ("tolist", "to_list", "to_pylist")
+    )
+
+
 def as_stream(inputs: Any, task: str) -> Iterable[Any]:
     """`inputs` as something to iterate over.
 
     Raises:
-        InputError: it is neither one example nor a collection of them.
+        InputError: it is neither one example nor a collection of them, or it is a table, whose
+            columns would be taken for texts.
     """
-    if isinstance(inputs, (bytes, bytearray)) or not hasattr(inputs, "__iter__"):
+    is_arrow = type(inputs).__module__.startswith("pyarrow")
+    columns = getattr(inputs, "column_names" if is_arrow else "columns", None)
+    if columns is not None:
+        names = [str(name) for name in columns] or [""]
+        raise InputError(
+            f"`{task}` takes the texts of one column, such as table[{names[0]!r}]: "
+            f"got a {type(inputs).__name__} with the columns {', '.join(names)}."
+        )
+    is_bytes = isinstance(inputs, (bytes, bytearray))
+    if is_bytes or getattr(inputs, "ndim", 1) == 0 or not hasattr(inputs, "__iter__"):
         # A map-style dataset has no __iter__, but can be indexed.
-        if not isinstance(inputs, (bytes, bytearray)) and hasattr(inputs, "__getitem__"):
+        if not is_bytes and hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__"):
             return (inputs[i] for i in range(len(inputs)))
         raise InputError(
             f"`{task}` takes a text, a dict, or a list, generator or dataset of them: "
@@ -38,11 +55,27 @@ def read_text(item: Any, task: str, keys: Sequence[str] = ("text",)) -> str:
             wanted = " or ".join(f"`{key}`" for key in keys)
             raise InputError(f"A row for `{task}` needs the key {wanted}: got {_keys(item)}.")
         value = item[present[0]]
+        if not isinstance(value, str) and is_collection(value):
+            raise InputError(
+                f"A row for `{task}` has one text under {present[0]!r}: got {len(value)} values. "
+                f"Of a table, pass the column itself: table[{present[0]!r}]."
+            )
     if not isinstance(value, str):
         raise InputError(
             f"`{task}` takes texts: got {type(value).__name__} {_short(value)}, pass a str."
         )
     return value
+
+
+def check_keys(row: Mapping[Any, Any], task: str, fields: Sequence[str]) -> None:
+    """Raise InputError for a key that differs from a field of the task only in how it is written.
+
+    Other columns are left alone.
+    """
+    for key in row:
+        name = str(key).strip().lower().replace("-", "_").replace(" ", "_")
+        if key not in fields and name in fields and name not in row:
+            raise InputError(f"A row for `{task}` has the key {name!r}: got {key!r}.")
 
 
 def read_words(item: Any, task: str) -> tuple[str, ...]:

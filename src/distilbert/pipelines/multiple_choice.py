@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text
-from distilbert.pipelines.job import Job, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.pipelines.job import Job, count_tokens, run_each
 from distilbert.tasks.multiple_choice import predict as task
 from distilbert.tasks.windows import Combination, Window
 
@@ -33,22 +33,24 @@ class MultipleChoice(Job):
     among the choices, and its place in the input. That is the shape of text classification with all
     labels, plus the index. `top_k` keeps only the best. Examples may have different numbers of
     choices. A prompt, or choice, too long for the model is divided into windows as in text
-    classification.
+    classification. With `long_texts="cut"`, as fine-tuning has it, the model sees one window per
+    choice: the end of a long prompt and the beginning of a long choice.
     """
 
     top_k: int | None = None
     window_combination: Combination = "mean"
+    long_texts: task.LongTexts = "windows"
     max_length: int | None = None
     stride: int | None = None
 
     name: ClassVar[str] = "multiple-choice"
     head: ClassVar[str] = "multiple_choice"
+    stored: ClassVar[Mapping[str, str]] = {"max_length": "max_length"}
     fields: ClassVar[tuple[str, ...]] = ("prompt", "question", "choices")
 
-    def __post_init__(self) -> None:
-        check_at_least(1, top_k=self.top_k)
-        check_at_least(0, stride=self.stride)
-        check_one_of(get_args(Combination), window_combination=self.window_combination)
+    def stored_options(self, model: OpenModel) -> dict[str, Any]:
+        options = super().stored_options(model)
+        return {**options, "long_texts": "cut"} if options else {}
 
     def read(self, item: Any) -> task.Example:
         if not isinstance(item, Mapping):
@@ -66,11 +68,27 @@ class MultipleChoice(Job):
 
     def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[Encoded]:
         max_length = model.window_length(self.max_length)
-        windows = task.encode(model.tokenizer, examples, max_length=max_length, overlap=self.stride)
+        windows = task.encode(
+            model.tokenizer,
+            examples,
+            max_length=max_length,
+            overlap=self.stride,
+            long_texts=self.long_texts,
+        )
         return [Encoded(*pair) for pair in zip(examples, windows, strict=True)]
 
     def n_tokens(self, encoded: Encoded) -> int:
         return sum(count_tokens(windows) for windows in encoded.windows)
+
+    def columns(self, answer: Any) -> dict[str, Any]:
+        best = answer[0]
+        scores = {one["index"]: one["score"] for one in answer}
+        return {
+            "prediction": best["label"],
+            "index": best["index"],
+            "score": best["score"],
+            "scores": [scores[index] for index in sorted(scores)],
+        }
 
     def answers(self, encoded: Sequence[Encoded], model: OpenModel, run: Evaluate) -> Iterator[Any]:
         choices = [windows for example in encoded for windows in example.windows]

@@ -8,9 +8,11 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from distilbert.batching import run_windows
+from distilbert.errors import InputError
 from distilbert.opening import OpenModel
-from distilbert.pipelines.inputs import as_stream
-from distilbert.pipelines.job import Job, check_at_least, with_options
+from distilbert.pipelines.inputs import as_stream, is_collection
+from distilbert.pipelines.job import Job
+from distilbert.pipelines.option_checks import check_at_least, with_options
 
 # Batches that are read ahead so that windows can be sorted by length: bounds the memory.
 LOOKAHEAD_BATCHES = 64
@@ -23,8 +25,9 @@ Item = TypeVar("Item")
 class Predictor:
     """A task, a model and a tokenizer.
 
-    Call it with one example for one result, with a list for a list, or with any other iterable
-    (generator, dataset) for a generator that reads ahead only `LOOKAHEAD_BATCHES` batches. Results
+    Call it with one example for one result; with a list, tuple, array or column for a list; or with
+    any other iterable (generator, dataset) for a generator that reads ahead only
+    `LOOKAHEAD_BATCHES` batches. Results
     come in the order of the inputs and do not depend on how they were batched. Holds no state
     between calls, so threads may share it.
     """
@@ -36,15 +39,26 @@ class Predictor:
         model: OpenModel,
         *,
         batch_tokens: int | None = None,
+        batch_size: int | None = None,
         progress: bool = False,
     ) -> None:
-        check_at_least(1, batch_tokens=batch_tokens)
         self.task = task
         self.job = job
         self.opened = model
         self.runner = model.runner
-        self.batch_tokens = batch_tokens or model.runner.preferred_batch_tokens
+        default = model.runner.preferred_batch_tokens
+        self.batch_tokens = self._batch_tokens(batch_tokens, batch_size, default)
         self.progress = progress
+
+    @property
+    def model(self) -> Any:
+        """The model of the framework; a runner that has none is returned itself."""
+        return getattr(self.runner, "model", self.runner)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
+        return self.opened.tokenizer
 
     def __repr__(self) -> str:
         return f"Predictor({self.task!r}, {self.job!r})"
@@ -52,24 +66,34 @@ class Predictor:
     def __call__(
         self,
         inputs: Any = None,
-        *,
+        *arguments: Any,
         batch_tokens: int | None = None,
+        batch_size: int | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
         """Answer `inputs`; `options` override those of the pipeline for this call.
 
         Args:
+            arguments: the options that the task takes by position.
             batch_tokens: padded tokens per batch.
+            batch_size: instead of it, the number of texts of full length in a batch.
             progress: show a progress bar on standard error.
 
         Raises:
             InputError: an input or the value of an option breaks a rule.
             TypeError: an option the task does not have.
         """
+        if len(arguments) > len(self.job.arguments):
+            raise TypeError(
+                f"`{self.task}` takes its inputs by position, and options by keyword: "
+                f"got {1 + len(arguments)} positional arguments."
+            )
+        options |= dict(zip(self.job.arguments, arguments, strict=False))
         fields = {name: options.pop(name) for name in self.job.fields if name in options}
+        progress = options.pop("show_progress", progress)
         job = with_options(self.job, options, self.task)
-        check_at_least(1, batch_tokens=batch_tokens)
+        batch_tokens = self._batch_tokens(batch_tokens, batch_size, self.batch_tokens)
         if fields:
             if inputs is not None:
                 names = ", ".join(f"`{name}`" for name in fields)
@@ -77,13 +101,21 @@ class Predictor:
             inputs = job.from_fields(fields)
         single = job.is_single(inputs)
         stream = [inputs] if single else as_stream(inputs, self.task)
-        results = self._results(stream, job, batch_tokens or self.batch_tokens)
+        results = self._results(stream, job, batch_tokens)
         if self.progress if progress is None else progress:
             total = len(inputs) if not single and hasattr(inputs, "__len__") else None
             results = with_progress(results, 1 if single else total, self.task)
-        if single or isinstance(inputs, list):
-            return job.present(list(results), single=single)
+        if single or is_collection(inputs):
+            return job.present(list(results), inputs, options)
         return results
+
+    def _batch_tokens(self, batch_tokens: int | None, batch_size: int | None, default: int) -> int:
+        check_at_least(1, batch_tokens=batch_tokens, batch_size=batch_size)
+        if batch_tokens is not None and batch_size is not None:
+            raise InputError("Give either `batch_tokens` or `batch_size`: got both.")
+        if batch_size is not None:
+            return batch_size * self.opened.max_length
+        return batch_tokens or default
 
     def _results(self, stream: Iterable[Any], job: Job, batch_tokens: int) -> Iterator[Any]:
         pad_id = self.opened.config.pad_token_id

@@ -10,7 +10,8 @@ from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text
-from distilbert.pipelines.job import Job, check_at_least, count_tokens, run_each
+from distilbert.pipelines.job import Job, count_tokens, run_each
+from distilbert.task_file import read_task_file
 from distilbert.tasks.question_answering import predict as task
 
 # Window length and overlap in tokens that the reference pipeline uses when none is given.
@@ -26,6 +27,10 @@ class QuestionAnswering(Job):
     list of exactly that many different answers, best first (fewer only if the context has fewer
     spans). An empty `answer` means that there is none: it competes if `handle_impossible_answer`,
     and is the only result for a context without text.
+    `null_threshold`: by how much the logarithm of its score must exceed that of the best answer.
+    `normalize_over`: probabilities are those within each "window", as in the reference, or within
+    the "context", all of whose windows then compete by their logits. The folder of a fine-tuned
+    model states lengths, threshold and search as they were evaluated.
     Lengths are in tokens: windows of `max_seq_len` share `doc_stride`; questions longer than
     `max_question_len` are cut; answers have at most `max_answer_len`. `align_to_words` extends
     answers to complete words. Results of all windows are merged before they are ranked.
@@ -37,20 +42,35 @@ class QuestionAnswering(Job):
     max_seq_len: int | None = None
     max_question_len: int = 64
     handle_impossible_answer: bool = False
+    null_threshold: float = 0.0
+    normalize_over: task.Normalization = "window"
     align_to_words: bool = True
 
     name: ClassVar[str] = "question-answering"
     head: ClassVar[str] = "question_answering"
+    stored: ClassVar[Mapping[str, str]] = {
+        "max_length": "max_seq_len",
+        "overlap": "doc_stride",
+        "max_question_length": "max_question_len",
+        "max_answer_length": "max_answer_len",
+    }
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
 
-    def __post_init__(self) -> None:
-        check_at_least(
-            1,
-            top_k=self.top_k,
-            max_answer_len=self.max_answer_len,
-            max_question_len=self.max_question_len,
-        )
-        check_at_least(0, doc_stride=self.doc_stride)
+    def stored_options(self, model: OpenModel) -> dict[str, Any]:
+        settings, options = read_task_file(model.folder), super().stored_options(model)
+        if not options:
+            return {}
+        if options.get("doc_stride") is not None:  # evaluation limits it to half of the window
+            options["doc_stride"] = min(options["doc_stride"], options["max_seq_len"] // 2)
+        threshold, unanswerable = settings.get("null_threshold"), settings.get("unanswerable")
+        return {
+            **options,
+            "normalize_over": "context",
+            "null_threshold": threshold or 0.0,
+            "handle_impossible_answer": threshold is not None
+            if unanswerable is None
+            else unanswerable,
+        }
 
     def from_fields(self, given: Mapping[str, Any]) -> Any:
         question, context = given.get("question"), given.get("context")
@@ -70,17 +90,22 @@ class QuestionAnswering(Job):
             )
         return [{"question": q, "context": c} for q, c in zip(questions, contexts, strict=True)]
 
+    def is_single(self, inputs: Any) -> bool:
+        return _is_pair(inputs) or super().is_single(inputs)
+
     def read(self, item: Any) -> task.Example:
-        if isinstance(item, tuple) and len(item) == 2:
+        if _is_pair(item):
             item = dict(zip(self.fields, item, strict=True))
         if not isinstance(item, Mapping):
             raise InputError(
                 f"`{self.name}` takes rows {{'question': str, 'context': str}}, or "
                 f"`question=..., context=...`: got {type(item).__name__}."
             )
-        return task.Example(
-            read_text(item, self.name, ["question"]), read_text(item, self.name, ["context"])
-        )
+        texts = {name: read_text(item, self.name, [name]) for name in self.fields}
+        for name, text in texts.items():
+            if not text.strip():
+                raise InputError(f"`{name}` must not be empty: got {text!r}.")
+        return task.Example(**texts)
 
     def encode(self, examples: Sequence[task.Example], model: OpenModel) -> list[task.Encoded]:
         wanted = self.max_seq_len
@@ -103,27 +128,36 @@ class QuestionAnswering(Job):
     def n_tokens(self, encoded: task.Encoded) -> int:
         return count_tokens(encoded.windows)
 
+    def columns(self, answer: Any) -> dict[str, Any]:
+        return {"answers": answer} if isinstance(answer, list) else answer
+
     def answers(
         self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate
     ) -> Iterator[Any]:
         rows = run_each(
             run,
             [example.windows for example in encoded],
-            lambda window, outputs: task.to_evidence(
-                window, outputs["start_logits"], outputs["end_logits"]
-            ),
+            lambda window, outputs: [
+                task.context_logits(window, outputs[name])
+                for name in ("start_logits", "end_logits")
+            ],
         )
-        for example, evidence in zip(encoded, rows, strict=True):
+        for example, logits in zip(encoded, rows, strict=True):
             answers = task.decode(
                 example,
-                evidence,
+                task.to_evidence(*zip(*logits, strict=True), normalize_over=self.normalize_over),
                 top_k=self.top_k,
                 max_answer_len=self.max_answer_len,
                 handle_impossible_answer=self.handle_impossible_answer,
+                null_threshold=self.null_threshold,
                 align_to_words=self.align_to_words,
             )
             dicts = [_as_dict(answer) for answer in answers]
             yield dicts[0] if self.top_k == 1 else dicts
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and all(isinstance(x, str) for x in item)
 
 
 def _as_dict(answer: task.Answer) -> dict[str, Any]:

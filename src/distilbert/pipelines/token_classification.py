@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 from distilbert.batching import Evaluate
-from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text, read_words
-from distilbert.pipelines.job import Job, check_at_least, check_one_of, count_tokens, run_each
+from distilbert.pipelines.job import Job, count_tokens, run_each
+from distilbert.tasks.columns import is_list
 from distilbert.tasks.token_classification import predict as task
 
 
@@ -26,8 +26,9 @@ class TokenClassification(Job):
     text[start:end].
     `ignore_labels` are left out. Long texts are divided into windows of `max_length` tokens that
     share `stride` (a quarter by default); each token is read where it has most context.
-    `is_split_into_words`: inputs are lists of words, or rows with `tokens`; offsets then refer to
-    the words joined with spaces.
+    A word of raw text keeps its punctuation as in annotated corpora: "John C.", "U.S.", "O'Brien".
+    `is_split_into_words`: inputs are lists of words. So are rows with `tokens` in any case. Offsets
+    then refer to the words joined with spaces.
     """
 
     aggregation_strategy: task.Strategy = "first"
@@ -38,14 +39,7 @@ class TokenClassification(Job):
 
     name: ClassVar[str] = "token-classification"
     head: ClassVar[str] = "token_classification"
-
-    def __post_init__(self) -> None:
-        check_at_least(0, stride=self.stride)
-        check_one_of(get_args(task.Strategy), aggregation_strategy=self.aggregation_strategy)
-        if isinstance(self.ignore_labels, str):
-            raise InputError(
-                f"`ignore_labels` must be a list of labels: got the str {self.ignore_labels!r}."
-            )
+    stored: ClassVar[Mapping[str, str]] = {"max_length": "max_length", "overlap": "stride"}
 
     def is_single(self, inputs: Any) -> bool:
         if self.is_split_into_words and isinstance(inputs, (list, tuple)):
@@ -53,7 +47,7 @@ class TokenClassification(Job):
         return super().is_single(inputs)
 
     def read(self, item: Any) -> task.Example:
-        if self.is_split_into_words:
+        if self.is_split_into_words or (isinstance(item, Mapping) and is_list(item.get("tokens"))):
             words = read_words(item, self.name)
             return task.Example(" ".join(words), words)
         return task.Example(read_text(item, self.name))
@@ -64,6 +58,9 @@ class TokenClassification(Job):
 
     def n_tokens(self, encoded: task.Encoded) -> int:
         return count_tokens(encoded.windows)
+
+    def columns(self, answer: Any) -> dict[str, Any]:
+        return {"entities": answer}
 
     def answers(
         self, encoded: Sequence[task.Encoded], model: OpenModel, run: Evaluate

@@ -24,6 +24,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from distilbert.heads import TASK_ALIASES
+
 Task = Literal[
     "text-classification",
     "token-classification",
@@ -329,6 +331,12 @@ class RunCard(Section):
     run: RunSection = RunSection()
     search: dict[Any, Any] = Field(default_factory=dict)
     """Ranges of fields for `distilbert tune`."""
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _usual_task(cls, value: Any) -> Any:
+        """The task by its other names: ner, qa, fill-mask, sentiment-analysis."""
+        return TASK_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
 SEARCH, TOP = "search", ""

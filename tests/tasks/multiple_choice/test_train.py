@@ -10,8 +10,9 @@ import pytest
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
+from distilbert.tasks.multiple_choice.predict import fitted
 from distilbert.tasks.multiple_choice.rows import Question
-from distilbert.tasks.multiple_choice.train import MultipleChoiceTask, fitted
+from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.task import Task, higher_is_better
 
 RNG = np.random.default_rng(0)

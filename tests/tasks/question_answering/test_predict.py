@@ -12,6 +12,7 @@ from distilbert.tasks.question_answering.predict import (
     Encoded,
     Evidence,
     Example,
+    context_logits,
     decode,
     encode,
     to_evidence,
@@ -58,7 +59,7 @@ def test_a_long_question_leaves_half_the_room_to_the_context(tokenizer: Any) -> 
 def test_probabilities_spread_over_the_context_and_cls(tokenizer: Any) -> None:
     (window,) = encode_one(tokenizer, Example("who", "cat dog")).windows
     start = np.array([1.0, 99.0, 99.0, 2.0, 3.0, 99.0, 0.0])  # question and [SEP]: no part in it
-    seen = to_evidence(window, start, start)
+    (seen,) = to_evidence([context_logits(window, start)], [context_logits(window, start)])
     total = np.exp([1.0, 2.0, 3.0]).sum()
     assert seen.start == pytest.approx(np.exp([2.0, 3.0]) / total)
     assert seen.null == pytest.approx((np.exp(1.0) / total) ** 2)
@@ -66,7 +67,8 @@ def test_probabilities_spread_over_the_context_and_cls(tokenizer: Any) -> None:
 
 def test_huge_logits_stay_probabilities(tokenizer: Any) -> None:
     (window,) = encode_one(tokenizer, Example("who", "cat dog")).windows
-    seen = to_evidence(window, np.full(7, 1e30), np.array([-1e30] * 4 + [1e30] + [0.0] * 2))
+    start, end = np.full(7, 1e30), np.array([-1e30] * 4 + [1e30] + [0.0] * 2)
+    (seen,) = to_evidence([context_logits(window, start)], [context_logits(window, end)])
     assert np.isfinite(seen.start).all()
     assert seen.end.tolist() == [0.0, 1.0]
 
@@ -131,7 +133,7 @@ def test_the_empty_answer_competes_when_allowed(tokenizer: Any) -> None:
 def test_a_context_without_text_gives_the_empty_answer(tokenizer: Any) -> None:
     encoded = encode_one(tokenizer, Example("who", "  "))
     (window,) = encoded.windows
-    seen = [to_evidence(window, np.ones(4), np.ones(4))]
+    seen = to_evidence([context_logits(window, np.ones(4))], [context_logits(window, np.ones(4))])
     (answer,) = decode(encoded, seen, top_k=5)
     assert (answer.text, answer.score) == ("", 0.0)
     (answer,) = decode(encoded, seen, handle_impossible_answer=True)

@@ -14,10 +14,11 @@ import numpy as np
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks import defaults
+from distilbert.tasks.multiple_choice.predict import Example, encode
 from distilbert.tasks.multiple_choice.rows import ChoiceColumns, Question, read_choices
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer, scorer_of
-from distilbert.tasks.windows import N_SPECIAL_PAIR, Tokenizer, template_ids
+from distilbert.tasks.windows import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,20 @@ class MultipleChoiceTask:
         self, tokenizer: Tokenizer, examples: Sequence[Question], *, training: bool
     ) -> list[Feature]:
         """One feature per prompt with a sequence `[CLS] prompt [SEP] choice [SEP]` per choice."""
-        cls, sep = template_ids(tokenizer)
-        texts = [text for example in examples for text in (example.prompt, *example.choices)]
-        ids = iter(tokenizer.token_ids(texts))
-        features = []
-        for number, example in enumerate(examples):
-            prompt = next(ids)
-            sequences = []
-            for _ in example.choices:
-                before, after = fitted(prompt, next(ids), self.max_length - N_SPECIAL_PAIR)
-                sequences.append(np.concatenate((cls, before, sep, after, sep)))
-            labels = {"labels": example.truth} if training else {}
-            features.append(Feature(tuple(sequences), labels, number))
-        return features
+        encoded = encode(
+            tokenizer,
+            [Example(example.prompt, example.choices) for example in examples],
+            max_length=self.max_length,
+            long_texts="cut",
+        )
+        return [
+            Feature(
+                tuple(window.ids for (window,) in choices),
+                {"labels": example.truth} if training else {},
+                number,
+            )
+            for number, (example, choices) in enumerate(zip(examples, encoded, strict=True))
+        ]
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> float:
         """The logit of one choice."""
@@ -139,17 +141,6 @@ class MultipleChoiceTask:
             "choices": list(example.choices),
             "true_index": example.truth,
         }
-
-
-def fitted(prompt: np.ndarray, choice: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """The end of a prompt and the beginning of a choice, together at most `capacity` tokens.
-
-    The longer one is cut first; neither is cut below half the capacity for the sake of the other.
-    """
-    if len(prompt) + len(choice) > capacity:
-        choice = choice[: max(capacity // 2, capacity - len(prompt))]
-        prompt = prompt[len(prompt) - min(len(prompt), capacity - len(choice)) :]
-    return prompt, choice
 
 
 def _right(examples: Sequence[Question], answers: Sequence[Answer]) -> np.ndarray:

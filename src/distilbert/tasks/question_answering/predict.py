@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +20,10 @@ from distilbert.tasks.windows import (
     word_starts,
 )
 from distilbert.tokenization.encoding import LocatedTokens
+
+Normalization = Literal["window", "context"]
+
+TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,32 @@ def encode(
     return encoded
 
 
-def to_evidence(window: Window, start_logits: np.ndarray, end_logits: np.ndarray) -> Evidence:
-    """Probabilities over the context tokens of a window and `[CLS]`, from its logits (S,)."""
-    start = softmax(np.concatenate((start_logits[:1], start_logits[window.inside])))
-    end = softmax(np.concatenate((end_logits[:1], end_logits[window.inside])))
-    return Evidence(start[1:], end[1:], float(start[0] * end[0]))
+def context_logits(window: Window, logits: np.ndarray) -> np.ndarray:
+    """The logits at `[CLS]` and at the context tokens of a window (1 + T,), from all (S,)."""
+    return np.concatenate((logits[:1], logits[window.inside]))
+
+
+def to_evidence(
+    starts: Sequence[np.ndarray],
+    ends: Sequence[np.ndarray],
+    *,
+    normalize_over: Normalization = "window",
+) -> list[Evidence]:
+    """Probabilities from the `context_logits` to start and to end in each window of an example.
+
+    They are normalized within each window, as in the reference, or over the complete context, so
+    that windows compete by their logits, as in the official scoring of SQuAD.
+    """
+    if normalize_over == "window":
+        pairs = [(softmax(start), softmax(end)) for start, end in zip(starts, ends, strict=True)]
+    else:
+        pairs = zip(_joint_softmax(starts), _joint_softmax(ends), strict=True)
+    return [Evidence(start[1:], end[1:], float(start[0] * end[0])) for start, end in pairs]
+
+
+def _joint_softmax(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    stops = np.cumsum([len(row) for row in rows])
+    return np.split(softmax(np.concatenate(rows)), stops[:-1])
 
 
 def decode(
@@ -106,6 +133,7 @@ def decode(
     top_k: int = 1,
     max_answer_len: int = 15,
     handle_impossible_answer: bool = False,
+    null_threshold: float = 0.0,
     align_to_words: bool = True,
 ) -> list[Answer]:
     """The `top_k` best different answers over all windows, best first.
@@ -113,7 +141,8 @@ def decode(
     Spans of the same characters count once, with their best score. There are fewer than `top_k`
     answers only if the context has fewer spans; a context without any token has the empty answer,
     with score 0 unless `handle_impossible_answer`. The score of the empty answer is its lowest
-    among the windows, since an answer in any of them refutes it.
+    among the windows, since an answer in any of them refutes it; its logarithm must exceed those of
+    the answers it is placed before by more than `null_threshold`.
     """
     null = min(window.null for window in evidence)
     firsts, lasts = _boundaries(encoded.context, align_to_words)
@@ -125,9 +154,13 @@ def decode(
     context = encoded.example.context
     answers = [Answer(context[a:b], score, a, b) for (a, b), score in best.items()]
     if handle_impossible_answer:
-        answers.append(Answer("", null, 0, 0))
-        answers.sort(key=lambda answer: -answer.score)
+        place = sum(_log(null) - _log(answer.score) <= null_threshold for answer in answers)
+        answers.insert(place, Answer("", null, 0, 0))
     return answers[:top_k] or [Answer("", 0.0, 0, 0)]
+
+
+def _log(score: float) -> float:
+    return math.log(max(score, TINY))
 
 
 def _boundaries(context: LocatedTokens, align_to_words: bool) -> tuple[np.ndarray, np.ndarray]:

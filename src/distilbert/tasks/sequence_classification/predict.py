@@ -20,6 +20,9 @@ from distilbert.tasks.windows import (
 
 Activation = Literal["softmax", "sigmoid", "none"]
 
+# The lowest probability at which one of several labels is assigned, unless another one is chosen.
+THRESHOLD = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -78,10 +81,12 @@ def decode(
     activation: Activation,
     combination: Combination = "mean",
     top_k: int | None = None,
+    thresholds: float | Sequence[float] | None = None,
 ) -> list[Answer]:
     """The `top_k` best labels (all with None), best first, from logits (W, N) of W windows.
 
-    Windows are combined as logits, before the activation.
+    Windows are combined as logits, before the activation. Of `thresholds`, one or one per label,
+    each label must reach its own.
     """
     row = combine(logits, [window.weight for window in windows], combination)
     if activation == "none":
@@ -89,4 +94,6 @@ def decode(
     else:
         scores = softmax(row) if activation == "softmax" else sigmoid(row)
     order = np.argsort(-scores, kind="stable")[:top_k]
+    if thresholds is not None:
+        order = order[(scores >= thresholds)[order]]
     return [Answer(labels[int(i)], float(scores[i])) for i in order]

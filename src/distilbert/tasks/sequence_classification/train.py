@@ -255,7 +255,7 @@ class SequenceClassificationTask:
         }
 
     def _is_assigned(self, probabilities: np.ndarray) -> np.ndarray:
-        return probabilities >= np.array(self.thresholds or [0.5] * len(self.labels))
+        return probabilities >= np.array(self.thresholds or predict.THRESHOLD)
 
     def tuned(self, examples: Sequence[Example], answers: Sequence[Answer]) -> Self:
         """For several labels, with the one threshold that has the highest micro F1."""

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from distilbert.tasks.probability import softmax
+from distilbert.tasks.token_classification.raw_words import join_words
 from distilbert.tasks.token_classification.tagging import group, read_tags
 from distilbert.tasks.windows import (
     Tokenizer,
@@ -63,12 +64,12 @@ def encode(
     max_length: int,
     overlap: int | None = None,
 ) -> list[Encoded]:
-    """The tokens and windows of each example; either all examples are split into words or none."""
+    """The tokens and windows of each example."""
     split = [example.words for example in examples if example.words is not None]
-    if split:
-        located = locate_words(tokenizer, split)
-    else:
-        located = tokenizer.located_tokens([example.text for example in examples])
+    raw = [example.text for example in examples if example.words is None]
+    of_split = iter(locate_words(tokenizer, split) if split else [])
+    of_raw = iter(map(join_words, raw, tokenizer.located_tokens(raw)) if raw else [])
+    located = [next(of_raw if example.words is None else of_split) for example in examples]
     return [
         Encoded(
             example.text,

@@ -26,9 +26,9 @@ from distilbert.tasks.token_classification.entities import (
     SCHEMES,
     detect_scheme,
     is_bare,
-    lenient_entities,
 )
 from distilbert.tasks.token_classification.rows import TagColumns, Tagged, tagged_sentences
+from distilbert.tasks.token_classification.tagging import Tag, group, read_tags
 from distilbert.tasks.windows import (
     Tokenizer,
     Window,
@@ -231,10 +231,20 @@ class TokenClassificationTask:
         return [
             {
                 "tags": predicted,
-                "entities": [] if self.bare else _entities(example.words, predicted),
+                "entities": [] if self.bare else self._entities(example.words, predicted),
                 "loss": float(np.mean(loss)) if loss else 0.0,
             }
             for example, predicted, loss in zip(examples, tags, losses, strict=True)
+        ]
+
+    def _entities(self, words: Sequence[str], tags: Sequence[str]) -> list[dict[str, Any]]:
+        """The entities of a prediction, as pipelines group them; scores have rules of their own."""
+        read = dict(zip(self.labels, read_tags(self.labels), strict=True))
+        parts = [read.get(tag, Tag("", tag)) for tag in tags]
+        return [
+            {"type": parts[a].type, "text": " ".join(words[a:b]), "first": a, "last": b - 1}
+            for a, b in group(parts)
+            if parts[a].type != OUTSIDE
         ]
 
     def scorer(self, examples: Sequence[Sentence], answers: Sequence[Answer]) -> Scorer:
@@ -326,13 +336,6 @@ def _labels(
     labels[window.inside] = np.where(is_read, inside[tags[of_window]], IGNORED_LABEL)
     labels[positions] = tags[words]
     return labels
-
-
-def _entities(words: Sequence[str], tags: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {"type": kind, "text": " ".join(words[a : b + 1]), "first": a, "last": b}
-        for kind, a, b in lenient_entities(tags)
-    ]
 
 
 def _tags(
