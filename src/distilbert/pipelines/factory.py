@@ -72,19 +72,16 @@ def pipeline(
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
             (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
-            `attn_implementation`). By default, weights of any of the four formats are read. The
-            names of the pipelines of transformers mean the same; docs/pipelines.md has a table.
-
-    The folder of a model that was fine-tuned here states how texts were read when it was scored
-    (window length, thresholds, ...); options that are given stand above that.
+            `attn_implementation`). By default, weights of any of the four formats are read, and the
+            folder of a fine-tuned model states how texts were read when it was scored. Names of
+            the pipelines of transformers mean the same; docs/pipelines.md has a table.
 
     Raises:
         InputError: an argument breaks a rule.
         TypeError: an option the task does not have.
         CheckpointError: the source holds no such model or tokenizer.
     """
-    renamed = take_loading_names(options)
-    loading = take_load_options(options)
+    renamed, loading = take_loading_names(options), take_load_options(options)
     progress = bool(options.pop("show_progress", progress))
     framework = as_framework(framework)
     if task is None:
@@ -102,11 +99,9 @@ def pipeline(
         dtype=renamed.get("dtype", dtype),
         options=loading,
     )
-    job = with_options(job, job.stored_options(opened), task)
-    job = with_options(job, options, task)
-    return Predictor(
-        task, job, opened, batch_tokens=batch_tokens, batch_size=batch_size, progress=progress
-    )
+    job = with_options(with_options(job, job.stored_options(opened), task), options, task)
+    batches = {"batch_tokens": batch_tokens, "batch_size": batch_size}
+    return Predictor(task, job, opened, **batches, progress=progress)
 
 
 def _with_task(model: Any, framework: str | None, loading: LoadOptions) -> tuple[Any, str]:
