@@ -63,7 +63,7 @@ def test_tables_hold_the_rows(tmp_path):
     ]
 
 
-def test_a_column_that_the_first_row_has_not_is_named(tmp_path):
+def test_a_column_missing_in_the_first_row_is_named(tmp_path):
     with pytest.raises(DataError, match=r"got one with b\. A file that ends in \.jsonl"):
         write(tmp_path / "a.csv", [{"a": 1}, {"a": 1, "b": 2}])
     assert list(tmp_path.iterdir()) == []

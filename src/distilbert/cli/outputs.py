@@ -43,8 +43,10 @@ def output_stream(path: str | None) -> Iterator[IO[str]]:
         return
     assert path is not None
     # In JSON, a backslash and the number of a lone surrogate are its escape.
-    text = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
-    with output_file(path) as place, open(place, "w", **text) as stream:
+    with (
+        output_file(path) as place,
+        open(place, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
         yield stream
 
 
@@ -76,7 +78,7 @@ def table_output(path: str, kind: str) -> Iterator[Callable[[Record], None]]:
 
     Raises:
         InputError: the file cannot be written.
-        DataError: a row of a CSV or TSV file has a column that the first one has not.
+        DataError: a row of a CSV or TSV file has a column that is not in the first one.
         MissingDependencyError: a Parquet file without pyarrow.
     """
     if kind == "parquet":

@@ -52,7 +52,7 @@ def vocab(
     model_max_length: Annotated[
         int, typer.Option(help="The longest input of the model, in tokens.", min=1)
     ] = 512,
-    progress: options.Progress = False,
+    progress: options.Progress = None,
     *,
     pieces: Pieces,
 ) -> None:
@@ -82,7 +82,7 @@ def vocab(
         texts=counted(),
         special_tokens=[*SPECIAL_TOKENS, *(pieces.special_token or ())],
         model_max_length=model_max_length,
-        show_progress=progress,
+        show_progress=options.shows_progress(progress, output),
         **chosen,
     )
     print(f"{output}: {len(tokenizer)} pieces learned from {n_texts} texts")
