@@ -75,6 +75,7 @@ def pipeline(
             `attn_implementation`). By default, weights of any of the four formats are read, and the
             folder of a fine-tuned model states how texts were read when it was scored. Names of
             the pipelines of transformers mean the same; docs/pipelines.md has a table.
+            `allow_untrained=True` answers with a model that was not trained for the task.
 
     Raises:
         InputError: an argument breaks a rule.
