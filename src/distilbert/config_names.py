@@ -31,8 +31,11 @@ def known_names(config_class: Any) -> frozenset[str]:
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
-    """The known name that `name` seems to misspell; None if it is known or resembles none."""
-    if name in known:
+    """The known name that `name` seems to misspell; None if it is known or resembles none.
+
+    Names with a leading underscore are attributes that a program stores, not settings of a user.
+    """
+    if name in known or name.startswith("_"):
         return None
     plain = {_plain(one): one for one in known}
     close = [plain.get(_plain(name)), *get_close_matches(name, known, n=1, cutoff=SIMILAR)]
