@@ -20,7 +20,7 @@ from distilbert.finetuning.result import (
     write_answers,
 )
 from distilbert.finetuning.scoring import Evaluated, Split, scores_of
-from distilbert.opening import find_model, load_runner
+from distilbert.opening import LoadOptions, find_model, load_runner
 from distilbert.tasks.sequence_classification.rows import Example
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 
@@ -51,9 +51,8 @@ def test_a_split_is_told_with_intervals_and_its_wrongest_examples_first() -> Non
 
 def test_the_longest_examples_are_timed_alone(encoder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    runner = load_runner(
-        find_model(encoder, framework="torch"), "sequence_classification", device="cpu"
-    )
+    found = find_model(encoder, framework="torch", options=LoadOptions(allow_untrained=True))
+    runner = load_runner(found, "sequence_classification", device="cpu")
     features = TASK.features(tokenizer, EXAMPLES, training=False)
     timed = slowest(TASK, runner, Split("dev", EXAMPLES, features), tokenizer, 0)
     assert sorted(one["tokens"] for one in timed) == [6, 7, 8, 9, 10]

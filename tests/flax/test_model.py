@@ -20,7 +20,7 @@ def model(config: DistilBertConfig) -> FlaxDistilBertModel:
 
 
 def test_misspelled_and_unknown_arguments_are_type_errors(model, ids, mask) -> None:
-    for name in ("attention_masks", "token_type_ids", "position_ids"):
+    for name in ("attention_masks", "token_type_ids"):
         with pytest.raises(TypeError, match=name):
             model(ids, **{name: mask})
 
