@@ -100,8 +100,10 @@ def test_a_table_is_refused_with_its_columns() -> None:
 def test_columns_arrays_and_tuples_are_collections() -> None:
     pandas = pytest.importorskip("pandas")
     datasets = pytest.importorskip("datasets")
+    arrow = pytest.importorskip("pyarrow")
     column = datasets.Dataset.from_dict({"text": ["a", "b"]})["text"]
-    for many in (("a", "b"), np.array(["a", "b"]), pandas.Series(["a", "b"]), column):
+    of_arrow = arrow.table({"text": ["a", "b"]})["text"]
+    for many in (("a", "b"), np.array(["a", "b"]), pandas.Series(["a", "b"]), column, of_arrow):
         assert is_collection(many)
         assert [read_text(item, "t") for item in as_stream(many, "t")] == ["a", "b"]
     assert not is_collection(iter(["a"]))
@@ -113,3 +115,15 @@ def test_a_key_written_otherwise_is_named() -> None:
     with pytest.raises(InputError) as caught:
         check_keys({"text": "a", "text-pair": "b"}, "t", ("text", "text_pair"))
     assert str(caught.value) == "A row for `t` has the key 'text_pair': got 'text-pair'."
+
+
+def test_a_dict_of_columns_is_refused_as_a_table_is() -> None:
+    with pytest.raises(InputError, match=r"one column, such as table\['review'\]: got a dict with"):
+        as_stream({"review": ["a", "b"]}, "fill-mask")
+
+
+def test_a_number_of_numpy_is_not_a_collection() -> None:
+    with pytest.raises(InputError, match="takes texts: got float64 nan, pass a str"):
+        read_text({"text": np.float64("nan")}, "t")
+    with pytest.raises(InputError, match="or a list, generator or dataset of them: got ndarray"):
+        as_stream(np.array("a"), "t")

@@ -55,3 +55,23 @@ def test_the_most_similar_texts_come_first(encoder: Any) -> None:
     assert encoder.search("cat", [], top_k=1) == []
     with pytest.raises(InputError, match="`top_k` must be an integer of at least 1"):
         encoder.search("cat", TEXTS, top_k=0)
+
+
+def test_a_column_of_queries_is_not_a_vector(encoder: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    queries = ["good film", "the cat sat"]
+    expected = encoder.search(queries, TEXTS, top_k=1)
+    assert [one["text"] for (one,) in expected] == queries
+    for column in (np.array(queries), pandas.Series(queries)):
+        assert encoder.search(column, TEXTS, top_k=1) == expected
+    assert encoder.search(np.array([]), TEXTS) == []
+
+
+def test_rows_are_texts_and_a_dict_of_columns_is_not(encoder: Any) -> None:
+    rows = [{"text": text, "id": i} for i, text in enumerate(TEXTS)]
+    expected = encoder.search(TEXTS[2], TEXTS, top_k=2)
+    assert encoder.search(rows[2], rows, top_k=2) == expected
+    assert encoder.encode(rows[2]).shape == (32,)
+    for call in (encoder.encode, lambda columns: encoder.similarity("cat", columns)):
+        with pytest.raises(InputError, match="has one text under 'text': got 4 values"):
+            call({"text": TEXTS})

@@ -10,9 +10,8 @@ from distilbert.errors import InputError
 
 def is_collection(inputs: Any) -> bool:
     """Whether `inputs` holds all examples already: a list, a tuple, an array, a pandas Series."""
-    return isinstance(inputs, Sequence) or any(
-        hasattr(inputs, name) for name in ("tolist", "to_list", "to_pylist")
-    )
+    has_lists = any(hasattr(inputs, name) for name in ("tolist", "to_list", "to_pylist"))
+    return isinstance(inputs, Sequence) or (has_lists and not _is_scalar(inputs))
 
 
 def as_stream(inputs: Any, task: str) -> Iterable[Any]:
@@ -24,22 +23,31 @@ def as_stream(inputs: Any, task: str) -> Iterable[Any]:
     """
     is_arrow = type(inputs).__module__.startswith("pyarrow")
     columns = getattr(inputs, "column_names" if is_arrow else "columns", None)
+    if isinstance(inputs, Mapping):
+        columns = list(inputs)
     if columns is not None:
         names = [str(name) for name in columns] or [""]
         raise InputError(
             f"`{task}` takes the texts of one column, such as table[{names[0]!r}]: "
             f"got a {type(inputs).__name__} with the columns {', '.join(names)}."
         )
-    is_bytes = isinstance(inputs, (bytes, bytearray))
-    if is_bytes or getattr(inputs, "ndim", 1) == 0 or not hasattr(inputs, "__iter__"):
-        # A map-style dataset has no __iter__, but can be indexed.
-        if not is_bytes and hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__"):
-            return (inputs[i] for i in range(len(inputs)))
-        raise InputError(
-            f"`{task}` takes a text, a dict, or a list, generator or dataset of them: "
-            f"got {type(inputs).__name__}."
-        )
-    return inputs
+    if is_arrow and hasattr(inputs, "to_pylist"):
+        return inputs.to_pylist()  # iteration gives values of Arrow's own types
+    is_one = isinstance(inputs, (bytes, bytearray)) or _is_scalar(inputs)
+    if not is_one and hasattr(inputs, "__iter__"):
+        return inputs
+    # A map-style dataset has no __iter__, but can be indexed.
+    if not is_one and hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__"):
+        return (inputs[i] for i in range(len(inputs)))
+    raise InputError(
+        f"`{task}` takes a text, a dict, or a list, generator or dataset of them: "
+        f"got {type(inputs).__name__}."
+    )
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a value is a number of NumPy, or an array or tensor without axes."""
+    return getattr(value, "ndim", 1) == 0
 
 
 def read_text(item: Any, task: str, keys: Sequence[str] = ("text",)) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from distilbert.errors import InputError
 from distilbert.pipelines.factory import pipeline
-from distilbert.pipelines.inputs import as_stream
+from distilbert.pipelines.inputs import as_stream, read_text
 from distilbert.pipelines.option_checks import check_at_least
 from distilbert.tasks.embedding import normalize as scale_to_one
 
@@ -34,12 +35,12 @@ class SentenceEncoder:
         normalize: bool | None = None,
         show_progress: bool = False,
     ) -> np.ndarray:
-        """Vectors of texts: (D,) for a text, (N, D) for any collection of N, float32.
+        """Vectors of texts: (D,) for a text or a row, (N, D) for any collection of N, float32.
 
         `normalize` scales them to length 1; by default as the checkpoint says. `batch_size` is the
         number of texts of full length in a batch.
         """
-        if not isinstance(texts, (str, list)):
+        if not isinstance(texts, (str, list, Mapping)):
             texts = list(as_stream(texts, self.pipe.task))
         return self.pipe(texts, batch_size=batch_size, normalize=normalize, progress=show_progress)
 
@@ -58,11 +59,12 @@ class SentenceEncoder:
         it often.
         """
         check_at_least(1, top_k=top_k)
-        if not isinstance(corpus, (list, np.ndarray)):
-            corpus = list(as_stream(corpus, self.pipe.task))
-        is_single = isinstance(query, str) or getattr(query, "ndim", 2) == 1
+        is_flat = getattr(query, "ndim", 2) == 1
+        query, corpus = self._listed(query), self._listed(corpus)
+        is_vector = is_flat and len(query) > 0 and not _are_texts(query)
+        is_single = isinstance(query, str) or is_vector
         queries, vectors = self._unit_vectors(query), self._unit_vectors(corpus)
-        texts = corpus if len(corpus) and isinstance(corpus[0], str) else None
+        texts = corpus if _are_texts(corpus) else None
         found = [
             _best(scores, top_k, texts)
             for start in range(0, len(queries), QUERIES_AT_ONCE)
@@ -70,12 +72,19 @@ class SentenceEncoder:
         ]
         return found[0] if is_single else found
 
+    def _listed(self, given: Any) -> Any:
+        """A text, a list of texts, or vectors; rows become their texts."""
+        if isinstance(given, Mapping):
+            return read_text(given, self.pipe.task)
+        if isinstance(given, (str, np.ndarray)):
+            return given
+        listed = as_stream(given, self.pipe.task)
+        return [read_text(x, self.pipe.task) if isinstance(x, Mapping) else x for x in listed]
+
     def _unit_vectors(self, given: Any) -> np.ndarray:
         """Vectors of length 1, (N, D), of texts or vectors."""
-        is_text = isinstance(given, str)
-        if not is_text and not isinstance(given, (list, np.ndarray)):
-            given = list(as_stream(given, self.pipe.task))
-        if is_text or (len(given) and isinstance(given[0], str)):
+        given = self._listed(given)
+        if isinstance(given, str) or _are_texts(given):
             given = self.encode(given, normalize=True)
         vectors = np.atleast_2d(np.asarray(given, dtype=np.float32))
         width = self.pipe.opened.config.dim
@@ -85,6 +94,10 @@ class SentenceEncoder:
                 "Use those of `encode`."
             )
         return scale_to_one(vectors.reshape(-1, width))
+
+
+def _are_texts(given: Any) -> bool:
+    return len(given) > 0 and isinstance(given[0], str)
 
 
 def _best(scores: np.ndarray, top_k: int, texts: Any) -> list[dict[str, Any]]:
