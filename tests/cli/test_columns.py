@@ -17,6 +17,8 @@ def test_chosen_columns_come_before_remembered_and_usual_ones() -> None:
     fields = Fields(PAIR, {"text": "review"}, guessed=True)
     assert fields.renamed(row, {"text": "sentence"})["text"] == "b"
     assert fields.renamed(row, {})["text"] == "a"
+    assert fields.renamed({"text": "d", "review": "a"}, {}) == {"text": "a"}
+    assert fields.renamed({"text": "d"}, {}) == {"text": "d"}
     assert fields.renamed({"x": 1}, {}) == {"x": 1}
     guessed = Fields(PAIR, guessed=True).renamed({"sentence1": "b", "sentence2": "c"}, {})
     assert guessed == {"text": "b", "text_pair": "c"}

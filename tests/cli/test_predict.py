@@ -197,6 +197,19 @@ def test_labels_of_zero_shot_classification_are_options(run, checkpoint):
     assert "needs a model whose labels are entailment" in ran.err
 
 
+def test_zero_shot_classification_reads_a_column_of_a_table(run, checkpoint, tmp_path):
+    (tmp_path / "in.csv").write_text("id,review\n1,a good film\n")
+    line = ["predict", "zero-shot-classification", "-m", checkpoint("sequence_classification")]
+    line += ["--input", tmp_path / "in.csv", "--label", "dog", "--label", "cat"]
+    for field in ((), ("--field", "text=review")):  # the row was read if the model is refused
+        assert "needs a model whose labels are entailment" in run(*line, *field).err
+
+
+def test_a_question_is_asked_of_one_context_or_of_the_inputs(run):
+    line = ["predict", "qa", "-m", "no-model", "--question", "who ran ?", "--context", "a dog"]
+    assert "`--question` is asked of `--context` or of the inputs: got both." in run(*line, "x").err
+
+
 def test_wrong_counts_are_named(run):
     ran = run("predict", "ner", "-m", "x", "text", "--top-k", "many")
     assert "`--top-k` must be a number of at least 1, or all: got many." in ran.err

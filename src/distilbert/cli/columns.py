@@ -62,17 +62,20 @@ class Fields:
         return others | {name: row[column] for name, column in columns.items()}
 
     def _found(self, row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
-        """Columns of fields that were not chosen and are not called like their field."""
+        """Columns of fields that were not chosen: remembered, called like their field, or usual."""
         from distilbert.tasks.columns import first_column
         from distilbert.tasks.sequence_classification.rows import PAIRS, TEXTS
 
-        open_ = [name for name in self.names if name not in chosen and name not in row]
-        found = {name: self.remembered.get(name) for name in open_}
+        names = [name for name in self.names if name not in chosen]
+        known = {name: self.remembered.get(name) for name in names}
+        found = {name: column for name, column in known.items() if column and column in row}
+        open_ = [name for name in names if name not in found and name not in row]
         if self.guessed and "text" in open_ and "text" not in self.remembered:
-            found["text"] = first_column(TEXTS, list(row))
-            if "text_pair" in open_ and not found["text_pair"]:
-                found["text_pair"] = first_column(PAIRS, list(row))
-        return {name: column for name, column in found.items() if column in row and column}
+            usual = {"text": first_column(TEXTS, list(row))}
+            if "text_pair" in open_:
+                usual["text_pair"] = first_column(PAIRS, list(row))
+            found |= {name: column for name, column in usual.items() if column}
+        return found
 
 
 def remembered_columns(folder: Path | None) -> dict[str, str]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Pair = tuple[Input, Input]
 
+# Task -> the fields of its rows, where they are not those that its pipeline takes by keyword.
+ROW_FIELDS = {"token-classification": ("text", "tokens"), "zero-shot-classification": ("text",)}
+
 
 @dataclass(frozen=True)
 class TaskOptions:
@@ -74,6 +77,8 @@ class TaskOptions:
             raise InputError("`--choice` needs exactly one text before it: the common beginning.")
         if self.context is not None and self.question is None:
             raise InputError("`--context` needs `--question`: got only one of them.")
+        if self.context is not None and (inputs.texts or inputs.input_file):
+            raise InputError("`--question` is asked of `--context` or of the inputs: got both.")
         if self.question is not None and self.context is None and not inputs.are_given():
             raise InputError("`--question` needs `--context`, texts or `--input`: got none.")
 
@@ -145,9 +150,7 @@ def predict(
 
 
 def _fields(job: Job, remembered: dict[str, str]) -> Fields:
-    names = job.fields or ("text",)
-    if job.name == "token-classification":
-        names = ("text", "tokens")
+    names = ROW_FIELDS.get(job.name) or job.fields or ("text",)
     return Fields(names, remembered, guessed="text" in names)
 
 
