@@ -52,6 +52,15 @@ def test_a_file_is_read_by_its_suffix(tmp_path, name, content, rows):
     assert read(input_file=str(tmp_path / name)) == rows
 
 
+def test_each_file_of_a_folder_or_pattern_has_its_format(tmp_path):
+    (tmp_path / "a.csv").write_text("text,n\nx,1\n")
+    (tmp_path / "b.txt").write_text("one\n")
+    expected = [{"text": "x", "n": "1"}, "one"]
+    assert read(input_file=str(tmp_path)) == read(input_file=str(tmp_path / "*")) == expected
+    (tmp_path / "c[1].log").write_text("two\n")
+    assert read(input_file=str(tmp_path / "c[1].log")) == ["two"]
+
+
 def test_a_data_set_of_the_hub_is_read(monkeypatch):
     rows = [Row({"text": "a"}, "hub:a/b:test row 1")]
     monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))

@@ -247,3 +247,8 @@ def test_a_source_without_files_is_reported(tmp_path: Path, source: str, message
     source = source if source.startswith("memory:") else str(tmp_path / source)
     with pytest.raises(DataError, match=message):
         files_of(source)
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(DataError, match="must not be empty: got ''"):
+        files_of("")

@@ -18,6 +18,8 @@ from distilbert.errors import InputError
 
 # Formats in which a file is only read if `--input-format` names them; others are known by suffix.
 NOT_BY_SUFFIX = ("conll", "trec")
+# Characters that make a name a pattern.
+WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Inputs:
         typer.Option(
             "--input",
             "-i",
-            help="Read this file, also in .gz, or hub:owner/name\\[/config]:split; - is standard "
-            "input.",
+            help="Read this file, also in .gz, a folder or pattern of files, or "
+            "hub:owner/name\\[/config]:split; - is standard input.",
         ),
     ] = None
     data_format: Annotated[
@@ -87,11 +89,15 @@ class Inputs:
             return rows
         return iter(["\n".join(str(line) for line in rows)])
 
-    def _kind(self) -> str:
+    def _kind(self) -> str | None:
+        """The format of the input; None for a folder or a pattern, whose files each have one."""
         from distilbert.data.sources import suffix_format
 
-        kind = suffix_format(Path(self.input_file or "-")) or "text"
-        return self.data_format or ("text" if kind in NOT_BY_SUFFIX else kind)
+        path = Path(self.input_file or "-").expanduser()
+        kind = suffix_format(path)
+        if kind is None and not path.is_file() and (path.is_dir() or WILD & set(str(path))):
+            return self.data_format
+        return self.data_format or (kind if kind and kind not in NOT_BY_SUFFIX else "text")
 
     def _read(self) -> Iterator[Input]:
         if self.texts:
@@ -112,7 +118,7 @@ class Inputs:
         problems = Problems(raise_first=True)
         if source == "-":
             lines = Lines(sys.stdin.buffer, "standard input", self.encoding, problems)
-            rows = rows_of(lines, kind, data, inputs=True)
+            rows = rows_of(lines, kind or "text", data, inputs=True)
         else:
             rows = iter_rows(source, data=data, problems=problems, inputs=True)
         return (row.values["text"] if row.is_text else dict(row.values) for row in rows)

@@ -99,6 +99,8 @@ def files_of(source: str) -> list[str]:
     Raises:
         DataError: there is no such file.
     """
+    if not source:
+        raise DataError("The name of a file of data must not be empty: got ''.")
     path = Path(source).expanduser()
     if path.is_file():
         return [str(path) if source.startswith("~") else source]
