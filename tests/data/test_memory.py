@@ -34,6 +34,13 @@ class DataSet:
         return iter([{"text": "a", "label": 0}, {"text": "b", "label": 1}])
 
 
+def test_a_stream_without_known_features_keeps_its_values() -> None:
+    stream = DataSet()
+    vars(stream)["features"] = None
+    found = rows_in_memory(stream, "train")
+    assert [row.values["label"] for row in found] == [0, 1]
+
+
 @pytest.mark.parametrize(
     "value",
     [

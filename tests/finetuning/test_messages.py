@@ -88,6 +88,14 @@ def test_the_kind_of_labels_is_named(
     assert decided(rows, **changes)[0] == line
 
 
+def test_the_columns_of_an_answer_in_a_table_are_named() -> None:
+    row = {"id": 1, "question": "Who?", "context": "Me.", "title": "x"}
+    for answer in ({"answers": []}, {"answer_text": "Me", "answer_start": 0}):
+        lines = decided([row | answer], task="question-answering")
+        names = ", ".join(["question", "context", *answer, "id"])
+        assert lines[2] == f"Columns: {names}; not used: title"
+
+
 def test_model_windows_updates_and_output_are_named() -> None:
     changes: dict[str, Any] = {"train": ROWS, "model": "owner/model", "output": "out"}
     memory = take_rows(changes)

@@ -94,6 +94,12 @@ def test_a_folder_of_an_earlier_version_keeps_that_texts_were_joined(tmp_path: P
     assert not kept.join_texts
 
 
+def test_names_of_labels_do_not_matter_to_a_task_without_labels() -> None:
+    task = task_of(RunCard(task="question-answering", data=DataSection(labels=("a", "b"))))
+    found = as_trained(task, Path("nowhere"), DistilBertConfig(), chosen={"labels"})
+    assert isinstance(found, QuestionAnsweringTask)
+
+
 def test_a_model_of_one_label_gives_values() -> None:
     found = as_trained(task_of(RunCard()), Path("nowhere"), DistilBertConfig(num_labels=1))
     assert isinstance(found, SequenceClassificationTask)

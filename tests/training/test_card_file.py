@@ -82,6 +82,14 @@ def test_a_result_card_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_the_default_separator_of_an_earlier_version_does_not_divide_labels(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    problem = '[objective]\nproblem_type = "single_label_classification"\n'
+    for separator, found in ((",", None), (";", ";")):
+        path.write_text(f'[data]\nlabel_separator = "{separator}"\n{problem * (found is None)}')
+        assert read_result_card(path).data.label_separator == found
+
+
 def test_data_paths_count_from_the_card(tmp_path: Path) -> None:
     path = tmp_path / "card.toml"
     path.write_text('[data]\ntrain = "a/b.csv"\ndev = "hub:o/n:dev"\n', encoding="utf-8")

@@ -36,7 +36,8 @@ def read_hub_set(source: str) -> Iterator[Row]:
 
 def rows_of_set(dataset: Any, source: str) -> Iterator[Row]:
     """Rows of a data set of the package datasets; the numbers of labels become their names."""
-    names = {column: _label_names(feature) for column, feature in dataset.features.items()}
+    features = dataset.features or {}  # a stream may not know them
+    names = {column: _label_names(feature) for column, feature in features.items()}
     labels = {column: found for column, found in names.items() if found is not None}
     for number, values in enumerate(dataset, 1):
         named = {column: _named(values[column], found) for column, found in labels.items()}

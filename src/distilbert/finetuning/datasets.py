@@ -119,5 +119,5 @@ def check_some(examples: Sequence[Any], sources: Sequence[str], problems: Proble
     """
     if not examples:
         why = f"\n{problems.report()}" if len(problems) else ""
-        names = ", ".join(sources)
+        names = ", ".join(sources) or "The data"
         raise DataError(f"{names} must contain at least one good row: got none.{why}")

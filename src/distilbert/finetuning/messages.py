@@ -16,6 +16,7 @@ from typing import Any
 
 from distilbert.finetuning.datasets import Examples
 from distilbert.heads import HEADS
+from distilbert.tasks.question_answering.rows import FURTHER, flat_columns
 from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
 from distilbert.training.run_card import RunCard
 
@@ -57,7 +58,7 @@ def data_decisions(card: RunCard, examples: Examples) -> list[str]:
     parts += [f"{len(examples.test):,} for test"] if examples.test else []
     parts += [f"{examples.skipped:,} left out"] if examples.skipped else []
     lines.append(f"Rows:    {', '.join(parts)}")
-    used = columns_used(task, card)
+    used = columns_used(task, card, examples.columns)
     if used and examples.columns:
         unused = [name for name in examples.columns if name not in used]
         rest = f"; not used: {', '.join(unused)}" if unused else ""
@@ -94,14 +95,16 @@ def run_decisions(
     ]
 
 
-def columns_used(task: Any, card: RunCard) -> list[str]:
-    """The columns that a task reads, as far as their names are known."""
+def columns_used(task: Any, card: RunCard, present: Sequence[str]) -> list[str]:
+    """Which of the columns that are present a task reads; [] if that is not known."""
     data = card.data
     if hasattr(task, "columns"):
         found = task.columns
         return [name for name in (found.text, found.text_pair, *found.label) if name is not None]
     if task.head == "question_answering":
-        return [data.question, data.context, data.answers]
+        answers = flat_columns(present, data.answers) or (data.answers,)
+        used = (data.question, data.context, *answers, *FURTHER)
+        return [name for name in used if name in present]
     return []
 
 

@@ -129,7 +129,7 @@ def as_trained(
 
 def _with_names(trained: Any, task: Any, chosen: Collection[str]) -> Any:
     """The trained task with the names that a caller chose for its labels, in their order."""
-    if "labels" not in chosen or not task.labels:
+    if "labels" not in chosen or not getattr(task, "labels", ()):
         return trained
     if len(task.labels) != len(trained.labels):
         raise RunCardError(

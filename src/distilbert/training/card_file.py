@@ -34,6 +34,9 @@ REQUIRED = {"model": "the checkpoint to start from", "output": "the folder of th
 PATHS = ("train", "dev", "test")
 # Prefixes of data that are not files: a data set of the hub, rows passed in Python.
 NOT_FILES = ("hub:", "memory:")
+# What cards of earlier versions say where nobody chose a separator; now it makes rows have several
+# labels. Without it a model of several labels has the same one.
+OLD_SEPARATOR = ","
 # Fields of a run that decide how other rows are read and scored.
 LASTING = {*DataSection.model_fields, *InputsSection.model_fields, "seed", "problem_type", "metric"}
 LASTING |= {"max_answer_length", "n_best", "null_threshold"}
@@ -60,6 +63,8 @@ def read_result_card(path: Path) -> RunCard:
     flat = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
     for table in values.values():
         flat |= table if isinstance(table, Mapping) else {}
+    if flat.get("label_separator") == OLD_SEPARATOR:
+        del flat["label_separator"]
     return with_changes(RunCard(), {n: value for n, value in flat.items() if n in LASTING})
 
 

@@ -29,6 +29,8 @@ NOT_ANSWERS = (
 )
 # Columns of the answer in a table with one answer per row, and the usual name of their first.
 FLAT_TEXT, FLAT_START = ("answer_text", "answer"), ("answer_start", "start")
+# Columns that rows may have besides.
+FURTHER = ("id", "is_impossible")
 UNANSWERED = "A question that is not impossible needs an answer."
 NOT_FOUND = "The context must contain an answer at its answer_start."
 PLACES_SHOWN = 3
@@ -64,7 +66,7 @@ def read_questions(
     `answer_text` and `answer_start`; both are empty if there is none.
     """
     rows = list(rows)
-    flat = _flat_columns(rows, answers)
+    flat = flat_columns(column_names(rows), answers)
     wanted = [("question", question), ("context", context)]
     wanted += [] if flat else [("answers", answers)]
     if missing_columns(rows, wanted, problems, task="question-answering"):
@@ -90,9 +92,8 @@ def read_questions(
     return questions
 
 
-def _flat_columns(rows: Sequence[Row], answers: str) -> tuple[str, str] | None:
+def flat_columns(names: Sequence[str], answers: str) -> tuple[str, str] | None:
     """The columns of an answer's text and start, if there is none of answers."""
-    names = column_names(rows)
     text, start = first_column(FLAT_TEXT, names), first_column(FLAT_START, names)
     return None if answers in names or text is None or start is None else (text, start)
 
