@@ -126,7 +126,7 @@ if not TYPE_CHECKING:  # a type checker that sees it accepts any misspelled name
     def __getattr__(name: str) -> object:
         if is_of_transformers(name):
             raise ImportError(
-                f"`{name}` is a class of transformers, and works with the models of this package: "
+                f"`{name}` belongs to transformers, and works with the models of this package: "
                 f"`from transformers import {name}`. To fine-tune without it: "
                 "`distilbert.finetune(...)`."
             )

@@ -12,7 +12,12 @@ from stand_ins import ArithmeticRunner, small_config, write_vocab
 import distilbert
 from distilbert import pipeline
 from distilbert.errors import InputError
-from distilbert.pipelines.reference_names import as_device, as_framework, take_loading_names
+from distilbert.pipelines.reference_names import (
+    as_device,
+    as_framework,
+    as_options,
+    take_loading_names,
+)
 
 LONG = "the cat sat on a mat in berlin . " * 40
 
@@ -110,3 +115,9 @@ def test_objects_of_transformers_are_refused_by_name(pipe: Any) -> None:
     theirs = object.__new__(transformers.DistilBertTokenizer)
     with pytest.raises(InputError, match=r"`tokenizer` must be .* Save it with `save_pretrained"):
         pipeline("text-classification", pipe.runner, theirs)
+
+
+def test_older_names_of_options_are_taken() -> None:
+    known = {"top_k": (int,), "multi_label": (bool,)}
+    assert as_options({"topk": 2, "multi_class": True}, known) == {"top_k": 2, "multi_label": True}
+    assert as_options({"topk": 2, "top_k": 3}, known)["top_k"] == 3

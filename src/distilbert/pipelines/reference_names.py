@@ -14,6 +14,8 @@ FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "jax": "flax"}
 # Arguments of the reference that change no answer here: batches are padded and tokenized in
 # threads, and no code of a repository is ever executed.
 WITHOUT_EFFECT = ("num_workers", "padding", "use_fast", "trust_remote_code", "binary_output")
+# Older names of options that the reference still takes -> the present ones.
+OLDER = {"topk": "top_k", "multi_class": "multi_label"}
 # Arguments of the reference for which only None has a meaning here.
 ONLY_NONE = {
     "config": "it is read from the folder of the model",
@@ -75,6 +77,9 @@ def as_options(given: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]]) -
         options.update(options.pop(name, None) or {})
     for name in WITHOUT_EFFECT:
         options.pop(name, None)
+    for older, name in OLDER.items():
+        if older in options and name in known:
+            options.setdefault(name, options.pop(older))
     if "truncation" in options:
         is_cut = options.pop("truncation") not in (None, False, "do_not_truncate")
         if "truncate" in known:
