@@ -28,6 +28,7 @@ def test_one_example_gives_one_dict(pipe: Any) -> None:
 def test_every_way_to_ask_gives_the_same(pipe: Any) -> None:
     answer = pipe(ROW)
     assert pipe(**ROW) == answer
+    assert pipe(ROW["question"], ROW["context"]) == answer
     assert pipe((ROW["question"], ROW["context"])) == answer
     assert pipe([ROW]) == [answer]
     assert pipe(question=[ROW["question"]] * 2, context=ROW["context"]) == [answer] * 2

@@ -1,7 +1,7 @@
 """Calls of a model: checks of values, and applying the module.
 
-An array inside a trace of JAX has no values, so
-they are checked before the module is applied, or not at all.
+An array inside a trace of JAX has no values, so they are checked before the module is applied, or
+not at all.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ class Job(ABC):
         name: the name of the task.
         head: the model head that it needs.
         fields: the inputs that may also be passed by keyword.
-        arguments: the options that may also be passed by position, after the inputs.
+        arguments: the options or fields that may also be passed by position, after the inputs or
+            the first field.
         stored: the fields of `task.json` that are options -> the option.
 
     Raises:

@@ -27,9 +27,8 @@ class Predictor:
 
     Call it with one example for one result; with a list, tuple, array or column for a list; or with
     any other iterable (generator, dataset) for a generator that reads ahead only
-    `LOOKAHEAD_BATCHES` batches. Results
-    come in the order of the inputs and do not depend on how they were batched. Holds no state
-    between calls, so threads may share it.
+    `LOOKAHEAD_BATCHES` batches. Results come in the order of the inputs and do not depend on how
+    they were batched. Holds no state between calls, so threads may share it.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Predictor:
         """Answer `inputs`; `options` override those of the pipeline for this call.
 
         Args:
-            arguments: the options that the task takes by position.
+            arguments: what the task takes by position after the inputs.
             batch_tokens: padded tokens per batch.
             batch_size: instead of it, the number of texts of full length in a batch.
             progress: show a progress bar on standard error.
@@ -89,7 +88,10 @@ class Predictor:
                 f"`{self.task}` takes its inputs by position, and options by keyword: "
                 f"got {1 + len(arguments)} positional arguments."
             )
-        options |= dict(zip(self.job.arguments, arguments, strict=False))
+        given = dict(zip(self.job.arguments, arguments, strict=False))
+        if given.keys() & {*self.job.fields}:  # the first argument is a field too
+            given[self.job.fields[0]], inputs = inputs, None
+        options |= given
         fields = {name: options.pop(name) for name in self.job.fields if name in options}
         progress = options.pop("show_progress", progress)
         job = with_options(self.job, options, self.task)

@@ -55,6 +55,7 @@ class QuestionAnswering(Job):
         "max_answer_length": "max_answer_len",
     }
     fields: ClassVar[tuple[str, ...]] = ("question", "context")
+    arguments: ClassVar[tuple[str, ...]] = ("context",)
 
     def stored_options(self, model: OpenModel) -> dict[str, Any]:
         settings, options = read_task_file(model.folder), super().stored_options(model)
