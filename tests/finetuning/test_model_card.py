@@ -124,3 +124,8 @@ def test_data_is_named_without_its_folders() -> None:
     assert "`10 % of a.csv, b.csv`" in text
     report["card"]["data"]["train"] = ("memory:DataFrame of 20 rows",)
     assert "of `rows passed in Python (DataFrame of 20 rows)`." in model_card(report)
+
+
+def test_a_label_with_a_bar_or_a_line_break_stays_in_its_cell() -> None:
+    text = model_card({**sample_report(), "labels": ["a|b", "c\nd"]})
+    assert "| 0 | a\\|b |\n| 1 | c d |" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from stand_ins import ArithmeticRunner, small_config
 
@@ -112,8 +113,9 @@ def test_labels_that_reach_their_thresholds_are_assigned(tokenizer: Any) -> None
         }
         (assigned,) = pipe("cat dog", thresholds=thresholds)
         assert {one["label"] for one in assigned} == expected
-    with pytest.raises(InputError, match="one for each of the 3 labels: got 2"):
-        pipe("cat", thresholds=[0.5, 0.5])
+    for two in ([0.5, 0.5], np.array([0.5, 0.5])):
+        with pytest.raises(InputError, match="one for each of the 3 labels: got 2"):
+            pipe("cat", thresholds=two)
 
 
 def test_a_model_of_pairs_refuses_a_text_alone(tokenizer: Any) -> None:

@@ -137,7 +137,8 @@ def _answers(report: Mapping[str, Any]) -> str:
         lines += [f"| {' | '.join(head)} |", "|---:|---|" + "---:|" * bool(thresholds)]
         for number, label in enumerate(labels):
             threshold = [f"{thresholds[number]:.4g}"] if thresholds else []
-            lines.append(f"| {' | '.join([str(number), label, *threshold])} |")
+            cell = " ".join(label.split()).replace("|", "\\|")
+            lines.append(f"| {' | '.join([str(number), cell, *threshold])} |")
         lines.append("")
     if thresholds:
         lines.append("A label is assigned if its probability reaches its threshold.\n")

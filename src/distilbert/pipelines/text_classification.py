@@ -110,10 +110,11 @@ class TextClassification(Job):
             config.problem_type, config.num_labels
         )
         n_labels = len(config.id2label)
-        if isinstance(self.thresholds, Sequence) and len(self.thresholds) != n_labels:
+        given = self.thresholds
+        if not isinstance(given, int | float | None) and len(given) != n_labels:
             raise InputError(
                 f"`thresholds` must be one number, or one for each of the {n_labels} labels: "
-                f"got {len(self.thresholds)}."
+                f"got {len(given)}."
             )
         top_k = self.top_k if self.top_k != "best" else 1 if self.gives_best else None
         rows = run_each(run, encoded, lambda _, outputs: outputs["logits"])

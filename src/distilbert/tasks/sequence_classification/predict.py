@@ -95,5 +95,5 @@ def decode(
         scores = softmax(row) if activation == "softmax" else sigmoid(row)
     order = np.argsort(-scores, kind="stable")[:top_k]
     if thresholds is not None:
-        order = order[(scores >= thresholds)[order]]
+        order = order[(scores >= np.asarray(thresholds))[order]]
     return [Answer(labels[int(i)], float(scores[i])) for i in order]
