@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.checkpoint import atomic
-from distilbert.checkpoint.atomic import atomic_file, atomic_folder
+from distilbert.checkpoint.atomic import atomic_file, atomic_folder, check_writable
 from distilbert.errors import CheckpointError
 
 
@@ -231,3 +231,10 @@ def test_what_cannot_be_written_is_named_at_the_start(tmp_path):
         f"A file must be one that can be written: got {tmp_path / 'no' / 'a.txt'}, "
         f"but there is no folder {tmp_path / 'no'}."
     )
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CheckpointError, match=f"there is no folder {tmp_path / 'file'}"):
+        check_writable(tmp_path / "file" / "a.txt")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(CheckpointError, match="A file must be one that can be written"):
+        check_writable(tmp_path / "a")

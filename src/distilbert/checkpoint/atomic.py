@@ -58,13 +58,20 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if path.is_dir():
         raise CheckpointError(f"A file must not take the place of a folder: got {path}.")
-    folder = path.resolve().parent
+    try:
+        folder = path.resolve().parent
+    except RuntimeError as error:  # links in a circle
+        raise CheckpointError(
+            f"A file must be one that can be written: got {path} ({error})."
+        ) from None
     if path.exists() and not os.access(path, os.W_OK):
         reason = "this user may not write it"
-    elif is_written_through(path) or os.access(folder, os.W_OK | os.X_OK):
+    elif is_written_through(path):
         return
-    elif not folder.exists():
+    elif not folder.is_dir():
         reason = f"there is no folder {folder}"
+    elif os.access(folder, os.W_OK | os.X_OK):
+        return
     else:
         reason = f"this user may not create files in {folder}"
     raise CheckpointError(f"A file must be one that can be written: got {path}, but {reason}.")
