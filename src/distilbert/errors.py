@@ -24,7 +24,7 @@ class InputError(DistilBertError, ValueError):
 
 
 class UnknownArgumentError(InputError, TypeError):
-    """A call names an argument that the model does not take."""
+    """A call names an argument that the model or the task does not take."""
 
 
 class TokenIdError(InputError, IndexError):

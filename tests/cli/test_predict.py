@@ -210,6 +210,11 @@ def test_a_question_is_asked_of_one_context_or_of_the_inputs(run):
     assert "`--question` is asked of `--context` or of the inputs: got both." in run(*line, "x").err
 
 
+def test_an_option_of_another_task_is_named(run):
+    ran = run("predict", "ner", "-m", "no-model", "x", "--label", "dog")
+    assert ran.err.startswith("Error: `ner` takes no option `--label`: its options are aggregation")
+
+
 def test_wrong_counts_are_named(run):
     ran = run("predict", "ner", "-m", "x", "text", "--top-k", "many")
     assert "`--top-k` must be a number of at least 1, or all: got many." in ran.err

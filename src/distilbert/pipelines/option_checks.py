@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import numpy as np
 
-from distilbert.errors import InputError
+from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.pipelines.reference_names import as_options
 
 AnyJob = TypeVar("AnyJob", bound=Any)
@@ -28,7 +28,7 @@ def with_options(job: AnyJob, options: Mapping[str, Any], task: str) -> AnyJob:
     """`job` with some options changed; None leaves an option unchanged unless it is a value of it.
 
     Raises:
-        TypeError: the task has no such option.
+        UnknownArgumentError: the task has no such option.
         InputError: a value breaks a rule.
     """
     types = option_types(type(job))
@@ -37,7 +37,7 @@ def with_options(job: AnyJob, options: Mapping[str, Any], task: str) -> AnyJob:
         if name not in types:
             close = difflib.get_close_matches(name, types, n=1)
             hint = f" Did you mean `{close[0]}`?" if close else ""
-            raise TypeError(
+            raise UnknownArgumentError(
                 f"`{task}` takes no option `{name}`: its options are {', '.join(types)}.{hint}"
             )
     given = {
