@@ -26,9 +26,9 @@ def test_options_replace_defaults_without_touching_the_job() -> None:
 
 def test_a_misspelled_option_is_named_with_the_right_one() -> None:
     with pytest.raises(TypeError) as caught:
-        with_options(QuestionAnswering(), {"topk": 3}, "question-answering")
+        with_options(QuestionAnswering(), {"top_n": 3}, "question-answering")
     assert str(caught.value) == (
-        "`question-answering` takes no option `topk`: its options are top_k, doc_stride, "
+        "`question-answering` takes no option `top_n`: its options are top_k, doc_stride, "
         "max_answer_len, max_seq_len, max_question_len, handle_impossible_answer, null_threshold, "
         "normalize_over, align_to_words. Did you mean `top_k`?"
     )

@@ -135,8 +135,8 @@ def test_options_of_the_call_override_those_of_the_pipeline(tokenizer: Any) -> N
     assert len(pipe(["the cat"])[0]) == 2
     assert len(pipe("the cat", top_k=1)) == 1
     assert len(pipe(["the cat"])[0]) == 2
-    with pytest.raises(TypeError, match="`text-classification` takes no option `topk`"):
-        pipe("the cat", topk=1)
+    with pytest.raises(TypeError, match="`text-classification` takes no option `topn`"):
+        pipe("the cat", topn=1)
 
 
 def test_inputs_are_checked_before_a_generator_starts(tokenizer: Any) -> None:
