@@ -279,6 +279,12 @@ def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
         load_teacher(saved_at(tmp_path / "teacher"), fresh())
 
 
+def test_the_value_of_a_regression_may_have_another_name_in_the_teacher(tmp_path: Path) -> None:
+    fresh(num_labels=1).save_pretrained(tmp_path / "teacher")
+    student = fresh(num_labels=1, id2label={0: "stars"})
+    assert load_teacher(saved_at(tmp_path / "teacher"), student).config.num_labels == 1
+
+
 def test_a_teacher_that_was_not_fine_tuned_is_refused(tmp_path: Path) -> None:
     DistilBertModel(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "encoder")
     with pytest.raises(InputError, match="A teacher must be fine-tuned for the task") as told:

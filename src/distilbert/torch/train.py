@@ -75,7 +75,9 @@ def load_teacher(request: LoadRequest, student: PreTrainedModel) -> PreTrainedMo
             f"which has no {', '.join(report.missing_keys)}."
         )
     names = ["vocab_size"]
-    if student.head in ("sequence_classification", "token_classification"):
+    has_labels = student.head in ("sequence_classification", "token_classification")
+    one_value = teacher.config.num_labels == student.config.num_labels == 1
+    if has_labels and not one_value:
         names.append("id2label")
     for name in names:
         theirs, ours = getattr(teacher.config, name), getattr(student.config, name)
