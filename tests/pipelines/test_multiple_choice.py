@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from stand_ins import ArithmeticRunner, small_config
 
@@ -33,7 +34,8 @@ def test_prompts_have_two_names_and_may_come_by_keyword(pipe: Any) -> None:
     answers = pipe(ROW)
     assert pipe(**ROW) == answers
     assert pipe(question=ROW["prompt"], choices=ROW["choices"]) == answers
-    assert pipe([{"question": ROW["prompt"], "choices": tuple(ROW["choices"])}]) == [answers]
+    for choices in (tuple(ROW["choices"]), np.array(ROW["choices"])):
+        assert pipe([{"question": ROW["prompt"], "choices": choices}]) == [answers]
 
 
 def test_the_order_of_choices_does_not_matter(pipe: Any) -> None:

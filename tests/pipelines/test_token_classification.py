@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from stand_ins import ArithmeticRunner, ids_of, small_config
 
@@ -85,6 +86,7 @@ def test_words_may_come_already_split(pipe: Any) -> None:
     row = pipe({"tokens": words, "ner_tags": [1]}, is_split_into_words=True)
     assert row == found
     assert pipe([words, words[:2]], is_split_into_words=True) == [found, found[:1]]
+    assert pipe([{"tokens": np.array(words)}, {"words": words}]) == [found, found]
 
 
 def test_labels_to_ignore_must_be_a_list(pipe: Any) -> None:

@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distilbert.errors import InputError
+from distilbert.tasks.columns import is_list
+
+# Keys of a row for a list of words.
+WORDS = ("tokens", "words")
 
 
 def is_collection(inputs: Any) -> bool:
@@ -94,14 +98,13 @@ def read_words(item: Any, task: str) -> tuple[str, ...]:
     """
     value = item
     if isinstance(item, Mapping):
-        value = item.get("tokens", item.get("words"))
-    listed = isinstance(value, (list, tuple))
-    if not listed or not all(isinstance(word, str) for word in value):
+        value = next((item[key] for key in WORDS if is_list(item.get(key))), None)
+    if not is_list(value) or not all(isinstance(word, str) for word in value):
         raise InputError(
             f"`{task}` with `is_split_into_words` takes a list of words, or a row with `tokens`: "
             f"got {type(item).__name__} {_short(item)}."
         )
-    return tuple(value)
+    return tuple(map(str, value))
 
 
 def _keys(row: Mapping[Any, Any]) -> str:

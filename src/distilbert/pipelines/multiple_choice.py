@@ -13,6 +13,7 @@ from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text
 from distilbert.pipelines.job import Job, count_tokens, run_each
+from distilbert.tasks.columns import is_list
 from distilbert.tasks.multiple_choice import predict as task
 from distilbert.tasks.windows import Combination, Window
 
@@ -60,7 +61,7 @@ class MultipleChoice(Job):
             )
         prompt = read_text(item, self.name, ["prompt", "question"])
         choices = item.get("choices")
-        if not isinstance(choices, (list, tuple)) or not choices:
+        if not is_list(choices) or not len(choices):
             raise InputError(
                 f"`choices` must be a list of at least one text: got {type(choices).__name__}."
             )

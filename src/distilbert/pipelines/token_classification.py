@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from distilbert.batching import Evaluate
 from distilbert.opening import OpenModel
-from distilbert.pipelines.inputs import read_text, read_words
+from distilbert.pipelines.inputs import WORDS, read_text, read_words
 from distilbert.pipelines.job import Job, count_tokens, run_each
 from distilbert.tasks.columns import is_list
 from distilbert.tasks.token_classification import predict as task
@@ -27,8 +27,8 @@ class TokenClassification(Job):
     `ignore_labels` are left out. Long texts are divided into windows of `max_length` tokens that
     share `stride` (a quarter by default); each token is read where it has most context.
     A word of raw text keeps its punctuation as in annotated corpora: "John C.", "U.S.", "O'Brien".
-    `is_split_into_words`: inputs are lists of words. So are rows with `tokens` in any case. Offsets
-    then refer to the words joined with spaces.
+    `is_split_into_words`: inputs are lists of words. So are rows with `tokens` or `words` in any
+    case. Offsets then refer to the words joined with spaces.
     """
 
     aggregation_strategy: task.Strategy = "first"
@@ -47,7 +47,8 @@ class TokenClassification(Job):
         return super().is_single(inputs)
 
     def read(self, item: Any) -> task.Example:
-        if self.is_split_into_words or (isinstance(item, Mapping) and is_list(item.get("tokens"))):
+        is_row = isinstance(item, Mapping)
+        if self.is_split_into_words or (is_row and any(is_list(item.get(x)) for x in WORDS)):
             words = read_words(item, self.name)
             return task.Example(" ".join(words), words)
         return task.Example(read_text(item, self.name))
