@@ -83,6 +83,16 @@ def test_a_result_folder_remembers_its_task(tmp_path: Path) -> None:
         as_trained(QuestionAnsweringTask(), tmp_path, config)
 
 
+def test_a_model_without_a_folder_has_nothing_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / TASK_FILE).write_text('{"head": "masked_lm", "max_length": 64}')
+    monkeypatch.chdir(tmp_path)
+    found = as_trained(QuestionAnsweringTask(max_length=99), None, DistilBertConfig())
+    assert isinstance(found, QuestionAnsweringTask)
+    assert found.max_length == 99
+
+
 def test_a_folder_of_an_earlier_version_keeps_that_texts_were_joined(tmp_path: Path) -> None:
     (tmp_path / TASK_FILE).write_text('{"head": "masked_lm", "max_length": 64, "join": true}')
     task = task_of(RunCard(task="masked-lm"))

@@ -108,14 +108,14 @@ def evaluate(
     sources = sources_of(data) if names_sources(data) else ()
     card = _card_for(card, first.folder, sources)
     card = with_changes(card, {**changes, "task": HEADS[first.head].task})
-    subject = as_trained(task_of(card), first.folder or Path(), first.config, chosen=changes)
+    subject = as_trained(task_of(card), first.folder, first.config, chosen=changes)
     examples, skipped = _read(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
     if pseudo_perplexity:
         found.scores["pseudo_perplexity"] = _pseudo_perplexity(subject, first, found, batch_tokens)
     comparison = None
     if second is not None:
-        theirs = as_trained(subject, second.folder or Path(), second.config, chosen=changes)
+        theirs = as_trained(subject, second.folder, second.config, chosen=changes)
         comparison = _compared(subject, theirs, first, second, found, card, batch_tokens)
     report = split_report(subject, found, resamples=card.evaluation.bootstrap, seed=card.seed)
     result = EvaluationResult(

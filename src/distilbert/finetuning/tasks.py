@@ -106,9 +106,9 @@ def settings_text(task: Task) -> str:
 
 
 def as_trained(
-    task: Task, folder: Path, config: DistilBertConfig, *, chosen: Collection[str] = ()
+    task: Task, folder: Path | None, config: DistilBertConfig, *, chosen: Collection[str] = ()
 ) -> Task:
-    """The task with the labels of a model's config and what its result folder stores.
+    """The task with the labels of a model's config and what its result folder stores, if any.
 
     `chosen` names fields of the card that keep the values of `task`, whatever is stored.
 
