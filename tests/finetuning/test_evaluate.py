@@ -152,7 +152,7 @@ def test_two_models_are_compared_on_the_same_examples(
     assert difference["difference"] > 0
     low, high = difference["interval"]
     assert low <= difference["difference"] <= high
-    same = evaluate(str(sentiment), rows, against=str(sentiment), **QUICK).comparison
+    same = evaluate(str(sentiment), rows, compare=str(sentiment), **QUICK).comparison
     assert same is not None
     assert same["differences"]["accuracy"]["difference"] == 0
 
@@ -228,8 +228,3 @@ def test_a_classifier_without_a_problem_type_has_one_label_per_text(
         RunCardError, match=r"`labels` must name the labels of the model .* 2: got 1"
     ):
         evaluate(tmp_path / "plain", rows, labels=["x"], **QUICK)
-
-
-def test_the_argument_of_another_name_is_suggested(sentiment: Path, data: Path) -> None:
-    with pytest.raises(RunCardError, match=r"`compare` is not a field .* Use `against`"):
-        evaluate(str(sentiment), str(data / "sentiment.dev.jsonl"), compare="x", **QUICK)

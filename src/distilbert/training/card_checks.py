@@ -38,7 +38,7 @@ RULES = {
     "less_than_equal": "at most {le}",
 }
 LONGEST_VALUE = 60
-# Names that other trainers and `evaluate` have for a field or an argument -> ours.
+# Names that other trainers have for a field -> ours.
 OTHER_NAMES = {
     "lr": "learning_rate",
     "num_train_epochs": "epochs",
@@ -87,7 +87,6 @@ OTHER_NAMES = {
     "save_total_limit": "keep_checkpoints",
     "logging_steps": "log_every",
     "report_to": "trackers",
-    "compare": "against",
 }
 # A section of earlier versions, and those that have its fields now.
 OLD_SECTIONS, NEW_SECTIONS = ("windows",), ("[inputs]", "[objective]", "[evaluation]")
