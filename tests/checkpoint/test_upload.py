@@ -88,6 +88,8 @@ def test_the_older_name_of_the_token_is_taken_and_unknown_keywords_are_not() -> 
     given = {"use_auth_token": "t", "repo_id": "a/b"}
     expected = UploadOptions(repo_id="a/b", token="t")
     assert take_upload_options(given, caller="push_to_hub") == expected
+    given |= {"use_temp_dir": True}
+    assert take_upload_options(given, caller="push_to_hub") == expected
     with pytest.raises(UnknownArgumentError, match=r"`push_to_hub` takes .*: got commit_mesage"):
         take_upload_options({"commit_mesage": "x"}, caller="push_to_hub")
 

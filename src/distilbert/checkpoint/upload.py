@@ -47,7 +47,9 @@ def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions
     """
     if "use_auth_token" in kwargs:  # the older name
         kwargs = {"token": kwargs["use_auth_token"], **kwargs}
-        del kwargs["use_auth_token"]
+    # Of the reference: here the folder of `push_to_hub` is always temporary.
+    ignored = {"use_auth_token", "use_temp_dir"}
+    kwargs = {name: value for name, value in kwargs.items() if name not in ignored}
     names = {field.name for field in fields(UploadOptions)}
     if unknown := sorted(kwargs.keys() - names):
         raise UnknownArgumentError(
@@ -109,7 +111,6 @@ def push_model(model: Any, repo_id: str, **kwargs: Any) -> CommitInfo:
         HubError: the hub cannot be reached or refuses the token or the name.
         UnknownArgumentError: another keyword.
     """
-    kwargs.pop("use_temp_dir", None)  # of the reference: here the folder is always temporary
     names = ("max_shard_size", "safe_serialization", "variant")
     saving = {name: kwargs.pop(name) for name in names if name in kwargs}
     options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
