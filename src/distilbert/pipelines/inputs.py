@@ -36,7 +36,7 @@ def as_stream(inputs: Any, task: str) -> Iterable[Any]:
             f"got a {type(inputs).__name__} with the columns {', '.join(names)}."
         )
     if is_arrow and hasattr(inputs, "to_pylist"):
-        return inputs.to_pylist()  # iteration gives values of Arrow's own types
+        return inputs.to_pylist()  # its items are scalars of Arrow
     is_one = isinstance(inputs, (bytes, bytearray)) or _is_scalar(inputs)
     if not is_one and hasattr(inputs, "__iter__"):
         return inputs
