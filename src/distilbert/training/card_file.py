@@ -99,7 +99,7 @@ def card_from(values: Mapping[str, Any], *, base: Path | None) -> RunCard:
         raise RunCardError(
             f"A run card must hold known fields and good values: {number} wrong.\n{_lines(wrong)}"
         ) from None
-    _toml(card.search)  # a run writes its card at its end, which would be too late for an error
+    _toml(card.search)  # raises for what a card file cannot hold
     if wrong := conflicts(card):
         raise RunCardError("Fields of a run card must fit together.\n" + _lines(wrong))
     return card
