@@ -79,6 +79,15 @@ def check_ids(lowest: int, highest: int, n_words: int) -> None:
         )
 
 
+def check_vocab_size(value: object, size: int) -> None:
+    """Raise InputError unless `value` is the present size of the vocabulary."""
+    if value != size:
+        raise InputError(
+            f"`vocab_size` of a model is that of its word embedding, {size}: got {value!r}. Change "
+            f"it with `resize_token_embeddings`."
+        )
+
+
 def check_positions(shape: Sequence[int | None], rows: int | None, length: int | None) -> None:
     """Raise InputError unless positions of this shape are (S,), (1, S) or (B, S); None is any."""
     *before, last = shape or (0,)

@@ -33,6 +33,9 @@ def test_memory_and_vocabulary_follow_a_change_of_size(config):
     assert before == 4 * model.num_parameters()
     model.resize_token_embeddings(109)
     assert model.vocab_size == 109
+    model.vocab_size = 109  # as constructors of child classes do
+    with pytest.raises(InputError, match="is that of its word embedding, 109: got 99"):
+        model.vocab_size = 99
     assert model.get_memory_footprint() == before + 4 * 10 * (32 + 1)
     assert not model.can_generate()
 

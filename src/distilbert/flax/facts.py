@@ -13,6 +13,7 @@ from jax import Array
 
 from distilbert.flax.attention import layer_head_masks
 from distilbert.flax.weights import POSITIONS, WORDS, flatten
+from distilbert.input_checks import check_vocab_size
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -27,6 +28,15 @@ def dummy_inputs(model: PreTrainedModel) -> dict[str, Array]:
 def vocab_size(model: PreTrainedModel) -> int:
     """Rows of the word embedding, also after it was resized."""
     return model.config.vocab_size
+
+
+def set_vocab_size(model: PreTrainedModel, value: int) -> None:
+    """Do nothing for the present size, which constructors of child classes often store.
+
+    Raises:
+        InputError: another size.
+    """
+    check_vocab_size(value, model.config.vocab_size)
 
 
 def can_generate(model_class: type[PreTrainedModel]) -> bool:

@@ -36,6 +36,7 @@ from distilbert.flax.facts import (
     get_head_mask,
     get_memory_footprint,
     num_parameters,
+    set_vocab_size,
     vocab_size,
 )
 from distilbert.flax.loading import load
@@ -389,7 +390,7 @@ class PreTrainedModel:
     # --- facts --------------------------------------------------------------------------------
 
     dummy_inputs = property(dummy_inputs)
-    vocab_size = property(vocab_size)
+    vocab_size = property(vocab_size, set_vocab_size)
     num_parameters = num_parameters
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from distilbert.input_checks import check_vocab_size
 from distilbert.tensorflow.attention import layer_head_masks
 from distilbert.tensorflow.weights import untied_parameters, variable_of
 
@@ -27,6 +28,15 @@ def dummy_inputs(model: PreTrainedModel) -> dict[str, Tensor]:
 def vocab_size(model: PreTrainedModel) -> int:
     """Rows of the word embedding, also after it was resized."""
     return model.config.vocab_size
+
+
+def set_vocab_size(model: PreTrainedModel, value: int) -> None:
+    """Do nothing for the present size, which constructors of child classes often store.
+
+    Raises:
+        InputError: another size.
+    """
+    check_vocab_size(value, model.config.vocab_size)
 
 
 def can_generate(model_class: type[PreTrainedModel]) -> bool:

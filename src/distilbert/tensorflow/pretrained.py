@@ -33,6 +33,7 @@ from distilbert.tensorflow.facts import (
     get_head_mask,
     get_memory_footprint,
     num_parameters,
+    set_vocab_size,
     vocab_size,
 )
 from distilbert.tensorflow.further_methods import (
@@ -64,9 +65,8 @@ logger = logging.getLogger(__name__)
 
 
 class PreTrainedModel(keras.Model):
-    """The parent of `TFDistilBertModel` and the five heads; public as
-    `TFDistilBertPreTrainedModel`, for children with a head around a `TFDistilBertModel` as their
-    attribute `distilbert`."""
+    """The parent of all models; public as `TFDistilBertPreTrainedModel`, for children with a head
+    around a `TFDistilBertModel` as their attribute `distilbert`."""
 
     config_class = DistilBertConfig
     base_model_prefix = "distilbert"
@@ -311,7 +311,7 @@ class PreTrainedModel(keras.Model):
     # --- facts --------------------------------------------------------------------------------
 
     dummy_inputs = property(dummy_inputs)
-    vocab_size = property(vocab_size)
+    vocab_size = property(vocab_size, set_vocab_size)
     num_parameters = num_parameters
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask

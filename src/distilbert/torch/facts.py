@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from distilbert.errors import InputError
-from distilbert.input_checks import check_head_mask
+from distilbert.input_checks import check_head_mask, check_vocab_size
 
 if TYPE_CHECKING:
     from distilbert.torch.pretrained import PreTrainedModel
@@ -26,6 +26,15 @@ def dummy_inputs(model: PreTrainedModel) -> dict[str, Tensor]:
 def vocab_size(model: PreTrainedModel) -> int:
     """Rows of the word embedding, also after it was resized."""
     return model.config.vocab_size
+
+
+def set_vocab_size(model: PreTrainedModel, value: int) -> None:
+    """Do nothing for the present size, which constructors of child classes often store.
+
+    Raises:
+        InputError: another size.
+    """
+    check_vocab_size(value, model.config.vocab_size)
 
 
 def can_generate(model_class: type[PreTrainedModel]) -> bool:

@@ -37,6 +37,7 @@ from distilbert.torch.facts import (
     get_head_mask,
     get_memory_footprint,
     num_parameters,
+    set_vocab_size,
     vocab_size,
 )
 from distilbert.torch.loading import canonical_state, load, spec_model, spec_names
@@ -334,7 +335,7 @@ class PreTrainedModel(nn.Module):
         return next(p.dtype for p in self.parameters() if p.is_floating_point())
 
     dummy_inputs = property(dummy_inputs)
-    vocab_size = property(vocab_size)
+    vocab_size = property(vocab_size, set_vocab_size)
     num_parameters = num_parameters
     get_memory_footprint = get_memory_footprint
     get_head_mask = get_head_mask
