@@ -61,6 +61,11 @@ def test_each_file_of_a_folder_or_pattern_has_its_format(tmp_path):
     assert read(input_file=str(tmp_path / "c[1].log")) == ["two"]
 
 
+def test_the_text_of_a_row_may_have_another_usual_name(tmp_path):
+    (tmp_path / "a.csv").write_text("id,review\n1,x\n")
+    assert list(Inputs(input_file=str(tmp_path / "a.csv")).texts_only()) == ["x"]
+
+
 def test_a_data_set_of_the_hub_is_read(monkeypatch):
     rows = [Row({"text": "a"}, "hub:a/b:test row 1")]
     monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))

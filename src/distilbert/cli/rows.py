@@ -74,13 +74,13 @@ class Inputs:
         chosen = fields.chosen_by(self.field or ())
         return ((row, fields.renamed(row, chosen)) for row in self._read())
 
-    def texts_only(self, fields: Fields | None = None) -> Iterator[str]:
-        """The text of each row: the row itself, or its column `text`.
+    def texts_only(self) -> Iterator[str]:
+        """The text of each row: the row itself, or its column `text` or one with a usual name.
 
         Raises:
             InputError: also if a row has no such column, or if it does not hold a text.
         """
-        return map(text_of, self.rows(fields))
+        return map(text_of, self.rows(Fields(guessed=True)))
 
     def whole_texts(self, fields: Fields | None = None) -> Iterator[Input]:
         """As `rows`, but a text file is one text, with all its lines."""
