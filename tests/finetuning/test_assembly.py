@@ -49,10 +49,10 @@ def test_scores_are_those_with_the_thresholds_that_are_best_on_dev(card: RunCard
 
 
 def test_a_run_is_another_one_if_its_data_or_a_decisive_field_differs(card: RunCard) -> None:
-    identity = assembled(card).identity()
-    assert identity == assembled(card, bootstrap=7, device="cpu", log_every=3).identity()
+    identity = assembled(card).identity
+    assert identity == assembled(card, bootstrap=7, device="cpu", log_every=3).identity
     for changes in ({"learning_rate": 1e-3}, {"metric": "exact"}, {"max_train_rows": 8}):
-        assert assembled(card, **changes).identity() != identity
+        assert assembled(card, **changes).identity != identity
 
 
 def test_a_bert_is_folded_with_its_tokenizer(tmp_path: Path, encoder: Path, card: RunCard) -> None:
