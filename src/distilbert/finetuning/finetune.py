@@ -111,15 +111,14 @@ def finetune(
     _check_output(output, resume=resume)
     shows = is_watched() if show_progress is None else show_progress
     examples = read_examples(card, task_of(card), memory)
-    if shows:
-        say(data_decisions(card, examples))
     start = find_model(card.model, framework=card.framework, options=options)
     with new_head_is_expected():
         run = FineTuning(card, examples, start, options)
     processes = run.trainer.processes
     is_main = processes.is_main_process
     if shows and is_main:
-        say(run_decisions(card, examples, framework=run.framework, **_plan(run)))
+        decided = run_decisions(card, examples, framework=run.framework, **_plan(run))
+        say([*data_decisions(card, examples), *decided])
     del examples  # those of training are features now
     report = _announced(run.task.metric, on_scores) if shows else on_scores
     trained = _trained(run, resume=resume, show_progress=shows, on_scores=report)
