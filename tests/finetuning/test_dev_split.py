@@ -39,6 +39,13 @@ def test_values_and_several_labels_are_split_too() -> None:
     assert Counter(one.truth for one in dev) == {(0,): 2, (0, 1): 2, (): 2}
 
 
+def test_sets_of_labels_that_occur_once_are_drawn_from_together() -> None:
+    pairs = [(a, b) for a in range(6) for b in range(a)]
+    train, dev = split_dev(examples([*pairs, (6,)]), 0.2, seed=1)
+    assert (len(train), len(dev)) == (13, 3)
+    assert any(one.truth == (6,) for one in train)
+
+
 def test_the_only_example_of_a_label_is_trained() -> None:
     train, _ = split_dev(examples([0] * 9 + [1]), 0.5, seed=3)
     assert any(one.truth == 1 for one in train)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,10 @@ def split_dev(
     for numbers in groups.values():
         by_label.setdefault(_stratum(examples[numbers[0]]), []).append(numbers)
     rng = np.random.default_rng([seed, DRAW])
+    strata = [members for members in by_label.values() if len(members) > 1]
+    strata.append(_rare_sets(by_label))
     # In this order, every n-th group is a draw from each label in proportion.
-    ordered = [
-        members[i]
-        for members in by_label.values()
-        if len(members) > 1
-        for i in rng.permutation(len(members))
-    ]
+    ordered = [members[i] for members in strata for i in rng.permutation(len(members))]
     share = (np.arange(len(ordered) + 1) * fraction + 0.5).astype(int)
     chosen = {n for i in np.flatnonzero(np.diff(share)) for n in ordered[i]}
     if not chosen or len(chosen) == len(examples):
@@ -47,6 +45,17 @@ def split_dev(
         )
     train = [example for i, example in enumerate(examples) if i not in chosen]
     return train, [examples[i] for i in sorted(chosen)]
+
+
+def _rare_sets(by_label: Mapping[Any, list[list[int]]]) -> list[list[int]]:
+    """The groups with a set of labels that no other has, each label of which others do have."""
+    sets = {key: members for key, members in by_label.items() if isinstance(key, tuple)}
+    counts = Counter(label for key, members in sets.items() for label in key * len(members))
+    return [
+        members[0]
+        for key, members in sets.items()
+        if len(members) == 1 and all(counts[label] > 1 for label in key)
+    ]
 
 
 def _stratum(example: Any) -> Any:
