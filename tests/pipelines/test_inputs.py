@@ -44,6 +44,7 @@ def test_other_inputs_are_named(wrong: Any, name: str) -> None:
 
 def test_a_text_is_itself_or_in_a_row() -> None:
     assert read_text("a", "t") == "a"
+    assert type(read_text(np.array(["a"])[0], "t")) is str
     assert read_text({"text": "a", "label": 1}, "t") == "a"
     assert read_text({"question": "a"}, "t", ["prompt", "question"]) == "a"
 

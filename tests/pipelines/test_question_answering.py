@@ -78,6 +78,10 @@ def test_wrong_inputs_are_named(pipe: Any) -> None:
     assert str(caught.value) == (
         "`question-answering` needs both `question` and `context`: got ['question']."
     )
+    with pytest.raises(InputError, match=r"`question` and `context`: got \['question'\]\."):
+        pipe(question="who?", context=None)
+    with pytest.raises(InputError, match=r"takes a text, a dict, or a list, .*: got int"):
+        pipe(question=3, context="a text")
     with pytest.raises(InputError) as caught:
         pipe(question=["a", "b"], context=["c"])
     assert str(caught.value) == (

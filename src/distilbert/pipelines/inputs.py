@@ -76,7 +76,7 @@ def read_text(item: Any, task: str, keys: Sequence[str] = ("text",)) -> str:
         raise InputError(
             f"`{task}` takes texts: got {type(value).__name__} {_short(value)}, pass a str."
         )
-    return value
+    return str(value)  # of a NumPy text too
 
 
 def check_keys(row: Mapping[Any, Any], task: str, fields: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from distilbert.batching import Evaluate
 from distilbert.errors import InputError
 from distilbert.opening import OpenModel
-from distilbert.pipelines.inputs import read_text
+from distilbert.pipelines.inputs import as_stream, read_text
 from distilbert.pipelines.job import Job, count_tokens, run_each
 from distilbert.task_file import read_task_file
 from distilbert.tasks.question_answering import predict as task
@@ -74,16 +74,22 @@ class QuestionAnswering(Job):
         }
 
     def from_fields(self, given: Mapping[str, Any]) -> Any:
-        question, context = given.get("question"), given.get("context")
-        if question is None or context is None:
+        present = {name: value for name, value in given.items() if value is not None}
+        if len(present) < len(self.fields):
             raise InputError(
-                f"`{self.name}` needs both `question` and `context`: got {list(given)}."
+                f"`{self.name}` needs both `question` and `context`: got {list(present)}."
             )
-        if isinstance(question, str) and isinstance(context, str):
-            return {"question": question, "context": context}
+        if all(isinstance(value, str) for value in present.values()):
+            return present
+        question, context = (
+            present[name]
+            if isinstance(present[name], str)
+            else list(as_stream(present[name], self.name))
+            for name in self.fields
+        )
         n = len(context if isinstance(question, str) else question)
-        questions = [question] * n if isinstance(question, str) else list(question)
-        contexts = [context] * n if isinstance(context, str) else list(context)
+        questions = [question] * n if isinstance(question, str) else question
+        contexts = [context] * n if isinstance(context, str) else context
         if len(questions) != len(contexts):
             raise InputError(
                 "`question` and `context` must have the same length: "
