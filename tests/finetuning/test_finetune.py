@@ -277,6 +277,12 @@ def test_a_run_is_resumed_from_other_folders_with_the_same_contents(
     assert result.steps == 18
 
 
+def test_resume_alone_needs_the_folder_of_a_run(tmp_path: Path) -> None:
+    for output in ({}, {"output": tmp_path / "none"}):
+        with pytest.raises(InputError, match="`resume` needs the `output` of an interrupted run"):
+            finetune(resume=True, **output)
+
+
 def test_a_finished_run_has_nothing_to_resume(encoder: Path, data: Path, tmp_path: Path) -> None:
     run("sentiment", encoder, data, tmp_path / "out", epochs=1)
     with pytest.raises(InputError, match="contains a finished run"):

@@ -100,12 +100,13 @@ def finetune(
         RunCardError: the card has unknown keys or bad values; all are named.
         DataError: rows break rules; all are named.
         TrainingError: the loss is not finite, or the disk is full.
-        InputError: `output` contains files, and `resume` is not set.
+        InputError: `output` contains files, and `resume` is not set; or it contains no run to
+            resume.
     """
     options = take_load_options(changes)
     memory = take_rows(changes)
     if resume and card is None:
-        card = _card_of_run(changes.get("output"))
+        card = _card_of_run(changes)
     card = _checked(as_card(card, changes))
     output = Path(card.output)
     _check_output(output, resume=resume)
@@ -127,10 +128,18 @@ def finetune(
     return FineTuneResult(card=card, output=output, **result)
 
 
-def _card_of_run(output: Any) -> RunCard | None:
-    """The card that an interrupted run left in its output folder; None if there is none."""
-    path = None if output is None else Path(output) / CARD_FILE
-    return read_card(path) if path is not None and path.is_file() else None
+def _card_of_run(changes: Mapping[str, Any]) -> RunCard | None:
+    """The card that an interrupted run left in its output folder; None if there is none, but the
+    changes name a model."""
+    output = changes.get("output")
+    if output is not None and (Path(output) / CARD_FILE).is_file():
+        return read_card(Path(output) / CARD_FILE)
+    if changes.get("model") is None:
+        raise InputError(
+            f"`resume` needs the `output` of an interrupted run, which contains {CARD_FILE}, or a "
+            f"run card: got output={None if output is None else str(output)!r}."
+        )
+    return None
 
 
 def _write_card(card: RunCard, output: Path) -> None:
