@@ -70,6 +70,7 @@ def test_a_data_set_of_the_hub_is_read(monkeypatch):
     rows = [Row({"text": "a"}, "hub:a/b:test row 1")]
     monkeypatch.setattr(sources, "read_hub_set", lambda source: iter(rows))
     assert read(input_file="hub:a/b:test") == [{"text": "a"}]
+    assert list(Inputs(input_file="hub:a/b:test").whole_texts()) == [{"text": "a"}]
 
 
 def test_the_encoding_can_be_named(monkeypatch):

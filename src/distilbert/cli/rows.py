@@ -90,12 +90,16 @@ class Inputs:
         return iter(["\n".join(str(line) for line in rows)])
 
     def _kind(self) -> str | None:
-        """The format of the input; None for a folder or a pattern, whose files each have one."""
+        """The format of the input; None for a data set of the hub, and for a folder or a pattern,
+        whose files each have one."""
+        from distilbert.data.hub_sets import HUB
         from distilbert.data.sources import suffix_format
 
-        path = Path(self.input_file or "-").expanduser()
+        source = self.input_file or "-"
+        path = Path(source).expanduser()
         kind = suffix_format(path)
-        if kind is None and not path.is_file() and (path.is_dir() or WILD & set(str(path))):
+        is_several = source.startswith(HUB) or path.is_dir() or bool(WILD & set(source))
+        if kind is None and is_several and not path.is_file():
             return self.data_format
         return self.data_format or (kind if kind and kind not in NOT_BY_SUFFIX else "text")
 
