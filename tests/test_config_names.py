@@ -35,7 +35,6 @@ def test_a_misspelled_setting_is_recognized(name: str, known: str) -> None:
         *("n_layers", "hidden_act", "sep_token", "layer_norm_eps", "tie_weights_", "output_past"),
         *("_attn_implementation", "_dtype_name", "_attn_implementation_autoset"),
         *("use_cache", "max_length", "classifier_dropout", "attention_probs_dropout_prob"),
-        "_attn_implementation",
     ],
 )
 def test_known_settings_and_those_of_other_models_are_kept(name: str) -> None:

@@ -16,8 +16,8 @@ from distilbert.config_file import GENERIC_DEFAULTS
 from distilbert.errors import ConfigError
 
 # What a config may hold in addition to the parameters of its constructor and the generic settings.
-OTHER_NAMES = {"num_labels", "id2label", "label2id", "torch_dtype", "gradient_checkpointing"}
-OTHER_NAMES |= {"attn_implementation", "_attn_implementation", "name_or_path", "_name_or_path"}
+OTHER_NAMES = {"num_labels", "id2label", "label2id", "torch_dtype", "attn_implementation"}
+OTHER_NAMES |= {"name_or_path", "_name_or_path", "gradient_checkpointing"}
 OTHER_NAMES |= {"model_type", "transformers_version"}
 # Names at least this similar (`difflib`; 1 is equal) are taken for a misspelling.
 SIMILAR = 0.9
