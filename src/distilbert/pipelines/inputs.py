@@ -26,9 +26,8 @@ def as_stream(inputs: Any, task: str) -> Iterable[Any]:
             columns would be taken for texts.
     """
     is_arrow = type(inputs).__module__.startswith("pyarrow")
-    columns = getattr(inputs, "column_names" if is_arrow else "columns", None)
-    if isinstance(inputs, Mapping):
-        columns = list(inputs)
+    attribute = "column_names" if is_arrow else "columns"
+    columns = list(inputs) if isinstance(inputs, Mapping) else getattr(inputs, attribute, None)
     if columns is not None:
         names = [str(name) for name in columns] or [""]
         raise InputError(
