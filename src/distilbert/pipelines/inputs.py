@@ -34,8 +34,9 @@ def as_stream(inputs: Any, task: str) -> Iterable[Any]:
             f"`{task}` takes the texts of one column, such as table[{names[0]!r}]: "
             f"got a {type(inputs).__name__} with the columns {', '.join(names)}."
         )
-    if is_arrow and hasattr(inputs, "to_pylist"):
-        return inputs.to_pylist()  # its items are scalars of Arrow
+    as_texts = getattr(inputs, "to_pylist", None)
+    if is_arrow and as_texts is not None:
+        return as_texts()  # the items of the column are scalars of Arrow
     is_one = isinstance(inputs, (bytes, bytearray)) or _is_scalar(inputs)
     if not is_one and hasattr(inputs, "__iter__"):
         return inputs
