@@ -125,3 +125,9 @@ def test_a_quantized_model_is_not_saved_as_a_checkpoint(config, tmp_path):
     with pytest.raises(CheckpointError, match=r"the model is quantized \(transformer\.layer\.0"):
         model.save_pretrained(tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def test_accelerate_finds_the_class_of_the_blocks(config):
+    model = DistilBertForSequenceClassification(config)
+    layers = model.distilbert.transformer.layer
+    assert {type(layer).__name__ for layer in layers} == {*model._no_split_modules}

@@ -70,6 +70,8 @@ class PreTrainedModel(nn.Module):
     base_model_prefix = "distilbert"
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
+    # accelerate keeps a module of these classes on one device.
+    _no_split_modules: ClassVar[list[str]] = ["Block"]
     head: ClassVar[str] = "base"
 
     config: DistilBertConfig
