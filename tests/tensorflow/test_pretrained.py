@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -149,6 +151,21 @@ def test_a_low_rank_adapter_of_keras_is_saved_in_its_matrix(config, ids, tmp_pat
     model.save_pretrained(tmp_path)
     again = TFDistilBertModel.from_pretrained(tmp_path)
     np.testing.assert_allclose(again(ids)[0], model(ids)[0], atol=1e-5)
+
+
+def test_a_keras_file_loads_in_a_new_process_after_any_class_was_imported(config, tmp_path) -> None:
+    TFDistilBertForMaskedLM(config).save(tmp_path / "model.keras")
+    code = (
+        "import sys, keras; from distilbert import TFDistilBertModel; "
+        "print(type(keras.saving.load_model(sys.argv[1])).__name__)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.keras"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.stdout == "TFDistilBertForMaskedLM\n", ran.stderr
 
 
 def test_any_class_registers_all_of_them_with_keras() -> None:
