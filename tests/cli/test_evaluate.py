@@ -35,8 +35,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-def test_options_of_model_and_data_arrive(asked: dict[str, Any]) -> None:
-    line = ["evaluate", "m", "d.csv", "--compare", "b", "--text", "review", "--revision", "r"]
+@pytest.mark.parametrize("flag", ["--compare", "--against"])
+def test_options_of_model_and_data_arrive(flag: str, asked: dict[str, Any]) -> None:
+    line = ["evaluate", "m", "d.csv", flag, "b", "--text", "review", "--revision", "r"]
     assert main(line) == 0
     assert (asked["model"], asked["data"], asked["against"]) == ("m", "d.csv", "b")
     assert (asked["text"], asked["revision"]) == ("review", "r")

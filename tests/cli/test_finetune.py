@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,32 @@ def test_dry_run_prints_the_card_and_counts_rows(card: Path, capsys: Any) -> Non
     assert "report = false" in said
     assert "# Task:    text-classification, one of 2 labels per text: x 1, y 1\n" in said
     assert "# Rows:    2 training rows, none for dev\n# Columns: text, label\n" in said
+
+
+@pytest.mark.parametrize(
+    ("alias", "task", "row"),
+    [
+        ("ner", "token-classification", {"tokens": ["Ann", "ran"], "tags": ["B-PER", "O"]}),
+        (
+            "qa",
+            "question-answering",
+            {
+                "question": "Who?",
+                "context": "Ann ran.",
+                "answers": {"text": ["Ann"], "answer_start": [0]},
+            },
+        ),
+    ],
+)
+def test_a_task_has_its_usual_short_name(
+    alias: str, task: str, row: dict[str, Any], tmp_path: Path, capsys: Any
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert main(["finetune", "--task", alias, "--train", str(rows), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f'task = "{task}"' in said
+    assert "# Rows:    1 training row" in said
 
 
 def test_dry_run_tells_bad_rows(card: Path, capsys: Any) -> None:
