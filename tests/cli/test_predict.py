@@ -80,6 +80,22 @@ def test_one_question_is_answered_from_the_line(run, checkpoint):
     assert "`--context` needs `--question`" in half.err
 
 
+def test_no_answer_is_an_answer_on_request(run, checkpoint):
+    line = ["predict", "qa", "-m", checkpoint("question_answering"), "--json"]
+    line += ["--question", "who ran home ?", "--context", "the dog sat ."]
+    answers = [
+        json_rows(run(*line, *options).out)[0]["output"]["answer"]
+        for options in (
+            [],
+            ["--handle-impossible-answer", "--null-threshold", -100],
+            ["--handle-impossible-answer", "--null-threshold", 100],
+            ["--no-handle-impossible-answer", "--null-threshold", -100],
+        )
+    ]
+    assert answers[1] == ""
+    assert answers[0] == answers[2] == answers[3] != ""
+
+
 def test_choices_are_ranked(run, checkpoint):
     model = checkpoint("multiple_choice")
     line = ["predict", "multiple-choice", "-m", model, "the dog"]

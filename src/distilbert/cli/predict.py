@@ -49,6 +49,20 @@ class TaskOptions:
     context: Annotated[
         str | None, typer.Option(help="question-answering: the passage to search.")
     ] = None
+    handle_impossible_answer: Annotated[
+        bool | None,
+        typer.Option(
+            help="question-answering: an empty answer says that the context has none; by default "
+            "if the model was fine-tuned here on such questions."
+        ),
+    ] = None
+    null_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="question-answering: by how much the log-score of no answer must exceed that of "
+            "the best; by default that of the fine-tuning, or 0."
+        ),
+    ] = None
     choice: Annotated[
         list[str] | None,
         typer.Option(help="multiple-choice: one ending of the text. Repeatable."),
@@ -67,6 +81,8 @@ class TaskOptions:
         return options.without_none(
             top_k=_count_or_all(self.top_k),
             aggregation_strategy=self.aggregation_strategy,
+            handle_impossible_answer=self.handle_impossible_answer,
+            null_threshold=self.null_threshold,
             targets=self.targets,
             candidate_labels=self.candidate_labels,
         )
@@ -129,6 +145,8 @@ def predict(
       distilbert predict ner -m ./my-ner --input articles.txt --json > entities.jsonl
 
       distilbert predict qa -m ./my-qa --question "Who wrote it?" --input book.txt
+
+      distilbert predict qa -m squad2-model --input questions.jsonl --handle-impossible-answer
 
       distilbert predict fill-mask -m distilbert-base-uncased "Paris is the [MASK] of France."
 
