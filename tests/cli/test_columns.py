@@ -36,6 +36,11 @@ def test_unknown_fields_are_refused_with_the_right_one() -> None:
     )
 
 
+def test_a_field_has_one_column() -> None:
+    with pytest.raises(InputError, match="must name a field once: got several text"):
+        Fields(PAIR).chosen_by(["text=a", "text=b"])
+
+
 def test_the_card_of_a_folder_remembers_columns(tmp_path: Path) -> None:
     assert remembered_columns(None) == remembered_columns(tmp_path) == {}
     (tmp_path / "card.toml").write_text('[data]\ntext = "review"\nlabel = "stars"\n')
@@ -43,3 +48,6 @@ def test_the_card_of_a_folder_remembers_columns(tmp_path: Path) -> None:
     assert found["text"] == "review"
     assert found["question"] == "question"
     assert "label" not in found
+    (tmp_path / "card.toml").write_text('[data]\nchoices = ["first", "second"]\n')
+    found = remembered_columns(tmp_path)
+    assert (found["choice0"], found["choice1"]) == ("first", "second")

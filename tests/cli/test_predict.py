@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -104,6 +105,19 @@ def test_choices_are_ranked(run, checkpoint):
     row = json_rows(ran.out)[0]
     assert row["input"] == {"prompt": "the dog", "choices": ["ran home", "sat on the mat"]}
     assert run("predict", "multiple-choice", "-m", model, "--choice", "x").code == 1
+
+
+def test_choices_are_columns_as_in_fine_tuning(run, checkpoint, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(checkpoint("multiple_choice"), model)
+    line = ["predict", "multiple-choice", "-m", model, "--json"]
+    (tmp_path / "in.csv").write_text("prompt,ending0,ending1\nthe dog,ran home,sat\n")
+    (row,) = json_rows(run(*line, "--input", tmp_path / "in.csv").out)
+    assert {answer["label"] for answer in row["output"]} == {"ran home", "sat"}
+    (model / "card.toml").write_text('[data]\nprompt = "start"\nchoices = ["good", "bad"]\n')
+    (tmp_path / "in.csv").write_text("bad,good,start\nsat,ran home,the dog\n")
+    (other,) = json_rows(run(*line, "--input", tmp_path / "in.csv").out)
+    assert other["output"] == row["output"]
 
 
 def test_targets_limit_what_fills_a_mask(run, checkpoint):

@@ -38,6 +38,26 @@ def test_prompts_have_two_names_and_may_come_by_keyword(pipe: Any) -> None:
         assert pipe([{"question": ROW["prompt"], "choices": choices}]) == [answers]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"ctx": ROW["prompt"], "endings": ROW["choices"], "label": "1"},
+        {"question": ROW["prompt"], "choices": {"text": ROW["choices"], "label": ["A", "B", "C"]}},
+        {"prompt": ROW["prompt"], "A": "a mat", "B": "berlin", "C": "run .", "answer": "A"},
+        {"id": 7, "prompt": ROW["prompt"], "choice_1": "a mat", "choice_2": "berlin"}
+        | {"choice_3": "run .", "choice_4": ""},
+    ],
+)
+def test_rows_are_read_as_fine_tuning_reads_them(pipe: Any, row: dict[str, Any]) -> None:
+    assert pipe(row) == pipe(ROW)
+
+
+def test_endings_of_swag_follow_the_beginning_of_their_sentence(pipe: Any) -> None:
+    row = {"sent1": "the cat sat", "sent2": "the dog", "ending0": "ran", "ending1": "sat on"}
+    choices = ["the dog ran", "the dog sat on"]
+    assert pipe(row) == pipe({"prompt": "the cat sat", "choices": choices})
+
+
 def test_the_order_of_choices_does_not_matter(pipe: Any) -> None:
     turned = pipe({**ROW, "choices": ROW["choices"][::-1]})
     assert [answer["label"] for answer in turned] == [answer["label"] for answer in pipe(ROW)]

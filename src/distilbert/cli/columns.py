@@ -43,6 +43,9 @@ class Fields:
                 raise InputError(
                     f"`--field` must name one of {', '.join(self.names)}: got {name!r}.{hint}"
                 )
+        names = [name for name, *_ in pairs]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise InputError(f"`--field` must name a field once: got several {', '.join(twice)}.")
         return {name: column for name, _, column in pairs}
 
     def renamed(self, row: Input, chosen: Mapping[str, str]) -> Input:
@@ -87,4 +90,8 @@ def remembered_columns(folder: Path | None) -> dict[str, str]:
         return {}
     data = read_result_card(folder / CARD_FILE).data
     named = {name: getattr(data, name) for name in REMEMBERED}
+    if len(data.choices) == 1:
+        named["choices"] = data.choices[0]
+    else:  # multiple choice reads one column per choice under such names
+        named |= {f"choice{number}": column for number, column in enumerate(data.choices)}
     return {name: column for name, column in named.items() if column is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,6 +170,8 @@ def predict(
 
 def _fields(job: Job, remembered: dict[str, str]) -> Fields:
     names = ROW_FIELDS.get(job.name) or job.fields or ("text",)
+    if job.name == "multiple-choice":
+        names = (*names, *(name for name in remembered if re.fullmatch(r"choice\d+", name)))
     return Fields(names, remembered, guessed="text" in names)
 
 

@@ -13,8 +13,8 @@ from distilbert.errors import InputError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import read_text
 from distilbert.pipelines.job import Job, count_tokens, run_each
-from distilbert.tasks.columns import is_list
 from distilbert.tasks.multiple_choice import predict as task
+from distilbert.tasks.multiple_choice.rows import ChoiceColumns
 from distilbert.tasks.windows import Combination, Window
 
 
@@ -30,6 +30,7 @@ class Encoded:
 class MultipleChoice(Job):
     """The choices of {"prompt", "choices"} (or "question" for the prompt), best first.
 
+    Other rows are read as fine-tuning reads them, such as one column per choice (ending0, ...).
     The result of an example is a list of {"label", "score", "index"}: the choice, its probability
     among the choices, and its place in the input. That is the shape of text classification with all
     labels, plus the index. `top_k` keeps only the best. Examples may have different numbers of
@@ -59,11 +60,14 @@ class MultipleChoice(Job):
                 f"`{self.name}` takes rows {{'prompt': str, 'choices': [str, ...]}}: "
                 f"got {type(item).__name__}."
             )
-        prompt = read_text(item, self.name, ["prompt", "question"])
-        choices = item.get("choices")
-        if not is_list(choices) or not len(choices):
+        columns = ChoiceColumns().named_in([name for name in item if isinstance(name, str)])
+        names = ["prompt", "question"] if columns.prompt is None else [columns.prompt]
+        prompt = read_text(item, self.name, names)
+        choices, _ = columns.choices_of(item)
+        if not choices:
+            given = item.get(columns.choices[0]) if columns.choices else None
             raise InputError(
-                f"`choices` must be a list of at least one text: got {type(choices).__name__}."
+                f"`choices` must be a list of at least one text: got {type(given).__name__}."
             )
         return task.Example(prompt, tuple(read_text(choice, self.name) for choice in choices))
 

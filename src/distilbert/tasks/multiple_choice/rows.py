@@ -61,41 +61,44 @@ class ChoiceColumns:
     ) -> ChoiceColumns | None:
         """The columns that these rows have; None if one is missing, which is added to
         `problems`."""
-        names = column_names(rows)
+        found = self.named_in(column_names(rows))
+        wanted = [("prompt", found.prompt), ("label", found.label)]
+        wanted += [("choices", name) for name in found.choices or (None,)]
+        if missing_columns(rows, wanted, problems, task="multiple-choice"):
+            return None
+        return replace(found, first=found.first_number(rows)) if self.first is None else found
+
+    def named_in(self, names: Sequence[str]) -> ChoiceColumns:
+        """The columns among all `names` of a table; None and () for those that it does not have."""
         choices = self.choices or _choice_columns(names)
         others = [name for name in names if name not in choices]
         prompt = self.prompt or first_column(PROMPTS, others)
         label = self.label or first_column(LABELS, [name for name in others if name != prompt])
-        wanted = [("prompt", prompt), ("label", label)]
-        wanted += [("choices", name) for name in choices or (None,)]
-        if missing_columns(rows, wanted, problems, task="multiple-choice"):
-            return None
         is_swag = prompt == SWAG_PROMPT and SWAG_BEGINNING in names and len(choices) > 1
         beginning = self.beginning or (SWAG_BEGINNING if is_swag else None)
-        found = replace(
+        return replace(
             self, prompt=prompt, choices=tuple(choices), label=label, beginning=beginning
         )
-        return replace(found, first=found.first_number(rows)) if self.first is None else found
 
     def first_number(self, rows: Iterable[Row]) -> int:
         """1 if numbers of choices reach their count and are never 0, else 0."""
         reaches = False
         for row in rows:
-            choices, _ = self.choices_of(row)
+            choices, _ = self.choices_of(row.values)
             number = _as_number(row.values.get(self.label or ""))
             if number == 0:
                 return 0
             reaches = reaches or (bool(choices) and number == len(choices))
         return int(reaches)
 
-    def choices_of(self, row: Row) -> tuple[list[Any], list[str]]:
-        """The choices of a row, and their labels if they have some.
+    def choices_of(self, row: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+        """The choices among the values of a row, and their labels if they have some.
 
         Empty cells at the end of several columns are choices that the row does not have.
         """
         labels: list[str] = []
         if len(self.choices) == 1:
-            value = row.values.get(self.choices[0])
+            value = row.get(self.choices[0])
             if isinstance(value, Mapping):
                 labels = [str(label) for label in _as_list(value.get("label"))]
                 value = value.get("text")
@@ -104,15 +107,15 @@ class ChoiceColumns:
                 labels = [str(choice.get("label")) for choice in choices]
                 choices = [choice.get("text") for choice in choices]
         else:
-            choices = [row.values.get(name) for name in self.choices]
+            choices = [row.get(name) for name in self.choices]
             while choices and choices[-1] in (None, ""):
                 choices.pop()
         begin = self.beginning_of(row)
         return [f"{begin}{c}" if isinstance(c, str) else c for c in choices], labels
 
-    def beginning_of(self, row: Row) -> str:
+    def beginning_of(self, row: Mapping[str, Any]) -> str:
         """What comes before each choice of a row."""
-        beginning = row.values.get(self.beginning or "")
+        beginning = row.get(self.beginning or "")
         return f"{beginning} " if isinstance(beginning, str) and beginning else ""
 
 
@@ -126,7 +129,7 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
     questions = []
     for row in rows:
         prompt, label = row.values.get(found.prompt or ""), row.values.get(found.label or "")
-        choices, labels = found.choices_of(row)
+        choices, labels = found.choices_of(row.values)
         if not is_text(prompt):
             problems.add(NO_PROMPT, row.place, prompt)
             continue
@@ -138,7 +141,11 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
         elif by_number:
             meant = _by_number(label, found)
         else:
-            text = f"{found.beginning_of(row)}{label}".strip() if isinstance(label, str) else None
+            text = (
+                f"{found.beginning_of(row.values)}{label}".strip()
+                if isinstance(label, str)
+                else None
+            )
             by_text = {i for i, choice in enumerate(choices) if choice.strip() == text}
             meant = _by_number(label, found) | _by_letter(label) | by_text
         meant &= set(range(len(choices)))
@@ -152,7 +159,7 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
 def _are_numbers(rows: Iterable[Row], columns: ChoiceColumns) -> bool:
     """Whether every label is the number of a choice, so that none is the text of one."""
     for row in rows:
-        choices, _ = columns.choices_of(row)
+        choices, _ = columns.choices_of(row.values)
         label = row.values.get(columns.label or "")
         if label is not None and not _by_number(label, columns) & set(range(len(choices))):
             return False
