@@ -37,10 +37,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.mark.parametrize("flag", ["--compare", "--against"])
 def test_options_of_model_and_data_arrive(flag: str, asked: dict[str, Any]) -> None:
-    line = ["evaluate", "m", "d.csv", flag, "b", "--text", "review", "--revision", "r"]
+    line = [
+        "evaluate",
+        "m",
+        "d.csv",
+        flag,
+        "b",
+        "--text",
+        "review",
+        "--revision",
+        "r",
+        "--overwrite",
+    ]
     assert main(line) == 0
     assert (asked["model"], asked["data"], asked["against"]) == ("m", "d.csv", "b")
     assert (asked["text"], asked["revision"]) == ("review", "r")
+    assert asked["overwrite"] is True
     assert "encoding" not in asked
 
 

@@ -94,6 +94,7 @@ def test_what_came_of_it_is_printed(
 
     monkeypatch.setattr(finetuning, "finetune", train)
     assert main(["finetune", str(card), "--resume", "--seed", "5", "--revision", "r"]) == 0
+    assert asked["overwrite"] is False
     assert (asked["resume"], asked["seed"], asked["revision"]) == (True, 5, "r")
     assert "token" not in asked
     said = capsys.readouterr().out

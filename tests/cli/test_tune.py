@@ -57,6 +57,7 @@ def test_options_reach_the_search_and_the_table_is_printed(
         "sampler": "optuna",
         "early_stopping": False,
         "resume": False,
+        "overwrite": False,
         "keep_all": True,
         "cluster": None,
         "cpus_per_trial": 1.0,

@@ -137,6 +137,12 @@ def test_answers_and_a_report_are_written_to_a_new_folder(
     assert (tmp_path / "scores" / "report.html").is_file()
     with pytest.raises(InputError, match="`output` must be a new folder"):
         evaluate(str(sentiment), rows, output=tmp_path / "scores", **QUICK)
+    again = {"output": tmp_path / "scores", "overwrite": True, "report": False, "max_dev_rows": 4}
+    assert evaluate(str(sentiment), rows, **again, **QUICK).n_examples == 4
+    assert len((tmp_path / "scores" / "answers.jsonl").read_text().splitlines()) == 4
+    assert not (tmp_path / "scores" / "report.html").exists()
+    with pytest.raises(InputError, match="only the folder of a finished evaluation"):
+        evaluate(str(sentiment), rows, **{**again, "output": sentiment}, **QUICK)
 
 
 def test_two_models_are_compared_on_the_same_examples(

@@ -29,6 +29,7 @@ from distilbert.errors import (
 )
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import FineTuneResult, finetune
+from distilbert.finetuning.result import RUN
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.training.card_file import read_card
 
@@ -79,6 +80,7 @@ def test_every_task_learns_and_leaves_a_whole_result(
     assert {"card.toml", "task.json", "report.json", "README.md", "log.jsonl"} <= there
     assert "answers.dev.jsonl" in there
     assert {"best", "checkpoints"} & there == set()
+    assert RUN.foreign(there) == []
     report = json.loads((result.output / "report.json").read_text(encoding="utf-8"))
     assert report["splits"]["dev"]["scores"][result.metric] == result.best_score
     task = as_trained(
@@ -295,6 +297,27 @@ def test_a_folder_with_files_is_not_written_over(encoder: Path, data: Path, tmp_
         run("sentiment", encoder, data, tmp_path)
     with pytest.raises(InputError, match=r"`output` must be a new or empty folder: .* is a file"):
         run("sentiment", encoder, data, tmp_path / "mine.txt")
+
+
+def test_a_run_is_replaced_on_request_once_the_new_one_starts(interrupted: Path) -> None:
+    output, cards = interrupted.parent / "again" / "out", []
+    shutil.copytree(interrupted, output.parent)
+    with pytest.raises(InputError, match="either `resume` or `overwrite`"):
+        run_there(output.parent, resume=True, overwrite=True)
+    with pytest.raises(DataError):
+        run_there(output.parent, overwrite=True, train="no-such-file.csv")
+    with pytest.raises(InputError, match="must not delete what is read"):
+        run_there(output.parent, overwrite=True, dev=str(output / "log.jsonl"))
+    assert any((output / "checkpoints").glob("step-*"))
+
+    def stop(step: int, scores: Any) -> None:
+        cards.append(read_card(output / "card.toml").seed)
+        assert not any((output / "checkpoints").glob("step-*"))
+        raise Stop
+
+    with pytest.raises(Stop):
+        run_there(output.parent, overwrite=True, seed=7, on_scores=stop)
+    assert cards == [7]
 
 
 @pytest.mark.parametrize("name", ["model", "output"])

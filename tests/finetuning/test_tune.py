@@ -120,6 +120,18 @@ def test_only_the_same_search_is_resumed(trials: Trials, data: Path, tmp_path: P
     assert (trials.plan.resume, trials.plan.trials) == (True, 4)
 
 
+def test_a_search_is_replaced_on_request(trials: Trials, data: Path, tmp_path: Path) -> None:
+    given = card(data, tmp_path / "out")
+    tune(given, trials=4)
+    with pytest.raises(InputError, match="either `resume` or `overwrite`"):
+        tune(given, resume=True, overwrite=True)
+    trials.scores = [0.5]
+    assert [one.id for one in tune(given, trials=1, overwrite=True).trials] == ["t0"]
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"only the folder of a search: .* contains notes\.txt"):
+        tune(given, trials=1, overwrite=True)
+
+
 def test_a_search_is_not_resumed_with_other_rows(
     trials: Trials, data: Path, tmp_path: Path
 ) -> None:

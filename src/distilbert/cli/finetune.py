@@ -18,6 +18,13 @@ def finetune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the newest checkpoint in --output.")
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the run in --output, which is deleted when the new one starts to train.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -47,6 +54,7 @@ def finetune(
     result = train(
         card,
         resume=resume,
+        overwrite=overwrite,
         command=options.command_line(),
         show_progress=True,
         **hub.given(),

@@ -24,6 +24,13 @@ def tune(
         bool, _option(help="Stop trials whose scores fall behind (ASHA).")
     ] = True,
     resume: Annotated[bool, _option("--resume", help="Continue the search in --output.")] = False,
+    overwrite: Annotated[
+        bool,
+        _option(
+            "--overwrite",
+            help="Replace the search in --output, which is deleted before the first trial.",
+        ),
+    ] = False,
     keep_all: Annotated[
         bool, _option("--keep-all", help="Keep the weights of all trials.")
     ] = False,
@@ -54,6 +61,7 @@ def tune(
         sampler=sampler,
         early_stopping=early_stopping,
         resume=resume,
+        overwrite=overwrite,
         keep_all=keep_all,
         cluster=cluster,
         cpus_per_trial=cpus_per_trial,

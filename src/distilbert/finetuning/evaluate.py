@@ -16,6 +16,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.sources import named_rows, read_rows
 from distilbert.errors import InputError
 from distilbert.finetuning.datasets import check_some
+from distilbert.finetuning.output_folder import Contents, check_output
 from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
@@ -26,11 +27,18 @@ from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
-from distilbert.training.report import write_report
+from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
 from distilbert.training.run_card import DataSection, RunCard
 
 # Examples that are evaluated together; only their answers are kept in memory.
 CHUNK = 4096
+ANSWERS_FILE = "answers.jsonl"
+EVALUATION = Contents(
+    "finished evaluation",
+    mark=REPORT_FILE,
+    decisive=ANSWERS_FILE,
+    others=(PAGE_FILE, PLOTS_FOLDER),
+)
 # Fields of the card of a run that are about its rows, not about those to be scored.
 OTHER_ROWS = ("train", "dev", "dev_split", "test", "max_train_rows", "max_dev_rows")
 
@@ -64,6 +72,7 @@ def evaluate(
     tokenizer: Any = None,
     against: Any = None,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     framework: str | None = None,
     device: Any = None,
     dtype: Any = None,
@@ -83,6 +92,7 @@ def evaluate(
         tokenizer: a tokenizer or its source; by default the model's.
         against: a second model of the same labels, compared by a paired bootstrap; also `compare`.
         output: a new folder for scores, raw answers and a report.
+        overwrite: replace an evaluation in `output`, once the new one is complete.
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
         pseudo_perplexity: for masked-lm, also compute this score; it computes one row per token.
@@ -95,11 +105,10 @@ def evaluate(
 
     Raises:
         DataError: rows break rules; all are named.
-        InputError: the models do not do the same task; `output` exists already; pseudo-perplexity
-            of a model that is not a masked LM.
+        InputError: the tasks of the models, `output` or another option break a rule.
     """
     against = changes.pop("compare", against)
-    target = _new_folder(output)
+    target = _target(output, overwrite=overwrite)
     opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}
     opening |= {"framework": framework, "options": take_load_options(changes)}
     first = _opened(model, task, **opening)
@@ -144,10 +153,17 @@ def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
     return open_model(model, task_head(model, task), **opening)
 
 
-def _new_folder(output: str | PathLike[str] | None) -> Path | None:
-    if output is not None and Path(output).exists():
-        raise InputError(f"`output` must be a new folder: {output} exists. Choose another name.")
-    return None if output is None else Path(output)
+def _target(output: str | PathLike[str] | None, *, overwrite: bool) -> Path | None:
+    if output is None:
+        return None
+    if overwrite:
+        check_output(Path(output), EVALUATION, overwrite=True)
+    elif Path(output).exists():
+        raise InputError(
+            f"`output` must be a new folder: {output} exists. Choose another name, or replace an "
+            f"evaluation with `overwrite`."
+        )
+    return Path(output)
 
 
 def _card_for(card: AnyCard, folder: Path | None, sources: Sequence[str]) -> RunCard:
@@ -203,9 +219,15 @@ def _write(
         "higher_is_better": higher_is_better(task.metric),
         "environment": environment(),
     }
-    with atomic_folder(target) as staging:
-        write_answers(staging / "answers.jsonl", task, found)
+    old = _files(target)
+    with atomic_folder(target, replaces=old, last=(REPORT_FILE,)) as staging:
+        write_answers(staging / ANSWERS_FILE, task, found)
         write_report(staging, report, pages=pages)
+        old -= _files(staging)
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def _evaluated(

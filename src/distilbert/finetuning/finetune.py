@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from distilbert.finetuning.messages import (
     say,
     score_line,
 )
-from distilbert.finetuning.result import CARD_FILE, finish, is_finished
+from distilbert.finetuning.output_folder import check_output, empty_output, sources_in
+from distilbert.finetuning.result import CARD_FILE, RUN, finish, is_finished
 from distilbert.finetuning.tasks import task_of
 from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
@@ -76,6 +78,7 @@ def finetune(
     card: AnyCard = None,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     command: str | None = None,
     show_progress: bool | None = None,
     on_scores: Callable[[int, Mapping[str, float]], None] | None = None,
@@ -87,6 +90,7 @@ def finetune(
         card: a run card, its values, or the path of its TOML file; None starts from the defaults.
         resume: continue from the newest checkpoint in `output`, if there is one; without a card,
             with the card of the interrupted run.
+        overwrite: replace the run in `output`, which is deleted when the new one starts to train.
         command: the command that the report shows for repeating the run.
         show_progress: print on standard error what was decided, a progress bar and the scores of
             each evaluation; None does so where it is a terminal or a notebook.
@@ -100,16 +104,17 @@ def finetune(
         RunCardError: the card has unknown keys or bad values; all are named.
         DataError: rows break rules; all are named.
         TrainingError: the loss is not finite, or the disk is full.
-        InputError: `output` contains files, and `resume` is not set; or it contains no run to
-            resume.
+        InputError: `output` contains files, and neither `resume` nor `overwrite` is set; or it
+            contains no run to resume.
     """
     options = take_load_options(changes)
+    files = [card] if isinstance(card, (str, PathLike)) else []
     memory = take_rows(changes)
     if resume and card is None:
         card = _card_of_run(changes)
     card = _checked(as_card(card, changes))
     output = Path(card.output)
-    _check_output(output, resume=resume)
+    _check_output(card, files, resume=resume, overwrite=overwrite)
     shows = is_watched() if show_progress is None else show_progress
     examples = read_examples(card, task_of(card), memory)
     start = find_model(card.model, framework=card.framework, options=options)
@@ -122,7 +127,8 @@ def finetune(
         say([*data_decisions(card, examples), *decided])
     del examples  # those of training are features now
     report = _announced(run.task.metric, on_scores) if shows else on_scores
-    trained = _trained(run, resume=resume, show_progress=shows, on_scores=report)
+    how = {"resume": resume, "overwrite": overwrite, "show_progress": shows}
+    trained = _trained(run, **how, on_scores=report)
     result = processes.broadcast(_result(run, trained, command) if is_main else None)
     run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
@@ -182,13 +188,17 @@ def _trained(
     run: FineTuning,
     *,
     resume: bool,
+    overwrite: bool,
     show_progress: bool,
     on_scores: Callable[[int, Mapping[str, float]], None] | None,
 ) -> Trained:
     output, metric = Path(run.card.output), run.task.metric
     is_new = Checkpoints(output, keep=run.card.run.keep_checkpoints).newest() is None
-    if run.trainer.processes.is_main_process and is_new:  # else it may yet be refused
-        _write_card(run.card, output)
+    if run.trainer.processes.is_main_process:
+        if overwrite and output.is_dir():
+            empty_output(output, RUN)
+        if overwrite or is_new:  # else it may yet be refused
+            _write_card(run.card, output)
     try:
         return train(
             run.trainer,
@@ -225,17 +235,16 @@ def _checked(card: RunCard) -> RunCard:
     return with_changes(card, {"framework": framework})  # checks fields that it does not support
 
 
-def _check_output(output: Path, *, resume: bool) -> None:
+def _check_output(card: RunCard, files: list[Any], *, resume: bool, overwrite: bool) -> None:
+    """Check the output folder; `files` are those that are read and that the card does not name."""
+    output = Path(card.output)
+    if resume and overwrite:
+        raise InputError("Give either `resume` or `overwrite`: got both.")
     if resume and is_finished(output):
         remove_leftovers(output)  # of a process that was killed after its last step
         raise InputError(
             f"`resume` continues an interrupted run: {output} contains a finished run. To train "
             f"it further, set `model` to this folder and choose another `output`."
         )
-    if output.exists() and not output.is_dir():
-        raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
-    if output.is_dir() and any(output.iterdir()) and not resume:
-        raise InputError(
-            f"`output` must be a new or empty folder: {output} contains files. Continue an "
-            f"interrupted run with `resume`, or choose another folder."
-        )
+    if not resume or not output.is_dir():
+        check_output(output, RUN, overwrite=overwrite, sources=[*files, *sources_in(card)])

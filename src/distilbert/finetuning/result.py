@@ -16,9 +16,11 @@ import numpy as np
 from distilbert.checkpoint.atomic import atomic_folder, remove_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.model_card import model_card
+from distilbert.finetuning.output_folder import Contents
 from distilbert.finetuning.scoring import Evaluated, Split, answered
 from distilbert.finetuning.tasks import settings_text
 from distilbert.opening import find_model, load_runner
@@ -30,11 +32,21 @@ from distilbert.training.card_file import card_text
 from distilbert.training.checkpoints import FOLDER
 from distilbert.training.environment import environment
 from distilbert.training.intervals import bootstrap
+from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
-from distilbert.training.report import write_report
+from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
 
 # The card of a run, and the file of a result that is written last.
 CARD_FILE, RESULT_FILE = "card.toml", "config.json"
+RUN = Contents(
+    "run",
+    mark=CARD_FILE,
+    decisive=RESULT_FILE,
+    others=(
+        *("model*.safetensors*", *TOKENIZER_FILES, TASK_FILE, "README.md", "answers.*.jsonl"),
+        *(REPORT_FILE, PAGE_FILE, PLOTS_FOLDER, LOG_FILE, EVENTS_FOLDER, FOLDER),
+    ),
+)
 # Examples shown in a report.
 WRONGEST, SLOWEST = 20, 5
 # The fastest of this many runs is reported: the first ones of a framework are slower.

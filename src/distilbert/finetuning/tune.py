@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,21 @@ from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.identity import data_identity
-from distilbert.finetuning.ray_search import SAMPLERS, Search, check_packages, search
+from distilbert.finetuning.output_folder import (
+    Contents,
+    check_output,
+    empty_output,
+    sources_in,
+)
+from distilbert.finetuning.ray_search import EXPERIMENT, SAMPLERS, Search, check_packages, search
 from distilbert.finetuning.search_space import search_space, trial_card, with_absolute_models
 from distilbert.finetuning.tasks import task_of
 from distilbert.finetuning.trial_plots import trials_plot
 from distilbert.finetuning.trials import (
+    CSV_FILE,
     FAILED,
+    JSON_FILE,
+    TRIALS,
     Trial,
     best_trial,
     drop_losers,
@@ -32,6 +42,12 @@ from distilbert.training.run_card import RunCard
 
 PLAN_FILE, BEST_FILE, PLOT_FILE = "search.json", "best.toml", "trials.png"
 TRIALS_BY_DEFAULT = 20
+SEARCH = Contents(
+    "search",
+    mark=PLAN_FILE,
+    decisive=EXPERIMENT,
+    others=(BEST_FILE, PLOT_FILE, TRIALS, JSON_FILE, CSV_FILE),
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,7 @@ def tune(
     sampler: str = "random",
     early_stopping: bool = True,
     resume: bool = False,
+    overwrite: bool = False,
     keep_all: bool = False,
     cluster: str | None = None,
     cpus_per_trial: float = 1.0,
@@ -80,6 +97,7 @@ def tune(
         sampler: random, or optuna (a package), which learns from the trials before.
         early_stopping: stop trials that score worse than others after as many evaluations (ASHA).
         resume: continue an interrupted search in `output`; failed trials run again.
+        overwrite: replace the search in `output`, which is deleted before the first trial.
         keep_all: keep the weights of all trials, not only of the best.
         cluster: address of a Ray cluster whose machines share the disk; None is this machine.
         cpus_per_trial: what each trial gets, which decides how many run at once.
@@ -100,6 +118,8 @@ def tune(
         with_absolute_models(as_card(card, changes)),
         trials,
         {"sampler": sampler, "early_stopping": early_stopping},
+        overwrite=overwrite,
+        files=[card] if isinstance(card, (str, PathLike)) else [],
         resume=resume,
         keep_all=keep_all,
         cluster=cluster,
@@ -112,17 +132,26 @@ def tune(
 
 
 def _plan(
-    card: RunCard, trials: int | None, kept: Mapping[str, Any], *, resume: bool, **options: Any
+    card: RunCard,
+    trials: int | None,
+    kept: Mapping[str, Any],
+    *,
+    resume: bool,
+    overwrite: bool,
+    files: list[Any],
+    **options: Any,
 ) -> Search:
     """The plan of a new search, or of the one to resume, whose settings `kept` must be the same."""
     space = search_space(card)
     check_required(card, ("output",) if "model" in space else ("model", "output"))
     check_packages(kept["sampler"])
-    output = _output(card, resume=resume)
+    output = _output(card, files, resume=resume, overwrite=overwrite)
     card = with_changes(card, {"output": str(output)})
     examples = read_examples(card, task_of(card))
     metric = examples.task.metric
     settings = {"card": card_text(card), "trials": trials, **kept, **data_identity(examples)}
+    if overwrite and output.is_dir():
+        empty_output(output, SEARCH)
     trials = _number_of_trials(output, settings, resume=resume)
     return Search(card, space, metric, trials, resume=resume, **kept, **options)
 
@@ -143,15 +172,14 @@ def _check_options(
         raise InputError(" ".join(wrong))
 
 
-def _output(card: RunCard, *, resume: bool) -> Path:
+def _output(card: RunCard, files: list[Any], *, resume: bool, overwrite: bool) -> Path:
     output = Path(card.output).absolute()
+    if resume and overwrite:
+        raise InputError("Give either `resume` or `overwrite`: got both.")
     if resume and not (output / PLAN_FILE).is_file():
         raise InputError(f"`resume` needs an interrupted search: {output} contains none.")
-    if not resume and output.is_dir() and any(output.iterdir()):
-        raise InputError(
-            f"`output` must be a new or empty folder: {output} contains files. Continue an "
-            f"interrupted search with `resume`, or choose another folder."
-        )
+    if not resume:
+        check_output(output, SEARCH, overwrite=overwrite, sources=[*files, *sources_in(card)])
     return output
 
 
