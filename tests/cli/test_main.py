@@ -9,9 +9,14 @@ import pytest
 
 import distilbert
 from distilbert.cli import main as command_line
+from distilbert.cli.predict import TASKS
+from distilbert.cli.rows import FORMATS
+from distilbert.data import sources
+from distilbert.pipelines import factory
+from distilbert.pipelines.factory import ALIASES
 
 VERBS = ("quickstart", "predict", "finetune", "evaluate", "tune", "embed", "tokenize")
-VERBS += ("convert", "info")
+VERBS += ("convert", "info", "vocab")
 
 
 def test_help_lists_every_verb_and_each_verb_shows_examples(run):
@@ -23,6 +28,41 @@ def test_help_lists_every_verb_and_each_verb_shows_examples(run):
         assert help_text.code == 0
         assert "Examples" in help_text.out
         assert f"distilbert {verb}" in help_text.out
+    assert set(VERBS) == {command.__name__ for command in command_line.COMMANDS}
+
+
+def test_help_shows_defaults(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    shown = run("finetune", "--help").out
+    for text in ("[default: 128]", "[default: 5e-05]", "[default: --report]", "Repeatable. [def"):
+        assert text in shown
+    assert "[default: 128]" not in run("evaluate", "--help").out  # that of the model's run
+    assert "by default first." in run("predict", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("predict s", ["sentiment-analysis"]),
+        ("predict ner --framework t", ["torch", "tensorflow"]),
+        ("predict ner --input-format c", ["csv", "conll"]),
+        ("finetune --task q", ["question-answering", "qa"]),
+        ("finetune --trackers m", ["mlflow"]),
+        ("evaluate --data-format j", ["jsonl", "json"]),
+        ("convert --head sequence", ["sequence_classification"]),
+        ("finetune --train t", []),  # the shell then offers files
+    ],
+)
+def test_the_shell_completes_the_values_of_options(run, monkeypatch, line, found):
+    monkeypatch.setenv("_DISTILBERT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"distilbert {line}")
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
+    assert run().out.split() == found
+
+
+def test_tasks_and_formats_that_the_shell_offers_exist():
+    assert {ALIASES.get(task, task) for task in TASKS} <= {*factory.TASKS}
+    assert FORMATS == sources.FORMATS
 
 
 def test_version_is_the_package_version(run):

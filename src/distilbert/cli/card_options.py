@@ -6,17 +6,25 @@ Built from the sections of the run card, so a new field becomes an option by its
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+
+from distilbert.cli.options import words
+from distilbert.heads import TASK_ALIASES
 
 # Titles of the help panels; other sections have their own name as the title.
 PANELS = {"": "The run", "lora": "LoRA", "run": "Checkpoints, logs and devices"}
 SHORT = {"model": "-m", "output": "-o"}
 
 
-def card_options(*, without: tuple[str, ...] = ()) -> list[inspect.Parameter]:
-    """Options for all fields of a card, except for the fields and sections in `without`."""
+def card_options(
+    *, without: tuple[str, ...] = (), defaults: bool = True
+) -> list[inspect.Parameter]:
+    """Options for all fields of a card, except for the fields and sections in `without`.
+
+    Their help shows the `defaults` of a card.
+    """
     from distilbert.training.run_card import card_fields, kind_of
 
     return [
@@ -29,6 +37,7 @@ def card_options(*, without: tuple[str, ...] = ()) -> list[inspect.Parameter]:
                 kind_of(field),
                 PANELS.get(section, section.capitalize()),
                 " ".join((field.description or "").split()),
+                _default_text(name, field.default) if defaults else "",
             ),
         )
         for name, (section, field) in card_fields().items()
@@ -36,14 +45,35 @@ def card_options(*, without: tuple[str, ...] = ()) -> list[inspect.Parameter]:
     ]
 
 
-def _annotation(name: str, kind: Any, panel: str, help_text: str) -> Any:
+def _default_text(name: str, value: Any) -> str:
+    """The default of a field as it would be given; nothing where its description says it."""
+    if value is None or value in ("", ()):
+        return ""
+    if isinstance(value, bool):
+        flag = name.replace("_", "-")
+        value = f"--{flag}" if value else f"--no-{flag}"
+    elif isinstance(value, tuple):
+        value = " ".join(map(str, value))
+    return f" [default: {value}]"
+
+
+def _annotation(name: str, kind: Any, panel: str, help_text: str, default_text: str) -> Any:
+    part = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    allowed = get_args(part) if get_origin(part) is Literal else ()
     if get_origin(kind) is tuple:
         kind, help_text = list[str], f"{help_text} Repeatable."
-    elif get_origin(kind) is Literal:  # the help lists the words, and the card checks them
+    elif allowed:  # the help lists the words, and the card checks them
         kind = str
+    allowed += tuple(TASK_ALIASES) if name == "task" else ()
     flag = f"--{name.replace('_', '-')}"
     flags = [f"{flag}/--no-{flag[2:]}" if kind is bool else flag]
     flags += [SHORT[name]] if name in SHORT else []
-    escaped = help_text.replace("[", r"\[")  # rich would read it as a style
-    option = typer.Option(*flags, help=escaped, rich_help_panel=panel, show_default=False)
+    escaped = f"{help_text}{default_text}".replace("[", r"\[")  # rich would read it as a style
+    option = typer.Option(
+        *flags,
+        help=escaped,
+        rich_help_panel=panel,
+        show_default=False,
+        autocompletion=words(*allowed) if allowed else None,
+    )
     return Annotated[kind | None, option]

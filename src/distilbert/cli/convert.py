@@ -9,6 +9,15 @@ import typer
 from distilbert.cli import options
 from distilbert.cli.outputs import json_line
 from distilbert.errors import InputError
+from distilbert.heads import HEADS
+
+Format = Annotated[
+    str,
+    typer.Option(
+        help="safetensors, bin, h5 or msgpack.",
+        autocompletion=options.words("safetensors", "bin", "h5", "msgpack"),
+    ),
+]
 
 
 @options.command()
@@ -20,13 +29,17 @@ def convert(
     target: Annotated[
         str, typer.Argument(help="The folder to write; weights of this format in it are replaced.")
     ],
-    format: Annotated[str, typer.Option(help="safetensors, bin, h5 or msgpack.")] = "safetensors",
+    format: Format = "safetensors",
     layers: Annotated[
-        str | None, typer.Option(help="BERT only: keep these layers, e.g. 0,2,4,7,9,11.")
+        str | None,
+        typer.Option(help="BERT only: keep these layers, e.g. 0,2,4,7,9,11; by default all."),
     ] = None,
     head: Annotated[
         str | None,
-        typer.Option(help="Head to keep: base, masked_lm, ...; by default that of the checkpoint."),
+        typer.Option(
+            help="Head to keep: base, masked_lm, ...; by default that of the checkpoint.",
+            autocompletion=options.words(*HEADS),
+        ),
     ] = None,
     segment: Annotated[
         int, typer.Option(help="BERT only: the token type of every input.", min=0)

@@ -26,11 +26,17 @@ def embed(
     inputs: Inputs,
     output: options.OutputFile = None,
     pooling: Annotated[
-        str | None, typer.Option(help="mean, cls or max; by default as the checkpoint says.")
+        str | None,
+        typer.Option(
+            help="mean, cls or max; by default as the checkpoint says, else mean.",
+            autocompletion=options.words("mean", "cls", "max"),
+        ),
     ] = None,
     normalize: Annotated[
         bool | None,
-        typer.Option(help="Scale vectors to length 1; by default as the checkpoint says."),
+        typer.Option(
+            help="Scale vectors to length 1; by default as the checkpoint says, else not."
+        ),
     ] = None,
     progress: options.Progress = None,
     *,

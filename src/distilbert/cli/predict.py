@@ -23,6 +23,9 @@ Pair = tuple[Input, Input]
 
 # Task -> the fields of its rows, where they are not those that its pipeline takes by keyword.
 ROW_FIELDS = {"token-classification": ("text", "tokens"), "zero-shot-classification": ("text",)}
+TASKS = ("text-classification", "token-classification", "fill-mask", "question-answering")
+TASKS += ("multiple-choice", "zero-shot-classification")
+TASKS += ("sentiment-analysis", "ner", "masked-lm", "qa")
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,19 @@ class TaskOptions:
     """What is asked of a task."""
 
     top_k: Annotated[
-        str | None, typer.Option(help="How many answers per input; all for every class.")
+        str | None,
+        typer.Option(
+            help="How many answers per input, or all; by default the best, 5 of fill-mask, all of "
+            "multiple-choice and zero-shot-classification."
+        ),
     ] = None
     aggregation_strategy: Annotated[
         str | None,
         typer.Option(
             "--aggregation",
             "--aggregation-strategy",
-            help="ner: none, simple, first, average or max.  [default: first]",
+            help="ner: none, simple, first, average or max; by default first.",
+            autocompletion=options.words("none", "simple", "first", "average", "max"),
         ),
     ] = None
     question: Annotated[
@@ -120,7 +128,8 @@ def predict(
         str,
         typer.Argument(
             help="text-classification (sentiment-analysis), token-classification (ner), fill-mask "
-            "(masked-lm), question-answering (qa), multiple-choice, zero-shot-classification."
+            "(masked-lm), question-answering (qa), multiple-choice, zero-shot-classification.",
+            autocompletion=options.words(*TASKS),
         ),
     ],
     model: options.Model,

@@ -14,12 +14,14 @@ from typing import Annotated
 import typer
 
 from distilbert.cli.columns import Fields, Input
+from distilbert.cli.options import words
 from distilbert.errors import InputError
 
 # Formats in which a file is only read if `--input-format` names them; others are known by suffix.
 NOT_BY_SUFFIX = ("conll", "trec")
 # Characters that make a name a pattern.
 WILD = frozenset("*?[")
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Inputs:
             "--input-format",
             help="csv, tsv, jsonl, json, parquet, conll, squad, trec or text; by default from the "
             "suffix.",
+            autocompletion=words(*FORMATS),
         ),
     ] = None
     encoding: Annotated[

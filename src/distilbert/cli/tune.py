@@ -11,6 +11,13 @@ from distilbert.cli import options
 from distilbert.cli.card_options import card_options
 
 _option = partial(typer.Option, rich_help_panel="Search")
+Overwrite = Annotated[
+    bool,
+    _option(
+        "--overwrite",
+        help="Replace the search in --output, which is deleted before the first trial.",
+    ),
+]
 
 
 @options.command(extra=card_options())
@@ -19,18 +26,18 @@ def tune(
         str | None, typer.Argument(help=r"Run card (TOML) with a \[search] table.")
     ] = None,
     trials: Annotated[int | None, _option(help="How many runs; by default 20.")] = None,
-    sampler: Annotated[str, _option(help="random, or optuna (a package).")] = "random",
+    sampler: Annotated[
+        str,
+        _option(
+            help="random, or optuna (a package).",
+            autocompletion=options.words("random", "optuna"),
+        ),
+    ] = "random",
     early_stopping: Annotated[
         bool, _option(help="Stop trials whose scores fall behind (ASHA).")
     ] = True,
     resume: Annotated[bool, _option("--resume", help="Continue the search in --output.")] = False,
-    overwrite: Annotated[
-        bool,
-        _option(
-            "--overwrite",
-            help="Replace the search in --output, which is deleted before the first trial.",
-        ),
-    ] = False,
+    overwrite: Overwrite = False,
     keep_all: Annotated[
         bool, _option("--keep-all", help="Keep the weights of all trials.")
     ] = False,
