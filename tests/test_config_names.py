@@ -25,7 +25,7 @@ from distilbert.errors import ConfigError
 )
 def test_a_misspelled_setting_is_recognized(name: str, known: str) -> None:
     assert meant(name, known_names(DistilBertConfig)) == known
-    with pytest.raises(ConfigError, match=rf"got `{name}` \(is `{known}` meant\?\)"):
+    with pytest.raises(ConfigError, match=rf"got `{name}` \(did you mean `{known}`\?\)"):
         DistilBertConfig(**{name: 3})
 
 
@@ -48,7 +48,7 @@ def test_all_misspelled_settings_are_named_at_once() -> None:
 
 
 def test_a_file_with_a_misspelled_setting_loads_with_a_warning(tmp_path) -> None:
-    with pytest.warns(UserWarning, match="unknown setting `n_layer`.* is `n_layers` meant"):
+    with pytest.warns(UserWarning, match="unknown setting `n_layer`.* Did you mean `n_layers`"):
         config = DistilBertConfig.from_dict({"n_layer": 3, "dim": 24})
     assert (config.n_layer, config.n_layers, config.dim) == (3, 6, 24)
     config.save_pretrained(tmp_path)
@@ -58,7 +58,7 @@ def test_a_file_with_a_misspelled_setting_loads_with_a_warning(tmp_path) -> None
 
 def test_a_misspelled_override_is_refused(tmp_path) -> None:
     DistilBertConfig().save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match=r"`n_layer` .is `n_layers` meant"):
+    with pytest.raises(ConfigError, match=r"`n_layer` .did you mean `n_layers`"):
         DistilBertConfig.from_pretrained(tmp_path, n_layer=3)
 
 

@@ -43,7 +43,7 @@ def install_command(name: str) -> str:
 
 
 def _place() -> tuple[str, str] | None:
-    """Options of pip and the requirement that stand for this package, if pip can find it again."""
+    """Options and requirement with which pip can install this package again; None if it cannot."""
     try:
         recorded = metadata.distribution("distilbert").read_text("direct_url.json")
     except metadata.PackageNotFoundError:  # not installed: Python's path names src

@@ -382,7 +382,8 @@ class DistilBertConfig:
         """Set attributes from text such as `"n_layers=3,dropout=0.2"`, in the types they have.
 
         Raises:
-            ConfigError: an unknown attribute, or text that is no value of its type; nothing is set.
+            ConfigError: an attribute is unknown, or its text cannot be read as a value of its type.
+                Nothing is set then.
         """
         self.update(checks.parsed_settings(update_str, self))
 

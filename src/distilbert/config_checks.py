@@ -121,7 +121,7 @@ def parsed_settings(text: str, config: DistilBertConfig) -> dict[str, Any]:
     """The settings in text such as `"n_layers=3,dropout=0.2"`, in the types that they have now.
 
     Raises:
-        ConfigError: an unknown name, or text that is no value of its type.
+        ConfigError: a name is unknown, or its text cannot be read as a value of its type.
     """
     pairs = [part.partition("=")[::2] for part in text.split(",")]
     unknown = [name for name, _ in pairs if not hasattr(config, name)]

@@ -46,10 +46,12 @@ def check_names(names: Iterable[str], known: Collection[str]) -> None:
     """Raise ConfigError for names that seem to misspell a known one, all at once."""
     misspelled = {name: near for name in names if (near := meant(name, known)) is not None}
     if misspelled:
-        listed = ", ".join(f"`{name}` (is `{near}` meant?)" for name, near in misspelled.items())
+        listed = ", ".join(
+            f"`{name}` (did you mean `{near}`?)" for name, near in misspelled.items()
+        )
         raise ConfigError(
-            f"A setting must not resemble the name of another one: got {listed}. To store a value "
-            f"under such a name, set it as an attribute."
+            f"A setting must have a known name: got {listed}. To store a value under such a name, "
+            f"set it as an attribute."
         )
 
 
@@ -63,8 +65,8 @@ def without_misspelled(
         if near is not None:
             misspelled[name] = value
             warnings.warn(
-                f"The config has an unknown setting `{name}`, which has no effect: is `{near}` "
-                f"meant?",
+                f"The config has an unknown setting `{name}`, which has no effect. Did you mean "
+                f"`{near}`?",
                 stacklevel=4,
             )
     return {name: value for name, value in data.items() if name not in misspelled}, misspelled

@@ -22,6 +22,6 @@ def refuse_pointer(path: Path) -> None:
         return  # the code that reads the file says what is wrong
     if start == POINTER:
         raise CheckpointError(
-            f"A file must hold its data: {path} is a git-LFS pointer, which only names them. Run "
+            f"A file must contain its data: {path} is a git-LFS pointer to them. Run "
             "`git lfs pull` in that clone, or download the file."
         )

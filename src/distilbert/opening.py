@@ -236,7 +236,7 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
 
 
 def unwrapped(model: Any) -> Any:
-    """The model of this package inside `torch.compile`, DistributedDataParallel, FSDP or PEFT.
+    """The model of this package inside `torch.compile`, DistributedDataParallel or PEFT.
 
     Adapters of PEFT stay in the model. Anything else is returned as it is.
 

@@ -228,13 +228,13 @@ def test_what_cannot_be_written_is_named_at_the_start(tmp_path):
     with pytest.raises(CheckpointError) as caught, atomic_file(tmp_path / "no" / "a.txt"):
         pytest.fail("the block must not run")
     assert str(caught.value) == (
-        f"A file must be one that can be written: got {tmp_path / 'no' / 'a.txt'}, "
-        f"but there is no folder {tmp_path / 'no'}."
+        f"The output must be a writable file: got {tmp_path / 'no' / 'a.txt'}, "
+        f"but the folder {tmp_path / 'no'} does not exist."
     )
     (tmp_path / "file").write_text("x")
-    with pytest.raises(CheckpointError, match=f"there is no folder {tmp_path / 'file'}"):
+    with pytest.raises(CheckpointError, match=f"the folder {tmp_path / 'file'} does not exist"):
         check_writable(tmp_path / "file" / "a.txt")
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(CheckpointError, match="A file must be one that can be written"):
+    with pytest.raises(CheckpointError, match="The output must be a writable file"):
         check_writable(tmp_path / "a")

@@ -50,4 +50,4 @@ def test_a_table_keeps_its_columns_beside_the_vectors(run, checkpoint, tmp_path)
     vectors = [json.loads(row["embedding"]) for row in rows]
     np.testing.assert_allclose(vectors, np.load(tmp_path / "v.npy"), rtol=1e-6)
     ran = run("embed", "-m", "no-model", "x", "--output", tmp_path / "no" / "v.npy")
-    assert "`--output`: A file must be one that can be written" in ran.err
+    assert "`--output`: The output must be a writable file" in ran.err

@@ -73,7 +73,7 @@ def test_a_column_missing_in_the_first_row_is_named(tmp_path):
 def test_an_output_that_cannot_be_written_is_named_before_the_work(tmp_path):
     with pytest.raises(InputError) as caught, output_stream(str(tmp_path / "no" / "a.csv")):
         pytest.fail("the work must not begin")
-    assert "`output`: A file must be one that can be written" in str(caught.value)
+    assert "`output`: The output must be a writable file" in str(caught.value)
     assert str(tmp_path / "no" / "a.csv") in str(caught.value)
     with (
         pytest.raises(InputError, match=r"`output` could not be written: /dev/full: No space left"),

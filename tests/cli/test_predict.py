@@ -218,7 +218,7 @@ def test_an_unknown_field_is_named_with_the_right_one(run, checkpoint, tmp_path)
 def test_an_output_that_cannot_be_written_is_named_before_a_model_is_loaded(run, tmp_path):
     ran = run("predict", "ner", "-m", "no-model", "x", "--output", tmp_path / "no" / "a.csv")
     assert ran.code == 1
-    assert f"`--output`: A file must be one that can be written: got {tmp_path}" in ran.err
+    assert f"`--output`: The output must be a writable file: got {tmp_path}" in ran.err
 
 
 def test_labels_of_zero_shot_classification_are_options(run, checkpoint):

@@ -62,19 +62,19 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         folder = path.resolve().parent
     except RuntimeError as error:  # links in a circle
         raise CheckpointError(
-            f"A file must be one that can be written: got {path} ({error})."
+            f"The output must be a writable file: got {path} ({error})."
         ) from None
     if path.exists() and not os.access(path, os.W_OK):
-        reason = "this user may not write it"
+        reason = "you have no permission to write it"
     elif is_written_through(path):
         return
     elif not folder.is_dir():
-        reason = f"there is no folder {folder}"
+        reason = f"the folder {folder} does not exist"
     elif os.access(folder, os.W_OK | os.X_OK):
         return
     else:
-        reason = f"this user may not create files in {folder}"
-    raise CheckpointError(f"A file must be one that can be written: got {path}, but {reason}.")
+        reason = f"you have no permission to create files in {folder}"
+    raise CheckpointError(f"The output must be a writable file: got {path}, but {reason}.")
 
 
 def is_written_through(path: str | os.PathLike[str]) -> bool:
@@ -133,7 +133,7 @@ def atomic_folder(
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder; whenever this is interrupted, it is complete under its name or gone."""
+    """Delete a folder. After an interruption, it is either complete or gone."""
     doomed = _temporary_name(folder)
     os.replace(folder, doomed)
     shutil.rmtree(doomed)

@@ -33,7 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _ETAG = re.compile(r'(?:W/)?"?([0-9a-f]{40,64})"?(?:[-;]{1,2}(?:gzip|br|zstd|deflate))?"?')
 _SHA256_LENGTH = 64
 _TRUE = {"1", "on", "yes", "true"}
-# What git allows in no name of a branch or tag, as far as it matters in paths and addresses.
+# What git forbids in names of branches and tags, as far as it matters in paths and URLs.
 _NO_REVISION = re.compile(r"\.\.|//|@\{|\\|[\x00-\x20\x7f~^:?*\[\ud800-\udfff]|^/|/$|^$")
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -279,7 +279,7 @@ class Repository:
         from huggingface_hub.utils import build_hf_headers
 
         file, url = announced.file, self._url(announced.file, announced.commit)
-        # Compressed, the bytes would not be those whose size was announced.
+        # A compressed body would not have the announced size.
         headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
 
         def download(target: BinaryIO) -> None:

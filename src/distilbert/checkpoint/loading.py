@@ -175,7 +175,7 @@ def fill_missing(
 def check_report(
     report: LoadingReport, request: LoadRequest, *, ignore_mismatched: bool = False
 ) -> None:
-    """Raise for what may not differ, and log what else did not match.
+    """Raise for differences that are not allowed, and log the others.
 
     Raises:
         WeightMismatchError: tensors of another shape, unless they are to be ignored.
@@ -211,7 +211,7 @@ def _check_needs(report: LoadingReport, request: LoadRequest) -> None:
         task = HEADS[request.head].task
         train = f"Train it with `distilbert finetune --task {task}`, or l" if task else "L"
         advice = (
-            f"{train}oad another model. To get answers from it as it is, pass "
+            f"{train}oad another model. To use this one untrained, pass "
             f"`allow_untrained=True` (`--allow-untrained`)."
         )
     if faults:

@@ -73,7 +73,7 @@ class LoadingReport:
         return "Complete: every parameter came from the checkpoint."
 
     def encoder_faults(self) -> list[str]:
-        """A sentence if the encoder is not, or not completely, that of the file."""
+        """A sentence if any parameter of the encoder did not come from the file."""
         if not self.n_encoder_loaded and not self.mismatched_keys:
             text = (
                 "Wrong file: no parameter of DistilBERT's encoder was found in it, so every weight "
@@ -91,7 +91,7 @@ class LoadingReport:
         return []
 
     def head_faults(self) -> list[str]:
-        """A sentence each for layers that were not loaded and a head that is not the file's."""
+        """Sentences about layers that were not loaded and a head that the file does not have."""
         found = []
         if self.surplus_layers:
             found.append(

@@ -29,8 +29,8 @@ from distilbert.json_files import read_json
 
 PREFIX = "pypi:"
 _RECORD = "source.json"  # what was fetched and the sha256 of each file; written last
-_WORK = ".fetch-"  # beginning of the names of folders of downloads under way
-ABANDONED_SECONDS = 24 * 3600.0  # older ones are those of processes that were killed
+_WORK = ".fetch-"  # prefix of the folders of downloads in progress
+ABANDONED_SECONDS = 24 * 3600.0  # older folders were left by killed processes
 _SOURCE = re.compile(
     r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
     r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"

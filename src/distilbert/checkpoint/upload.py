@@ -47,7 +47,7 @@ def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions
     """
     if "use_auth_token" in kwargs:  # the older name
         kwargs = {"token": kwargs["use_auth_token"], **kwargs}
-    # Of the reference: here the folder of `push_to_hub` is always temporary.
+    # Keywords of the reference without effect: the folder of `push_to_hub` is always temporary.
     ignored = {"use_auth_token", "use_temp_dir"}
     kwargs = {name: value for name, value in kwargs.items() if name not in ignored}
     names = {field.name for field in fields(UploadOptions)}
@@ -60,32 +60,24 @@ def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions
 
 
 @contextmanager
-def uploading(folder: Path, options: UploadOptions | None) -> Iterator[None]:
-    """Upload the files that the block writes into `folder`; without options only run the block.
+def saving(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) -> Iterator[None]:
+    """Run the block of a `save_pretrained`, and with `push_to_hub` upload the files it writes.
+
+    Args:
+        kwargs: the keywords of `save_pretrained` for an upload, see `UploadOptions`.
 
     Raises:
+        UnknownArgumentError: an unknown keyword, even if no upload was asked for.
         HubError: as `upload_files`.
     """
-    if options is None:
+    options, folder = take_upload_options(kwargs, caller="save_pretrained"), Path(folder)
+    if not push_to_hub:
         yield
         return
     before = _stamps(folder)
     yield
     after = _stamps(folder)
     upload_files(folder, sorted(n for n in after if after[n] != before.get(n)), options)
-
-
-@contextmanager
-def saving(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) -> Iterator[None]:
-    """`uploading` if asked, with the keywords of `save_pretrained` for an upload.
-
-    Raises:
-        UnknownArgumentError: a keyword that is none, whether an upload was asked for or not.
-        HubError: as `upload_files`.
-    """
-    options = take_upload_options(kwargs, caller="save_pretrained")
-    with uploading(Path(folder), options if push_to_hub else None):
-        yield
 
 
 def upload_saved(save: Callable[[Path], object], options: UploadOptions) -> CommitInfo:

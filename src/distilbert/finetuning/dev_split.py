@@ -48,7 +48,7 @@ def split_dev(
 
 
 def _rare_sets(by_label: Mapping[Any, list[list[int]]]) -> list[list[int]]:
-    """The groups with a set of labels that no other has, each label of which others do have."""
+    """The groups whose set of labels is unique, while other groups have each of its labels."""
     sets = {key: members for key, members in by_label.items() if isinstance(key, tuple)}
     counts = Counter(label for key, members in sets.items() for label in key * len(members))
     return [
@@ -59,6 +59,6 @@ def _rare_sets(by_label: Mapping[Any, list[list[int]]]) -> list[list[int]]:
 
 
 def _stratum(example: Any) -> Any:
-    """The label of an example where it is one of a few."""
+    """The label or the labels of an example; None for tasks without classes."""
     truth = getattr(example, "truth", None)
     return truth if isinstance(truth, (int, tuple)) else None

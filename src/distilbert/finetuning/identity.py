@@ -1,7 +1,7 @@
 """The identity of a run: what must be equal for it to continue from a checkpoint.
 
-Fields of the card stand as they are; rows, tokenizer and weights as hashes of their content, so
-that their files may be moved but not changed.
+Fields of the card are compared by value; rows, tokenizer and weights by a hash of their content,
+so that their files may be moved but not changed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from distilbert.finetuning.datasets import Examples
 from distilbert.opening import FoundModel
 from distilbert.training.run_card import RunCard
 
-# What a card says of files is compared by content; [run] and these do not change what is learned.
+# Files are compared by content; [run] and these fields do not affect training.
 _NOT_DECISIVE = {"model", "output", "data", "run", "search", "teacher"}
 _NOT_DECISIVE |= {"bootstrap", "eval_batch_tokens"}
 
 
 def card_identity(card: RunCard) -> dict[str, Any]:
-    """The fields of a card that decide what is learned."""
+    """The fields of a card that affect training."""
     found: dict[str, Any] = {}
     for name, value in card.model_dump(exclude=_NOT_DECISIVE).items():
         found |= value if isinstance(value, dict) else {name: value}

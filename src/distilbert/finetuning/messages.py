@@ -1,6 +1,6 @@
 """What a run of fine-tuning says on standard error: what was decided, each evaluation, how it ends.
 
-Only words: decides nothing.
+Formats text; makes no decisions.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Contents:
     others: tuple[str, ...]
 
     def foreign(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that no such result has."""
+        """The names that do not belong to such a result."""
         known = (self.mark, self.decisive, *self.others, f".*{TEMPORARY_SUFFIX}")
         return [name for name in names if not any(fnmatchcase(name, one) for one in known)]
 

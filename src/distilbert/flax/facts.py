@@ -1,4 +1,4 @@
-"""What a model says about itself: sizes, a smallest input, and masks in the form it computes with.
+"""Facts about a model: sizes, a minimal input, and masks in the form it computes with.
 
 The functions are methods of `PreTrainedModel`.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def dummy_inputs(model: PreTrainedModel) -> dict[str, Array]:
-    """A smallest sensible input."""
+    """A minimal input."""
     ids = jnp.array([[1, 2, 3], [3, 2, 1]], jnp.int32) % model.config.vocab_size
     return {"input_ids": ids[None] if model.head == "multiple_choice" else ids}
 

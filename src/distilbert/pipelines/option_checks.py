@@ -78,7 +78,7 @@ def check_at_least(lowest: int, **values: int | None) -> None:
 
 @cache
 def option_types(job: type[Any]) -> dict[str, tuple[Any, ...]]:
-    """The name of each option and the types that it may have, among them that of None."""
+    """The name of each option and the types that it may have, including that of None."""
     hints, types = get_type_hints(job), {}
     for field in dataclasses.fields(job):
         hint = hints[field.name]

@@ -84,7 +84,7 @@ def is_text(value: Any, missing: Sequence[str] = ()) -> TypeGuard[str]:
 
 
 def missing_rule(what: str, missing: Sequence[str]) -> str:
-    """The rule that a text breaks which stands for a missing value."""
+    """The rule that is broken by a text that means a missing value."""
     names = ", ".join(name for name in missing if name)
     return f"{what} must not be a missing value ({names}, unless `missing` names others)."
 

@@ -1,4 +1,4 @@
-"""Methods of the reference's TensorFlow models beyond its page, under which users know ours.
+"""Methods that the reference's TensorFlow models have in addition to those on its page.
 
 The functions are methods of `PreTrainedModel`.
 """

@@ -23,7 +23,7 @@ KERAS_LEAF = 1  # the index of Keras' names in a row of LEAVES
 
 def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
     """The variable of a parameter: `a.0.b.weight` is the attribute `kernel` of `model.a[0].b`."""
-    # Of a user's head around an encoder, the parameters are those of the encoder.
+    # For a user's head around an encoder, only the parameters of the encoder.
     place: Any = model.base_model if model.head == "base" else model
     for part in parameter.name.split(".")[:-1]:
         place = place[int(part)] if part.isdigit() else getattr(place, part)

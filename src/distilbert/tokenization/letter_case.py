@@ -24,7 +24,7 @@ _MARKER = re.compile(r"\[.*\]|<.*>|.*unused.*", re.IGNORECASE | re.DOTALL)
 def is_cased(vocabulary: Collection[str], *, special_tokens: Collection[str] = ()) -> bool:
     """Whether `vocabulary` has upper-case pieces.
 
-    Special tokens, others in brackets such as `<S>`, and unused entries are not regarded.
+    Special tokens, others in brackets such as `<S>`, and unused entries are ignored.
     """
     text = "\n".join(vocabulary)
     if text.lower() == text:

@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 import numpy as np
 from tokenizers import AddedToken, normalizers
 
-from distilbert.checkpoint.upload import take_upload_options, upload_saved, uploading
+from distilbert.checkpoint import upload
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.tokenization import loading, saving
 from distilbert.tokenization.engine import Engine
@@ -37,7 +37,7 @@ class PretrainedTokenizer(TokenTable):
         """Store what every tokenizer has; `options` are those of the class, `kwargs` any others.
 
         Raises:
-            InputError: a side that is neither "right" nor "left", or a limit that is no length.
+            InputError: a side is neither "right" nor "left", or the limit is not a positive number.
         """
         older = kwargs.pop("max_len", None)  # the name of the limit before transformers 3
         if kwargs.get("model_max_length") is None:
@@ -106,7 +106,6 @@ class PretrainedTokenizer(TokenTable):
                 "`legacy_format=False` needs a fast tokenizer, because only that has a "
                 "`tokenizer.json`: got a slow one. Leave it out."
             )
-        upload = take_upload_options(kwargs, caller="save_pretrained")
         content = saving.TokenizerContent(
             self._engine.vocabulary(),
             self._engine.added_tokens(),
@@ -115,7 +114,7 @@ class PretrainedTokenizer(TokenTable):
             backend_files=self._engine.files(),
         )
         folder = Path(save_directory)
-        with uploading(folder, upload if push_to_hub else None):
+        with upload.saving(folder, push_to_hub, **kwargs):
             return saving.save_tokenizer(
                 content, folder, filename_prefix=filename_prefix, legacy_format=legacy_format
             )
@@ -129,8 +128,8 @@ class PretrainedTokenizer(TokenTable):
         Raises:
             HubError: the upload failed.
         """
-        options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
-        return upload_saved(self.save_pretrained, options)
+        options = upload.take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
+        return upload.upload_saved(self.save_pretrained, options)
 
     def save_vocabulary(
         self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None

@@ -85,7 +85,7 @@ def is_package_class(model_class: type) -> bool:
 
 
 def spec_model(model: PreTrainedModel) -> PreTrainedModel:
-    """The part with the parameters of the spec: of a user's head around an encoder the encoder."""
+    """The part that the spec describes; for a user's head around an encoder, the encoder."""
     return model.base_model if model.head == "base" else model
 
 

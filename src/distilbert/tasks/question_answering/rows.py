@@ -109,7 +109,7 @@ def _flat_answer(row: Row, text: str, start: str, missing: Sequence[str]) -> Any
 
 
 def _read_integer(value: Any) -> int | None:
-    """An integer from a cell, where pandas may have written 12.0; None if it is none."""
+    """An integer from a cell, also if pandas wrote it as 12.0; None for anything else."""
     if isinstance(value, str):
         value = value.strip().removesuffix(".0")
         return int(value) if value.removeprefix("-").isdecimal() else None

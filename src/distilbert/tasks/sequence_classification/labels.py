@@ -94,7 +94,7 @@ def read_label(
 
 
 def name_of(value: Any) -> str | None:
-    """The name of one label; white space around it does not belong to it. None if there is none."""
+    """The name of a label without surrounding white space; None if it is empty."""
     if isinstance(value, (bool, np.bool_, int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
@@ -108,7 +108,7 @@ def names_of(label: Label) -> tuple[str, ...]:
 
 
 def read_value(label: Any, *, finite: bool = True) -> float | None:
-    """A label as a number; None if it is none, or if it is not finite."""
+    """A label as a finite number; None for anything else."""
     if isinstance(label, bool) or not isinstance(label, (int, float, str, np.number)):
         return None
     try:
