@@ -12,9 +12,9 @@ from distilbert import DistilBertConfig, DistilBertModel
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.upload import (
     UploadOptions,
-    saving,
     take_upload_options,
     upload_saved,
+    uploading,
 )
 from distilbert.errors import HubError, UnknownArgumentError
 
@@ -38,7 +38,7 @@ def test_the_files_that_the_block_wrote_are_uploaded_and_no_others(
     folder.mkdir()
     (folder / "old.txt").write_text("kept here")
     (folder / "changed.txt").write_text("before")
-    with saving(folder, True, repo_id="ann/tiny", token=SECRET):
+    with uploading(folder, True, repo_id="ann/tiny", token=SECRET):
         (folder / "changed.txt").write_text("after, and longer")
         (folder / "inner").mkdir()
         (folder / "inner" / "config.json").write_text("{}")
@@ -51,7 +51,7 @@ def test_a_new_folder_gives_the_repository_its_name_and_can_be_loaded_from_the_h
     hub: FakeHub, tmp_path: Path
 ) -> None:
     options = {"token": SECRET, "private": True, "commit_message": "First"}
-    with saving(tmp_path / "tiny", True, **options):
+    with uploading(tmp_path / "tiny", True, **options):
         (tmp_path / "tiny").mkdir()
         (tmp_path / "tiny" / "vocab.txt").write_text("[UNK]\n")
     assert (hub.private, hub.commit_messages) == ({"ann/tiny"}, ["First"])
@@ -72,14 +72,14 @@ def test_a_temporary_folder_is_uploaded_and_removed(hub: FakeHub) -> None:
 
 
 def test_nothing_is_sent_unless_asked(hub: FakeHub, tmp_path: Path) -> None:
-    with saving(tmp_path, False, repo_id="ann/tiny", token=SECRET):
+    with uploading(tmp_path, False, repo_id="ann/tiny", token=SECRET):
         (tmp_path / "a.txt").write_text("a")
     assert hub.log == []
 
 
 def test_a_failed_block_uploads_nothing(hub: FakeHub, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a")
-    with pytest.raises(FileExistsError), saving(tmp_path, True, repo_id="ann/tiny"):
+    with pytest.raises(FileExistsError), uploading(tmp_path, True, repo_id="ann/tiny"):
         (tmp_path / "file").mkdir()
     assert hub.log == []
 
@@ -97,7 +97,7 @@ def test_the_older_name_of_the_token_is_taken_and_unknown_keywords_are_not() -> 
 def test_a_refusal_names_the_token_and_the_repository(hub: FakeHub, tmp_path: Path) -> None:
     with (
         pytest.raises(HubError, match=r"needs a `token` that may write .*`ann/tiny`.* status 401"),
-        saving(tmp_path, True, repo_id="ann/tiny", token="hf_wrong"),
+        uploading(tmp_path, True, repo_id="ann/tiny", token="hf_wrong"),
     ):
         (tmp_path / "a.txt").write_text("a")
 
@@ -120,7 +120,7 @@ def test_no_connection_is_a_named_error(
 def test_a_name_that_no_repository_can_have_is_refused(hub: FakeHub, tmp_path: Path) -> None:
     with (
         pytest.raises(HubError, match=r"`repo_id` must be `owner/name` .*: got 'a/b/c'"),
-        saving(tmp_path, True, repo_id="a/b/c", token=SECRET),
+        uploading(tmp_path, True, repo_id="a/b/c", token=SECRET),
     ):
         (tmp_path / "a.txt").write_text("a")
 

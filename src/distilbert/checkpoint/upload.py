@@ -60,7 +60,7 @@ def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions
 
 
 @contextmanager
-def saving(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) -> Iterator[None]:
+def uploading(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) -> Iterator[None]:
     """Run the block of a `save_pretrained`, and with `push_to_hub` upload the files it writes.
 
     Args:

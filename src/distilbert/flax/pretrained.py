@@ -21,7 +21,7 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
-from distilbert.checkpoint.upload import push_model, saving
+from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax import weights
@@ -317,7 +317,7 @@ class PreTrainedModel:
         # Readers assume float32 if the config names no type; it may name an earlier one.
         if stored != "float32" or config.dtype_name is not None:
             config.torch_dtype = stored
-        with saving(save_directory, push_to_hub, token=token, **kwargs):
+        with uploading(save_directory, push_to_hub, token=token, **kwargs):
             save_checkpoint(
                 save_directory,
                 arrays,

@@ -19,7 +19,7 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest, resolve_dtype
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
-from distilbert.checkpoint.upload import push_model, saving
+from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 from distilbert.outputs import ModelOutput
@@ -256,7 +256,7 @@ class PreTrainedModel(keras.Model):
         config = copy.deepcopy(self.config)
         if self.variable_dtype != "float32" or config.dtype_name is not None:
             config.torch_dtype = self.variable_dtype
-        with saving(save_directory, push_to_hub, token=token, create_pr=create_pr, **kwargs):
+        with uploading(save_directory, push_to_hub, token=token, create_pr=create_pr, **kwargs):
             save_checkpoint(
                 save_directory,
                 canonical_arrays(self),

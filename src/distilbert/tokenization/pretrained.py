@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 import numpy as np
 from tokenizers import AddedToken, normalizers
 
-from distilbert.checkpoint import upload
+from distilbert.checkpoint.upload import take_upload_options, upload_saved, uploading
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.tokenization import loading, saving
 from distilbert.tokenization.engine import Engine
@@ -114,7 +114,7 @@ class PretrainedTokenizer(TokenTable):
             backend_files=self._engine.files(),
         )
         folder = Path(save_directory)
-        with upload.saving(folder, push_to_hub, **kwargs):
+        with uploading(folder, push_to_hub, **kwargs):
             return saving.save_tokenizer(
                 content, folder, filename_prefix=filename_prefix, legacy_format=legacy_format
             )
@@ -128,8 +128,8 @@ class PretrainedTokenizer(TokenTable):
         Raises:
             HubError: the upload failed.
         """
-        options = upload.take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
-        return upload.upload_saved(self.save_pretrained, options)
+        options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
+        return upload_saved(self.save_pretrained, options)
 
     def save_vocabulary(
         self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None

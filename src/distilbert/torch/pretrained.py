@@ -18,7 +18,7 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
-from distilbert.checkpoint.upload import push_model, saving
+from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 from distilbert.outputs import ModelOutput
@@ -271,7 +271,7 @@ class PreTrainedModel(nn.Module):
         check_not_quantized(tensors)
         config = copy.deepcopy(self.config)
         config.torch_dtype = self.dtype
-        with saving(save_directory, push_to_hub, token=token, **kwargs):
+        with uploading(save_directory, push_to_hub, token=token, **kwargs):
             save_checkpoint(
                 save_directory,
                 {name: to_array(tensor) for name, tensor in tensors.items()},
