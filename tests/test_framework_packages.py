@@ -35,6 +35,7 @@ EXTRA_FILES = {
     "flax": {
         "calls.py": "values exist only outside a trace",
         "checkpointing.py": "as in PyTorch, for a module that is built again",
+        "own_modules.py": "a user's head is a module with parameters outside the model",
         "nnx_view.py": "no other framework has two module systems",
         "shapes.py": "XLA compiles for each shape, so batches are padded to a few",
         "static_config.py": "JAX decides by hash and equality what is compiled already",
@@ -78,7 +79,7 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         set(),
     ),
     ("flax", "loading.py"): (
-        "the page has no `state_dict` in Flax; a user's head needs a module of its own",
+        "the page has no `state_dict` in Flax; `own_modules.py` knows a user's head",
         {"canonical_state", "spec_model", "spec_names"},
         set(),
     ),
@@ -104,7 +105,7 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         {"materialize", "tie_weights", "base_model", "set_attn_implementation", "device", "dtype"}
         | {"post_init"},
         {"build_module", "module", "forward", "params", "params_shape_tree", "required_params"}
-        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "path", "replace_leaves"},
+        | {"to_bf16", "to_fp16", "to_fp32", "to_nnx", "replace_leaves"},
     ),
     ("flax", "resizing.py"): (
         "the tree has no tied projection whose bias would have to follow",
@@ -121,7 +122,8 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         "Keras' variables are looked up by their layers; `layers.py` defers their values",
         {"deferred_init", "to_tensor", "check_not_quantized"},
         {"variable_of", "untied_parameters", "canonical_arrays", "added_variables"}
-        | {"check_nothing_added"},
+        | {"build_added_layers", "load_additions", "added_arrays", "is_own_head"}
+        | {"own_class_name"},
     ),
     ("flax", "weights.py"): (
         "parameters are a tree, and a model without values is one without a tree",

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         FlaxDistilBertForTokenClassification as FlaxDistilBertForTokenClassification,
     )
     from distilbert.flax.model import FlaxDistilBertModel as FlaxDistilBertModel
+    from distilbert.flax.pretrained import (
+        FlaxDistilBertPreTrainedModel as FlaxDistilBertPreTrainedModel,
+    )
     from distilbert.pipelines import pipeline as pipeline
     from distilbert.pipelines.sentence_encoder import SentenceEncoder as SentenceEncoder
     from distilbert.tensorflow.heads import (
@@ -102,6 +105,7 @@ def _public_names() -> dict[str, str]:
         "distilbert.tokenization.slow": ("DistilBertTokenizer",),
         "distilbert.tokenization.train": ("train_wordpiece",),
         "distilbert.torch.pretrained": ("DistilBertPreTrainedModel",),
+        "distilbert.flax.pretrained": ("FlaxDistilBertPreTrainedModel",),
         "distilbert.tensorflow.pretrained": ("TFDistilBertPreTrainedModel",),
     }
     names = {name: module for module, names in modules.items() for name in names}

@@ -16,12 +16,15 @@ from distilbert import (
     TFDistilBertForMaskedLM,
     TFDistilBertForSequenceClassification,
     TFDistilBertModel,
+    TFDistilBertPreTrainedModel,
 )
-from distilbert.errors import CheckpointError, ConfigError, InputError
+from distilbert.errors import CheckpointError, ConfigError, InputError, WeightMismatchError
 from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import Embedding
+
+LEAVES = ("weight", "bias")
 
 
 def assert_same_weights(one, other) -> None:
@@ -130,17 +133,55 @@ def test_saving_twice_leaves_one_checkpoint(config, tmp_path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "tf_model.h5"}
 
 
-def test_variables_a_checkpoint_has_no_name_for_are_not_dropped_silently(config, tmp_path) -> None:
-    class WithMore(TFDistilBertModel):
-        def __init__(self, config) -> None:
-            super().__init__(config)
-            self.more = keras.layers.Dense(2, name="more")
-            self.more.build((None, 32))
+class TFWithOwnHead(TFDistilBertPreTrainedModel):
+    """What the reference's users write; Keras makes up the names of the layers."""
 
-    with pytest.raises(CheckpointError, match=r"more/kernel.*`model.save\('x.keras'\)`"):
-        WithMore(config).save_pretrained(tmp_path)
-    TFDistilBertModel(config).save_pretrained(tmp_path)
-    assert len(WithMore.from_pretrained(tmp_path).weights) == 4 + 2 * 16 + 2
+    def __init__(self, config, n_values=3) -> None:
+        super().__init__(config)
+        self.distilbert = TFDistilBertModel(config, name="distilbert")
+        self.own = keras.layers.Dense(n_values)
+        self.more = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)])
+
+    def call(self, input_ids, attention_mask=None, training=False):
+        encoded = self.distilbert(input_ids, attention_mask, training=training)
+        return self.more(self.own(encoded.last_hidden_state[:, 0]))
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_a_users_head_around_an_encoder_loads_trains_and_saves(config, ids, tmp_path, safe) -> None:
+    donor = TFDistilBertForMaskedLM(config)
+    donor.save_pretrained(tmp_path / "donor")
+    model, info = TFWithOwnHead.from_pretrained(
+        tmp_path / "donor", n_values=5, output_loading_info=True
+    )
+    added = [f"{layer}.{leaf}" for layer in ("own", "more.0", "more.1") for leaf in LEAVES]
+    assert info["missing_keys"] == added
+    np.testing.assert_array_equal(
+        model.get_input_embeddings().table, donor.get_input_embeddings().table
+    )
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+    before = model.own.kernel.numpy()
+    model.fit(ids, np.ones((len(ids), 2)), verbose=0)
+    assert not np.array_equal(model.own.kernel, before)
+    model.resize_token_embeddings(101)
+    model.save_pretrained(tmp_path / "own", safe_serialization=safe)
+    assert '"WithOwnHead"' in (tmp_path / "own" / "config.json").read_text()
+    again, info = TFWithOwnHead.from_pretrained(
+        tmp_path / "own", n_values=5, output_loading_info=True
+    )
+    assert info["missing_keys"] == info["unexpected_keys"] == []
+    np.testing.assert_allclose(again(ids), model(ids), atol=1e-6)
+    with pytest.raises(WeightMismatchError, match=r"`own.weight` is \(5, 32\), the model needs"):
+        TFWithOwnHead.from_pretrained(tmp_path / "own")
+
+
+def test_variables_a_checkpoint_has_no_name_for_are_not_dropped_silently(config, tmp_path) -> None:
+    model = TFWithOwnHead(config)
+    model(model.dummy_inputs)
+    model.own.enable_lora(2)
+    with pytest.raises(CheckpointError, match=r"LoRA in `own`.*`model.save\('x.keras'\)`"):
+        model.save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_low_rank_adapter_of_keras_is_saved_in_its_matrix(config, ids, tmp_path) -> None:

@@ -179,6 +179,7 @@ def save_checkpoint(
     variant: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
     class_name: str | None = None,
+    additions: Mapping[str, np.ndarray] | None = None,
 ) -> list[Path]:
     """Write weights and `config.json`, all or nothing; other files of the folder are kept.
 
@@ -187,6 +188,7 @@ def save_checkpoint(
         flavour: the framework of the names in a safetensors file, "pt" by default.
         extra_files: content of further files, by name, to write together with the weights.
         class_name: for `architectures` of the config; by default the class of `head`.
+        additions: arrays of layers outside the head, by the names they have in the file.
 
     Returns:
         The files written.
@@ -199,6 +201,9 @@ def save_checkpoint(
     flavour = _check_flavour(format, flavour)
     ties = tied_parameters(config, head)
     native = _to_native(arrays, config, head, format=format, flavour=flavour)
+    native |= additions or {}
+    if flavour == "flax" and format == "safetensors":
+        native = {name.replace("/", "."): array for name, array in native.items()}
     shards = _plan(native, ties, parse_size(max_shard_size))
     n_shards, files = len(shards), WEIGHT_FILES[format]
     class_name = class_name or HEADS[head].class_name
@@ -262,6 +267,8 @@ def _to_native(
 ) -> dict[str, np.ndarray]:
     """The arrays with the names, orientation, order and tied parameters of the file."""
     spec = {parameter.name: parameter for parameter in parameter_spec(config, head)}
+    if head == "base":  # the encoder inside a user's head has the prefix
+        spec |= {BASE_PREFIX + name: parameter for name, parameter in spec.items()}
     chosen = _with_ties(arrays, tied_parameters(config, head), keep=format == "bin")
     ordered = {name: chosen[name] for name in (*spec, *chosen) if name in chosen}
     if flavour == "pt":
@@ -279,8 +286,6 @@ def _to_native(
     }
     if flavour == "flax":
         native = dict(sorted(native.items()))  # the order of a Flax tree
-        if format == "safetensors":
-            native = {name.replace("/", "."): array for name, array in native.items()}
     return native
 
 

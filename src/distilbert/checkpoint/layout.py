@@ -65,7 +65,7 @@ def to_canonical(arrays: Mapping[str, np.ndarray], flavour: Flavour) -> dict[str
             raise CheckpointError(
                 f"A checkpoint must hold each parameter once: `{name}` repeats `{canonical}`."
             )
-        out[canonical] = array.T if _is_transposed(name, flavour) else array
+        out[canonical] = array.T if is_transposed(name, flavour) else array
     return out
 
 
@@ -113,5 +113,6 @@ def native_array(array: np.ndarray, kind: Kind, flavour: Flavour) -> np.ndarray:
     return array.T if kind == "matrix" and flavour != "pt" else array
 
 
-def _is_transposed(name: str, flavour: Flavour) -> bool:
+def is_transposed(name: str, flavour: Flavour) -> bool:
+    """Whether the array of a name of TensorFlow or Flax is a matrix (in, out)."""
     return flavour != "pt" and re.search(r"(^|[./])kernel(:\d+)?$", name) is not None

@@ -165,6 +165,29 @@ def match_parameters(
     return arrays, report
 
 
+def match_additions(
+    checkpoint: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    report: LoadingReport,
+) -> dict[str, np.ndarray]:
+    """The arrays of layers that a user's class adds to those of its head, by canonical name.
+
+    `shapes` are those of all its additions; what does not match is added to the report.
+    """
+    found = {}
+    for name, shape in shapes.items():
+        array = checkpoint.get(name)
+        if array is None:
+            report.missing_keys.append(name)
+            continue
+        report.unexpected_keys.remove(name)
+        if tuple(array.shape) == shape:
+            found[name] = array
+        else:
+            report.mismatched_keys.append((name, tuple(array.shape), shape))
+    return found
+
+
 def _other_classifier(
     checkpoint: Mapping[str, np.ndarray], config: DistilBertConfig, head: str
 ) -> str | None:

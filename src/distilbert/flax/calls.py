@@ -17,6 +17,7 @@ from jax.core import Tracer
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
+from distilbert.flax.own_modules import call_arguments
 from distilbert.input_checks import (
     check_ids,
     check_position_range,
@@ -92,17 +93,20 @@ def apply(
     if position_ids is not None:
         check_position_values(position_ids, config)
         position_ids = jnp.asarray(position_ids, jnp.int32)
+    given = {
+        "input_ids": input_ids,
+        "attention_mask": None if attention_mask is None else jnp.asarray(attention_mask),
+        "head_mask": head_mask,
+        "inputs_embeds": inputs_embeds,
+        "deterministic": not train,
+        "output_attentions": output_attentions,
+        "output_hidden_states": output_hidden_states,
+        "position_ids": position_ids,
+    }
     try:
         return model.module.apply(
             {"params": params},
-            input_ids,
-            None if attention_mask is None else jnp.asarray(attention_mask),
-            head_mask,
-            inputs_embeds,
-            not train,
-            output_attentions,
-            output_hidden_states,
-            position_ids,
+            **call_arguments(model.module, given),
             rngs=None if dropout_rng is None else {"dropout": dropout_rng},
         )
     except InvalidRngError:

@@ -16,7 +16,9 @@ from distilbert.checkpoint.loading import (
     read_source,
 )
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
-from distilbert.flax.weights import Tree, floating_dtype, to_tree
+from distilbert.config import DistilBertConfig
+from distilbert.flax.own_modules import encoder_prefix, load_additions, own_fields
+from distilbert.flax.weights import Tree, floating_dtype, merged, to_tree
 
 if TYPE_CHECKING:
     from distilbert.flax.pretrained import PreTrainedModel
@@ -46,13 +48,17 @@ def load(
         stored = floating_dtype("torch_dtype", torch_dtype)
     options = {name: kwargs.pop(name) for name in ("input_shape", "seed") if name in kwargs}
     options |= own_keywords(model_class, kwargs)
-    config, arrays = read_source(request, kwargs)
+    fields = own_fields(model_class.module_class) & kwargs.keys()
+    options |= {name: kwargs.pop(name) for name in fields if not hasattr(DistilBertConfig(), name)}
+    config, checkpoint = read_source(request, kwargs)
     if stored is not None:
         config.torch_dtype = stored.name
-    found, report = match_parameters(arrays, config, request.head)
+    found, report = match_parameters(checkpoint, config, request.head)
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
     arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
-    params = to_tree(arrays, config, request.head, dtype=stored)
+    prefix = encoder_prefix(model)
+    params = to_tree(arrays, config, request.head, dtype=stored, prefix=prefix)
+    params = merged(params, load_additions(model, checkpoint, report, stored))
     check_report(report, request, ignore_mismatched=ignore_mismatched_sizes)
     return model, params, report
 

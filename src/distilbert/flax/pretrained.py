@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from jax.core import Tracer
 
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import sinusoid_table
@@ -24,7 +23,7 @@ from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError, InputError
-from distilbert.flax import weights
+from distilbert.flax import own_modules, weights
 from distilbert.flax.calls import apply
 from distilbert.flax.checkpointing import (
     gradient_checkpointing_disable,
@@ -49,7 +48,8 @@ from distilbert.outputs import ModelOutput
 
 
 class PreTrainedModel:
-    """The parent of `FlaxDistilBertModel` and the five heads.
+    """The parent of all models; public as `FlaxDistilBertPreTrainedModel`, for children with a
+    `module_class` around a `distilbert.flax.model.DistilBertModule` as its attribute `distilbert`.
 
     Args:
         config: what to build.
@@ -57,6 +57,7 @@ class PreTrainedModel:
         seed: of the initial parameters; the same seed gives the same ones in every framework.
         dtype: what to compute in. Parameters are float32; `to_bf16` and `to_fp16` cast them.
         _do_init: False leaves the parameters to the caller, who passes them to every call.
+        kwargs: fields of the module of a child class.
     """
 
     config_class = DistilBertConfig
@@ -64,7 +65,7 @@ class PreTrainedModel:
     main_input_name = "input_ids"
     framework = "flax"
     supports_gradient_checkpointing = True
-    head: ClassVar[str]
+    head: ClassVar[str] = "base"
     module_class: ClassVar[type[nn.Module]]
 
     def __init__(
@@ -82,8 +83,9 @@ class PreTrainedModel:
                 f"`config` must be a DistilBertConfig: got {type(config).__name__}. To load a "
                 f"checkpoint call `{name}.from_pretrained`."
             )
-        if kwargs:
-            raise TypeError(f"`{name}` got unknown keywords: {', '.join(sorted(kwargs))}.")
+        unknown = kwargs.keys() - own_modules.own_fields(self.module_class)
+        if unknown:
+            raise TypeError(f"`{name}` got unknown keywords: {', '.join(sorted(unknown))}.")
         config.check_buildable(self.head)
         self.config = config
         self.name_or_path = config.name_or_path
@@ -92,18 +94,15 @@ class PreTrainedModel:
         self.dtype = floating_dtype("dtype", dtype)
         is_checkpointing = getattr(config, "gradient_checkpointing", False)
         self.checkpoint_options: dict[str, Any] | None = {} if is_checkpointing else None
+        self.module_fields = kwargs
         self.build_module()
-        self._params: Tree | None = None
-        if _do_init:
-            self._params = weights.initial_tree(config, self.head, seed=seed)
+        self._params: Tree | None = own_modules.initial_params(self) if _do_init else None
 
     def build_module(self) -> None:
         """Build the module of the current config and settings."""
-        self._module = self.module_class(
-            config=StaticConfig(self.config),
-            dtype=self.dtype,
-            checkpoint_options=self.checkpoint_options,
-        )
+        fields = {"config": StaticConfig(self.config), "dtype": self.dtype}
+        fields |= {"checkpoint_options": self.checkpoint_options, **self.module_fields}
+        self._module = own_modules.new_module(self.module_class, fields)
 
     @property
     def module(self) -> Any:
@@ -194,7 +193,8 @@ class PreTrainedModel:
     @property
     def params_shape_tree(self) -> Tree:
         """Shapes and dtypes of the required parameters, as a tree."""
-        return weights.shape_tree(self.config, self.head)
+        tree = weights.shape_tree(self.config, self.head, prefix=own_modules.encoder_prefix(self))
+        return weights.merged(tree, own_modules.added_shapes(self))
 
     @property
     def required_params(self) -> set[tuple[str, ...]]:
@@ -212,12 +212,7 @@ class PreTrainedModel:
         NumPy draws those of `seed=s` for `rng=jax.random.PRNGKey(s)`. Inside a trace a key has no
         value: linen's initializers then draw others, of the same shapes and deviations.
         """
-        if isinstance(rng, Tracer):
-            ids = jnp.zeros(input_shape or self.input_shape, jnp.int32)
-            ids = ids[None] if self.head == "multiple_choice" and ids.ndim == 2 else ids
-            initial = weights.plain(self.module.init(rng, ids)["params"])
-        else:
-            initial = weights.initial_tree(self.config, self.head, seed=weights.seed_of(rng))
+        initial = own_modules.initial_params(self, rng)
         return initial if params is None else weights.merged(initial, flatten(params))
 
     @classmethod
@@ -311,7 +306,7 @@ class PreTrainedModel:
             CheckpointError: the folder cannot be written.
         """
         tree = self.params if params is None else params
-        arrays = weights.to_arrays(tree, self.config, self.head)
+        arrays, additions = own_modules.split_additions(self, tree)
         config = copy.deepcopy(self.config)
         stored = next((array.dtype.name for array in arrays.values()), "float32")
         # Readers assume float32 if the config names no type; it may name an earlier one.
@@ -323,6 +318,8 @@ class PreTrainedModel:
                 arrays,
                 config,
                 head=self.head,
+                class_name=own_modules.own_class_name(type(self)),
+                additions=additions,
                 format="safetensors" if safe_serialization else "msgpack",
                 flavour="flax",
                 max_shard_size=max_shard_size,
@@ -351,9 +348,7 @@ class PreTrainedModel:
 
     # --- parts --------------------------------------------------------------------------------
 
-    def path(self, name: str) -> str:
-        """The path of one of the encoder's leaves, such as `embeddings/LayerNorm/bias`."""
-        return name if self.head == "base" else f"{self.base_model_prefix}/{name}"
+    path = own_modules.path
 
     def replace_leaves(self, leaves: Mapping[str, Any]) -> None:
         """Set a new tree with these leaves, by path; trees returned earlier do not change."""
@@ -400,7 +395,8 @@ class PreTrainedModel:
         """The output itself, or a tuple of its fields."""
         if return_dict is None:
             return_dict = self.config.use_return_dict
-        return output if return_dict else output.to_tuple()
+        is_as_given = return_dict or not isinstance(output, ModelOutput)  # a user's may be anything
+        return output if is_as_given else output.to_tuple()
 
     # --- training -----------------------------------------------------------------------------
 
@@ -412,3 +408,6 @@ class PreTrainedModel:
     gradient_checkpointing_enable = gradient_checkpointing_enable
     enable_gradient_checkpointing = gradient_checkpointing_enable  # the page's name in Flax
     gradient_checkpointing_disable = gradient_checkpointing_disable
+
+
+FlaxDistilBertPreTrainedModel = PreTrainedModel

@@ -37,10 +37,12 @@ def to_tree(
     head: str,
     *,
     dtype: Any = None,
+    prefix: str = "",
 ) -> Tree:
     """A tree of copies of the arrays, in the given dtype or in theirs.
 
-    Tied parameters and positions that are the sinusoid table are left out.
+    Tied parameters and positions that are the sinusoid table are left out. `prefix` goes before
+    the paths, as where a user's head surrounds the encoder.
     """
     tied = tied_parameters(config, head)
     flat = {}
@@ -50,30 +52,38 @@ def to_tree(
             continue
         native = native_array(array, row.kind, "flax")
         # A copy: JAX may otherwise keep reading the caller's memory, or a memory-mapped file.
-        flat[native_name(row.name, row.kind, "flax")] = jnp.array(native, dtype)
+        flat[prefix + native_name(row.name, row.kind, "flax")] = jnp.array(native, dtype)
     return unflatten_dict(flat, sep="/")
 
 
-def to_arrays(params: Mapping[str, Any], config: DistilBertConfig, head: str) -> dict[str, Any]:
+def to_arrays(
+    params: Mapping[str, Any], config: DistilBertConfig, head: str, *, prefix: str = ""
+) -> dict[str, Any]:
     """The arrays of a tree by canonical name and orientation, in the order of the spec.
 
-    Leaves outside the spec come last. Tied parameters and sinusoids are not added.
+    Leaves outside the spec come last. Tied parameters and sinusoids are not added. `prefix` is as
+    in `to_tree`, and part of the names.
     """
     flat = flatten(params)
-    rows = {native_name(row.name, row.kind, "flax"): row for row in parameter_spec(config, head)}
+    rows = {
+        prefix + native_name(row.name, row.kind, "flax"): row
+        for row in parameter_spec(config, head)
+    }
     out = {
-        row.name: native_array(np.asarray(flat.pop(name)), row.kind, "flax")
+        prefix.replace("/", ".") + row.name: native_array(
+            np.asarray(flat.pop(name)), row.kind, "flax"
+        )
         for name, row in rows.items()
         if name in flat
     }
     return out | {canonical_name(name, "flax"): np.asarray(leaf) for name, leaf in flat.items()}
 
 
-def shape_tree(config: DistilBertConfig, head: str) -> Tree:
+def shape_tree(config: DistilBertConfig, head: str, *, prefix: str = "") -> Tree:
     """The shapes and dtypes of every parameter a model needs, as from `jax.eval_shape`."""
     tied = tied_parameters(config, head)
     flat = {
-        native_name(row.name, row.kind, "flax"): jax.ShapeDtypeStruct(
+        prefix + native_name(row.name, row.kind, "flax"): jax.ShapeDtypeStruct(
             row.shape[::-1] if row.kind == "matrix" else row.shape, jnp.float32
         )
         for row in parameter_spec(config, head)
@@ -82,9 +92,9 @@ def shape_tree(config: DistilBertConfig, head: str) -> Tree:
     return unflatten_dict(flat, sep="/")
 
 
-def initial_tree(config: DistilBertConfig, head: str, *, seed: int) -> Tree:
+def initial_tree(config: DistilBertConfig, head: str, *, seed: int, prefix: str = "") -> Tree:
     """Initial float32 parameters, the same as in the other frameworks for the same seed."""
-    return to_tree(initial_weights(config, head, seed), config, head)
+    return to_tree(initial_weights(config, head, seed), config, head, prefix=prefix)
 
 
 def seed_of(rng: jax.Array) -> int:

@@ -17,6 +17,7 @@ from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.inputs import LABELS, named_arguments
 from distilbert.tensorflow.losses import span_loss, token_loss
+from distilbert.tensorflow.weights import is_own_head
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -123,7 +124,10 @@ def mean_model_loss(model: PreTrainedModel, x: Any, output: Any, weights: Any) -
 
 
 def predictions_of(model: PreTrainedModel, output: Any, y: Any = None) -> Any:
-    """The part of an output that is compared with labels, in the structure of `y`."""
+    """The part of an output that is compared with labels, in the structure of `y`; all that the
+    head of a user gives."""
+    if is_own_head(model):
+        return output
     is_spans = model.head == "question_answering"
     if not isinstance(output, Mapping):
         values = [value for value in output if tf.is_tensor(value) and value.shape.rank != 1]

@@ -21,7 +21,7 @@ from distilbert.checkpoint.loading import (
 )
 from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.tensorflow.layers import deferred_init
-from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype
+from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype, load_additions
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -58,6 +58,8 @@ def load(
     with deferred_init() if is_package_class(model_class) else nullcontext():
         model = model_class(config, *model_args, **options, **extra)
     assign(model, fill_missing(found, config, model.head, seed=draw_seed))
+    if not is_package_class(model_class):
+        load_additions(model, arrays, report)
     check_report(report, request, ignore_mismatched=ignore_mismatched_sizes)
     return model, report
 

@@ -23,7 +23,7 @@ from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ConfigError
 from distilbert.outputs import ModelOutput
-from distilbert.tensorflow import keras_fit
+from distilbert.tensorflow import keras_fit, weights
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.dataset import prepare_tf_dataset
 from distilbert.tensorflow.exporting import export, input_signature, quantize, serving_output
@@ -50,12 +50,6 @@ from distilbert.tensorflow.resizing import (
     fit_bias,
     resize_position_embeddings,
     resize_token_embeddings,
-)
-from distilbert.tensorflow.weights import (
-    assign,
-    canonical_arrays,
-    check_nothing_added,
-    initial_arrays,
 )
 
 if TYPE_CHECKING:
@@ -130,7 +124,7 @@ class PreTrainedModel(keras.Model):
 
     def init_weights(self, seed: int | None = None) -> None:
         """Overwrite every parameter with initial values; without a seed TensorFlow draws one."""
-        assign(self, initial_arrays(self.config, self.head, seed=seed))
+        weights.assign(self, weights.initial_arrays(self.config, self.head, seed=seed))
 
     def tie_weights(self) -> None:
         """Make the bias of a tied projection as long as the vocabulary it projects onto."""
@@ -250,18 +244,19 @@ class PreTrainedModel(keras.Model):
 
         Raises:
             HubError: the upload failed; the files are saved.
-            CheckpointError: the folder cannot be written, or a child class has more variables.
+            CheckpointError: the folder cannot be written.
         """
-        check_nothing_added(self)
         config = copy.deepcopy(self.config)
         if self.variable_dtype != "float32" or config.dtype_name is not None:
             config.torch_dtype = self.variable_dtype
         with uploading(save_directory, push_to_hub, token=token, create_pr=create_pr, **kwargs):
             save_checkpoint(
                 save_directory,
-                canonical_arrays(self),
+                weights.canonical_arrays(self),
                 config,
                 head=self.head,
+                class_name=weights.own_class_name(self),
+                additions=weights.added_arrays(self),
                 format="safetensors" if safe_serialization else "h5",
                 flavour="tf",
                 max_shard_size=max_shard_size,

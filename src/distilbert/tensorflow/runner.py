@@ -29,6 +29,7 @@ from distilbert.tensorflow.pretrained import PreTrainedModel
 from distilbert.tensorflow.weights import (
     added_variables,
     assign,
+    build_added_layers,
     canonical_arrays,
     floating_dtype,
 )
@@ -147,6 +148,8 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
     with deferred_init() if is_package_class(type(model)) else nullcontext():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))
-    for new, old in zip(added_variables(other), added_variables(model), strict=True):
-        new.assign(old)
+    if not is_package_class(type(model)):
+        build_added_layers(other)
+        for name, variable in added_variables(other).items():
+            variable.assign(added_variables(model)[name])
     return other

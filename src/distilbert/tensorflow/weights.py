@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from distilbert.checkpoint.init import initial_weights
-from distilbert.checkpoint.layout import LEAVES, native_array
+from distilbert.checkpoint.layout import LEAVES, canonical_name, is_transposed, native_array
+from distilbert.checkpoint.matching import LoadingReport, match_additions
 from distilbert.checkpoint.spec import Parameter, parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, ConfigError
 from distilbert.tensorflow.backend import keras
+from distilbert.tensorflow.inputs import argument_names
 
 if TYPE_CHECKING:
     from distilbert.tensorflow.pretrained import PreTrainedModel
@@ -23,11 +25,15 @@ KERAS_LEAF = 1  # the index of Keras' names in a row of LEAVES
 
 def variable_of(model: PreTrainedModel, parameter: Parameter) -> Any:
     """The variable of a parameter: `a.0.b.weight` is the attribute `kernel` of `model.a[0].b`."""
+    return getattr(_layer_of(model, parameter), LEAVES[parameter.kind][KERAS_LEAF])
+
+
+def _layer_of(model: PreTrainedModel, parameter: Parameter) -> Any:
     # For a user's head around an encoder, only the parameters of the encoder.
     place: Any = model.base_model if model.head == "base" else model
     for part in parameter.name.split(".")[:-1]:
         place = place[int(part)] if part.isdigit() else getattr(place, part)
-    return getattr(place, LEAVES[parameter.kind][KERAS_LEAF])
+    return place
 
 
 def untied_parameters(model: PreTrainedModel) -> list[Parameter]:
@@ -52,26 +58,98 @@ def canonical_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
     }
 
 
-def added_variables(model: PreTrainedModel) -> list[Any]:
-    """The variables of a child class beyond the parameters of its head and Keras' LoRA."""
-    known = {id(variable_of(model, row)) for row in untied_parameters(model)}
-    return [
-        variable
-        for layer in model._flatten_layers()
-        for variable in layer._trainable_variables + layer._non_trainable_variables
-        if id(variable) not in known and not getattr(layer, "lora_enabled", False)
-    ]
+def added_variables(model: PreTrainedModel) -> dict[str, Any]:
+    """The variables of a child class beyond the parameters of its head, by their names in a file.
+
+    A name is made of attributes, as in PyTorch: the names that Keras makes up for layers are
+    others in every instance.
+
+    Raises:
+        CheckpointError: Keras' LoRA is in a layer of the child's.
+    """
+    seen = {id(_layer_of(model, row)) for row in untied_parameters(model)}
+    found: dict[str, Any] = {}
+    for name, layer in _layers_below(model, "", seen):
+        own = layer._trainable_variables + layer._non_trainable_variables
+        if own and getattr(layer, "lora_enabled", False):
+            raise CheckpointError(
+                f"A checkpoint has no names for the matrices of LoRA in `{name}`. Save all of the "
+                f"model with `model.save('x.keras')`."
+            )
+        found |= {f"{name}/{variable.name}:0".lstrip("/"): variable for variable in own}
+    return found
 
 
-def check_nothing_added(model: PreTrainedModel) -> None:
-    """Raise CheckpointError if a child class has variables that no checkpoint has a name for."""
-    added = added_variables(model)
-    if added:
-        raise CheckpointError(
-            f"A checkpoint holds the parameters of `{type(model).__name__}`'s head only: the model "
-            f"also has {', '.join(variable.path for variable in added)}. Save all of it with "
-            f"`model.save('x.keras')`."
+def _layers_below(owner: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """A layer and those inside it that were not seen yet, with the attributes that hold them."""
+    if id(owner) in seen:
+        return
+    seen.add(id(owner))
+    yield name, owner
+    if isinstance(owner, keras.Sequential):
+        held: dict[str, Any] = {str(number): layer for number, layer in enumerate(owner.layers)}
+    else:  # `_layers` lists all that Keras knows, so that nothing is left out
+        last = ("_layers",)
+        held = dict(
+            sorted(vars(owner).items(), key=lambda item: (item[0] in last, item[0][0] == "_"))
         )
+    for attribute, value in held.items():
+        parts: Any = {"": value}
+        if isinstance(value, Mapping):
+            parts = value
+        elif isinstance(value, (list, tuple)):
+            parts = dict(enumerate(value))
+        for key, part in parts.items():
+            if isinstance(part, keras.layers.Layer):
+                path = "/".join(text for text in (name, attribute, str(key)) if text)
+                yield from _layers_below(part, path, seen)
+
+
+def build_added_layers(model: PreTrainedModel) -> None:
+    """Let the layers of a child class make their variables; Keras waits for the first call."""
+    if all(layer.built for layer in model._flatten_layers()):
+        return
+    ids = model.dummy_inputs["input_ids"]
+    inputs = {"input_ids": ids, "attention_mask": tf.ones_like(ids)}
+    taken = argument_names(type(model))
+    model(**{name: value for name, value in inputs.items() if name in taken})
+
+
+def load_additions(
+    model: PreTrainedModel, checkpoint: Mapping[str, np.ndarray], report: LoadingReport
+) -> None:
+    """Set the variables that a child class adds to those of its head, by their names."""
+    build_added_layers(model)
+    added = {
+        canonical_name(name, "tf"): (name, each) for name, each in added_variables(model).items()
+    }
+    shapes = {
+        canonical: tuple(each.shape[::-1] if is_transposed(name, "tf") else each.shape)
+        for canonical, (name, each) in added.items()
+    }
+    for canonical, array in match_additions(checkpoint, shapes, report).items():
+        name, variable = added[canonical]
+        variable.assign(_turned(name, array).astype(variable.dtype, copy=False))
+
+
+def added_arrays(model: PreTrainedModel) -> dict[str, np.ndarray]:
+    """The values of the variables that a child class adds, by their names in a file."""
+    build_added_layers(model)
+    return {name: to_array(variable) for name, variable in added_variables(model).items()}
+
+
+def is_own_head(model: PreTrainedModel) -> bool:
+    """Whether a user's class puts a head of its own around an encoder."""
+    return model.head == "base" and model.base_model is not model
+
+
+def own_class_name(model: PreTrainedModel) -> str | None:
+    """The name of a user's head around an encoder in a config; None for other models."""
+    return type(model).__name__.removeprefix("TF") if is_own_head(model) else None
+
+
+def _turned(name: str, array: np.ndarray) -> np.ndarray:
+    return array.T if is_transposed(name, "tf") else array
 
 
 def assign(model: PreTrainedModel, arrays: Mapping[str, np.ndarray]) -> None:

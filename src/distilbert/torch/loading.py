@@ -21,7 +21,7 @@ from distilbert.checkpoint.loading import (
     read_source,
     resolve_dtype,
 )
-from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.checkpoint.matching import LoadingReport, match_additions, match_parameters
 from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import InputError
 from distilbert.torch.attention import check_implementation
@@ -138,14 +138,7 @@ def _load_additions(
 ) -> None:
     """Load the tensors that a user's subclass adds to those of its head, by their names."""
     known = spec_names(model)
-    for name, tensor in model.state_dict().items():
-        if name in known:
-            continue
-        if name not in arrays:
-            report.missing_keys.append(name)
-            continue
-        report.unexpected_keys.remove(name)
-        if tensor.shape == arrays[name].shape:
-            tensor.copy_(to_tensor(arrays[name]))
-        else:
-            report.mismatched_keys.append((name, arrays[name].shape, tuple(tensor.shape)))
+    added = {name: each for name, each in model.state_dict().items() if name not in known}
+    shapes = {name: tuple(tensor.shape) for name, tensor in added.items()}
+    for name, array in match_additions(arrays, shapes, report).items():
+        added[name].copy_(to_tensor(array))
