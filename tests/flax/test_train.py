@@ -118,7 +118,8 @@ def test_an_update_in_parts_equals_one_in_a_piece() -> None:
     one, many = trainer(fresh(**DROPLESS)), trainer(fresh(**DROPLESS), batch_size=2)
     assert run(one, range(3)) == pytest.approx(run(many, range(3), parts=3), rel=1e-5)
     for name, array in weights(one).items():
-        np.testing.assert_allclose(array, weights(many)[name], atol=1e-5)
+        # AdamW enlarges rounding where gradients are tiny; a step is 1e-2.
+        np.testing.assert_allclose(array, weights(many)[name], atol=1e-4)
 
 
 def test_batches_of_other_sizes_compile_nothing_new() -> None:
