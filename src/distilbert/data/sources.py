@@ -127,8 +127,8 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
     """Rows of an open source in the format `kind`.
 
     With `inputs` they are read to be predicted rather than learned from, so that each has an
-    answer: blank lines of a text are rows, columns may share a name, a JSON document may be a
-    single row, and quotes enclose the cells of TSV as they do in CSV.
+    answer: blank lines of a text are rows, columns may share a name, and a JSON document may be a
+    single row.
     """
     match kind:
         case "parquet":
@@ -137,8 +137,7 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
             glue = glue_task(data.glue) if data.glue and kind == "tsv" else None
             return read_table(
                 lines,
-                quoted=inputs or kind == "csv",
-                delimiter=None if kind == "csv" else "\t",
+                tabs=kind == "tsv",
                 column_names=data.column_names,
                 headerless_names=glue.column_names if glue else (),
                 unique_names=not inputs,
