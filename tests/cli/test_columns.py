@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.cli.columns import Fields, remembered_columns
+from distilbert.cli.columns import ChoiceFields, Fields, remembered_data
 from distilbert.errors import InputError
+from distilbert.training.run_card import DataSection
 
 PAIR = ("text", "text_pair")
 
 
 def test_chosen_columns_come_before_remembered_and_usual_ones() -> None:
     row = {"id": 1, "review": "a", "sentence": "b", "hypothesis": "c"}
-    fields = Fields(PAIR, {"text": "review"}, guessed=True)
+    fields = Fields(PAIR, DataSection(text="review"), guessed=True)
     assert fields.renamed(row, {"text": "sentence"})["text"] == "b"
     assert fields.renamed(row, {})["text"] == "a"
     assert fields.renamed({"text": "d", "review": "a"}, {}) == {"text": "a"}
@@ -41,13 +42,42 @@ def test_a_field_has_one_column() -> None:
         Fields(PAIR).chosen_by(["text=a", "text=b"])
 
 
-def test_the_card_of_a_folder_remembers_columns(tmp_path: Path) -> None:
-    assert remembered_columns(None) == remembered_columns(tmp_path) == {}
+def test_the_card_of_a_folder_remembers_its_data(tmp_path: Path) -> None:
+    assert remembered_data(None) is remembered_data(tmp_path) is None
     (tmp_path / "card.toml").write_text('[data]\ntext = "review"\nlabel = "stars"\n')
-    found = remembered_columns(tmp_path)
-    assert found["text"] == "review"
-    assert found["question"] == "question"
-    assert "label" not in found
-    (tmp_path / "card.toml").write_text('[data]\nchoices = ["first", "second"]\n')
-    found = remembered_columns(tmp_path)
-    assert (found["choice0"], found["choice1"]) == ("first", "second")
+    found = remembered_data(tmp_path)
+    assert found is not None
+    assert (found.text, found.question) == ("review", "question")
+
+
+@pytest.mark.parametrize(
+    ("glue", "row"),
+    [
+        ("qnli", {"question": "a", "sentence": "b", "index": 1}),
+        ("mrpc", {"#1 String": "a", "#2 String": "b"}),
+        ("mrpc", {"sentence1": "a", "sentence2": "b"}),
+        ("mnli", {"premise": "a", "hypothesis": "b"}),
+        (None, {"question": "a", "sentence": "b"}),
+        (None, {"#1 String": "a", "#2 String": "b"}),
+    ],
+)
+def test_columns_of_glue_are_those_of_fine_tuning(glue: str, row: dict[str, object]) -> None:
+    found = Fields(PAIR, DataSection(glue=glue), guessed=True).renamed(row, {})
+    assert isinstance(found, dict)
+    assert (found["text"], found["text_pair"]) == ("a", "b")
+
+
+def test_choices_are_read_as_in_fine_tuning() -> None:
+    row = {"id": 3, "sent1": "p", "sent2": "We", "ending0": "a", "ending1": "b", "ending2": "NA"}
+    read = {"id": 3, "prompt": "p", "choices": ["We a", "We b"]}
+    assert ChoiceFields().renamed(row, {}) == read
+    assert ChoiceFields(data=DataSection(prompt="sent1")).renamed(row, {}) == read
+    assert ChoiceFields().renamed(row, {"prompt": "sent1"}) == read
+    other = ChoiceFields().renamed(row, {"prompt": "sent2", "choices": "sent1"})
+    assert other == row  # without choices, which the task reports
+    named = DataSection(prompt="x", choices=("first", "second"), missing=())
+    row = {"x": "p", "first": "a", "second": "NA", "text": "b"}
+    found = ChoiceFields(data=named).renamed(row, {})
+    assert found == {"text": "b", "prompt": "p", "choices": ["a", "NA"]}
+    with pytest.raises(InputError, match="must have the column 'y'"):
+        ChoiceFields().renamed(row, {"prompt": "y"})

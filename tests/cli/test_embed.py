@@ -40,14 +40,14 @@ def test_rows_without_a_text_are_explained(run, checkpoint):
 
 
 def test_a_table_keeps_its_columns_beside_the_vectors(run, checkpoint, tmp_path):
-    (tmp_path / "in.csv").write_text("id,sentence\n7,the dog\n8,a film\n")
+    (tmp_path / "in.csv").write_text("id,sentence,embedding\n7,the dog,x\n8,a film,y\n")
     line = ["embed", "-m", checkpoint("base"), "--input", tmp_path / "in.csv"]
     assert run(*line, "--output", tmp_path / "v.csv").code == 0
     with (tmp_path / "v.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["id"], row["sentence"]) for row in rows] == [("7", "the dog"), ("8", "a film")]
+    assert [list(row.values())[:3] for row in rows] == [["7", "the dog", "x"], ["8", "a film", "y"]]
     assert run(*line, "--output", tmp_path / "v.npy").code == 0
-    vectors = [json.loads(row["embedding"]) for row in rows]
+    vectors = [json.loads(row["predicted_embedding"]) for row in rows]
     np.testing.assert_allclose(vectors, np.load(tmp_path / "v.npy"), rtol=1e-6)
     ran = run("embed", "-m", "no-model", "x", "--output", tmp_path / "no" / "v.npy")
     assert "`--output`: The output must be a writable file" in ran.err

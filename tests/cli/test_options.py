@@ -104,3 +104,28 @@ def test_tensorflow_is_started_only_for_a_command_that_runs_it(monkeypatch):
     assert started == []
     show(**{**given, "framework": "tensorflow"})
     assert started == ["yes"]
+
+
+def test_tensorflow_is_started_for_a_card_that_names_it(monkeypatch, tmp_path):
+    started: list[str] = []
+    monkeypatch.setattr(options, "start_tensorflow", lambda: started.append("yes"))
+    (tmp_path / "card.toml").write_text('framework = "tensorflow"\n')
+
+    @command()
+    def show(
+        *,
+        card: str | None = None,
+        output: str | None = None,
+        resume: bool = False,
+        framework: str | None = None,
+    ) -> None:
+        """Show it."""
+
+    given = {name: part.default for name, part in inspect.signature(show).parameters.items()}
+    show(**{**given, "card": str(tmp_path / "card.toml")})
+    show(**{**given, "resume": True, "output": str(tmp_path)})
+    assert len(started) == 2
+    show(**{**given, "output": str(tmp_path)})
+    show(**{**given, "card": str(tmp_path / "card.toml"), "framework": "torch"})
+    show(**{**given, "card": str(tmp_path / "none.toml")})
+    assert len(started) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distilbert.cli.outputs import json_line, output_stream, table_format, table_output
+from distilbert.cli.outputs import beside, json_line, output_stream, table_format, table_output
 from distilbert.errors import DataError, InputError
 
 
@@ -35,6 +35,15 @@ def test_the_suffix_decides_the_format():
     names = [None, "-", "a.txt", "a.csv", "a.TSV", "a.jsonl", "a.ndjson", "a.parquet"]
     formats = [None, None, None, "csv", "tsv", "jsonl", "jsonl", "parquet"]
     assert [table_format(name) for name in names] == formats
+
+
+def test_an_answer_replaces_no_column_of_the_input():
+    row = {"label": "a", "predicted_label": "b"}
+    assert beside(row, {"label": "c", "score": 1.0}) == {
+        **row,
+        "predicted_predicted_label": "c",
+        "score": 1.0,
+    }
 
 
 ROWS = [{"id": 1, "text": 'a "b", é\n', "v": np.float32([0.5, 1])}, {"id": 2, "text": "", "v": []}]

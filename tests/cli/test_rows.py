@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from distilbert.cli.columns import Fields
 from distilbert.cli.rows import Inputs
 from distilbert.data import sources
 from distilbert.data.rows import Row
 from distilbert.errors import DataError, InputError
+from distilbert.training.run_card import DataSection
 
 
 def pipe_in(monkeypatch, data: bytes) -> None:
@@ -44,7 +46,8 @@ def test_texts_of_the_line_come_as_they_are():
         ("a.csv", b"\xef\xbb\xbftext;n\r\na, b;1\r\n", [{"text": "a, b", "n": "1"}]),
         ("a.tsv", b"text\tn\nx\t2\n", [{"text": "x", "n": "2"}]),
         ("a.tsv", b'text\tn\n"say ""x"""\t2\n', [{"text": 'say "x"', "n": "2"}]),
-        ("a.conll", b"A b\n", ["A b"]),
+        ("a.tsv", b'text\tn\n"No," he said\t2\n', [{"text": '"No," he said', "n": "2"}]),
+        ("a.conll", b"A b\n", [{"tokens": ["A"], "tags": ["b"]}]),
     ],
 )
 def test_a_file_is_read_by_its_suffix(tmp_path, name, content, rows):
@@ -145,3 +148,27 @@ def test_columns_are_renamed_for_the_task(monkeypatch):
         pipe_in(monkeypatch, rows)
         with pytest.raises(InputError, match=text):
             read(data_format=data_format, field=[field])
+
+
+def test_a_file_without_header_has_the_columns_of_the_run(tmp_path):
+    data = DataSection(column_names=("label", "review"))
+    fields = Fields(data=data)
+    (tmp_path / "a.csv").write_text("1,good\n0,bad\n")
+    rows = list(Inputs(input_file=str(tmp_path / "a.csv")).rows(fields))
+    assert rows[1] == {"label": "0", "review": "bad"}
+    for content in ("id,review\n1,good\n", "id,review,label\n1,good,x\n"):
+        (tmp_path / "a.csv").write_text(content)
+        (row,) = Inputs(input_file=str(tmp_path / "a.csv")).rows(fields)
+        assert (row["id"], row["review"]) == ("1", "good")
+    data = DataSection(glue="cola")
+    (tmp_path / "dev.tsv").write_text("gj04\t1\t\tBill broke it.\n")
+    ((given, row),) = Inputs(input_file=str(tmp_path / "dev.tsv")).pairs(Fields(data=data))
+    assert given == {"source": "gj04", "label": "1", "star": "", "sentence": "Bill broke it."}
+    assert row["text"] == "Bill broke it."
+
+
+def test_columns_of_conll_are_those_of_the_run(tmp_path):
+    (tmp_path / "a.conll").write_text("1\tAnna\tB-PER\n")
+    fields = Fields(("tokens",), DataSection(tokens="1"))
+    (row,) = Inputs(input_file=str(tmp_path / "a.conll")).rows(fields)
+    assert row["tokens"] == ["Anna"]

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 import distilbert.finetuning.finetune as finetuning
 from distilbert._install import install_command
+from distilbert.data.rows import Row
 from distilbert.errors import InputError, MissingDependencyError, TrainingError
 from distilbert.finetuning.ray_search import Search, check_packages, run_trial, search
 from distilbert.finetuning.search_space import search_space
@@ -94,6 +96,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
             "TuneConfig": lambda **options: plain(**options),
             "RunConfig": lambda **options: plain(**options),
             "with_resources": lambda run, asked: (run, asked),
+            "with_parameters": lambda run, **held: partial(run, **held),
             "choice": lambda values: ("choice", values),
             "report": fake.reports.append,
             "get_context": lambda: plain(get_trial_id=lambda: "t0"),
@@ -237,6 +240,17 @@ def test_a_trial_trains_with_its_values_and_reports(
     assert (card.seed, card.search, asked["resume"]) == (7, {}, True)
     assert (card.optimization.learning_rate, card.optimization.freeze) == (2e-4, ("embeddings",))
     assert ray.reports == [{"score": 0.5, "step": 10}]
+
+
+def test_a_trial_trains_on_the_rows_that_the_caller_passed(
+    ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(finetuning, "finetune", lambda card, **options: asked.update(options))
+    rows = [Row({"text": "good", "label": "up"}, "train row 1")]
+    search(plan(tmp_path, trials=0, memory={"train": rows}))
+    ray.run[0](POINT)
+    assert (asked["train"], "dev" in asked) == (rows, False)
 
 
 def test_a_trial_that_fails_leaves_its_reason(

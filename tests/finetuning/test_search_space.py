@@ -85,7 +85,8 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         search_space(card_from({"search": search}, base=None))
     assert str(caught.value).splitlines() == [
         "A search must have known fields, good ranges and dev rows: 17 are wrong.",
-        "  `dev` must name the rows that compare trials: got none.",
+        "  `dev` must name the rows that compare trials, or `dev_split` the fraction of the "
+        "training rows that does: got neither.",
         "  [search] `learning_rat` is not a field of a run card. Nearest: `learning_rate`.",
         "  [search] `output` must be the same in all trials: leave it out of [search].",
         "  [search] `batch_size` must have at least one value: got an empty list.",

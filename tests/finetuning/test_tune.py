@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,25 @@ def test_a_search_is_replaced_on_request(trials: Trials, data: Path, tmp_path: P
         tune(given, trials=1, overwrite=True)
 
 
+@pytest.mark.parametrize("kind", ["DataFrame", "list", "Dataset"])
+def test_rows_may_be_passed_instead_of_files(
+    trials: Trials, data: Path, tmp_path: Path, kind: str
+) -> None:
+    kinds: dict[str, Callable[[list[Any]], Any]] = {"list": list}
+    kinds["DataFrame"] = pytest.importorskip("pandas").DataFrame
+    kinds["Dataset"] = pytest.importorskip("datasets").Dataset.from_list
+    rows = [{"text": word, "label": label} for word, label in (("good", "up"), ("bad", "down"))]
+    given = card(data, tmp_path / "out")
+    tune(given, trials=4, train=kinds[kind](rows), dev=kinds[kind](rows))
+    assert trials.plan is not None
+    for split in ("train", "dev"):
+        assert [row.values for row in trials.plan.memory[split]] == rows
+    assert trials.plan.card.data.train == (f"memory:{kind} of 2 rows",)
+    tune(given, resume=True, train=kinds[kind](rows), dev=kinds[kind](rows))
+    with pytest.raises(InputError, match="'the rows of dev' differ"):
+        tune(given, resume=True, train=kinds[kind](rows), dev=kinds[kind](rows[::-1]))
+
+
 def test_a_search_is_not_resumed_with_other_rows(
     trials: Trials, data: Path, tmp_path: Path
 ) -> None:
@@ -166,7 +185,10 @@ def test_wrong_options_are_told_before_anything_begins(
 RUN = """
 import json, sys
 from distilbert import tune
-result = tune(json.loads(sys.argv[1]), trials=3)
+given = json.loads(sys.argv[1])
+with open(given["data"].pop("train")) as lines:
+    rows = [json.loads(line) for line in lines]
+result = tune(given, trials=3, train=rows)
 print(json.dumps([str(result.model), result.best.score, [t.status for t in result.trials]]))
 """
 

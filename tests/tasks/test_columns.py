@@ -16,6 +16,7 @@ from distilbert.tasks.columns import (
     is_text,
     missing_columns,
     missing_rule,
+    read_list,
     task_of_columns,
 )
 
@@ -82,3 +83,28 @@ def test_flags_and_missing_values() -> None:
     assert missing_rule("A text", ("nan", "")) == (
         "A text must not be a missing value (nan, unless `missing` names others)."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('["a\\u00e9", 1, true]', ["aé", 1, True]),
+        ("['it\\'s', \"x\"]", ["it's", "x"]),
+        ("['a'\n 'b, c']", ["a", "b, c"]),
+        ("[-1.5e3 2 .5]", [-1500.0, 2, 0.5]),
+        ("['\\x']", ["\\x"]),
+        ("[True, False]", [True, False]),
+        ("[]", []),
+        ("[spam]", None),
+        ("[a, b]", None),
+        ("[1, [2]]", None),
+        ("[null]", None),
+        ("['a''b']", None),
+        ("['a'", None),
+        ("a", None),
+        (1, None),
+    ],
+)
+def test_only_texts_of_lists_of_strings_and_numbers_are_lists(text: str, expected: object) -> None:
+    assert read_list(text) == expected
+    assert read_list(("a",)) == ("a",)

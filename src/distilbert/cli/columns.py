@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distilbert.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbert.training.run_card import DataSection
 
 Input = str | dict[str, Any]
 
 # Fields of a run card that name columns which prediction reads too.
-REMEMBERED = ("text", "text_pair", "question", "context", "prompt", "tokens")
+REMEMBERED = ("text", "text_pair", "question", "context", "tokens")
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields that a task reads, and the columns from which a model learned them.
+    """The fields that a task reads, and what the card of a run says about the rows of its model.
 
     `guessed` also takes the columns that fine-tuning would take for a text or a second text.
     """
 
     names: Sequence[str] = ("text",)
-    remembered: Mapping[str, str] = field(default_factory=dict)
+    data: DataSection | None = None
     guessed: bool = False
 
     def chosen_by(self, options: Sequence[str]) -> dict[str, str]:
@@ -66,32 +69,69 @@ class Fields:
 
     def _found(self, row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
         """Columns of fields that were not chosen: remembered, called like their field, or usual."""
-        from distilbert.tasks.columns import first_column
-        from distilbert.tasks.sequence_classification.rows import PAIRS, TEXTS
+        from distilbert.tasks.sequence_classification.rows import text_columns
 
         names = [name for name in self.names if name not in chosen]
-        known = {name: self.remembered.get(name) for name in names}
-        found = {name: column for name, column in known.items() if column and column in row}
+        remembered = self._remembered()
+        found: dict[str, str] = {}
+        for name in names:
+            column = next((one for one in remembered.get(name, ()) if one in row), None)
+            if column is not None:
+                found[name] = column
         open_ = [name for name in names if name not in found and name not in row]
-        if self.guessed and "text" in open_ and "text" not in self.remembered:
-            usual = {"text": first_column(TEXTS, list(row))}
-            if "text_pair" in open_:
-                usual["text_pair"] = first_column(PAIRS, list(row))
-            found |= {name: column for name, column in usual.items() if column}
+        if self.guessed and "text" in open_ and "text" not in remembered:
+            text, pair = text_columns(list(row), pairs="text_pair" in open_)
+            found |= {"text": text} if text else {}
+            found |= {"text_pair": pair} if pair else {}
         return found
 
+    def _remembered(self) -> dict[str, tuple[str, ...]]:
+        """Field -> the columns that the run read as this field, in order of preference."""
+        from distilbert.data.glue import glue_task
 
-def remembered_columns(folder: Path | None) -> dict[str, str]:
-    """Field -> column, as the card in the folder of a fine-tuned model names them."""
+        if self.data is None:
+            return {}
+        glue = glue_task(self.data.glue) if self.data.glue else None
+        named = {name: getattr(self.data, name) for name in REMEMBERED}
+        of_glue = {name: getattr(glue, name, ()) for name in REMEMBERED}
+        found = {n: (named[n],) if named[n] is not None else of_glue[n] for n in REMEMBERED}
+        return {name: columns for name, columns in found.items() if columns}
+
+
+@dataclass(frozen=True)
+class ChoiceFields(Fields):
+    """The prompt and the choices of rows, which fine-tuning reads in many forms."""
+
+    names: Sequence[str] = ("prompt", "question", "choices")
+
+    def renamed(self, row: Input, chosen: Mapping[str, str]) -> Input:
+        """A row with `prompt` and `choices` in place of the columns that they are read from."""
+        from distilbert.tasks.multiple_choice.rows import ChoiceColumns
+
+        if not isinstance(row, dict) or any(column not in row for column in chosen.values()):
+            return super().renamed(row, chosen)
+        prompt = chosen.get("prompt", chosen.get("question"))
+        choices = (chosen["choices"],) if "choices" in chosen else ()
+        columns = ChoiceColumns(prompt, choices)
+        if self.data is not None:
+            prompt = prompt or (self.data.prompt if self.data.prompt in row else None)
+            choices = choices or tuple(name for name in self.data.choices if name in row)
+            missing = columns.missing if self.data.missing is None else self.data.missing
+            columns = ChoiceColumns(prompt, choices, missing=missing)
+        columns = columns.named_in(list(row))
+        found, _ = columns.choices_of(row)
+        if columns.prompt is None or not found:
+            return row  # the task says what is missing
+        read = {columns.prompt, columns.beginning, *columns.choices}
+        others = {name: value for name, value in row.items() if name not in read}
+        return {**others, "prompt": row[columns.prompt], "choices": found}
+
+
+def remembered_data(folder: Path | None) -> DataSection | None:
+    """What the card in the folder of a fine-tuned model says about its rows, if there is one."""
     from distilbert.finetuning.result import CARD_FILE
     from distilbert.training.card_file import read_result_card
 
     if folder is None or not (folder / CARD_FILE).is_file():
-        return {}
-    data = read_result_card(folder / CARD_FILE).data
-    named = {name: getattr(data, name) for name in REMEMBERED}
-    if len(data.choices) == 1:
-        named["choices"] = data.choices[0]
-    else:  # multiple choice reads one column per choice under such names
-        named |= {f"choice{number}": column for number, column in enumerate(data.choices)}
-    return {name: column for name, column in named.items() if column is not None}
+        return None
+    return read_result_card(folder / CARD_FILE).data

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.columns import Fields, Input, remembered_columns
+from distilbert.cli.columns import Fields, Input, remembered_data
 from distilbert.cli.outputs import (
+    beside,
     json_line,
     output_file,
     output_stream,
@@ -45,7 +46,7 @@ def embed(
     """Turn texts into vectors; [dim]an --output ending in .npy holds them all (N, D).[/dim]
 
     One that ends in .csv, .tsv, .jsonl or .parquet has the columns of the input, and the vector as
-    the column "embedding".
+    the column "embedding" ("predicted_embedding" if the input has that one).
 
     [bold]Examples[/bold]
 
@@ -61,7 +62,7 @@ def embed(
         shown = options.shows_progress(progress, output)
         chosen = options.without_none(pooling=pooling, normalize=normalize)
         pipe = pipeline("sentence-embedding", model, progress=shown, **loading.given(), **chosen)
-        fields = Fields(("text",), remembered_columns(pipe.opened.folder), guessed=True)
+        fields = Fields(("text",), remembered_data(pipe.opened.folder), guessed=True)
         pending: list[Input] = []
         for vector in pipe(_texts(inputs.pairs(fields), pending)):
             write(pending.pop(0), vector)
@@ -90,7 +91,7 @@ def _writer(output: str | None) -> Iterator[Callable[[Input, Any], None]]:
     elif output is not None and kind is not None:
         with table_output(output, kind) as add:
             yield lambda row, vector: add(
-                {**({"text": row} if isinstance(row, str) else row), "embedding": vector}
+                beside({"text": row} if isinstance(row, str) else row, {"embedding": vector})
             )
     else:
         with output_stream(output) as stream:

@@ -10,10 +10,11 @@ import inspect
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, wraps
+from pathlib import Path
 from typing import Annotated, Any, cast, get_type_hints
 
 import typer
@@ -176,13 +177,13 @@ def command(
 
         @wraps(function)
         def run(**values: Any) -> None:
-            uses_framework, framework = "framework" in values, values.get("framework")
+            starts_tensorflow = "framework" in values and _uses_tensorflow(values)
             for name in added:
                 if values[name] in (None, [], ()):
                     del values[name]
             for name, group in groups.items():
                 values[name] = group(**{part.name: values.pop(part.name) for part in fields(group)})
-            if uses_framework and _is_tensorflow(framework):
+            if starts_tensorflow:
                 start_tensorflow()
             function(**values)
 
@@ -204,11 +205,26 @@ def _members(group: Any) -> dict[str, inspect.Parameter]:
     }
 
 
-def _is_tensorflow(framework: str | None) -> bool:
-    """Whether a command with this option runs TensorFlow."""
+def _uses_tensorflow(values: Mapping[str, Any]) -> bool:
+    """Whether a command with these options runs TensorFlow, which a run card may say too."""
     from distilbert.opening import choose_framework
 
+    framework = values.get("framework") or _framework_of_card(values)
     return (framework or choose_framework(None)) == "tensorflow"
+
+
+def _framework_of_card(values: Mapping[str, Any]) -> str | None:
+    """The framework in the run card of a command, or in that of the run that it resumes."""
+    from distilbert.errors import RunCardError
+    from distilbert.finetuning.result import CARD_FILE
+    from distilbert.training.card_file import read_card
+
+    card, output = values.get("card"), values.get("output")
+    if card is None and values.get("resume") and output is not None:
+        card = Path(output) / CARD_FILE
+    with suppress(RunCardError):  # reported where the card is used
+        return None if card is None else read_card(card).framework
+    return None
 
 
 def start_tensorflow() -> None:

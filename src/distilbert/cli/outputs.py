@@ -29,6 +29,16 @@ TABLES = {
 Record = Mapping[str, Any]
 
 
+def beside(columns: Record, answer: Record) -> dict[str, Any]:
+    """The columns of an input and those of its answer, which never replace one of the input."""
+    joined = dict(columns)
+    for name, value in answer.items():
+        while name in joined:
+            name = f"predicted_{name}"
+        joined[name] = value
+    return joined
+
+
 def table_format(path: str | None) -> str | None:
     """How rows are written to this output; None for text, and for standard output."""
     return None if path is None else TABLES.get(Path(path).suffix.lower())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.columns import Fields, Input, remembered_columns
-from distilbert.cli.outputs import json_line, output_stream, shorten, table_format, table_output
+from distilbert.cli.columns import ChoiceFields, Fields, Input, remembered_data
+from distilbert.cli.outputs import (
+    beside,
+    json_line,
+    output_stream,
+    shorten,
+    table_format,
+    table_output,
+)
 from distilbert.cli.rows import Inputs
 from distilbert.errors import InputError
 
 if TYPE_CHECKING:
     from distilbert.pipelines.job import Job
+    from distilbert.training.run_card import DataSection
 
 Pair = tuple[Input, Input]
 
@@ -170,17 +177,17 @@ def predict(
     with _writer(output, as_json) as write:
         shown = options.shows_progress(progress, output)
         pipe = pipeline(task, model, progress=shown, **loading.given(), **chosen)
-        fields = _fields(pipe.job, remembered_columns(pipe.opened.folder))
+        fields = _fields(pipe.job, remembered_data(pipe.opened.folder))
         pending: list[Pair] = []
         rows = _remembered(asked.pairs(inputs, fields), pending)
         for answer in pipe(rows):
             write(pending.pop(0), answer, pipe.job)
 
 
-def _fields(job: Job, remembered: dict[str, str]) -> Fields:
-    names = ROW_FIELDS.get(job.name) or job.fields or ("text",)
+def _fields(job: Job, remembered: DataSection | None) -> Fields:
     if job.name == "multiple-choice":
-        names = (*names, *(name for name in remembered if re.fullmatch(r"choice\d+", name)))
+        return ChoiceFields(job.fields, remembered)
+    names = ROW_FIELDS.get(job.name) or job.fields or ("text",)
     return Fields(names, remembered, guessed="text" in names)
 
 
@@ -216,11 +223,7 @@ def _writer(output: str | None, as_json: bool) -> Iterator[Callable[[Pair, Any, 
 
 
 def _record(row: Input, answer: Any, job: Job) -> dict[str, Any]:
-    """The columns of an input and those of its answer, which never replace one of the input."""
-    columns = {"text": row} if isinstance(row, str) else dict(row)
-    for name, value in job.columns(answer).items():
-        columns[f"predicted_{name}" if name in columns else name] = value
-    return columns
+    return beside({"text": row} if isinstance(row, str) else row, job.columns(answer))
 
 
 def _json(row: Input, answer: Any) -> str:

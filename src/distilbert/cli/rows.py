@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +17,13 @@ from distilbert.cli.columns import Fields, Input
 from distilbert.cli.options import words
 from distilbert.errors import InputError
 
-# Formats in which a file is only read if `--input-format` names them; others are known by suffix.
-NOT_BY_SUFFIX = ("conll", "trec")
+if TYPE_CHECKING:
+    from distilbert.training.run_card import DataSection
+
 # Characters that make a name a pattern.
 WILD = frozenset("*?[")
+# What the run of a model says about reading files in the format of its training rows.
+OF_RUN = ("column_names", "glue", "tokens", "tags")
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text")
 
 
@@ -75,7 +78,7 @@ class Inputs:
             DataError: the input does not exist, or a row breaks the rules of its format.
         """
         chosen = fields.chosen_by(self.field or ())
-        return ((row, fields.renamed(row, chosen)) for row in self._read())
+        return ((row, fields.renamed(row, chosen)) for row in self._read(fields.data))
 
     def texts_only(self) -> Iterator[str]:
         """The text of each row: the row itself, or its column `text` or one with a usual name.
@@ -100,13 +103,11 @@ class Inputs:
 
         source = self.input_file or "-"
         path = Path(source).expanduser()
-        kind = suffix_format(path)
+        kind = self.data_format or suffix_format(path)
         is_several = source.startswith(HUB) or path.is_dir() or bool(WILD & set(source))
-        if kind is None and is_several and not path.is_file():
-            return self.data_format
-        return self.data_format or (kind if kind and kind not in NOT_BY_SUFFIX else "text")
+        return kind or (None if is_several and not path.is_file() else "text")
 
-    def _read(self) -> Iterator[Input]:
+    def _read(self, remembered: DataSection | None) -> Iterator[Input]:
         if self.texts:
             if self.input_file is not None:
                 raise InputError("Give either texts or `--input`: got both.")
@@ -121,7 +122,8 @@ class Inputs:
         source = self.input_file or "-"
         kind = self._kind()
         # Not validated here: the readers report an unknown format under the name of its option.
-        data = DataSection.model_construct(data_format=kind, encoding=self.encoding)
+        of_run = {name: getattr(remembered, name) for name in OF_RUN if remembered is not None}
+        data = DataSection.model_construct(data_format=kind, encoding=self.encoding, **of_run)
         problems = Problems(raise_first=True)
         if source == "-":
             lines = Lines(sys.stdin.buffer, "standard input", self.encoding, problems)

@@ -90,7 +90,9 @@ def _rows(values: Iterable[Any], name: str) -> list[Row]:
     rows = []
     for number, value in enumerate(values, 1):
         place = f"{name} row {number}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Row):  # read before
+            rows.append(value)
+        elif isinstance(value, Mapping):
             rows.append(Row({str(key): one for key, one in value.items()}, place))
         elif isinstance(value, str):
             rows.append(text_row(str(value), place))

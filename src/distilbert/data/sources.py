@@ -81,7 +81,7 @@ def iter_rows(
                 for name, kind in files
             ]
         )
-    return named_rows(rows, data.glue)
+    return named_rows(rows, None if inputs else data.glue)
 
 
 def named_rows(rows: Iterable[Row], glue: str | None) -> Iterator[Row]:
@@ -127,19 +127,21 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
     """Rows of an open source in the format `kind`.
 
     With `inputs` they are read to be predicted rather than learned from, so that each has an
-    answer: blank lines of a text are rows, columns may share a name, and a JSON document may be a
-    single row.
+    answer: blank lines of a text are rows, columns may share a name, a JSON document may be a
+    single row, and the `column_names` of `data` are only for files without a header. Columns keep
+    their names.
     """
     match kind:
         case "parquet":
             return read_parquet(lines.source, lines.name)
         case "csv" | "tsv":
             glue = glue_task(data.glue) if data.glue and kind == "tsv" else None
+            usual = glue.column_names if glue else ()
             return read_table(
                 lines,
                 tabs=kind == "tsv",
-                column_names=data.column_names,
-                headerless_names=glue.column_names if glue else (),
+                column_names=() if inputs else data.column_names,
+                headerless_names=(data.column_names if inputs else ()) or usual,
                 unique_names=not inputs,
             )
         case "jsonl":

@@ -22,7 +22,8 @@ def read_table(
 ) -> Iterator[Row]:
     """Rows whose columns are named by the first line, or by `column_names` if it is a row itself.
 
-    It is also a row, with columns `headerless_names`, if it has as many cells as these names.
+    It is also a row, with columns `headerless_names`, if it has as many cells as these names and
+    contains none of them.
     The place of a row is its first line. Blank lines are skipped; rows with more or fewer cells
     than the header are reported. `tabs` says that tabs separate the cells, with quotes as
     `tsv_records` reads them; otherwise the file is CSV. With `unique_names`, names must differ, and
@@ -36,7 +37,11 @@ def read_table(
     records = tsv_records(lines, len(names)) if tabs else csv_records(lines)
     if not names:
         number, names = next(records, (1, []))
-        if names and len(names) == len(headerless_names):
+        if (
+            headerless_names
+            and len(names) == len(headerless_names)
+            and not set(names) & set(headerless_names)
+        ):
             records = chain([(number, names)], records)
             names = list(headerless_names)
         elif unique_names and len(set(names)) < len(names) - max(0, names.count("") - 1):

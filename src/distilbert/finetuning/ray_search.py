@@ -12,13 +12,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require
 from distilbert.errors import InputError, TrainingError
+from distilbert.finetuning.datasets import Memory
 from distilbert.finetuning.result import is_finished
 from distilbert.finetuning.search_space import Choice, Dimension, trial_card, values_of
 from distilbert.finetuning.trials import (
@@ -45,7 +46,8 @@ SCORE = "score"
 # ASHA (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning"): after 1, 3, 9, ...
 # evaluations the best third goes on.
 GRACE, REDUCTION = 1, 3
-# Only scores and cards go through Ray's shared memory; its size has to be set.
+# Only scores, cards and rows passed in Python go through Ray's shared memory, which uses the disk
+# when it is full; its size has to be set.
 OBJECT_STORE_BYTES = 128 * 2**20
 # Environment variables of Ray: send no usage statistics, write no log files per trial, print
 # nothing, and leave Ctrl-C to Python.
@@ -63,7 +65,7 @@ class Search:
 
     `metric` is the score on dev that compares trials. `cluster` is an address of Ray, None this
     machine; `cpus` and `gpus` are what each trial gets, of which None means one GPU if there is
-    any.
+    any. `memory` are the rows that the caller passed.
     """
 
     card: RunCard
@@ -78,6 +80,7 @@ class Search:
     gpus: float | None
     resume: bool
     show_progress: bool
+    memory: Memory = field(default_factory=dict)
 
     @property
     def output(self) -> Path:
@@ -154,9 +157,11 @@ def _gpus_per_trial(there: Mapping[str, float], plan: Search) -> float:
 
 def _tuner(plan: Search, gpus: float) -> Any:
     tune = require("ray.tune", PURPOSE)
-    run = partial(
+    run: Any = partial(
         run_trial, values=plan.card.model_dump(), output=str(plan.output), metric=plan.metric
     )
+    if plan.memory:
+        run = tune.with_parameters(run, memory=plan.memory)
     trainable = tune.with_resources(run, {"cpu": plan.cpus, "gpu": gpus})
     space = _ray_space(tune, plan.space)
     folder = plan.output / EXPERIMENT
@@ -225,7 +230,12 @@ def _scheduler(plan: Search) -> Any:
 
 
 def run_trial(
-    point: Mapping[str, Any], *, values: Mapping[str, Any], output: str, metric: str
+    point: Mapping[str, Any],
+    *,
+    values: Mapping[str, Any],
+    output: str,
+    metric: str,
+    memory: Memory | None = None,
 ) -> None:
     """One trial, in a process of Ray: fine-tune, and report the score after each evaluation.
 
@@ -234,6 +244,7 @@ def run_trial(
     Args:
         point: what the sampler drew.
         values: the search's card as plain values.
+        memory: rows that are not in files.
     """
     from distilbert.finetuning.finetune import finetune
     from distilbert.finetuning.search_space import search_space
@@ -246,11 +257,13 @@ def run_trial(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ERROR_FILE).unlink(missing_ok=True)
     card = card_from(values, base=None)
+    rows: dict[str, Any] = dict(memory or {})
     try:
         finetune(
             trial_card(card, values_of(search_space(card), point), output=folder),
             resume=True,
             on_scores=lambda step, scores: tune.report({SCORE: scores[metric], "step": step}),
+            **rows,
         )
     except Exception as error:  # Ray reports where it was raised, but not reliably what
         text = f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ from distilbert.training.run_card import RunCard, card_fields, kind_of
 
 # Fields that decide where a trial writes or what its score means: trials that differ in one of
 # these cannot be compared.
-FIXED = ("task", "output", "train", "dev", "test", "glue", "problem_type", "metric")
+FIXED = ("task", "output", "train", "dev", "dev_split", "test", "glue", "problem_type", "metric")
 FIXED += ("max_dev_rows", "skip_bad_rows", "labels", "evaluate_every")
 # Fields that may name a folder of this machine, which a trial in another folder must find too.
 MODELS = ("model", "teacher")
@@ -51,14 +51,17 @@ def search_space(card: RunCard) -> dict[str, Dimension]:
 
     Raises:
         RunCardError: the table is empty, a name is not a field that a search may change, a value
-            is not a range or list of values of its field, or `dev` is missing; all are named.
+            is not a range or list of values of its field, or there are no dev rows; all are named.
     """
     wrong: list[str] = []
     space: dict[str, Dimension] = {}
     if not card.search:
         wrong.append(f"[search] must name fields to vary: got none. Write e.g. name = {EXAMPLE}.")
     if not card.data.dev and card.data.dev_split is None:
-        wrong.append("`dev` must name the rows that compare trials: got none.")
+        wrong.append(
+            "`dev` must name the rows that compare trials, or `dev_split` the fraction of the "
+            "training rows that does: got neither."
+        )
     for name, given in card.search.items():
         found, sentences = _dimension(name, given)
         wrong += [f"[search] {one}" for one in sentences]

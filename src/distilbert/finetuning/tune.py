@@ -13,7 +13,7 @@ from typing import Any
 from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
-from distilbert.finetuning.datasets import read_examples
+from distilbert.finetuning.datasets import Memory, read_examples, take_rows
 from distilbert.finetuning.identity import data_identity
 from distilbert.finetuning.output_folder import (
     Contents,
@@ -103,7 +103,8 @@ def tune(
         cpus_per_trial: what each trial gets, which decides how many run at once.
         gpus_per_trial: the same of GPUs, also parts of one; by default 1 if there is any.
         show_progress: a line on standard error for each trial that ends.
-        changes: fields of the card to replace.
+        changes: fields of the card to replace. `train`, `dev` and `test` may also be rows, as in
+            `finetune`; to resume, pass the same.
 
     Raises:
         RunCardError: the card or its [search] table is wrong; all problems are named.
@@ -114,9 +115,11 @@ def tune(
     """
     begin = time.perf_counter()
     _check_options(trials, sampler, cpus_per_trial, gpus_per_trial)
+    memory = take_rows(changes)
     plan = _plan(
         with_absolute_models(as_card(card, changes)),
         trials,
+        memory,
         {"sampler": sampler, "early_stopping": early_stopping},
         overwrite=overwrite,
         files=[card] if isinstance(card, (str, PathLike)) else [],
@@ -134,6 +137,7 @@ def tune(
 def _plan(
     card: RunCard,
     trials: int | None,
+    memory: Memory,
     kept: Mapping[str, Any],
     *,
     resume: bool,
@@ -147,13 +151,13 @@ def _plan(
     check_packages(kept["sampler"])
     output = _output(card, files, resume=resume, overwrite=overwrite)
     card = with_changes(card, {"output": str(output)})
-    examples = read_examples(card, task_of(card))
+    examples = read_examples(card, task_of(card), memory)
     metric = examples.task.metric
     settings = {"card": card_text(card), "trials": trials, **kept, **data_identity(examples)}
     if overwrite and output.is_dir():
         empty_output(output, SEARCH)
     trials = _number_of_trials(output, settings, resume=resume)
-    return Search(card, space, metric, trials, resume=resume, **kept, **options)
+    return Search(card, space, metric, trials, resume=resume, memory=memory, **kept, **options)
 
 
 def _check_options(

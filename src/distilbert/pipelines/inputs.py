@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distilbert.errors import InputError
-from distilbert.tasks.columns import is_list
+from distilbert.tasks.columns import is_list, read_list
 
 # Keys of a row for a list of words.
 WORDS = ("tokens", "words")
@@ -98,13 +98,19 @@ def read_words(item: Any, task: str) -> tuple[str, ...]:
     """
     value = item
     if isinstance(item, Mapping):
-        value = next((item[key] for key in WORDS if is_list(item.get(key))), None)
+        value = words_in(item)
     if not is_list(value) or not all(isinstance(word, str) for word in value):
         raise InputError(
             f"`{task}` with `is_split_into_words` takes a list of words, or a row with `tokens`: "
             f"got {type(item).__name__} {_short(item)}."
         )
     return tuple(map(str, value))
+
+
+def words_in(row: Mapping[Any, Any]) -> Sequence[Any] | None:
+    """The list of words of a row, which a table may hold as the text of a list; None without."""
+    lists = (read_list(row.get(key)) for key in WORDS)
+    return next((words for words in lists if words is not None), None)
 
 
 def _keys(row: Mapping[Any, Any]) -> str:

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 from distilbert.batching import Evaluate
 from distilbert.opening import OpenModel
-from distilbert.pipelines.inputs import WORDS, read_text, read_words
+from distilbert.pipelines.inputs import read_text, read_words, words_in
 from distilbert.pipelines.job import Job, count_tokens, run_each
-from distilbert.tasks.columns import is_list
 from distilbert.tasks.token_classification import predict as task
 
 
@@ -47,8 +46,8 @@ class TokenClassification(Job):
         return super().is_single(inputs)
 
     def read(self, item: Any) -> task.Example:
-        is_row = isinstance(item, Mapping)
-        if self.is_split_into_words or (is_row and any(is_list(item.get(x)) for x in WORDS)):
+        has_words = isinstance(item, Mapping) and words_in(item) is not None
+        if self.is_split_into_words or has_words:
             words = read_words(item, self.name)
             return task.Example(" ".join(words), words)
         return task.Example(read_text(item, self.name))

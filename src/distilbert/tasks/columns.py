@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
@@ -21,6 +24,13 @@ TASK_COLUMNS = {
 }
 # Usual names of the column of texts.
 TEXTS = ("text", "sentence", "sentence1", "review", "question", "question1", "premise", "content")
+TEXTS += ("#1 String",)
+# Items of a list that is written as text: strings in quotes, numbers, true and false.
+STRING, QUOTES = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "\"'"
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+FLAGS = {"True": True, "False": False, "true": True, "false": False}
+ITEM = re.compile(f"{STRING}|{NUMBER}|{'|'.join(FLAGS)}", re.DOTALL)
+ITEMS = re.compile(rf"\s*\[\s*((?:(?:{ITEM.pattern})(?:\s*,\s*|\s+|(?=\])))*)\]\s*", re.DOTALL)
 TRUE, FALSE = {"1", "1.", "1.0", "true"}, {"0", "0.", "0.0", "false"}
 # Texts that stand for a missing value, as pandas and R write it.
 MISSING = ("nan", "NaN", "NA", "<NA>")
@@ -47,19 +57,24 @@ def missing_columns(
     """The options that name no column of these rows; each is added to `problems`.
 
     `wanted` holds options and the names that they have, None where none was found. If the columns
-    are those of another task than `task`, the rule suggests it.
+    are those of another task than `task`, one rule for all options suggests it.
     """
     names = column_names(rows)
     missing = [(option, name) for option, name in wanted if name not in names]
+    other = task_of_columns(names)
+    if missing and rows and problems is not None and other not in (None, task):
+        rule = (
+            f"Rows of {task} must have columns for {' and '.join(f'`{one}`' for one, _ in missing)}"
+            f": got {', '.join(names)}. These are columns of {other}: set `task` to it."
+        )
+        problems.add_source(rule, rows[0].place)
+        return {option for option, _ in missing}
     for option, name in missing:
         if problems is None or not rows:
             break
         near = difflib.get_close_matches(name or option, names, 1)
         hint = f" Nearest: {near[0]}." if near else ""
-        other = task_of_columns(names)
-        if other not in (None, task):
-            hint = f" These are columns of {other}: set `task` to it."
-        elif any(" " in name or not name.strip() for name in names):
+        if any(" " in name or not name.strip() for name in names):
             hint += " If these are the cells of a row, set `column_names`."
         got = "" if name is None else f" Got {name!r}."
         rule = (
@@ -92,6 +107,35 @@ def missing_rule(what: str, missing: Sequence[str]) -> str:
 def is_list(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether a value holds several: readers of data return lists, tuples or arrays."""
     return isinstance(value, (list, tuple, np.ndarray))
+
+
+def read_list(value: Any) -> Sequence[Any] | None:
+    """A list, or the list of strings and numbers that is written in a text; None for other values.
+
+    Tables hold lists as Python and JSON write them and as NumPy prints them, `['a' 'b']`.
+    """
+    if is_list(value):
+        return value
+    enclosed = ITEMS.fullmatch(value) if isinstance(value, str) else None
+    if enclosed is None:
+        return None
+    try:
+        items = json.loads(value)
+        return items if all(isinstance(item, (str, int, float)) for item in items) else None
+    except (ValueError, RecursionError):
+        return [_read_item(item) for item in ITEM.findall(enclosed[1])]
+
+
+def _read_item(text: str) -> Any:
+    """The value of a text that `ITEM` matches."""
+    if text in FLAGS:
+        return FLAGS[text]
+    if text[0] not in QUOTES:
+        return float(text) if set(text) & set(".eE") else int(text)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):  # escapes that Python does not have
+        return text[1:-1]
 
 
 def as_flag(value: Any) -> bool | None:

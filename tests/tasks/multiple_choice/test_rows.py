@@ -207,3 +207,23 @@ def test_no_choices_at_all_are_told_too() -> None:
 def test_no_rows_are_no_problem() -> None:
     questions, problems = read()
     assert (questions, len(problems)) == ([], 0)
+
+
+def test_missing_values_are_those_of_the_data() -> None:
+    row = {"prompt": "p", "choices": ["a", "NA"], "label": 0}
+    questions, problems = read(row, {**row, "prompt": "nan"})
+    assert questions == []
+    assert [rule.split(" (")[0] for rule in problems.found] == [
+        "A choice must not be a missing value",
+        "A prompt must not be a missing value",
+    ]
+    assert good(row, missing=())[0].choices == ("a", "NA")
+    columns = {"sent1": "p", "sent2": "We", "ending0": "a", "ending1": "b", "ending2": "nan"}
+    assert good({**columns, "label": 1})[0].choices == ("We a", "We b")
+    _, problems = read({**row, "choices": ["a", "-"], "label": "-"}, missing=("x", "-"))
+    assert len(problems) == 1
+
+
+def test_lists_may_be_written_as_text() -> None:
+    row = {"prompt": "p", "choices": "['a' \"it's\"]", "label": "1"}
+    assert good(row)[0].choices == ("a", "it's")

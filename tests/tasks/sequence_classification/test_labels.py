@@ -55,7 +55,9 @@ def test_a_separator_makes_several_of_one_cell() -> None:
         ("[1, 0, 1]", [1, 0, 1]),
         ("[1 0 1]", [1, 0, 1]),  # how NumPy prints it
         ("[1. 0.]", [1, 0]),
-        ("[a, b]", ["a", "b"]),
+        ("[a, b]", "[a, b]"),
+        ("[spam]", "[spam]"),
+        ("['a' 'b']", ["a", "b"]),
         ("[]", []),
         ("a", "a"),
         ("nan", None),

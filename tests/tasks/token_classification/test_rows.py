@@ -171,3 +171,11 @@ def test_lists_of_other_values_are_reported() -> None:
     found, problems = read({"tokens": ["a"], "tags": [None]}, {"tokens": ["a"], "tags": ["O"]})
     assert found == [(["a"], ["O"])]
     assert list(problems.found) == [NOT_TEXTS]
+
+
+def test_lists_may_be_written_as_text() -> None:
+    row = {"tokens": "['Anna' 'lives']", "ner_tags": "['B-PER', 'O']"}
+    assert read(row)[0] == [(["Anna", "lives"], ["B-PER", "O"])]
+    assert read({**row, "ner_tags": "[1 0]"})[0] == [(["Anna", "lives"], ["1", "0"])]
+    words = [{"sentence": "1", "word": word, "tag": "O"} for word in ("[1]", "said")]
+    assert read(*words)[0] == [(["[1]", "said"], ["O", "O"])]

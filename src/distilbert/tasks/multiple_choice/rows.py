@@ -15,7 +15,15 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import column_names, first_column, is_list, is_text, missing_columns
+from distilbert.tasks.columns import (
+    MISSING,
+    column_names,
+    first_column,
+    is_text,
+    missing_columns,
+    missing_rule,
+    read_list,
+)
 
 PROMPTS = ("prompt", "ctx", "sent1", "question", "question_propmt", "context", "sentence", "text")
 LISTS = ("choices", "endings", "candidate_answers", "options", "answers")
@@ -47,7 +55,8 @@ class ChoiceColumns:
     """Names of columns; None and () to guess them. `choices` is one column of lists, or several.
 
     `beginning` is a column that comes before each choice. `first` is the number of the first
-    choice, 0 or 1; None to learn it from the labels.
+    choice, 0 or 1; None to learn it from the labels. `missing` are texts that stand for a missing
+    value.
     """
 
     prompt: str | None = None
@@ -55,6 +64,7 @@ class ChoiceColumns:
     label: str | None = None
     beginning: str | None = None
     first: int | None = None
+    missing: tuple[str, ...] = MISSING
 
     def found_in(
         self, rows: Sequence[Row], problems: Problems | None = None
@@ -94,7 +104,7 @@ class ChoiceColumns:
     def choices_of(self, row: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
         """The choices among the values of a row, and their labels if they have some.
 
-        Empty cells at the end of several columns are choices that the row does not have.
+        Missing values at the end of several columns are choices that the row does not have.
         """
         labels: list[str] = []
         if len(self.choices) == 1:
@@ -108,10 +118,12 @@ class ChoiceColumns:
                 choices = [choice.get("text") for choice in choices]
         else:
             choices = [row.get(name) for name in self.choices]
-            while choices and choices[-1] in (None, ""):
+            while choices and choices[-1] in (None, "", *self.missing):
                 choices.pop()
         begin = self.beginning_of(row)
-        return [f"{begin}{c}" if isinstance(c, str) else c for c in choices], labels
+        has_text = [is_text(choice, self.missing) for choice in choices]
+        begun = [f"{begin}{c}" if has else c for c, has in zip(choices, has_text, strict=True)]
+        return begun, labels
 
     def beginning_of(self, row: Mapping[str, Any]) -> str:
         """What comes before each choice of a row."""
@@ -129,12 +141,13 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
     questions = []
     for row in rows:
         prompt, label = row.values.get(found.prompt or ""), row.values.get(found.label or "")
+        label = None if isinstance(label, str) and label.strip() in found.missing else label
         choices, labels = found.choices_of(row.values)
-        if not is_text(prompt):
-            problems.add(NO_PROMPT, row.place, prompt)
+        if not is_text(prompt, found.missing):
+            problems.add(_rule(NO_PROMPT, "A prompt", [prompt], found.missing), row.place, prompt)
             continue
-        if len(choices) < 2 or not all(is_text(choice) for choice in choices):
-            problems.add(NO_CHOICES, row.place, choices)
+        if len(choices) < 2 or not all(is_text(choice, found.missing) for choice in choices):
+            problems.add(_rule(NO_CHOICES, "A choice", choices, found.missing), row.place, choices)
             continue
         if labels:
             meant = {i for i, of_choice in enumerate(labels) if of_choice == str(label).strip()}
@@ -154,6 +167,12 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
         else:
             problems.add(NO_LABEL, row.place, label)
     return questions
+
+
+def _rule(rule: str, what: str, values: Sequence[Any], missing: Sequence[str]) -> str:
+    """The rule that is broken by texts of a row: another one if some mean a missing value."""
+    is_missing = any(is_text(value) and not is_text(value, missing) for value in values)
+    return missing_rule(what, missing) if is_missing else rule
 
 
 def _are_numbers(rows: Iterable[Row], columns: ChoiceColumns) -> bool:
@@ -204,4 +223,5 @@ def _choice_columns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    return list(value) if is_list(value) else []
+    items = read_list(value)
+    return [] if items is None else list(items)

@@ -14,6 +14,7 @@ import numpy as np
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.tasks import defaults
+from distilbert.tasks.columns import MISSING
 from distilbert.tasks.multiple_choice.predict import Example, encode
 from distilbert.tasks.multiple_choice.rows import ChoiceColumns, Question, read_choices
 from distilbert.tasks.probability import log_softmax
@@ -27,7 +28,8 @@ class MultipleChoiceTask:
 
     `prompt`, `choices` and `label` name columns, which are guessed if they are not given. Both
     training and scoring use one window of at most `max_length` tokens per choice, with the end of a
-    long prompt and the beginning of a long choice. `first` is the number of the first choice.
+    long prompt and the beginning of a long choice. `first` is the number of the first choice,
+    `missing` are texts that stand for a missing value.
     """
 
     prompt: str | None = None
@@ -35,6 +37,7 @@ class MultipleChoiceTask:
     label: tuple[str, ...] = ()
     max_length: int = 128
     first: int | None = None
+    missing: tuple[str, ...] = MISSING
     chosen_metric: str | None = None
 
     head = "multiple_choice"
@@ -53,7 +56,9 @@ class MultipleChoiceTask:
 
     def _columns(self) -> ChoiceColumns:
         label = self.label[0] if self.label else None
-        return ChoiceColumns(self.prompt, self.choices, label, first=self.first)
+        return ChoiceColumns(
+            self.prompt, self.choices, label, first=self.first, missing=self.missing
+        )
 
     def with_labels_of(self, rows: Iterable[Row]) -> Self:
         """Learns whether labels count from 0 or from 1."""

@@ -5,8 +5,6 @@ Knows values of cells, not which column they are in.
 
 from __future__ import annotations
 
-import ast
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,35 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.tasks.columns import as_flag, is_list
+from distilbert.tasks.columns import as_flag, is_list, read_list
 
 Label = str | tuple[str, ...]
 
-BRACKETS = re.compile(r"\s*\[(.*)\]\s*", re.DOTALL)
-SEPARATORS = re.compile(r"[\s,]+")
-
 
 def parsed(value: Any, missing: Sequence[str] = ()) -> Any:
-    """The value of a cell: a list if it is the text of one, None if it is one of `missing`.
-
-    Lists are read as Python and JSON write them, and as NumPy prints them, `[1 0 1]`.
-    """
-    if not isinstance(value, str):
-        return value
-    if value.strip() in missing:
+    """The value of a cell: a list if it is the text of one, None if it is one of `missing`."""
+    if isinstance(value, str) and value.strip() in missing:
         return None
-    inside = BRACKETS.fullmatch(value)
-    if inside is None:
-        return value
-    try:
-        items = ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        items = None
-    if is_list(items):
-        return items
-    words = [word.strip("'\"") for word in SEPARATORS.split(inside[1]) if word]
-    flags = [as_flag(word) for word in words]
-    return words if None in flags else [int(flag) for flag in flags if flag is not None]
+    items = read_list(value)
+    return value if items is None else items
 
 
 def names_of_columns(columns: Sequence[str], cells: Sequence[Any]) -> list[str] | None:

@@ -34,8 +34,11 @@ from distilbert.tasks.sequence_classification.labels import (
 )
 from distilbert.tasks.task import default_names
 
-PAIRS = ("text_pair", "sentence2", "question2", "hypothesis")
+PAIRS = ("text_pair", "sentence2", "question2", "hypothesis", "#2 String")
+# Questions and the sentences that may answer them, as QNLI has them: each is a text by its name.
+ASKED, ANSWERING = "question", "sentence"
 LABELS = ("label", "labels", "class", "category", "target", "score", "intent", "sentiment")
+LABELS += ("gold_label", "is_duplicate", "Quality")
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 REGRESSION = "regression"
@@ -83,12 +86,13 @@ class Columns:
         if not rows:
             return self
         names = column_names(rows)
-        text = self.text or first_column(TEXTS, names)
         guessed = first_column(LABELS, names)
         label = self.label or (() if guessed is None else (guessed,))
-        pair = self.text_pair
-        if pair is None and self.text is None and not self.is_final:
-            pair = first_column(PAIRS, names)
+        text, pair = self.text, self.text_pair
+        if text is None:
+            others = [name for name in names if name != pair]
+            text, second = text_columns(others, pairs=pair is None and not self.is_final)
+            pair = pair or second
         wanted: list[tuple[str, str | None]] = [("text", text)]
         wanted += [("label", name) for name in label or (None,)]
         wanted += [] if pair is None else [("text_pair", pair)]
@@ -124,6 +128,15 @@ class Labels:
     problem_type: str | None = None
     class_numbers: bool = True
     aliases: tuple[str, ...] = ()
+
+
+def text_columns(names: Sequence[str], *, pairs: bool = True) -> tuple[str | None, str | None]:
+    """The columns with the usual names of a text and, if `pairs` may be there, of a second one."""
+    text, pair = first_column(TEXTS, names), first_column(PAIRS, names) if pairs else None
+    asked = first_column([ASKED], names)
+    if pairs and pair is None and asked and text == first_column([ANSWERING], names):
+        return asked, text
+    return text, pair
 
 
 def read_examples(

@@ -15,7 +15,13 @@ import numpy as np
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
-from distilbert.tasks.columns import column_names, first_column, is_list, missing_columns
+from distilbert.tasks.columns import (
+    column_names,
+    first_column,
+    is_list,
+    missing_columns,
+    read_list,
+)
 from distilbert.tasks.token_classification.entities import OUTSIDE
 
 # Usual names of columns: lists; words alone; spans of a text; numbers of sentences.
@@ -84,7 +90,8 @@ def tagged_sentences(rows: Sequence[Row], columns: TagColumns, problems: Problem
 def _has_lists(rows: Sequence[Row], column: str | None) -> bool:
     """Whether the first value of a column is a list, or what should have been one."""
     values = (row.values.get(column or "") for row in rows)
-    return not isinstance(next((value for value in values if value is not None), None), str)
+    first = next((value for value in values if value is not None), None)
+    return not isinstance(first, str) or _texts(first) is not None
 
 
 def _of_lists(
@@ -101,15 +108,17 @@ def _of_lists(
 
 def _texts(value: Any) -> list[str] | None:
     """A list of texts that are not empty; None for anything else."""
-    if not is_list(value) or not all(isinstance(text, str) and text for text in value):
+    items = read_list(value)
+    if items is None or not all(isinstance(text, str) and text for text in items):
         return None
-    return list(value)
+    return list(items)
 
 
 def _tags(value: Any) -> list[str] | None:
     """A list of tags without white space around them, numbers as digits; None for anything else."""
-    if is_list(value) and all(_is_integer(tag) for tag in value):
-        return [str(int(tag)) for tag in value]
+    items = read_list(value)
+    if items is not None and all(_is_integer(tag) for tag in items):
+        return [str(int(tag)) for tag in items]
     texts = _texts(value)
     return None if texts is None else [text.strip() for text in texts]
 
