@@ -51,18 +51,20 @@ def test_the_card_of_a_folder_remembers_its_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("glue", "row"),
+    ("data", "row"),
     [
-        ("qnli", {"question": "a", "sentence": "b", "index": 1}),
-        ("mrpc", {"#1 String": "a", "#2 String": "b"}),
-        ("mrpc", {"sentence1": "a", "sentence2": "b"}),
-        ("mnli", {"premise": "a", "hypothesis": "b"}),
+        (DataSection(glue="qnli"), {"question": "a", "sentence": "b", "index": 1}),
+        (DataSection(glue="mrpc"), {"#1 String": "a", "#2 String": "b"}),
+        (DataSection(glue="mrpc"), {"sentence1": "a", "sentence2": "b"}),
+        (DataSection(glue="mnli"), {"premise": "a", "hypothesis": "b"}),
         (None, {"question": "a", "sentence": "b"}),
         (None, {"#1 String": "a", "#2 String": "b"}),
     ],
 )
-def test_columns_of_glue_are_those_of_fine_tuning(glue: str, row: dict[str, object]) -> None:
-    found = Fields(PAIR, DataSection(glue=glue), guessed=True).renamed(row, {})
+def test_columns_of_glue_are_those_of_fine_tuning(
+    data: DataSection | None, row: dict[str, object]
+) -> None:
+    found = Fields(PAIR, data, guessed=True).renamed(row, {})
     assert isinstance(found, dict)
     assert (found["text"], found["text_pair"]) == ("a", "b")
 

@@ -13,7 +13,7 @@ from typing import Any
 from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
-from distilbert.finetuning.datasets import Memory, read_examples, take_rows
+from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.identity import data_identity
 from distilbert.finetuning.output_folder import (
     Contents,
@@ -115,14 +115,12 @@ def tune(
     """
     begin = time.perf_counter()
     _check_options(trials, sampler, cpus_per_trial, gpus_per_trial)
-    memory = take_rows(changes)
     plan = _plan(
-        with_absolute_models(as_card(card, changes)),
+        card,
+        changes,
         trials,
-        memory,
         {"sampler": sampler, "early_stopping": early_stopping},
         overwrite=overwrite,
-        files=[card] if isinstance(card, (str, PathLike)) else [],
         resume=resume,
         keep_all=keep_all,
         cluster=cluster,
@@ -135,20 +133,22 @@ def tune(
 
 
 def _plan(
-    card: RunCard,
+    given: AnyCard,
+    changes: dict[str, Any],
     trials: int | None,
-    memory: Memory,
     kept: Mapping[str, Any],
     *,
     resume: bool,
     overwrite: bool,
-    files: list[Any],
     **options: Any,
 ) -> Search:
     """The plan of a new search, or of the one to resume, whose settings `kept` must be the same."""
+    memory = take_rows(changes)
+    card = with_absolute_models(as_card(given, changes))
     space = search_space(card)
     check_required(card, ("output",) if "model" in space else ("model", "output"))
     check_packages(kept["sampler"])
+    files = [given] if isinstance(given, (str, PathLike)) else []
     output = _output(card, files, resume=resume, overwrite=overwrite)
     card = with_changes(card, {"output": str(output)})
     examples = read_examples(card, task_of(card), memory)
