@@ -20,7 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
-INNER |= {"config_names", "git_lfs", "heads", "json_files", "runner", "surrogates"}
+INNER |= {"config_names", "digests", "git_lfs", "heads", "json_files", "runner", "surrogates"}
 INNER |= {"task_file"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 INNER |= {"_install"}

@@ -8,7 +8,6 @@ errors that say what to do.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import threading
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.hub_cache import RepositoryCache
+from distilbert.digests import file_sha256
 from distilbert.errors import HubError
 
 if TYPE_CHECKING:
@@ -310,12 +310,6 @@ class Repository:
                 f"A downloaded file must be the announced one: {error}. It was deleted. Try "
                 f"again, or check the proxy or mirror in between."
             ) from error
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's content in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

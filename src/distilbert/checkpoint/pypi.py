@@ -22,8 +22,9 @@ from pathlib import Path, PurePosixPath
 
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.foreign_names import is_inside
-from distilbert.checkpoint.hub_fetch import HubOptions, file_sha256
+from distilbert.checkpoint.hub_fetch import HubOptions
 from distilbert.checkpoint.wheel import WEIGHT_NAMES, extract_models, only_root
+from distilbert.digests import file_sha256
 from distilbert.errors import HubError
 from distilbert.json_files import read_json
 

@@ -6,19 +6,17 @@ so that their files may be moved but not changed.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.hub_fetch import file_sha256
 from distilbert.checkpoint.sentence_modules import transformer_folder
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.config_file import CONFIG_NAME
+from distilbert.digests import digest, file_sha256, files_digest
 from distilbert.finetuning.datasets import Examples
 from distilbert.opening import FoundModel
+from distilbert.tokenization.identity import tokenizer_digest
 from distilbert.training.run_card import RunCard
 
 # Files are compared by content; [run] and these fields do not affect training.
@@ -37,18 +35,16 @@ def card_identity(card: RunCard) -> dict[str, Any]:
 def data_identity(examples: Examples) -> dict[str, str]:
     """The labels in their order, and a hash of the rows of each part."""
     labels = tuple(getattr(examples.task, "labels", ()))
-    found = {} if not labels else {"the labels": _digest([labels])}
+    found = {} if not labels else {"the labels": digest([labels])}
     for name in ("train", "dev", "test"):
         if rows := getattr(examples, name):
-            found[f"the rows of {name}"] = _digest(_content(row, labels) for row in rows)
+            found[f"the rows of {name}"] = digest(_content(row, labels) for row in rows)
     return found
 
 
 def tokenizer_identity(tokenizer: Any) -> dict[str, str]:
     """A hash of all that a tokenizer would save."""
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        return {"the tokenizer": _files_digest(sorted(Path(folder).iterdir()))}
+    return {"the tokenizer": tokenizer_digest(tokenizer)}
 
 
 def model_identity(found: FoundModel, of: str) -> dict[str, str]:
@@ -60,8 +56,8 @@ def model_identity(found: FoundModel, of: str) -> dict[str, str]:
     weights = (WEIGHT_FILES[kind].present(folder, variant) for kind in found.formats)
     first = next((names for names in weights if names), [])
     return {
-        f"the config of {of}": _files_digest([folder / CONFIG_NAME]),
-        f"the weights of {of}": _files_digest([folder / name for name in first]),
+        f"the config of {of}": files_digest([folder / CONFIG_NAME]),
+        f"the weights of {of}": files_digest([folder / name for name in first]),
     }
 
 
@@ -77,14 +73,3 @@ def _content(example: Any, labels: Sequence[str]) -> tuple[Any, ...]:
             labels[n] if named else n for n, named in zip(numbers, is_label, strict=True)
         ]
     return tuple(values.values())
-
-
-def _digest(parts: Iterable[Any]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(repr(part).encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
-
-
-def _files_digest(paths: Iterable[Path]) -> str:
-    return _digest((path.name, file_sha256(path)) for path in paths if path.is_file())
