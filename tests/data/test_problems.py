@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from distilbert.data import problems as module
 from distilbert.data.problems import Problems
 from distilbert.errors import DataError
 
@@ -43,6 +44,13 @@ def test_problems_stop_a_run_unless_bad_rows_may_be_skipped() -> None:
 def test_nothing_wrong_stops_nothing() -> None:
     assert Problems().raise_or_skip(skip_bad_rows=False) == 0
     assert Problems().report() == ""
+
+
+def test_of_many_problems_only_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    problems = with_found()
+    assert (len(problems), len(problems.found["A text must not be empty."])) == (6, 2)
+    assert "A text must not be empty. 5 rows fail:" in problems.report()
 
 
 def test_the_first_problem_may_be_raised_at_once() -> None:

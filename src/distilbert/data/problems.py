@@ -5,12 +5,15 @@ Does not know the rules themselves.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from distilbert.errors import DataError
 
 # Places shown per rule; the count says how many more there are.
 SHOWN = 3
+# Places kept per rule, so that the faults of a data set larger than memory fit into it.
+KEPT = 1000
 LONGEST_SHOWN = 120
 
 
@@ -21,9 +24,11 @@ class Problems:
     With `raise_first`, the first one raises DataError, as streams need that are used row by row.
     """
 
-    # rule -> the places, each with the value found there
+    # rule -> the first places, each with the value found there, shortened
     found: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     raise_first: bool = False
+    # rule -> how many rows break it
+    counts: Counter[str] = field(default_factory=Counter)
     # Rules that a whole source breaks, so that leaving out rows does not help.
     of_sources: list[str] = field(default_factory=list)
 
@@ -31,7 +36,10 @@ class Problems:
         """Record that `rule`, a full sentence, is broken at `place` by the value `got`."""
         if self.raise_first:
             raise DataError(f"{rule} In {place}: got {_short(repr(got))}.")
-        self.found.setdefault(rule, []).append((place, repr(got)))
+        self.counts[rule] += 1
+        places = self.found.setdefault(rule, [])
+        if len(places) < KEPT:
+            places.append((place, _short(repr(got))))
 
     def add_source(self, rule: str, place: str) -> None:
         """Record that all rows of a source break `rule`; `place` is its first row."""
@@ -40,18 +48,17 @@ class Problems:
         self.of_sources.append(f"{rule} In {place}.")
 
     def __len__(self) -> int:
-        return len(self.of_sources) + sum(len(places) for places in self.found.values())
+        return len(self.of_sources) + self.counts.total()
 
     def report(self) -> str:
         """One line per rule with its count, followed by the first places that break it."""
         lines = list(self.of_sources)
         for rule, places in self.found.items():
-            lines.append(
-                f"{rule} {len(places)} {'row fails' if len(places) == 1 else 'rows fail'}:"
-            )
-            lines += [f"  {place}: got {_short(got)}" for place, got in places[:SHOWN]]
-            if len(places) > SHOWN:
-                lines.append(f"  and {len(places) - SHOWN} more")
+            count = self.counts[rule]
+            lines.append(f"{rule} {count} {'row fails' if count == 1 else 'rows fail'}:")
+            lines += [f"  {place}: got {got}" for place, got in places[:SHOWN]]
+            if count > SHOWN:
+                lines.append(f"  and {count - SHOWN} more")
         return "\n".join(lines)
 
     def raise_or_skip(self, *, skip_bad_rows: bool) -> int:
