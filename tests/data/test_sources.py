@@ -229,6 +229,16 @@ def test_several_sources_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert [row.values["text"] for row in rows] == ["b", "bb", "a"]
 
 
+def test_blank_lines_are_rows_only_on_request(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\n\nb\n")
+    problems = Problems()
+    for keep_blank, texts in ((False, ["a", "b"]), (True, ["a", "", "b"])):
+        rows = iter_rows(
+            str(tmp_path / "a.txt"), data=DataSection(), problems=problems, keep_blank=keep_blank
+        )
+        assert [row.values["text"] for row in rows] == texts
+
+
 def test_a_file_may_have_a_name_that_is_also_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a[1].csv").write_text("text\na\n")
     assert len(read(tmp_path / "a[1].csv")) == 1

@@ -18,6 +18,7 @@ from distilbert.tasks.columns import (
     missing_rule,
     read_list,
     task_of_columns,
+    text_column,
 )
 
 ROWS = [Row({"Text": "a", "n": 1}, "file line 1"), Row({"label": "b"}, "file line 2")]
@@ -32,6 +33,16 @@ def test_the_first_candidate_is_found_whatever_its_case() -> None:
     assert first_column(("sentence", "text", "label"), column_names(ROWS)) == "Text"
     assert first_column(("answerKey",), ["ANSWERKEY"]) == "ANSWERKEY"
     assert first_column(("sentence",), column_names(ROWS)) is None
+
+
+def test_the_column_of_texts_is_named_or_guessed_and_reported_if_missing() -> None:
+    problems = Problems()
+    assert text_column(ROWS, None, problems) == "Text"
+    assert text_column(ROWS, "label", problems) == "label"
+    assert text_column([], None, problems) == "text"
+    assert len(problems) == 0
+    assert text_column(ROWS, "txt", problems) is None
+    assert problems.of_sources[0].startswith("`text` must name a column of the data")
 
 
 def test_missing_columns_are_reported_with_the_nearest() -> None:

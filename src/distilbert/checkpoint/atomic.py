@@ -8,6 +8,7 @@ that it points to is replaced. Devices, pipes and open files (/dev/stdout) are w
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ TEMPORARY_SUFFIX = ".tmp"
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp")
 # Links of links that are followed; Linux follows as many.
 MAX_LINKS = 40
+# What the system reports when a disk or quota is full, or a file larger than the disk allows.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

@@ -19,6 +19,15 @@ def read_hub_set(source: str) -> Iterator[Row]:
         DataError: the source does not have this form, or the hub does not deliver it.
         MissingDependencyError: datasets is not installed.
     """
+    return rows_of_set(load_hub_set(source), source)
+
+
+def load_hub_set(source: str) -> Any:
+    """The data set of the package datasets; its rows are files that are mapped into memory.
+
+    Raises:
+        DataError, MissingDependencyError: as `read_hub_set`.
+    """
     place, _, split = source.removeprefix(HUB).partition(":")
     parts = place.split("/")
     if not split or not all(parts) or len(parts) > 3:
@@ -28,10 +37,9 @@ def read_hub_set(source: str) -> Iterator[Row]:
     datasets = require("datasets", "read data sets of the hub")
     config = parts[2] if len(parts) == 3 else None
     try:
-        rows = datasets.load_dataset("/".join(parts[:2]), config, split=split)
+        return datasets.load_dataset("/".join(parts[:2]), config, split=split)
     except (OSError, ValueError) as error:
         raise DataError(f"{source} must be a data set of the hub: {error}") from error
-    return rows_of_set(rows, source)
 
 
 def rows_of_set(dataset: Any, source: str) -> Iterator[Row]:

@@ -68,20 +68,37 @@ def read_rows(
 
 
 def iter_rows(
-    source: str, *, data: ReadOptions, problems: Problems, inputs: bool = False
+    source: str,
+    *,
+    data: ReadOptions,
+    problems: Problems,
+    inputs: bool = False,
+    keep_blank: bool = False,
 ) -> Iterator[Row]:
-    """Like `read_rows`, one row at a time; `inputs` as in `rows_of`."""
+    """Like `read_rows`, one row at a time; `inputs` and `keep_blank` as in `rows_of`."""
     if source.startswith(HUB):
         rows = read_hub_set(source)
     else:
-        files = [(name, data.data_format or format_of(Path(name))) for name in files_of(source)]
+        files = [
+            (kind, Lines(Path(name), name, data.encoding, problems))
+            for name, kind in formats_of(source, data)
+        ]
         rows = chain.from_iterable(
             [
-                rows_of(Lines(Path(name), name, data.encoding, problems), kind, data, inputs=inputs)
-                for name, kind in files
+                rows_of(lines, kind, data, inputs=inputs, keep_blank=keep_blank)
+                for kind, lines in files
             ]
         )
     return named_rows(rows, None if inputs else data.glue)
+
+
+def formats_of(source: str, data: ReadOptions) -> list[tuple[str, str]]:
+    """The files that a source names and the format of each.
+
+    Raises:
+        DataError: there is no such file, or a name does not end in a known suffix.
+    """
+    return [(name, data.data_format or format_of(Path(name))) for name in files_of(source)]
 
 
 def named_rows(rows: Iterable[Row], glue: str | None) -> Iterator[Row]:
@@ -123,8 +140,10 @@ def files_of(source: str) -> list[str]:
     return sorted(found)
 
 
-def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False) -> Iterator[Row]:
-    """Rows of an open source in the format `kind`.
+def rows_of(
+    lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False, keep_blank: bool = False
+) -> Iterator[Row]:
+    """Rows of an open source in the format `kind`; with `keep_blank`, blank lines of a text too.
 
     With `inputs` they are read to be predicted rather than learned from, so that each has an
     answer: blank lines of a text are rows, columns may share a name, a JSON document may be a
@@ -154,7 +173,7 @@ def rows_of(lines: Lines, kind: str, data: ReadOptions, *, inputs: bool = False)
         case "trec":
             return read_trec(lines)
         case "text":
-            return read_text(lines, keep_blank=inputs)
+            return read_text(lines, keep_blank=inputs or keep_blank)
     raise DataError(f"`data_format` must be one of {', '.join(FORMATS)}: got {kind!r}.")
 
 

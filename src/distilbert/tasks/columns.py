@@ -47,6 +47,16 @@ def first_column(candidates: Iterable[str], names: Sequence[str]) -> str | None:
     return next((folded[name.casefold()] for name in candidates if name.casefold() in folded), None)
 
 
+def text_column(rows: Sequence[Row], name: str | None, problems: Problems) -> str | None:
+    """The column of texts to learn without labels: `name`, or the first with a usual name.
+
+    None if these rows do not have it, which is added to `problems`.
+    """
+    name = name or first_column(TEXTS, column_names(rows)) or TEXTS[0]
+    missing = rows and missing_columns(rows, [("text", name)], problems, task="masked-lm")
+    return None if missing else name
+
+
 def missing_columns(
     rows: Sequence[Row],
     wanted: Iterable[tuple[str, str | None]],

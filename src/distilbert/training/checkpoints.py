@@ -7,7 +7,6 @@ never written again. Independent of frameworks.
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder, remove_folder, remove_leftovers
+from distilbert.checkpoint.atomic import NO_SPACE, atomic_folder, remove_folder, remove_leftovers
 from distilbert.checkpoint.format_safetensors import read, write
 from distilbert.errors import TrainingError
 
@@ -125,7 +124,7 @@ class Checkpoints:
 
     def out_of_space(self, error: OSError) -> Exception:
         """An error with a clear message for a full disk or quota; any other error unchanged."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in NO_SPACE:
             return error
         newest = self.newest()
         kept = "No checkpoint was written yet." if newest is None else f"{newest} is kept."

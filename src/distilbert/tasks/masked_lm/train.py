@@ -17,14 +17,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks import defaults
-from distilbert.tasks.columns import (
-    MISSING,
-    TEXTS,
-    column_names,
-    first_column,
-    is_text,
-    missing_columns,
-)
+from distilbert.tasks.columns import MISSING, is_text, text_column
 from distilbert.tasks.masked_lm.masking import NO_UNIT, Vocabulary, mask, units
 from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.task import Answer, Feature, Scorer, by_example, scorer_of
@@ -91,8 +84,8 @@ class MaskedLMTask:
     def examples(self, rows: Iterable[Row], problems: Problems) -> list[Text]:
         """Texts that contain more than white space."""
         rows = list(rows)
-        name = self.text or first_column(TEXTS, column_names(rows)) or TEXTS[0]
-        if rows and missing_columns(rows, [("text", name)], problems, task="masked-lm"):
+        name = text_column(rows, self.text, problems)
+        if name is None:
             return []
         texts = []
         for row in rows:
