@@ -120,6 +120,14 @@ def test_the_classifier_keeps_relu_whatever_the_activation(config, ids) -> None:
     torch.testing.assert_close(model(ids).logits, expected)
 
 
+def test_the_projection_onto_the_vocabulary_is_the_last_part_of_the_head(config) -> None:
+    model = build("masked_lm", config)
+    states = torch.randn(2, 5, config.dim)
+    transformed = model.transform_states(states)
+    assert transformed.shape == states.shape
+    assert torch.equal(model.get_output_embeddings()(transformed), model.compute_logits(states))
+
+
 def test_the_projection_is_the_word_embedding_when_tied(config, ids) -> None:
     tied = build("masked_lm", config)
     assert tied.vocab_projector.weight is tied.get_input_embeddings().weight

@@ -124,9 +124,12 @@ class MaskedLMModule(TaskModule):
 
     def compute_logits(self, hidden_states: Array, deterministic: bool = True) -> Array:
         """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
-        x = self.activation(self.vocab_transform(hidden_states))
         words = self.distilbert.embeddings.word_embeddings.embedding
-        return self.vocab_projector(self.vocab_layer_norm(x), words)
+        return self.vocab_projector(self.transform_states(hidden_states), words)
+
+    def transform_states(self, hidden_states: Array) -> Array:
+        """The head without its projection: hidden states (..., D) to what is projected."""
+        return self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
 
 
 class FlaxDistilBertForMaskedLM(PreTrainedModel):

@@ -136,10 +136,14 @@ class TFDistilBertForMaskedLM(TaskModel):
 
     def compute_logits(self, hidden_states: Tensor, training: bool = False) -> Tensor:
         """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
-        x = self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
+        x = self.transform_states(hidden_states)
         if isinstance(self.vocab_projector, TiedLinear):
             return self.vocab_projector(x, self.get_input_embeddings().table)
         return self.vocab_projector(x)
+
+    def transform_states(self, hidden_states: Tensor) -> Tensor:
+        """The head without its projection: hidden states (..., D) to what is projected."""
+        return self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
 
     def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy over the labelled tokens."""

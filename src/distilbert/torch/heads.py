@@ -117,8 +117,11 @@ class DistilBertForMaskedLM(TaskModel):
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
         """Head only: hidden states (..., D) of any tokens to logits (..., V)."""
-        x = self.activation(self.vocab_transform(hidden_states))
-        return self.vocab_projector(self.vocab_layer_norm(x))
+        return self.vocab_projector(self.transform_states(hidden_states))
+
+    def transform_states(self, hidden_states: Tensor) -> Tensor:
+        """The head without its projection: hidden states (..., D) to what is projected."""
+        return self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
 
     def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy over the labelled tokens."""
