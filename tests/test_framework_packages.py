@@ -21,6 +21,8 @@ EXTRA_FILES = {
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
+        "vocabulary_blocks.py": "masked-LM distillation needs PyTorch",
+        "vocabulary_loss.py": "as the blocks it is computed in",
     },
     "tensorflow": {
         "adamw.py": "Keras' AdamW puts epsilon at another place than PyTorch's",
