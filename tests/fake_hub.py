@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Uploads: create a repository, say how each file is sent, take a commit."""
         sent = self.rfile.read(int(self.headers["Content-Length"]))
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         self.hub.log.append((self.command, path, None))
         if self.hub.ill:
             return self._refuse(self.hub.ill, "ServerError")
@@ -96,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
             files = [file["path"] for file in json.loads(sent)["files"]]
             plain = {"uploadMode": "regular", "shouldIgnore": False}
             return self._json({"files": [{"path": file, **plain} for file in files]})
+        name, _, action = path.removeprefix("/api/models/").rpartition("/branch/")
+        if name:
+            self.hub.commits.setdefault(action, COMMIT)
+            return self._json({})
         name, _, action = path.removeprefix("/api/models/").rpartition("/commit/")
         if not name or action not in self.hub.commits:
             return self._refuse(404, "NotFound")
@@ -106,7 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 content = base64.b64decode(value["content"])
                 self.hub.repositories[name][value["path"]] = content
-        return self._json({"commitUrl": f"{self.hub.url}/{name}", "commitOid": COMMIT})
+        answer = {"commitUrl": f"{self.hub.url}/{name}", "commitOid": COMMIT}
+        if "create_pr=1" in query:
+            answer["pullRequestUrl"] = f"{self.hub.url}/{name}/discussions/1"
+        return self._json(answer)
 
     def _json(self, content: object) -> None:
         data = json.dumps(content).encode()

@@ -244,17 +244,28 @@ class DistilBertConfig:
         with atomic_file(json_file_path) as temporary:
             temporary.write_text(self.to_json_string(use_diff=use_diff), encoding="utf-8")
 
-    def save_pretrained(self, save_directory: str | PathLike[str]) -> None:
-        """Write `config.json` into a folder, which is created if needed.
+    def save_pretrained(
+        self, save_directory: str | PathLike[str], push_to_hub: bool = False, **kwargs: Any
+    ) -> None:
+        """Write `config.json` into a folder, created if needed; with `push_to_hub` upload it too.
 
         Raises:
             CheckpointError: `save_directory` is a file.
         """
+        from distilbert.checkpoint.upload import uploading
+
         folder = Path(save_directory)
         if folder.is_file():
             raise CheckpointError(f"`save_directory` must be a folder: got the file {folder}.")
         folder.mkdir(parents=True, exist_ok=True)
-        self.to_json_file(folder / CONFIG_NAME)
+        with uploading(folder, push_to_hub, **kwargs):
+            self.to_json_file(folder / CONFIG_NAME)
+
+    def push_to_hub(self, repo_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Upload `config.json` to a repository of the hub; arguments are those of models."""
+        from distilbert.checkpoint.upload import push_model
+
+        return push_model(self, repo_id, *args, **kwargs)
 
     @overload
     @classmethod
@@ -296,15 +307,6 @@ class DistilBertConfig:
         dtypes = ("torch_dtype", "dtype")
         unused = {n: value for n, value in kwargs.items() if n not in known or n in dtypes}
         return (config, unused) if return_unused_kwargs else config
-
-    def _override(self, name: str, value: Any) -> None:
-        if name == "pruned_heads":
-            value = {int(layer): list(heads) for layer, heads in value.items()}
-        elif name == "id2label":
-            value = checks.parse_id2label(value)
-        if name in ("torch_dtype", "dtype") and value == "auto":
-            return  # for the model's loader; the config keeps the type of the weights
-        setattr(self, name, value)
 
     @classmethod
     def from_json_file(cls, json_file: str | PathLike[str]) -> Self:
@@ -369,13 +371,14 @@ class DistilBertConfig:
         """What the file of a config holds, and the keywords that are not about where it is."""
         from distilbert.checkpoint.hub import config_path
 
-        path = config_path(pretrained_model_name_or_path, kwargs)
-        return read_json(path), kwargs
+        return read_json(config_path(pretrained_model_name_or_path, kwargs)), kwargs
 
     def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set every attribute named in `config_dict`."""
         for name, value in config_dict.items():
-            self._override(name, value)
+            if name in ("torch_dtype", "dtype") and value == "auto":
+                continue  # for the model's loader; the config keeps the type of the weights
+            setattr(self, name, checks.parsed_attribute(name, value))
         checks.check_problem_type(self.problem_type)
 
     def update_from_string(self, update_str: str) -> None:

@@ -83,6 +83,13 @@ def check_label_maps(**maps: object) -> None:
             raise ConfigError(f"`{name}` must be a dict: got {kind}. Pass {{0: 'name', ...}}.")
 
 
+def parsed_attribute(name: str, value: Any) -> Any:
+    """The value of an attribute from that of a file, whose keys are texts."""
+    if name == "pruned_heads":
+        return {int(layer): list(heads) for layer, heads in value.items()}
+    return parse_id2label(value) if name == "id2label" else value
+
+
 def parse_id2label(id2label: Mapping[Any, str]) -> dict[int, str]:
     """`id2label` with its keys as integers; in a JSON file they are text.
 

@@ -88,8 +88,6 @@ def test_the_older_name_of_the_token_is_taken_and_unknown_keywords_are_not() -> 
     given = {"use_auth_token": "t", "repo_id": "a/b"}
     expected = UploadOptions(repo_id="a/b", token="t")
     assert take_upload_options(given, caller="push_to_hub") == expected
-    given |= {"use_temp_dir": True}
-    assert take_upload_options(given, caller="push_to_hub") == expected
     with pytest.raises(UnknownArgumentError, match=r"`push_to_hub` takes .*: got commit_mesage"):
         take_upload_options({"commit_mesage": "x"}, caller="push_to_hub")
 
@@ -139,3 +137,31 @@ def test_a_saved_model_is_uploaded_and_loads_from_the_hub(hub: FakeHub, tmp_path
         model.save_pretrained(tmp_path / "c", colour="red")
     model.save_pretrained(tmp_path / "c", push_to_hub=False, save_function=print)
     assert sorted(hub.repositories) == ["ann/a", "ann/b"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_every_option_of_push_to_hub_does_what_it_says(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = DistilBertModel(
+        DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+    )
+    # By position, in the reference's order.
+    done = model.push_to_hub("ann/a", False, "First", True, SECRET, "2KB", True, True)
+    assert "model-00001-of-00003.safetensors" in hub.repositories["ann/a"]
+    assert (hub.private, hub.commit_messages) == ({"ann/a"}, ["First"])
+    assert done.pr_url.endswith("/ann/a/discussions/1")
+    assert sorted(hub.repositories["ann/a"]) == sorted(path.name for path in Path("a").iterdir())
+    model.push_to_hub("ann/b", token=SECRET, revision="new", tags=["one", "two"])
+    assert hub.commits["new"] == COMMIT
+    assert hub.repositories["ann/b"]["README.md"] == b"---\ntags:\n- one\n- two\n---\n\n# b\n"
+    hub.repositories["ann/b"]["README.md"] = b"---\nlicense: mit\ntags:\n- one\n---\n# Mine\n"
+    model.config.push_to_hub("ann/b", token=SECRET, tags="three", commit_description="Why")
+    card = b"---\nlicense: mit\ntags:\n- one\n- three\n---\n# Mine\n"
+    assert hub.repositories["ann/b"]["README.md"] == card
+    assert not Path("b").exists()
+    with pytest.raises(UnknownArgumentError, match="got organization"):
+        model.push_to_hub("ann/c", organization="o")
+    model.config.save_pretrained("conf", push_to_hub=True, repo_id="ann/d", token=SECRET)
+    assert [*hub.repositories["ann/d"]] == ["config.json"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from distilbert.checkpoint.hub_fetch import (
 from distilbert.errors import HubError, UnknownArgumentError
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo
+    from huggingface_hub import CommitInfo, HfApi
+
+CARD = "README.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,9 @@ class UploadOptions:
     commit_description: str | None = None
     private: bool | None = None  # for a new repository; None is the account's default
     token: str | bool | None = None  # True or None: the token saved by `hf auth login`
-    revision: str | None = None  # the branch to commit to; None is the default branch
+    revision: str | None = None  # the branch, created if needed; None is the default one
     create_pr: bool = False
+    tags: str | Iterable[str] | None = None  # for the model card, whose other content stays
 
 
 def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions:
@@ -47,9 +50,7 @@ def take_upload_options(kwargs: dict[str, Any], *, caller: str) -> UploadOptions
     """
     if "use_auth_token" in kwargs:  # the older name
         kwargs = {"token": kwargs["use_auth_token"], **kwargs}
-    # Keywords of the reference without effect: the folder of `push_to_hub` is always temporary.
-    ignored = {"use_auth_token", "use_temp_dir"}
-    kwargs = {name: value for name, value in kwargs.items() if name not in ignored}
+    kwargs = {name: value for name, value in kwargs.items() if name != "use_auth_token"}
     names = {field.name for field in fields(UploadOptions)}
     if unknown := sorted(kwargs.keys() - names):
         raise UnknownArgumentError(
@@ -80,33 +81,80 @@ def uploading(folder: str | os.PathLike[str], push_to_hub: bool, **kwargs: Any) 
     upload_files(folder, sorted(n for n in after if after[n] != before.get(n)), options)
 
 
-def upload_saved(save: Callable[[Path], object], options: UploadOptions) -> CommitInfo:
-    """Upload every file that `save` writes into a folder, which is temporary.
+def upload_saved(
+    save: Callable[[Path], object], options: UploadOptions, *, use_temp_dir: bool | None = None
+) -> CommitInfo:
+    """Upload every file that `save` writes into a folder.
+
+    Args:
+        use_temp_dir: False keeps the folder, in the working folder under the repository's name.
 
     Raises:
         HubError: as `upload_files`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder))
-        return upload_files(Path(folder), sorted(_stamps(Path(folder))), options)
+    with ExitStack() as stack:
+        if use_temp_dir is False:
+            folder = Path(str(options.repo_id).rpartition("/")[2])
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        before = _stamps(folder)
+        save(folder)
+        after = _stamps(folder)
+        return upload_files(folder, sorted(n for n in after if after[n] != before.get(n)), options)
 
 
-def push_model(model: Any, repo_id: str, **kwargs: Any) -> CommitInfo:
+def push_model(
+    model: Any,
+    repo_id: str,
+    use_temp_dir: bool | None = None,
+    commit_message: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    max_shard_size: int | str | None = None,
+    create_pr: bool = False,
+    safe_serialization: bool | None = None,
+    revision: str | None = None,
+    commit_description: str | None = None,
+    tags: str | Iterable[str] | None = None,
+    *,
+    variant: str | None = None,
+    **kwargs: Any,
+) -> CommitInfo:
     """Upload a model to a repository of the hub: its config and weights, in one commit.
 
     Args:
         repo_id: `owner/name`, or a name of the token's account; created if needed.
-        kwargs: `max_shard_size`, `safe_serialization` and `variant` of `save_pretrained`;
-            `commit_message`, `commit_description`, `private`, `token`, `revision`, `create_pr`.
+        use_temp_dir: False keeps the files too, in a folder of the repository's name in the working
+            folder; None and True do not.
+        private: for a new repository; None is the account's default.
+        max_shard_size, safe_serialization, variant: as in `save_pretrained`; None is its default.
+        revision: the branch to commit to, created if needed.
+        tags: for the model card, whose other content stays.
 
     Raises:
         HubError: the hub cannot be reached or refuses the token or the name.
         UnknownArgumentError: another keyword.
     """
-    names = ("max_shard_size", "safe_serialization", "variant")
-    saving = {name: kwargs.pop(name) for name in names if name in kwargs}
-    options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
-    return upload_saved(lambda folder: model.save_pretrained(folder, **saving), options)
+    given = {
+        "max_shard_size": max_shard_size,
+        "safe_serialization": safe_serialization,
+        "variant": variant,
+    }
+    saving = {name: value for name, value in given.items() if value is not None}
+    kwargs |= {
+        "repo_id": repo_id,
+        "commit_message": commit_message,
+        "commit_description": commit_description,
+        "private": private,
+        "revision": revision,
+        "create_pr": create_pr,
+        "tags": tags,
+        **({} if token is None else {"token": token}),
+    }
+    options = take_upload_options(kwargs, caller="push_to_hub")
+    return upload_saved(
+        lambda folder: model.save_pretrained(folder, **saving), options, use_temp_dir=use_temp_dir
+    )
 
 
 def upload_files(folder: Path, names: list[str], options: UploadOptions) -> CommitInfo:
@@ -126,9 +174,17 @@ def upload_files(folder: Path, names: list[str], options: UploadOptions) -> Comm
         repository = within(
             REACH_SECONDS, lambda: api.create_repo(name, private=options.private, exist_ok=True)
         )
+        if options.revision is not None and not options.revision.startswith("refs/"):
+            api.create_branch(repository.repo_id, branch=options.revision, exist_ok=True)
+        operations = [CommitOperationAdd(path, folder / path) for path in names]
+        if options.tags is not None:
+            present = _present_card(api, repository.repo_id, options.revision)
+            card = tagged_card(present, options.tags)
+            operations = [one for one in operations if one.path_in_repo != CARD]
+            operations.append(CommitOperationAdd(CARD, card.encode()))
         return api.create_commit(
             repository.repo_id,
-            [CommitOperationAdd(path, folder / path) for path in names],
+            operations,
             commit_message=options.commit_message or f"Upload {', '.join(names)}",
             commit_description=options.commit_description,
             revision=options.revision,
@@ -149,6 +205,28 @@ def upload_files(folder: Path, names: list[str], options: UploadOptions) -> Comm
             f"The upload to `{name}` at {api.endpoint} did not complete ({first_line(error)}). "
             "Upload the files again when the hub can be reached."
         ) from error
+
+
+def tagged_card(text: str, tags: str | Iterable[str]) -> str:
+    """The text of a model card with more tags in its metadata."""
+    from huggingface_hub import ModelCard
+
+    card: Any = ModelCard(text)
+    new = [tags] if isinstance(tags, str) else [str(tag) for tag in tags]
+    card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *new]))
+    return str(card)
+
+
+def _present_card(api: HfApi, name: str, revision: str | None) -> str:
+    """The card in the repository, or a new one with the name as its title."""
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = api.hf_hub_download(name, CARD, revision=revision, local_dir=folder)
+            return Path(path).read_text(encoding="utf-8")
+    except EntryNotFoundError:
+        return f"---\ntags: []\n---\n\n# {name.partition('/')[2]}\n"
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int]]:

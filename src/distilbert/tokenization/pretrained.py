@@ -119,17 +119,32 @@ class PretrainedTokenizer(TokenTable):
                 content, folder, filename_prefix=filename_prefix, legacy_format=legacy_format
             )
 
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+    def push_to_hub(
+        self,
+        repo_id: str,
+        use_temp_dir: bool | None = None,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Upload every file of the tokenizer to a repository; returns huggingface_hub's answer.
 
-        Takes `commit_message`, `commit_description`, `private`, `token`, `revision` and
-        `create_pr`.
+        Args:
+            use_temp_dir: False keeps the files too, in a folder of the repository's name in the
+                working folder.
+            kwargs: `create_pr`, `revision`, `commit_description` and `tags` of the model card;
+                `max_shard_size` and `safe_serialization` are for models.
 
         Raises:
             HubError: the upload failed.
         """
-        options = take_upload_options({**kwargs, "repo_id": repo_id}, caller="push_to_hub")
-        return upload_saved(self.save_pretrained, options)
+        for_models = {"max_shard_size", "safe_serialization"}
+        kwargs = {name: value for name, value in kwargs.items() if name not in for_models}
+        kwargs |= {"repo_id": repo_id, "commit_message": commit_message, "private": private}
+        kwargs |= {} if token is None else {"token": token}
+        options = take_upload_options(kwargs, caller="push_to_hub")
+        return upload_saved(self.save_pretrained, options, use_temp_dir=use_temp_dir)
 
     def save_vocabulary(
         self, save_directory: str | os.PathLike[str], filename_prefix: str | None = None
