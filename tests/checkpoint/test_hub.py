@@ -359,6 +359,7 @@ GIT = "6" * 40
         (f'"{GIT}-gzip"', GIT),
         (f'"{GIT}--gzip"', GIT),
         (f'W/"{GIT};br"', GIT),
+        (f'W/"{"d" * 32}"', "d" * 32),  # an md5, of a mirror
     ],
 )
 def test_a_hash_is_found_in_every_form_in_which_servers_send_it(
@@ -385,6 +386,8 @@ def everything(folder: Path) -> dict[str, bytes | None]:
         '"../../../../victim"',
         'W/"../../../../victim"',
         '"abc"',
+        '"' + "0" * 31 + '"',
+        '"' + "0" * 32 + '-2"',
         '"' + "0" * 39 + '"',
         '"' + "0" * 65 + '"',
         '"' + "A" * 40 + '"',

@@ -29,8 +29,10 @@ ANSWER_SECONDS = 5.0  # for one response of the hub
 REACH_SECONDS = 9.0  # for the first response, including the name lookup and all addresses tried
 T = TypeVar("T")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-# A git hash or a sha256, in quotes or without; servers that compress add a suffix to it.
-_ETAG = re.compile(r'(?:W/)?"?([0-9a-f]{40,64})"?(?:[-;]{1,2}(?:gzip|br|zstd|deflate))?"?')
+# A git hash, a sha256 or a mirror's md5, in quotes or without; servers that compress add a suffix.
+_ETAG = re.compile(
+    r'(?:W/)?"?([0-9a-f]{32}|[0-9a-f]{40,64})"?(?:[-;]{1,2}(?:gzip|br|zstd|deflate))?"?'
+)
 _SHA256_LENGTH = 64
 _TRUE = {"1", "on", "yes", "true"}
 # What git forbids in names of branches and tags, as far as it matters in paths and URLs.
@@ -67,7 +69,7 @@ class Announced:
         """
         Raises:
             ValueError: size or hash of `path` are not the announced ones. Small files carry a git
-                hash that mirrors replace, so only their size is compared.
+                hash, which mirrors replace or send the md5 of, so only their size is compared.
         """
         size = path.stat().st_size
         if self.size is not None and self.size != size:
