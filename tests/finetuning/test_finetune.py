@@ -29,7 +29,7 @@ from distilbert.errors import (
 )
 from distilbert.finetuning.evaluate import evaluate
 from distilbert.finetuning.finetune import FineTuneResult, finetune
-from distilbert.finetuning.result import RUN
+from distilbert.finetuning.result import RUN, is_finished
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.training.card_file import read_card
 
@@ -419,7 +419,11 @@ def test_rows_from_memory_train_and_are_scored(encoder: Path, tmp_path: Path) ->
 
 
 def test_an_interrupted_run_says_how_to_continue_and_needs_only_its_folder(
-    encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    encoder: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps: list[int] = []
 
@@ -429,8 +433,10 @@ def test_an_interrupted_run_says_how_to_continue_and_needs_only_its_folder(
             raise KeyboardInterrupt
 
     output = tmp_path / "out"
+    monkeypatch.chdir(encoder.parent)
+    start = Path(encoder.name)
     with pytest.raises(KeyboardInterrupt, match=f"finetune --resume --output {output}$"):
-        run("sentiment", encoder, data, output, on_scores=interrupt, show_progress=True)
+        run("sentiment", start, data, output, on_scores=interrupt, show_progress=True)
     said = capsys.readouterr().err
     assert "Task:    text-classification, one of 2 labels per text: down 48, up 48\n" in said
     assert "(torch); new: classifier, pre_classifier\n" in said
@@ -438,5 +444,10 @@ def test_an_interrupted_run_says_how_to_continue_and_needs_only_its_folder(
     assert "dev after 6 updates:  accuracy " in said
     assert "newly initialized" not in said
     assert read_card(output / "card.toml").optimization.epochs == 8
+    monkeypatch.chdir(tmp_path)  # and the checkpoints go to another disk
+    (output / "checkpoints").rename("elsewhere")
+    (output / "checkpoints").symlink_to(tmp_path / "elsewhere")
     assert finetune(resume=True, output=output).steps == 48
     assert capsys.readouterr().err == ""
+    assert is_finished(output)
+    assert not list(Path("elsewhere").iterdir())

@@ -10,7 +10,7 @@ import pytest
 
 from distilbert.errors import CheckpointError, TrainingError
 from distilbert.training import checkpoints as module
-from distilbert.training.checkpoints import Checkpoints, Progress
+from distilbert.training.checkpoints import Checkpoints, Progress, remove_checkpoints
 
 RUN = {"train": "a0", "seed": 1, "epochs": 2.0}
 ARRAYS = {"weights.a": np.arange(6, dtype=np.float32).reshape(2, 3), "step.a": np.float32(3)}
@@ -42,6 +42,18 @@ def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
     store.save(ARRAYS, Progress(RUN, step=1))
     (tmp_path / "checkpoints" / "step-00000002").mkdir()
     assert [path.name for path in store.all()] == ["step-00000001"]
+
+
+def test_the_checkpoints_behind_a_link_go_with_it_and_nothing_else_does(tmp_path: Path) -> None:
+    output, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    for folder in (output, elsewhere):
+        folder.mkdir()
+    (output / "checkpoints").symlink_to(elsewhere)
+    Checkpoints(output, keep=2).save(ARRAYS, Progress(RUN, step=1))
+    (elsewhere / "notes.txt").write_text("mine")
+    remove_checkpoints(output)
+    assert not list(output.iterdir())
+    assert [path.name for path in elsewhere.iterdir()] == ["notes.txt"]
 
 
 def test_no_folder_means_no_checkpoint(tmp_path: Path) -> None:

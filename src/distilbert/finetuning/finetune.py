@@ -149,7 +149,12 @@ def _card_of_run(changes: Mapping[str, Any]) -> RunCard | None:
 
 
 def _write_card(card: RunCard, output: Path) -> None:
-    """Write the card at the start, so that `resume` needs only the output folder."""
+    """Write the card at the start, so that `resume` needs only the output folder, and works in any
+    working folder."""
+    sources = {"model": card.model, "teacher": card.distillation.teacher}
+    local = {n: Path(path).expanduser() for n, path in sources.items() if path}
+    local = {name: str(path.absolute()) for name, path in local.items() if path.exists()}
+    card = with_changes(card, local)
     output.mkdir(parents=True, exist_ok=True)
     with atomic_file(output / CARD_FILE) as temporary:
         temporary.write_text(card_text(card), encoding="utf-8")

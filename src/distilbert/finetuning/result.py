@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder, remove_folder
+from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.hub import TOKENIZER_FILES
@@ -29,7 +29,7 @@ from distilbert.task_file import TASK_FILE
 from distilbert.tasks.task import Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
-from distilbert.training.checkpoints import FOLDER
+from distilbert.training.checkpoints import FOLDER, remove_checkpoints
 from distilbert.training.environment import environment
 from distilbert.training.intervals import bootstrap
 from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
@@ -126,7 +126,7 @@ def result_folder(output: Path) -> Iterator[Path]:
     """
     with atomic_folder(output, last=(CARD_FILE, RESULT_FILE)) as staging:
         yield staging
-    remove_folder(output / FOLDER)
+    remove_checkpoints(output)
 
 
 def write_answers(path: Path, task: Task, found: Evaluated) -> None:

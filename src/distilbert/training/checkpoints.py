@@ -134,5 +134,22 @@ class Checkpoints:
         )
 
 
+def remove_checkpoints(output: Path) -> None:
+    """Delete the checkpoints of a finished run; after an interruption, all are there or none.
+
+    A link to a folder elsewhere is deleted too, with what the run wrote there.
+    """
+    folder = output / FOLDER
+    if not folder.is_symlink():
+        remove_folder(folder)
+        return
+    target = folder.resolve()
+    folder.unlink()  # from now on the run is finished
+    for name in (STEP, BEST):
+        for path in target.glob(f"{name}*"):
+            remove_folder(path)
+    remove_leftovers(target)
+
+
 def _read_progress(checkpoint: Path) -> Progress:
     return Progress(**json.loads((checkpoint / PROGRESS).read_text(encoding="utf-8")))
