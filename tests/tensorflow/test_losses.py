@@ -75,6 +75,16 @@ def test_ignored_tokens_take_no_part_and_nothing_left_is_nan() -> None:
     assert np.isnan(token_loss(LOGITS[None], tf.fill((1, 2), -100)).numpy()).all()
 
 
+@pytest.mark.parametrize("dtype", [tf.int64, tf.int32, tf.int8])
+def test_rows_without_a_class_take_no_part_as_in_pytorch(dtype: tf.DType) -> None:
+    labels = tf.constant([0, -100], dtype)
+    for loss in (choice_loss, lambda *given: sequence_loss(*given, problem_type=None)):
+        assert loss(LOGITS, labels).numpy() == near([2 * COST[0][0], 0])
+        assert np.isnan(loss(LOGITS, tf.fill((2,), tf.constant(-100, dtype))).numpy()).all()
+        with pytest.raises(InputError, match=r"between 0 and 2, or -100 for none: got -1 to 0\."):
+            loss(LOGITS, tf.constant([0, -1], dtype))
+
+
 def test_every_negative_label_is_ignored_where_that_is_asked_for() -> None:
     labels = tf.constant([[0, -7]])
     loss = token_loss(LOGITS[None], labels, ignores_negative=True)

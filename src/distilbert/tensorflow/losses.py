@@ -64,7 +64,7 @@ def token_loss(
 
 
 def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy over the choices, (B,).
+    """Cross entropy over the choices, (B,); rows without a label as in `sequence_loss`.
 
     Args:
         logits: (B, C).
@@ -74,11 +74,14 @@ def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     shape, given = known_shape(logits), known_shape(labels)
     if shape is not None and given is not None:
         check_class_labels(shape, given, labels.dtype.name)
-    return _cross_entropy(logits, tf.reshape(labels, (-1,)))
+    return _class_loss(logits, labels)
 
 
 def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:
     """The loss of sequence classification, (B,); for several values per row their mean.
+
+    A row whose class is -100 takes no part: its value is 0, and the others weigh more, so that the
+    mean over the batch is PyTorch's loss; nan when every class is -100.
 
     Args:
         logits: (B, N).
@@ -98,7 +101,7 @@ def sequence_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -
     if kind == "single_label_classification":
         if shape is not None and given is not None:
             check_class_labels(shape, given, labels.dtype.name)
-        return _cross_entropy(logits, tf.reshape(labels, (-1,)))
+        return _class_loss(logits, labels)
     fits = shape is None or given is None or math.prod(given) == shape[0]
     if kind == "regression" and n_labels == 1 and fits:
         labels = tf.reshape(labels, tf.shape(logits))
@@ -134,6 +137,14 @@ def span_loss(
         factors = [tf.cast(tf.reshape(one, (-1,)), values[0].dtype) for one in weights]
         values = [value * factor for value, factor in zip(values, factors, strict=True)]
     return (values[0] + values[1]) / 2
+
+
+def _class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    labels = tf.reshape(_signed(labels), (-1,))  # (B,)
+    active = tf.not_equal(labels, IGNORED_LABEL)
+    values = _cross_entropy(logits, tf.where(active, labels, 0))
+    weights = tf.cast(active, values.dtype)
+    return values * weights * tf.cast(tf.size(labels), values.dtype) / tf.reduce_sum(weights)
 
 
 def _position_loss(logits: Tensor, positions: Tensor) -> Tensor:
