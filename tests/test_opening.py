@@ -181,9 +181,22 @@ def test_learned_prompts_and_foreign_objects_are_refused():
 
     with pytest.raises(InputError, match="got a PEFT model with learned prompts"):
         as_runner(Prompted())
-    for foreign in (torch.nn.Linear(1, 1), torch.nn.DataParallel(torch.nn.Linear(1, 1)), 5):
-        with pytest.raises(InputError, match="`model` must be a source, a runner or a model of"):
-            as_runner(foreign)
+
+    class WithHead(torch.nn.Module):  # as timm's
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(1, 1)
+
+    foreigners = (
+        torch.nn.Linear(1, 1),
+        torch.nn.DataParallel(torch.nn.Linear(1, 1)),
+        5,
+        WithHead(),
+    )
+    for foreign in foreigners:
+        for call in (as_runner, task_head):
+            with pytest.raises(InputError, match="`model` must be a source, a runner or a model"):
+                call(foreign)
 
 
 def test_windows_are_as_long_as_model_and_tokenizer_both_take(folder):

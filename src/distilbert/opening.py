@@ -219,20 +219,30 @@ def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
         raise InputError(
             "`model` must be given: a folder, a hub name such as `owner/name`, a runner or a model."
         )
-    if isinstance(model, Runner):
+    if _is_runner(model):
         if device is not None or dtype is not None:
             raise InputError(
                 "`device` and `dtype` belong to loading: got them with a runner, which is loaded "
                 "already."
             )
         return model
+    inside = _own_model(model)
+    framework = str(framework_of(inside))
+    return framework_module(framework, "runner", "run a model").as_runner(inside, device, dtype)
+
+
+def _is_runner(model: Any) -> bool:
+    return isinstance(model, Runner) and isinstance(model.head, str) and model.head in HEADS
+
+
+def _own_model(model: Any) -> Any:
+    """The model of this package that `model` is or wraps; InputError for anything else."""
     inside = unwrapped(model)
-    framework = framework_of(inside)
-    if framework is None or not hasattr(inside, "head"):
+    if framework_of(inside) is None or not hasattr(inside, "head"):
         raise InputError(
             f"`model` must be a source, a runner or a model of this package: got {_kind_of(model)}"
         )
-    return framework_module(framework, "runner", "run a model").as_runner(inside, device, dtype)
+    return inside
 
 
 def unwrapped(model: Any) -> Any:
@@ -309,7 +319,7 @@ def task_head(model: Any, task: str | None = None) -> str:
             raise InputError(f"`task` must be one of {known}: got {task!r}.")
         return TASK_HEADS[name].name
     if not isinstance(model, FoundModel):
-        return getattr(model, "head", None) or as_runner(model).head
+        return model.head if _is_runner(model) else _own_model(model).head
     for name in DistilBertConfig.from_pretrained(model.folder).architectures or []:
         head = head_of_class(name)
         if head is not None and head.task is not None:

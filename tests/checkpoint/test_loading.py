@@ -110,7 +110,13 @@ def test_what_did_not_fit_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
         check_report(LoadingReport(n_encoder_loaded=1, unexpected_keys=["x"]), request(None))
         surplus = ["transformer.layer.7.ffn.lin1.bias"]
         check_report(LoadingReport(n_encoder_loaded=1, unexpected_keys=surplus), request(None))
-    new_head, unused, layers = caplog.records
+        other = LoadingReport(n_encoder_loaded=1, other_head="sequence_classification")
+        check_report(other, request(None))
+    new_head, unused, layers, other_task = caplog.records
+    assert other_task.levelname == "WARNING"
+    assert other_task.getMessage() == (
+        "Model: The head was trained for text-classification. Train the model before you use it."
+    )
     assert new_head.levelname == layers.levelname == "WARNING"
     assert new_head.getMessage().startswith("Model: The head is newly initialized: classifier.bias")
     assert unused.getMessage() == "Model does not use: x."

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from stand_ins import ArithmeticRunner, small_config
 
-from distilbert.errors import InputError
+from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.pipelines import predictor
 from distilbert.pipelines.factory import pipeline
 from distilbert.pipelines.predictor import Predictor, with_progress
@@ -149,7 +149,7 @@ def test_inputs_are_checked_before_a_generator_starts(tokenizer: Any) -> None:
 
 def test_inputs_come_by_position_or_by_name_but_not_both(tokenizer: Any) -> None:
     pipe = make("question-answering", tokenizer)
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises(UnknownArgumentError) as caught:
         pipe({"question": "a", "context": "b"}, question="c")
     assert str(caught.value) == (
         "`question-answering` takes inputs by position or as `question`: got both."

@@ -22,7 +22,12 @@ from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.matching import LoadingReport
 from distilbert.checkpoint.spec import parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
-from distilbert.errors import CheckpointError, InputError, WeightMismatchError
+from distilbert.errors import (
+    CheckpointError,
+    InputError,
+    UnknownArgumentError,
+    WeightMismatchError,
+)
 from distilbert.heads import HEADS
 
 logger = logging.getLogger(__name__)
@@ -72,7 +77,7 @@ def read_source(
         CheckpointError: weights or config are missing or damaged.
         ConfigError, ActivationError: no such model can be built.
         InputError: neither a source nor arguments that replace it.
-        TypeError: an unknown keyword.
+        UnknownArgumentError: an unknown keyword.
     """
     rest = {name: value for name, value in kwargs.items() if name not in IMPLIED_KEYWORDS}
     hub = take_hub_options(rest)
@@ -128,7 +133,7 @@ def _load_config(
             source, return_unused_kwargs=True, **options, **kwargs
         )
     if unused:
-        raise TypeError(
+        raise UnknownArgumentError(
             f"`{request.class_name}.from_pretrained` got unknown keywords: "
             f"{', '.join(sorted(unused))}. They name neither an option nor a config attribute."
         )
@@ -195,7 +200,7 @@ def check_report(
     initialized = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
     in_verdict = {*report.initialized_encoder, *report.initialized_head}
     others = ", ".join(name for name in initialized if name not in in_verdict)
-    if initialized or report.surplus_layers:
+    if initialized or report.surplus_layers or report.other_head:
         more = f" Initial values were used for: {others}." if others else ""
         logger.warning("%s: %s%s", name, report.verdict(), more)
     elif report.unexpected_keys:

@@ -64,7 +64,7 @@ class LoadingReport:
     def verdict(self) -> str:
         """Complete, or what is wrong: the file, some parameters, the number of layers, the head."""
         found = [*self.encoder_faults(), *self.head_faults()]
-        if self.initialized_head:
+        if self.initialized_head or self.other_head:
             found.append("Train the model before you use it.")
         if found:
             return " ".join(found)

@@ -39,8 +39,8 @@ def load(
     """A model without parameters, those of the checkpoint, and a report of what was missing.
 
     Raises:
-        CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
-            `PreTrainedModel.from_pretrained`.
+        CheckpointError, WeightMismatchError, ConfigError, InputError, UnknownArgumentError: as
+            described at `PreTrainedModel.from_pretrained`.
     """
     dtype = floating_dtype("dtype", dtype)  # both before any download
     stored = None

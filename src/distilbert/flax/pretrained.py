@@ -22,7 +22,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError, InputError
+from distilbert.errors import ConfigError, InputError, UnknownArgumentError
 from distilbert.flax import own_modules, weights
 from distilbert.flax.calls import apply
 from distilbert.flax.checkpointing import (
@@ -85,7 +85,9 @@ class PreTrainedModel:
             )
         unknown = kwargs.keys() - own_modules.own_fields(self.module_class)
         if unknown:
-            raise TypeError(f"`{name}` got unknown keywords: {', '.join(sorted(unknown))}.")
+            raise UnknownArgumentError(
+                f"`{name}` got unknown keywords: {', '.join(sorted(unknown))}."
+            )
         config.check_buildable(self.head)
         self.config = config
         self.name_or_path = config.name_or_path
@@ -254,7 +256,7 @@ class PreTrainedModel:
             CheckpointError: no weights or config there, or broken ones.
             WeightMismatchError: tensors of another shape.
             ConfigError: `dtype` or `torch_dtype` is no floating type.
-            TypeError: a keyword that names nothing.
+            UnknownArgumentError: a keyword that names nothing.
         """
         origin = {"from_pt": from_pt, "from_tf": from_tf, "from_flax": from_flax}
         request = LoadRequest(

@@ -18,6 +18,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import ConfigError, InputError
 from distilbert.flax.heads import load_model
 from distilbert.flax.loading import is_package_class
+from distilbert.flax.own_modules import is_own
 from distilbert.flax.pretrained import PreTrainedModel
 from distilbert.flax.shapes import padded_length, padded_rows
 from distilbert.flax.weights import cast, floating_dtype
@@ -148,6 +149,8 @@ def _outputs(
         rows = (x.reshape(-1, x.shape[-1]) for x in (ids, mask))  # choices as rows
         logits = module.compute_logits(module.distilbert.encode_first(*rows))
         return {"logits": logits.reshape(ids.shape[:2]) if head == "multiple_choice" else logits}
+    if head == "base" and is_own(type(module)) and hasattr(module, "distilbert"):
+        module = module.distilbert  # inside a user's head
     if indices is None:
         return module(ids, mask)
     encoder = module if head == "base" else module.distilbert

@@ -79,7 +79,7 @@ def pipeline(
 
     Raises:
         InputError: an argument breaks a rule.
-        TypeError: an option the task does not have.
+        UnknownArgumentError: an option the task does not have.
         CheckpointError: the source holds no such model or tokenizer.
     """
     renamed, loading = take_loading_names(options), take_load_options(options)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from distilbert.batching import run_windows
-from distilbert.errors import InputError
+from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.opening import OpenModel
 from distilbert.pipelines.inputs import as_stream, is_collection
 from distilbert.pipelines.job import Job
@@ -81,10 +81,10 @@ class Predictor:
 
         Raises:
             InputError: an input or the value of an option breaks a rule.
-            TypeError: an option the task does not have.
+            UnknownArgumentError: an option or an argument by position that the task does not have.
         """
         if len(arguments) > len(self.job.arguments):
-            raise TypeError(
+            raise UnknownArgumentError(
                 f"`{self.task}` takes its inputs by position, and options by keyword: "
                 f"got {1 + len(arguments)} positional arguments."
             )
@@ -99,7 +99,9 @@ class Predictor:
         if fields:
             if inputs is not None:
                 names = ", ".join(f"`{name}`" for name in fields)
-                raise TypeError(f"`{self.task}` takes inputs by position or as {names}: got both.")
+                raise UnknownArgumentError(
+                    f"`{self.task}` takes inputs by position or as {names}: got both."
+                )
             inputs = job.from_fields(fields)
         single = job.is_single(inputs)
         stream = [inputs] if single else as_stream(inputs, self.task)

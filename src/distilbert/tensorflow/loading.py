@@ -42,8 +42,8 @@ def load(
     """A model with the weights of a checkpoint, and a report of what was missing.
 
     Raises:
-        CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
-            `PreTrainedModel.from_pretrained`.
+        CheckpointError, WeightMismatchError, ConfigError, InputError, UnknownArgumentError: as
+            described at `PreTrainedModel.from_pretrained`.
     """
     extra = own_keywords(model_class, kwargs)
     config, arrays = read_source(request, kwargs)

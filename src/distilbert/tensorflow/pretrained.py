@@ -21,7 +21,7 @@ from distilbert.checkpoint.preference import wanted_formats
 from distilbert.checkpoint.spec import tied_parameters
 from distilbert.checkpoint.upload import push_model, uploading
 from distilbert.config import DistilBertConfig
-from distilbert.errors import ConfigError
+from distilbert.errors import ConfigError, UnknownArgumentError
 from distilbert.outputs import ModelOutput
 from distilbert.tensorflow import keras_fit, weights
 from distilbert.tensorflow.backend import keras
@@ -81,7 +81,9 @@ class PreTrainedModel(keras.Model):
                 f"checkpoint call `{type(self).__name__}.from_pretrained`."
             )
         if inputs:
-            raise TypeError(f"`{type(self).__name__}` takes one positional argument, `config`.")
+            raise UnknownArgumentError(
+                f"`{type(self).__name__}` takes one positional argument, `config`."
+            )
         config.check_buildable(self.head)
         if getattr(config, "gradient_checkpointing", False):
             logger.warning("`gradient_checkpointing` of the config has no effect in TensorFlow.")
@@ -96,7 +98,7 @@ class PreTrainedModel(keras.Model):
         """Compute; the arguments are those of `call`, in any of the forms of the page.
 
         Raises:
-            TypeError: an unknown argument.
+            UnknownArgumentError: an unknown argument.
             InputError, TokenIdError: as described at `TFDistilBertModel.call`.
         """
         named = named_arguments(type(self), args, kwargs)
@@ -193,7 +195,7 @@ class PreTrainedModel(keras.Model):
             CheckpointError: no weights or config there, or broken ones.
             WeightMismatchError: tensors of another shape.
             ConfigError: `torch_dtype` is unknown.
-            TypeError: a keyword that names nothing.
+            UnknownArgumentError: a keyword that names nothing.
         """
         origin = {"from_pt": from_pt, "from_tf": from_tf, "from_flax": from_flax}
         request = LoadRequest(

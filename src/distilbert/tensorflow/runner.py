@@ -32,6 +32,7 @@ from distilbert.tensorflow.weights import (
     build_added_layers,
     canonical_arrays,
     floating_dtype,
+    is_own_head,
 )
 
 WANTED = "wanted"
@@ -91,7 +92,7 @@ class TensorFlowRunner:
         return tf.function(self._outputs, input_signature=[signature])
 
     def _outputs(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        model: Any = self.model
+        model: Any = self.model.base_model if is_own_head(self.model) else self.model
         ids, mask = (inputs[name] for name in RUNNER_INPUTS)
         # A caller's child class may read more than the package's heads do.
         if HEADS[self.head].reads_first_token and is_package_class(type(model)):
@@ -145,6 +146,8 @@ def _cast(model: PreTrainedModel, dtype: Any) -> PreTrainedModel:
         raise InputError(
             f"`dtype` must be a floating type such as 'bfloat16': got {dtype!r}."
         ) from None
+    if is_own_head(model):
+        model = model.base_model  # all that a runner computes
     with deferred_init() if is_package_class(type(model)) else nullcontext():
         other = type(model)(model.config, name=model.name, dtype=policy)
     assign(other, canonical_arrays(model))

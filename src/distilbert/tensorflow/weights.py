@@ -111,7 +111,8 @@ def build_added_layers(model: PreTrainedModel) -> None:
         return
     ids = model.dummy_inputs["input_ids"]
     inputs = {"input_ids": ids, "attention_mask": tf.ones_like(ids)}
-    taken = argument_names(type(model))
+    model_class: Any = type(model)  # the cache of `argument_names` wants it hashable
+    taken = argument_names(model_class)
     model(**{name: value for name, value in inputs.items() if name in taken})
 
 

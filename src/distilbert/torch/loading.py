@@ -53,8 +53,8 @@ def load(
     """Build a model, load the checkpoint's weights into it, and report what did not match.
 
     Raises:
-        CheckpointError, WeightMismatchError, ConfigError, InputError, TypeError: as described at
-            `PreTrainedModel.from_pretrained`.
+        CheckpointError, WeightMismatchError, ConfigError, InputError, UnknownArgumentError: as
+            described at `PreTrainedModel.from_pretrained`.
     """
     requested_dtype = _requested_dtype(torch_dtype, kwargs)
     if request.attn_implementation is not None:

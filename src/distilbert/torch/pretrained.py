@@ -207,7 +207,7 @@ class PreTrainedModel(nn.Module):
             CheckpointError: weights or config are missing or damaged, or hold no DistilBERT.
             WeightMismatchError: tensors of another shape.
             ConfigError: `torch_dtype` or `attn_implementation` is unknown.
-            TypeError: an unknown keyword.
+            UnknownArgumentError: an unknown keyword.
         """
         request = LoadRequest(
             class_name=cls.__name__,
