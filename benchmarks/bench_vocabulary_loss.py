@@ -1,12 +1,13 @@
 """The fused loss of masked-LM distillation against the same loss from all logits.
 
-    python benchmarks/bench_vocabulary_loss.py [--rows 1024] [--rounds 5]
+    python benchmarks/bench_vocabulary_loss.py [--rows 1024] [--rounds 5] [--precision fp32 bf16]
 
 Loss and gradients of divergence (T=2, all rows) and cross entropy (15 % of the rows) over 30,522
 words. There are two peers: the original's way, which also copies the logits of the chosen rows, has
 the bars; the plain formula is compared without. The bars of bfloat16 apply to processors with AMX.
 Peak memory is what one call needs in addition to its inputs, in a process of its own. Also measured
-is how far loss and gradients are from those of the formula. Writes
+is how far loss and gradients are from those of the formula. Takes about two minutes on two idle
+cores with AMX; without it, bfloat16 is emulated and `--precision fp32` is enough. Writes
 benchmarks/results/bench_vocabulary_loss.json.
 """
 
