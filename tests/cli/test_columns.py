@@ -69,6 +69,12 @@ def test_columns_of_glue_are_those_of_fine_tuning(
     assert (found["text"], found["text_pair"]) == ("a", "b")
 
 
+def test_a_missing_text_is_empty_as_the_cell_of_a_csv_file_is() -> None:
+    assert Fields().renamed({"text": None, "n": None}, {}) == {"text": "", "n": None}
+    row = Fields(PAIR, guessed=True).renamed({"review": None, "sentence2": "b"}, {})
+    assert row == {"text": "", "text_pair": "b"}
+
+
 def test_choices_are_read_as_in_fine_tuning() -> None:
     row = {"id": 3, "sent1": "p", "sent2": "We", "ending0": "a", "ending1": "b", "ending2": "NA"}
     read = {"id": 3, "prompt": "p", "choices": ["We a", "We b"]}

@@ -97,6 +97,14 @@ def test_no_answer_is_an_answer_on_request(run, checkpoint):
     assert answers[0] == answers[2] == answers[3] != ""
 
 
+def test_questions_without_an_answer_suggest_the_option_for_them(run, checkpoint, tmp_path):
+    row = '{"question": "who ran ?", "context": "the dog sat .", "is_impossible": true}\n'
+    (tmp_path / "in.jsonl").write_text(2 * row)
+    line = ["predict", "qa", "-m", checkpoint("question_answering"), "-i", tmp_path / "in.jsonl"]
+    assert "2 of the questions have no answer (`is_impossible`), but" in run(*line).err
+    assert run(*line, "--handle-impossible-answer").err == ""
+
+
 def test_choices_are_ranked(run, checkpoint):
     model = checkpoint("multiple_choice")
     line = ["predict", "multiple-choice", "-m", model, "the dog"]

@@ -152,3 +152,30 @@ def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
 
 def test_a_file_is_not_watched() -> None:
     assert not is_watched()
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "line"),
+    [
+        (
+            {"index": 1, "question": "a", "sentence": "b", "label": "entailment"},
+            {"glue": "qnli", "task": "text-classification"},
+            "Columns: question, sentence, label; not used: index",
+        ),
+        (
+            {"sent1": "a", "sent2": "b", "ending0": "c", "ending1": "d", "label": 0, "id": 1},
+            {"task": "multiple-choice"},
+            "Columns: sent1, sent2, ending0, ending1, label; not used: id",
+        ),
+        (
+            {"id": 1, "tokens": ["a", "b"], "ner_tags": ["O", "B-X"]},
+            {"task": "token-classification"},
+            "Columns: tokens, ner_tags; not used: id",
+        ),
+        ({"review": "a", "id": 1}, {"task": "masked-lm"}, "Columns: review; not used: id"),
+    ],
+)
+def test_columns_have_the_names_of_the_file_in_every_task(
+    row: dict[str, Any], changes: dict[str, Any], line: str
+) -> None:
+    assert decided([row], **changes)[2] == line

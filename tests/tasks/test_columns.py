@@ -17,6 +17,7 @@ from distilbert.tasks.columns import (
     missing_columns,
     missing_rule,
     read_list,
+    read_object,
     task_of_columns,
     text_column,
 )
@@ -119,3 +120,9 @@ def test_flags_and_missing_values() -> None:
 def test_only_texts_of_lists_of_strings_and_numbers_are_lists(text: str, expected: object) -> None:
     assert read_list(text) == expected
     assert read_list(("a",)) == ("a",)
+
+
+def test_objects_may_be_written_as_text_of_python_or_json() -> None:
+    assert read_object('{"a": null}') == {"a": None}
+    assert read_object("{'a': None}") == {"a": None}
+    assert [read_object(value) for value in ("{a", "a", 3)] == ["{a", "a", 3]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Input = str | dict[str, Any]
 
 # Fields of a run card that name columns which prediction reads too.
+# Fields that are texts; a missing one is empty, as the empty cell of a CSV file is.
+TEXTS = ("text", "text_pair", "question", "context")
 REMEMBERED = ("text", "text_pair", "question", "context", "tokens")
 
 
@@ -65,7 +67,9 @@ class Fields:
         columns = {**self._found(row, chosen), **chosen}
         taken = set(columns.values())
         others = {name: value for name, value in row.items() if name not in taken}
-        return others | {name: row[column] for name, column in columns.items()}
+        found = others | {name: row[column] for name, column in columns.items()}
+        empty = {name: "" for name in TEXTS if name in self.names and found.get(name, "") is None}
+        return found | empty
 
     def _found(self, row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
         """Columns of fields that were not chosen: remembered, called like their field, or usual."""

@@ -73,11 +73,14 @@ def output_file(path: str) -> Iterator[Path]:
         check_writable(path)
     except OSError as error:
         raise InputError(f"`output`: {error}") from None
+    places: list[Path] = []
     try:
         with atomic_file(path) as place:
+            places.append(place)
             yield place
     except OSError as error:
-        if error.filename is None and error.errno is not None:  # a full disk, a closed pipe
+        # A full disk, a closed pipe, a folder in which the system creates no files.
+        if error.filename in (None, *map(str, places)) and error.errno is not None:
             raise InputError(f"`output` could not be written: {path}: {error.strerror}.") from None
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ Pair = tuple[Input, Input]
 
 # Task -> the fields of its rows, where they are not those that its pipeline takes by keyword.
 ROW_FIELDS = {"token-classification": ("text", "tokens"), "zero-shot-classification": ("text",)}
+UNANSWERABLE = (
+    "{} of the questions have no answer (`is_impossible`), but the model does not say that it was "
+    "trained on such. If it was, add --handle-impossible-answer."
+)
 TASKS = ("text-classification", "token-classification", "fill-mask", "question-answering")
 TASKS += ("multiple-choice", "zero-shot-classification")
 TASKS += ("sentiment-analysis", "ner", "masked-lm", "qa")
@@ -180,8 +185,12 @@ def predict(
         fields = _fields(pipe.job, remembered_data(pipe.opened.folder))
         pending: list[Pair] = []
         rows = _remembered(asked.pairs(inputs, fields), pending)
+        n_impossible = 0
         for answer in pipe(rows):
+            n_impossible += _is_impossible(pending[0][0])
             write(pending.pop(0), answer, pipe.job)
+    if n_impossible and not getattr(pipe.job, "handle_impossible_answer", True):
+        print(UNANSWERABLE.format(n_impossible), file=sys.stderr)
 
 
 def _fields(job: Job, remembered: DataSection | None) -> Fields:
@@ -189,6 +198,13 @@ def _fields(job: Job, remembered: DataSection | None) -> Fields:
         return ChoiceFields(job.fields, remembered)
     names = ROW_FIELDS.get(job.name) or job.fields or ("text",)
     return Fields(names, remembered, guessed="text" in names)
+
+
+def _is_impossible(row: Input) -> bool:
+    """Whether a row of SQuAD 2 says that its question has no answer."""
+    from distilbert.tasks.columns import as_flag
+
+    return isinstance(row, dict) and as_flag(row.get("is_impossible")) is True
 
 
 def _count_or_all(text: str | None) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 from distilbert.errors import DataError
 
+# Columns that rows get beside those of their files.
+ADDED = ("text", "text_pair", "label")
 SINGLE, REGRESSION = "single_label_classification", "regression"
 RTE = ("entailment", "not_entailment")
 
@@ -43,7 +45,7 @@ class GlueTask:
     def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a row, with `text`, `text_pair` and `label` added where they are known."""
         named = dict(values)
-        for name in ("text", "text_pair", "label"):
+        for name in ADDED:
             column = next((column for column in getattr(self, name) if column in values), None)
             if column is not None:
                 named[name] = values[column]

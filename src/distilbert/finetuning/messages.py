@@ -14,10 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distilbert.data.glue import ADDED, GlueTask, glue_task
 from distilbert.finetuning.datasets import Examples
 from distilbert.heads import HEADS
+from distilbert.tasks.columns import TEXTS, first_column
+from distilbert.tasks.multiple_choice.rows import ChoiceColumns
 from distilbert.tasks.question_answering.rows import FURTHER, flat_columns
 from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
+from distilbert.tasks.token_classification.rows import TAGS, TOKENS
 from distilbert.training.run_card import RunCard
 
 # Labels that are listed with their counts, and scores in a line about an evaluation.
@@ -60,7 +64,8 @@ def data_decisions(card: RunCard, examples: Examples) -> list[str]:
     lines.append(f"Rows:    {', '.join(parts)}")
     used = columns_used(task, card, examples.columns)
     if used and examples.columns:
-        unused = [name for name in examples.columns if name not in used]
+        added = ADDED if card.data.glue else ()
+        unused = [name for name in examples.columns if name not in (*used, *added)]
         rest = f"; not used: {', '.join(unused)}" if unused else ""
         lines.append(f"Columns: {', '.join(used)}{rest}")
     return lines
@@ -98,14 +103,32 @@ def run_decisions(
 def columns_used(task: Any, card: RunCard, present: Sequence[str]) -> list[str]:
     """Which of the columns that are present a task reads; [] if that is not known."""
     data = card.data
-    if hasattr(task, "columns"):
-        found = task.columns
-        return [name for name in (found.text, found.text_pair, *found.label) if name is not None]
-    if task.head == "question_answering":
-        answers = flat_columns(present, data.answers) or (data.answers,)
-        used = (data.question, data.context, *answers, *FURTHER)
-        return [name for name in used if name in present]
-    return []
+    names: tuple[str | None, ...] = ()
+    match task.head:
+        case "sequence_classification":
+            names = (task.columns.text, task.columns.text_pair, *task.columns.label)
+            glue = glue_task(data.glue) if data.glue else None
+            names = tuple(_name_in_file(name, glue, present) for name in names)
+        case "question_answering":
+            answers = flat_columns(present, data.answers) or (data.answers,)
+            names = (data.question, data.context, *answers, *FURTHER)
+        case "multiple_choice":
+            label = data.label[0] if data.label else None
+            found = ChoiceColumns(data.prompt, data.choices, label).named_in(present)
+            names = (found.prompt, found.beginning, *found.choices, found.label)
+        case "token_classification":
+            tokens = data.tokens or first_column(TOKENS, present)
+            names = (tokens, data.tags or first_column(TAGS, present))
+            names = names if set(names) <= set(present) else ()
+        case "masked_lm":
+            names = (data.text or first_column(TEXTS, present),)
+    return [name for name in names if name is not None and name in present]
+
+
+def _name_in_file(name: str | None, glue: GlueTask | None, present: Sequence[str]) -> str | None:
+    """The name that a column has in the files of a GLUE task, whose rows have usual names too."""
+    candidates = getattr(glue, name or "", ())
+    return next((column for column in candidates if column in present), name)
 
 
 def _labels(task: Any, examples: Sequence[Any]) -> str:

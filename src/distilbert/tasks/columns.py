@@ -7,6 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -134,6 +135,16 @@ def read_list(value: Any) -> Sequence[Any] | None:
         return items if all(isinstance(item, (str, int, float)) for item in items) else None
     except (ValueError, RecursionError):
         return [_read_item(item) for item in ITEM.findall(enclosed[1])]
+
+
+def read_object(value: Any) -> Any:
+    """A value that a table may hold as the text of a Python or JSON object."""
+    if not isinstance(value, str) or not value.strip().startswith(("{", "[")):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(value.strip())
+    return value
 
 
 def _read_item(text: str) -> Any:

@@ -227,3 +227,6 @@ def test_missing_values_are_those_of_the_data() -> None:
 def test_lists_may_be_written_as_text() -> None:
     row = {"prompt": "p", "choices": "['a' \"it's\"]", "label": "1"}
     assert good(row)[0].choices == ("a", "it's")
+    row["choices"] = '{"label": ["A", "B"], "text": ["a", "b"]}'
+    (question,) = good({**row, "label": "B"})
+    assert (question.choices, question.truth) == (("a", "b"), 1)

@@ -23,6 +23,7 @@ from distilbert.tasks.columns import (
     missing_columns,
     missing_rule,
     read_list,
+    read_object,
 )
 
 PROMPTS = ("prompt", "ctx", "sent1", "question", "question_propmt", "context", "sentence", "text")
@@ -109,6 +110,8 @@ class ChoiceColumns:
         labels: list[str] = []
         if len(self.choices) == 1:
             value = row.get(self.choices[0])
+            if isinstance(value, str) and value.lstrip().startswith("{"):
+                value = read_object(value)
             if isinstance(value, Mapping):
                 labels = [str(label) for label in _as_list(value.get("label"))]
                 value = value.get("text")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from distilbert.tasks.columns import (
     is_list,
     is_text,
     missing_columns,
+    read_object,
 )
 
 NO_TEXT = "A question and its context must be texts that are not empty."
@@ -85,7 +85,7 @@ def read_questions(
             problems.add(SAME_ID, row.place, name)
             continue
         ids.add(str(name))
-        given = _flat_answer(row, *flat, missing) if flat else _parsed(row.values.get(answers))
+        given = _flat_answer(row, *flat, missing) if flat else read_object(row.values.get(answers))
         golds = _read_answers(row, given, passage, problems)
         if golds is not None:
             questions.append(Question(str(name), asked, passage, golds, row.place))
@@ -116,16 +116,6 @@ def _read_integer(value: Any) -> int | None:
     if isinstance(value, (float, np.floating)) and value == value and value % 1 == 0:
         return int(value)
     return int(value) if _is_integer(value) else None
-
-
-def _parsed(value: Any) -> Any:
-    """A value that a table may hold as the text of a Python or JSON object."""
-    if not isinstance(value, str) or not value.strip().startswith(("{", "[")):
-        return value
-    try:
-        return ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return value
 
 
 def _read_answers(
