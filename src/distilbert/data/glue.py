@@ -12,7 +12,7 @@ from typing import Any
 
 from distilbert.errors import DataError
 
-# Columns that rows get beside those of their files.
+# Columns that rows get in addition to those of their files.
 ADDED = ("text", "text_pair", "label")
 SINGLE, REGRESSION = "single_label_classification", "regression"
 RTE = ("entailment", "not_entailment")
