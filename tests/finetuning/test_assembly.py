@@ -44,6 +44,7 @@ def test_scores_are_those_with_the_thresholds_that_are_best_on_dev(card: RunCard
         task.thresholds == task.tuned(found["dev"].split.examples, found["dev"].answers).thresholds
     )
     assert run.evaluate(runner) == pytest.approx(found["dev"].scores)
+    assert found["dev"].answers == task.decided(found["dev"].answers)
     untuned = run.task.scorer(found["dev"].split.examples, found["dev"].answers)()
     assert found["dev"].scores["f1_micro"] >= untuned["f1_micro"]
 

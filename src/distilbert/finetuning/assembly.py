@@ -139,8 +139,9 @@ class FineTuning:
             found[name] = one
         if task is not self.task:
             for name, one in found.items():
-                scores = scores_of(task, one.split, one.answers)
-                found[name] = replace(one, scores=scores)
+                answers = task.decided(one.answers)
+                scores = scores_of(task, one.split, answers)
+                found[name] = replace(one, answers=answers, scores=scores)
         return task, found
 
 

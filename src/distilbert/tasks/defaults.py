@@ -62,6 +62,11 @@ def tuned(self: AnyTask, examples: Sequence[Any], answers: Sequence[Answer]) -> 
     return self
 
 
+def decided(self: Any, answers: Sequence[Answer]) -> list[Answer]:
+    """The answers as they are: there is no threshold."""
+    return list(answers)
+
+
 def losses(self: Any, examples: Sequence[Any], answers: Sequence[Answer]) -> np.ndarray:
     """The `loss` of each answer (E,)."""
     return np.array([answer["loss"] for answer in answers], dtype=np.float64)

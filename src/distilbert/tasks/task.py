@@ -149,6 +149,10 @@ class Task(Protocol):
         """This task with the thresholds that are best on these examples; itself if it has none."""
         ...
 
+    def decided(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with what the thresholds of this task decide, whichever decided before."""
+        ...
+
     def scorer(self, examples: Sequence[Any], answers: Sequence[Answer]) -> Scorer:
         """Scores of the answers."""
         ...

@@ -186,6 +186,8 @@ def test_the_threshold_is_learned_on_dev_and_counts_for_stored_answers(tokenizer
     assert scorer()["f1"] == 100.0
     assert scorer(np.array([0, 0])) == {"exact": 100.0, "f1": 100.0}
     assert [tuned.text_of(answer) for answer in answers] == ["Paris", "", "Berlin"]
+    assert [answer["text"] for answer in answers] == ["", "", "Berlin"]
+    assert [answer["text"] for answer in tuned.decided(answers)] == ["Paris", "", "Berlin"]
     assert task.tables(examples, answers)["best_exact"] == 100.0
     assert tuned.tuned(examples, answers) is tuned
 

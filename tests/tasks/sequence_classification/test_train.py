@@ -241,6 +241,8 @@ def test_the_threshold_of_several_labels_is_searched_and_then_used() -> None:
     better = task.tuned(examples, answers)
     assert better.thresholds == pytest.approx((0.25, 0.25))
     assert better.scorer(examples, answers)()["f1_micro"] == 1.0
+    assert [answer["labels"] for answer in better.decided(answers)] == labels
+    assert [answer["labels"] for answer in answers] == [[]] * 4
     assert better.tables(examples, answers)["thresholds"] == pytest.approx({"x": 0.25, "y": 0.25})
 
 

@@ -71,6 +71,7 @@ class MaskedLMTask:
     config_changes = defaults.config_changes
     class_weights = defaults.class_weights
     tuned = defaults.tuned
+    decided = defaults.decided
 
     @property
     def metric(self) -> str:

@@ -48,6 +48,7 @@ class MultipleChoiceTask:
     class_weights = defaults.class_weights
     batch = defaults.batch
     tuned = defaults.tuned
+    decided = defaults.decided
 
     @property
     def metric(self) -> str:

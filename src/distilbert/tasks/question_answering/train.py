@@ -180,8 +180,15 @@ class QuestionAnsweringTask:
             "n_best": best,
             "loss": float(np.mean([logits.loss for logits in windows])),
         }
-        is_given = best and not self._refuses(answer)
-        given = best[0] if is_given else {"text": "", "start": 0, "end": 0}
+        return self._decided(answer)
+
+    def decided(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with their best span, or without one, as the null threshold says."""
+        return [self._decided(answer) for answer in answers]
+
+    def _decided(self, answer: Answer) -> Answer:
+        is_given = answer["n_best"] and not self._refuses(answer)
+        given = answer["n_best"][0] if is_given else {"text": "", "start": 0, "end": 0}
         return answer | {name: given[name] for name in ("text", "start", "end")}
 
     def _n_best(self, encoded: Encoded, windows: Sequence[WindowLogits]) -> list[dict[str, Any]]:

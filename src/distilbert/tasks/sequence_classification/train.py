@@ -248,11 +248,15 @@ class SequenceClassificationTask:
                 "probabilities": np.exp(logs).tolist(),
             }
         probabilities = sigmoid(logits)
-        assigned = np.flatnonzero(self._is_assigned(probabilities))
-        return {
-            "labels": [self.labels[i] for i in assigned],
-            "probabilities": probabilities.tolist(),
-        }
+        return self._decided({"labels": [], "probabilities": probabilities.tolist()})
+
+    def decided(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with the labels that reach the thresholds."""
+        return [self._decided(one) if self.problem_type == MULTI else one for one in answers]
+
+    def _decided(self, answer: Answer) -> Answer:
+        assigned = np.flatnonzero(self._is_assigned(np.array(answer["probabilities"])))
+        return answer | {"labels": [self.labels[i] for i in assigned]}
 
     def _is_assigned(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities >= np.array(self.thresholds or predict.THRESHOLD)

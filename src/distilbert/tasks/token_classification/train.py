@@ -89,6 +89,7 @@ class TokenClassificationTask:
     class_weights = defaults.class_weights
     batch = defaults.batch
     tuned = defaults.tuned
+    decided = defaults.decided
     losses = defaults.losses
 
     @property
