@@ -142,3 +142,7 @@ def test_answers_become_columns(tokenizer: Any) -> None:
     columns = assigned.job.columns(assigned(["cat"])[0])
     assert columns["prediction"][0] == best["label"]
     assert len(columns["scores"]) == 2
+    both = make(tokenizer, thresholds=(0.0, 2.0), top_k=None)
+    columns = both.job.columns(both(["cat"])[0], ["LABEL_1", "LABEL_0"])
+    assert list(columns) == ["prediction", "scores", "score_LABEL_1", "score_LABEL_0"]
+    assert columns["prediction"] == ["LABEL_1"]

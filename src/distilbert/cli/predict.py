@@ -25,6 +25,7 @@ from distilbert.errors import InputError
 
 if TYPE_CHECKING:
     from distilbert.pipelines.job import Job
+    from distilbert.pipelines.predictor import Predictor
     from distilbert.training.run_card import DataSection
 
 Pair = tuple[Input, Input]
@@ -188,7 +189,7 @@ def predict(
         n_impossible = 0
         for answer in pipe(rows):
             n_impossible += _is_impossible(pending[0][0])
-            write(pending.pop(0), answer, pipe.job)
+            write(pending.pop(0), answer, pipe)
     if n_impossible and not getattr(pipe.job, "handle_impossible_answer", True):
         print(UNANSWERABLE.format(n_impossible), file=sys.stderr)
 
@@ -226,20 +227,21 @@ def _remembered(pairs: Iterable[Pair], pending: list[Pair]) -> Iterator[Input]:
 
 
 @contextmanager
-def _writer(output: str | None, as_json: bool) -> Iterator[Callable[[Pair, Any, Job], None]]:
+def _writer(output: str | None, as_json: bool) -> Iterator[Callable[[Pair, Any, Predictor], None]]:
     """A function that writes an answer: as a row of a table, as JSON, or for people."""
     kind = table_format(output)
     if kind is not None and output is not None and not as_json:
         with table_output(output, kind) as add:
-            yield lambda pair, answer, job: add(_record(pair[0], answer, job))
+            yield lambda pair, answer, pipe: add(_record(pair[0], answer, pipe))
         return
     with output_stream(output) as stream:
         line = _json if as_json else _readable
         yield lambda pair, answer, _: print(line(pair[1], answer), file=stream)
 
 
-def _record(row: Input, answer: Any, job: Job) -> dict[str, Any]:
-    return beside({"text": row} if isinstance(row, str) else row, job.columns(answer))
+def _record(row: Input, answer: Any, pipe: Predictor) -> dict[str, Any]:
+    columns = pipe.job.columns(answer, list(pipe.opened.config.id2label.values()))
+    return beside({"text": row} if isinstance(row, str) else row, columns)
 
 
 def _json(row: Input, answer: Any) -> str:

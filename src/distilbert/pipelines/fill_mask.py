@@ -72,7 +72,7 @@ class FillMask(Job):
     def n_tokens(self, encoded: task.Encoded) -> int:
         return len(encoded.ids)
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         if not answer or isinstance(answer[0], list):
             return {"answers": answer}
         best = {"prediction": answer[0]["token_str"], "score": answer[0]["score"]}

@@ -78,8 +78,8 @@ class Job(ABC):
     def answers(self, encoded: Sequence[Any], model: OpenModel, run: Evaluate) -> Iterator[Any]:
         """The results, in order; all model work is done before the first."""
 
-    def columns(self, answer: Any) -> dict[str, Any]:
-        """An answer as columns of a table."""
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
+        """An answer as columns of a table; `labels` are those of the model, in their order."""
         return {"answers": answer}
 
     def present(self, results: list[Any], inputs: Any, options: Mapping[str, Any]) -> Any:

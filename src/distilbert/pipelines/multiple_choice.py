@@ -85,7 +85,7 @@ class MultipleChoice(Job):
     def n_tokens(self, encoded: Encoded) -> int:
         return sum(count_tokens(windows) for windows in encoded.windows)
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         best = answer[0]
         scores = {one["index"]: one["score"] for one in answer}
         return {

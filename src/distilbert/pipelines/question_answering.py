@@ -135,7 +135,7 @@ class QuestionAnswering(Job):
     def n_tokens(self, encoded: task.Encoded) -> int:
         return count_tokens(encoded.windows)
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         return {"answers": answer} if isinstance(answer, list) else answer
 
     def answers(

@@ -92,15 +92,21 @@ class TextClassification(Job):
             return [windows[:1] for windows in encoded]
         return encoded
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         if isinstance(answer, dict):
             return {"prediction": answer["label"], "score": answer["score"]}
         scores = {one["label"]: one["score"] for one in answer}
         if self.gives_assigned or self.top_k not in ("best", None):
             return {"prediction": list(scores), "scores": list(scores.values())}
         best = max(scores, key=lambda label: scores[label])
-        by_label = {f"score_{label}": scores[label] for label in sorted(scores)}
-        return {"prediction": best, "score": scores[best], **by_label}
+        labels = labels or sorted(scores)
+        by_label = {f"score_{label}": scores[label] for label in labels}
+        if self.thresholds is None:
+            return {"prediction": best, "score": scores[best], **by_label}
+        lowest = np.broadcast_to(np.array(self.thresholds), len(labels))
+        reaching = {one for one, low in zip(labels, lowest, strict=True) if scores[one] >= low}
+        assigned = [label for label in scores if label in reaching]
+        return {"prediction": assigned, "scores": [scores[one] for one in assigned], **by_label}
 
     def answers(
         self, encoded: Sequence[list[Window]], model: OpenModel, run: Evaluate

@@ -59,7 +59,7 @@ class TokenClassification(Job):
     def n_tokens(self, encoded: task.Encoded) -> int:
         return count_tokens(encoded.windows)
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         return {"entities": answer}
 
     def answers(

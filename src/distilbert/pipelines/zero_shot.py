@@ -106,7 +106,7 @@ class ZeroShotClassification(Job):
     def read(self, item: Any) -> str:
         return read_text(item, self.name, ("text", "sequence"))
 
-    def columns(self, answer: Any) -> dict[str, Any]:
+    def columns(self, answer: Any, labels: Sequence[str] = ()) -> dict[str, Any]:
         return {"labels": answer["labels"], "scores": answer["scores"]}
 
 
