@@ -130,6 +130,17 @@ def test_an_unexpected_error_says_so_and_an_interrupt_exits_with_130(run, monkey
     assert run("info").code == 130
 
 
+def test_an_interrupted_command_says_how_to_continue(run, monkeypatch):
+    import distilbert.finetuning.finetune as finetuning
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt("Continue so.")
+
+    monkeypatch.setattr(finetuning, "finetune", interrupt)
+    ran = run("finetune", "-m", "x")  # through typer, which has an exit of its own for it
+    assert (ran.code, ran.err) == (130, "Interrupted. Continue so.\n")
+
+
 @pytest.mark.parametrize("line", [["--help"], ["predict", "--help"], ["info"]])
 def test_help_and_info_load_no_framework(line):
     code = (

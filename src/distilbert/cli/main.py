@@ -84,6 +84,9 @@ def main(argv: list[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             app(args=arguments, prog_name="distilbert")
     except SystemExit as stop:
+        if (interrupt := _interrupt_behind(stop)) is not None:
+            print(f"Interrupted. {interrupt}".strip(), file=sys.stderr)
+            return INTERRUPTED
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt as stop:
         print(f"Interrupted. {stop}".strip(), file=sys.stderr)
@@ -98,6 +101,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str, *_: object) -> None:
     print(f"Warning: {message}", file=sys.stderr)
+
+
+def _interrupt_behind(stop: BaseException) -> KeyboardInterrupt | None:
+    """The interrupt that typer turned into this exit, whose message says how to continue."""
+    error: BaseException | None = stop
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _sentence(error: Exception, command: str) -> str:
