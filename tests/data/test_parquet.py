@@ -20,7 +20,9 @@ TABLE = [[{"text": "a", "labels": [0, 1]}, {"text": "b", "labels": []}], [{"text
 class FakeFile:
     """Batches of rows, as pyarrow's ParquetFile hands them out."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, buffer_size: int, pre_buffer: bool) -> None:
+        assert buffer_size
+        assert not pre_buffer
         if path.read_bytes() != b"PAR1":
             raise ValueError("no magic bytes")
 

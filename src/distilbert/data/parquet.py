@@ -10,6 +10,8 @@ from distilbert.data.rows import Row
 from distilbert.errors import DataError
 
 BATCH = 1024  # rows held in memory as Python values
+# Bytes read at once. By default pyarrow reads all of a row group, which may be the whole file.
+BUFFER = 1 << 20
 
 
 def read_parquet(file: Any, name: str) -> Iterator[Row]:
@@ -21,7 +23,7 @@ def read_parquet(file: Any, name: str) -> Iterator[Row]:
     """
     parquet = require("pyarrow.parquet", "read Parquet files")
     try:
-        table = parquet.ParquetFile(file)
+        table = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
     except (OSError, ValueError) as error:  # the parents of pyarrow's errors
         raise DataError(f"{name} must be a Parquet file: {error}") from None
     rows = (row for batch in table.iter_batches(batch_size=BATCH) for row in batch.to_pylist())

@@ -136,5 +136,8 @@ def serve() -> None:
             answer = (True, function(item))
         except Exception as error:
             answer = (False, error)
-        pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
-        target.flush()
+        try:
+            pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
+            target.flush()
+        except BrokenPipeError:  # the parent was killed
+            os._exit(1)  # at a normal exit Python would try to write the rest
