@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "data": INNER | SOURCE_AND_SINK,
     "batching": INNER,
     "tasks": INNER | {"batching", "tokenization", "data"},
-    "training": INNER | SOURCE_AND_SINK | {"checkpoint.format_safetensors"},
+    "training": INNER | {"checkpoint", "opening"},
     # `auto` chooses a class by name and loads no framework until it has chosen.
     "opening": INNER | {"auto", "checkpoint"},
     "pipelines": INNER | SOURCE_AND_SINK | {"batching", "opening", "tasks", "tokenization"},
@@ -41,6 +41,8 @@ ARROWS: dict[str, set[str]] = {
     "finetuning": INNER
     | {"batching", "checkpoint", "data", "opening", "pipelines", "tasks", "tokenization"}
     | {"training"},
+    "distilling": INNER
+    | {"batching", "checkpoint", "data", "opening", "tasks", "tokenization", "training"},
     "export": INNER | {"checkpoint", "torch"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},

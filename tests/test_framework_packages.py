@@ -18,6 +18,7 @@ EXTRA_FILES = {
     "torch": {
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
         "checkpointing.py": "TensorFlow has no gradient checkpointing",
+        "distillation.py": "only PyTorch distils; every framework loads the student",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",

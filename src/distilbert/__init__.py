@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     )
     from distilbert.checkpoint.convert import convert as convert
     from distilbert.config import DistilBertConfig as DistilBertConfig
+    from distilbert.distilling.distill import (
+        DistillResult as DistillResult,
+        adapt as adapt,
+        distill as distill,
+    )
     from distilbert.errors import DistilBertError as DistilBertError
     from distilbert.finetuning.evaluate import (
         EvaluationResult as EvaluationResult,
@@ -94,6 +99,7 @@ def _public_names() -> dict[str, str]:
         "distilbert.auto": ("AutoConfig", "AutoTokenizer"),
         "distilbert.checkpoint.convert": ("convert",),
         "distilbert.config": ("DistilBertConfig",),
+        "distilbert.distilling.distill": ("adapt", "distill", "DistillResult"),
         "distilbert.errors": ("DistilBertError",),
         "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
         "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from distilbert.cli.card_options import card_options
 from distilbert.cli.options import command
-from distilbert.training.run_card import card_fields
+from distilbert.training.run_card import RunCard
 
 
 def verb(name: str, task: str = "x", **fields: Any) -> None:
@@ -18,7 +18,7 @@ SEEN: list[Any] = []
 
 
 def test_every_field_has_a_sentence() -> None:
-    for name, (_, field) in card_fields().items():
+    for name, (_, field) in RunCard.fields().items():
         assert (field.description or "").endswith("."), name
 
 
@@ -27,9 +27,9 @@ def test_every_field_is_an_option_except_those_declared_and_those_left_out() -> 
     names = list(inspect.signature(options).parameters)
     assert names[:2] == ["name", "task"]
     left_out = {"seed"} | {
-        name for name, (section, _) in card_fields().items() if section == "lora"
+        name for name, (section, _) in RunCard.fields().items() if section == "lora"
     }
-    assert set(names) == {"name"} | (set(card_fields()) - left_out)
+    assert set(names) == {"name"} | (set(RunCard.fields()) - left_out)
 
 
 def test_only_given_fields_arrive() -> None:

@@ -15,7 +15,17 @@ from distilbert.data import sources
 from distilbert.pipelines import factory
 from distilbert.pipelines.factory import ALIASES
 
-VERBS = ("quickstart", "predict", "finetune", "evaluate", "tune", "embed", "tokenize")
+VERBS = (
+    "distill",
+    "adapt",
+    "quickstart",
+    "predict",
+    "finetune",
+    "evaluate",
+    "tune",
+    "embed",
+    "tokenize",
+)
 VERBS += ("convert", "info", "vocab")
 
 

@@ -145,7 +145,9 @@ def _update(head: str, kind: str | None, number: int) -> Update:
     else:
         n_items = sum(len(batch["input_ids"]) for batch in batches)
     n_tokens = sum(int(batch["attention_mask"].sum()) for batch in batches)
-    return Update(number, 0, 1e-3 * (number + 1), batches, n_items, 2 * ROWS - 2, n_tokens)
+    return Update(
+        number, 0, 1e-3 * (number + 1), batches, {"items": n_items}, 2 * ROWS - 2, n_tokens
+    )
 
 
 def _batch(

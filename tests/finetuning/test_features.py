@@ -58,7 +58,9 @@ def test_batches_are_those_of_the_features_of_the_task(
     assert packed.n_tokens.tolist() == [feature.n_tokens for feature in plain]
     same = [i for i, one in enumerate(plain) if len(one.sequences) == len(plain[0].sequences)][:20]
     batches = [
-        found.task.batch(tokenizer, [source[i] for i in same], np.random.default_rng(3))
+        found.task.batch(
+            tokenizer, [source[i] for i in same], [np.random.default_rng(i) for i in same]
+        )
         for source in (packed, plain)
     ]
     assert batches[0].keys() == batches[1].keys()

@@ -1,24 +1,18 @@
-"""What a run says: decisions, evaluations, how to continue, and no more."""
+"""What a run says before it starts: decisions, and no more."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.messages import (
-    brief_scores,
-    counted,
     data_decisions,
-    how_to_continue,
-    is_watched,
     new_head_is_expected,
     parts_of,
     run_decisions,
-    score_line,
 )
 from distilbert.finetuning.tasks import task_of
 from distilbert.training.card_file import as_card
@@ -113,32 +107,6 @@ def test_model_windows_updates_and_output_are_named() -> None:
     assert parts_of(["a.weight", "a.bias", "b.weight"]) == ["a", "b"]
 
 
-def test_details_of_scores_are_left_out_where_there_are_many() -> None:
-    few = {"loss": 0.1, "f1": 0.5, "f1_macro": 0.4}
-    assert brief_scores(few) == few
-    many = {
-        f"{a}{b}{c}": 0.5 for a in ("", "strict_") for b in ("f1", "recall") for c in ("", "_macro")
-    }
-    assert list(brief_scores(many)) == ["f1", "recall"]
-    assert (
-        score_line(3, few, "f1") == "dev after 3 updates:  f1 0.5000  loss 0.1000  f1_macro 0.4000"
-    )
-
-
-def test_one_is_singular() -> None:
-    assert [counted(n, "update") for n in (0, 1, 1200)] == [
-        "0 updates",
-        "1 update",
-        "1,200 updates",
-    ]
-
-
-def test_an_interruption_says_how_to_continue() -> None:
-    assert how_to_continue(Path("my runs/r1")).endswith(
-        "distilbert finetune --resume --output 'my runs/r1'"
-    )
-
-
 def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -148,10 +116,6 @@ def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
         logger.warning("X: Wrong file")
     logger.warning("Y: The head is newly initialized: classifier.")
     assert [record.getMessage()[0] for record in caplog.records] == ["X", "Y"]
-
-
-def test_a_file_is_not_watched() -> None:
-    assert not is_watched()
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from distilbert import (
-    DistilBertConfig,
-    FlaxDistilBertForMaskedLM,
-    FlaxDistilBertModel,
-    FlaxDistilBertPreTrainedModel,
-)
+from distilbert import DistilBertConfig, FlaxDistilBertForMaskedLM, FlaxDistilBertPreTrainedModel
 from distilbert.errors import InputError, UnknownArgumentError, WeightMismatchError
 from distilbert.flax.model import DistilBertModule
-from distilbert.flax.runner import as_runner
 from distilbert.flax.weights import flatten
 
 
@@ -88,15 +82,6 @@ def test_what_a_users_module_does_not_take_is_an_error_when_it_is_passed(config,
     assert not model.is_gradient_checkpointing
     with pytest.raises(TypeError, match=r"`FlaxWithOwnHead` got unknown keywords: n_valus"):
         FlaxWithOwnHead(config, n_valus=4)
-
-
-def test_a_runner_of_a_users_head_computes_its_encoder(config, ids) -> None:
-    model = FlaxWithOwnHead(config)
-    batch = {"input_ids": np.asarray(ids), "attention_mask": np.ones(np.shape(ids), int)}
-    (found,) = as_runner(model).run_batch(batch).values()
-    encoder = FlaxDistilBertModel(config)
-    encoder.params = model.params["distilbert"]
-    np.testing.assert_allclose(found, encoder(**batch).last_hidden_state, atol=1e-5)
 
 
 def test_a_module_without_an_encoder_is_named(config) -> None:

@@ -67,7 +67,7 @@ def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) ->
     batches = [
         {name: array[i : i + size] for name, array in batch.items()} for i in range(0, rows, size)
     ]
-    return Update(number, 0, rate, batches, rows, rows, int(mask.sum()))
+    return Update(number, 0, rate, batches, {"items": rows}, rows, int(mask.sum()))
 
 
 def run(subject: Trainer, numbers: range, **options: Any) -> list[float]:

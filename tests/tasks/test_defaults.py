@@ -28,6 +28,6 @@ def test_losses_are_those_of_the_answers() -> None:
 def test_a_batch_is_padded_as_the_head_needs_it() -> None:
     features = [Feature((np.arange(n),), {"labels": 1}, 0) for n in (1, 3)]
     tokenizer: Any = None
-    batch = defaults.batch(TASK, tokenizer, features, np.random.default_rng(0))
+    batch = defaults.batch(TASK, tokenizer, features, ())
     assert batch["attention_mask"].tolist() == [[1, 0, 0], [1, 1, 1]]
     assert batch["labels"].tolist() == [1, 1]

@@ -23,7 +23,6 @@ from distilbert.heads import HEADS
 from distilbert.tensorflow.backend import keras
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import Embedding
-from distilbert.tensorflow.runner import as_runner
 
 LEAVES = ("weight", "bias")
 
@@ -174,13 +173,6 @@ def test_a_users_head_around_an_encoder_loads_trains_and_saves(config, ids, tmp_
     np.testing.assert_allclose(again(ids), model(ids), atol=1e-6)
     with pytest.raises(WeightMismatchError, match=r"`own.weight` is \(5, 32\), the model needs"):
         TFWithOwnHead.from_pretrained(tmp_path / "own")
-
-
-def test_a_runner_of_a_users_head_computes_its_encoder(config, ids) -> None:
-    model = TFWithOwnHead(config, n_values=5)
-    batch = {"input_ids": np.asarray(ids), "attention_mask": np.ones(np.shape(ids), int)}
-    (found,) = as_runner(model, dtype="float32").run_batch(batch).values()
-    np.testing.assert_allclose(found, model.distilbert(batch).last_hidden_state, atol=1e-5)
 
 
 def test_variables_a_checkpoint_has_no_name_for_are_not_dropped_silently(config, tmp_path) -> None:

@@ -65,7 +65,7 @@ def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) ->
     batches = [
         {name: array[i : i + size] for name, array in batch.items()} for i in range(0, rows, size)
     ]
-    return Update(number, 0, rate, batches, rows, rows, int(mask.sum()))
+    return Update(number, 0, rate, batches, {"items": rows}, rows, int(mask.sum()))
 
 
 def run(subject: Trainer, numbers: Iterator[int] | range, **options: Any) -> list[float]:
@@ -143,7 +143,7 @@ def test_dropout_differs_between_updates_batches_and_devices() -> None:
     same = {**update(0).batches[0]}
     losses = []
     for number in (0, 1, 0):
-        given = Update(number, 0, 0.0, [same], 6, 6, 6)
+        given = Update(number, 0, 0.0, [same], {"items": 6}, 6, 6)
         losses.append(subject.update(given).loss)
     assert losses[0] == losses[2] != losses[1]
 

@@ -26,7 +26,8 @@ def update(number: int) -> Update:
     labels = np.where((rng.random(mask.shape) < 0.5) & (mask == 1), ids, -100)
     batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
     parts = [{name: array[rows] for name, array in batch.items()} for rows in ([0, 1, 2], [3])]
-    return Update(number, 0, 1e-2, parts, int((labels != -100).sum()), 4, int(mask.sum()))
+    counts = {"items": int((labels != -100).sum())}
+    return Update(number, 0, 1e-2, parts, counts, 4, int(mask.sum()))
 
 
 def learned(model: TFDistilBertForMaskedLM, device: str | None) -> dict[str, Any]:

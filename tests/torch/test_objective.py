@@ -79,7 +79,7 @@ def loss_of(
 ) -> Tensor:
     kind = model.config.problem_type
     objective = TaskObjective(model.head, kind, LossSettings(**settings), teacher, packing=packing)
-    return objective(model, batch)["loss"]
+    return objective(model, batch, {"items": 1})["loss"]  # the sum
 
 
 def n_items(head: str, batch: Mapping[str, Tensor]) -> int:

@@ -14,7 +14,6 @@ from distilbert import DistilBertConfig, DistilBertForSequenceClassification, Di
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import InputError
 from distilbert.opening import find_model
-from distilbert.torch import train
 from distilbert.torch.train import (
     Trainer,
     load_teacher,
@@ -65,7 +64,7 @@ def update(number: int, rows: int = 6, *, parts: int = 1, rate: float = 1e-2) ->
     batches = [
         {name: array[i : i + size] for name, array in batch.items()} for i in range(0, rows, size)
     ]
-    return Update(number, 0, rate, batches, rows, rows, int(mask.sum()))
+    return Update(number, 0, rate, batches, {"items": rows}, rows, int(mask.sum()))
 
 
 def run(subject: Trainer, numbers: Iterator[int] | range, **options: Any) -> list[float]:
@@ -117,12 +116,11 @@ def test_an_update_split_batch_equals_one_in_a_piece() -> None:
         np.testing.assert_allclose(array, weights(many)[name], atol=1e-5)
 
 
-def test_what_is_computed_at_once_changes_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_computed_at_once_changes_memory_alone() -> None:
     dropless = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
-    one, many = trainer(fresh(**dropless)), trainer(fresh(**dropless))
-    expected = run(one, range(3))
-    monkeypatch.setattr(train, "TOKENS_AT_ONCE", 9)
-    assert run(many, range(3)) == pytest.approx(expected, rel=1e-5)
+    few = TrainerSettings(OptimizationSection(), seed=3, tokens_at_once=9)
+    one, many = trainer(fresh(**dropless)), task_trainer(fresh(**dropless), few)
+    assert run(many, range(3)) == pytest.approx(run(one, range(3)), rel=1e-5)
     for name, array in weights(one).items():
         np.testing.assert_allclose(array, weights(many)[name], atol=1e-5)
 
@@ -233,7 +231,8 @@ def test_dropout_of_the_card_replaces_the_models() -> None:
     subject = trainer(dropout=0.0)
     same = update(0)
     model, objective = subject.model.train(), subject.objective
-    assert objective(model, _tensors(same)) == objective(model, _tensors(same))
+    first, again = (objective(model, _tensors(same), same.counts) for _ in range(2))
+    assert first == again
 
 
 def _tensors(given: Update) -> Mapping[str, torch.Tensor]:
@@ -308,16 +307,19 @@ def test_every_named_loss_of_an_update_is_a_mean_over_its_items(tmp_path: Path) 
 
 
 def test_any_function_of_model_and_batch_can_be_the_objective() -> None:
-    def objective(model: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def objective(
+        model: Any, batch: Mapping[str, torch.Tensor], counts: Mapping[str, int]
+    ) -> dict[str, torch.Tensor]:
         states, _ = model.base_model.encode_packed(
             batch["input_ids"], batch["attention_mask"], output_hidden_states=True
         )
         middle, last = states.hidden_states[1:]
-        return {"loss": (middle - last).square().sum(), "n_tokens": last.new_ones(1).sum()}
+        share = 1 / counts["items"]
+        return {"loss": (middle - last).square().sum() * share, "n_rows": last.new_tensor(share)}
 
     subject = Trainer(fresh(), objective, TrainerSettings(OptimizationSection(dropout=0.0)))
     first = subject.update(update(0, rate=1e-3)).losses
-    assert list(first) == ["loss", "n_tokens"]
+    assert list(first) == ["loss", "n_rows"]
     for _ in range(5):
         subject.update(update(0, rate=1e-3))
     assert subject.update(update(0)).loss < first["loss"]

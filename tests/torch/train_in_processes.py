@@ -53,7 +53,7 @@ def main(output: Path, engine: str) -> None:
     feed = Feed(
         lengths=LENGTHS,
         make=make,  # pyright: ignore[reportArgumentType]
-        count=lambda batch: int((batch["labels"] != -100).sum()),
+        count=lambda batch: {"items": int((batch["labels"] != -100).sum())},
         seed=0,
         batch_size=3,  # 13 rows: some process has no row of the last batch
         accumulation=2,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from distilbert.errors import RunCardError
+from distilbert.training.card import kind_of
 from distilbert.training.card_checks import OTHER_NAMES
 from distilbert.training.card_file import with_changes
-from distilbert.training.run_card import RunCard, card_fields, kind_of
+from distilbert.training.run_card import RunCard
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_r_drop_and_a_teacher_may_stand_together() -> None:
 
 
 def test_every_number_but_one_has_a_range() -> None:
-    numbers = {name: f for name, (_, f) in card_fields().items() if kind_of(f) in (int, float)}
+    numbers = {name: f for name, (_, f) in RunCard.fields().items() if kind_of(f) in (int, float)}
     assert [name for name, field in numbers.items() if not field.metadata] == ["null_threshold"]
 
 
@@ -77,8 +78,8 @@ def test_names_of_other_trainers_suggest_ours(name: str, ours: str) -> None:
 
 
 def test_every_suggested_name_exists() -> None:
-    assert set(OTHER_NAMES.values()) <= set(card_fields())
-    assert not set(OTHER_NAMES) & set(card_fields())
+    assert set(OTHER_NAMES.values()) <= set(RunCard.fields())
+    assert not set(OTHER_NAMES) & set(RunCard.fields())
 
 
 def test_one_name_may_stand_for_a_list_of_one() -> None:

@@ -23,8 +23,6 @@ from distilbert.training.run_card import (
     EvaluationSection,
     InputsSection,
     RunCard,
-    card_fields,
-    sections,
 )
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -158,10 +156,10 @@ def test_a_card_may_be_given_in_any_form(tmp_path: Path) -> None:
 
 
 def test_field_names_are_unique_over_sections() -> None:
-    parts = [RunCard(), *(getattr(RunCard(), name) for name in sections())]
+    parts = [RunCard(), *(getattr(RunCard(), name) for name in RunCard.sections())]
     names = [name for part in parts for name in type(part).model_fields]
     assert len(set(names)) == len(names)
-    assert set(card_fields()) == set(names) - set(sections()) - {"search"}
+    assert set(RunCard.fields()) == set(names) - set(RunCard.sections()) - {"search"}
 
 
 @pytest.mark.parametrize(

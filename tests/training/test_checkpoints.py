@@ -63,7 +63,7 @@ def test_no_folder_means_no_checkpoint(tmp_path: Path) -> None:
 def test_a_run_does_not_go_on_from_anothers_checkpoint(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=2)
     path = store.save(ARRAYS, Progress({**RUN, "train": "b0"}, step=1))
-    rule = r"data and model of the interrupted run: .* other values of seed, train\. Restore"
+    rule = r"data and model of the interrupted run: seed, train differ from those that .*Restore"
     with pytest.raises(TrainingError, match=rule):
         store.load(path, RUN | {"train": "a9", "seed": 2})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,17 @@ from distilbert.training.feed import Feed, Update
 
 
 def feed(lengths: Sequence[int], **options: Any) -> Feed:
-    def make(numbers: Sequence[int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def make(numbers: Sequence[int], rngs: Iterable[np.random.Generator]) -> dict[str, np.ndarray]:
         longest = max(lengths[i] for i in numbers)
         mask = np.array([[int(k < lengths[i]) for k in range(longest)] for i in numbers])
-        noise = rng.integers(0, 1000, len(numbers))
+        noise = np.array([rng.integers(0, 1000) for rng in rngs])
         return {"number": np.array(numbers), "attention_mask": mask, "noise": noise}
 
+    def count(batch: dict[str, np.ndarray]) -> dict[str, int]:
+        return {"items": len(batch["number"])}
+
     given: dict[str, Any] = {"seed": 7, "batch_size": 4, **options}
-    return Feed(np.array(lengths), make=make, count=lambda batch: len(batch["number"]), **given)
+    return Feed(np.array(lengths), make=make, count=count, **given)
 
 
 def updates(source: Feed, first: int = 0, total: int | None = None) -> list[Update]:
@@ -97,6 +100,14 @@ def test_shares_are_the_whole_batch_together_and_count_it_whole() -> None:
         together = [*left.batches[0]["number"], *right.batches[0]["number"]]
         assert sorted(together) == sorted(update.batches[0]["number"])
         assert left.n_items == right.n_items == update.n_items
+
+
+def test_random_numbers_of_a_feature_do_not_depend_on_the_batches() -> None:
+    def drawn(**options: Any) -> dict[int, int]:
+        found = [batch for update in updates(feed(LENGTHS, **options)) for batch in update.batches]
+        return {n: x for one in found for n, x in zip(one["number"], one["noise"], strict=True)}
+
+    assert drawn() == drawn(batch_size=3, length_sorted=True, accumulation=2) != drawn(seed=8)
 
 
 def test_groups_never_share_a_batch() -> None:

@@ -78,7 +78,7 @@ def session(
     feed = Feed(
         lengths=np.full(16, 2),
         make=lambda numbers, _: {"attention_mask": np.ones((len(numbers), 2), np.int64)},
-        count=lambda batch: len(batch["attention_mask"]),
+        count=lambda batch: {"items": len(batch["attention_mask"])},
         seed=0,
         batch_size=4,
     )

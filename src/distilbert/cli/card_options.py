@@ -6,12 +6,15 @@ Built from the sections of the run card, so a new field becomes an option by its
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from distilbert.cli.options import words
 from distilbert.heads import TASK_ALIASES
+
+if TYPE_CHECKING:
+    from distilbert.training.card import Card
 
 # Titles of the help panels; other sections have their own name as the title.
 PANELS = {"": "The run", "lora": "LoRA", "run": "Checkpoints, logs and devices"}
@@ -19,13 +22,15 @@ SHORT = {"model": "-m", "output": "-o"}
 
 
 def card_options(
-    *, without: tuple[str, ...] = (), defaults: bool = True
+    kind: type[Card] | None = None, *, without: tuple[str, ...] = (), defaults: bool = True
 ) -> list[inspect.Parameter]:
     """Options for all fields of a card, except for the fields and sections in `without`.
 
-    Their help shows the `defaults` of a card.
+    `kind` is the class of the card, by default that of fine-tuning. The help of the options shows
+    the `defaults` of a card.
     """
-    from distilbert.training.run_card import card_fields, kind_of
+    from distilbert.training.card import kind_of
+    from distilbert.training.run_card import RunCard
 
     return [
         inspect.Parameter(
@@ -40,7 +45,7 @@ def card_options(
                 _default_text(name, field.default) if defaults else "",
             ),
         )
-        for name, (section, field) in card_fields().items()
+        for name, (section, field) in (kind or RunCard).fields().items()
         if not {name, section} & set(without)
     ]
 
@@ -61,7 +66,7 @@ def _annotation(name: str, kind: Any, panel: str, help_text: str, default_text: 
     part = get_args(kind)[0] if get_origin(kind) is tuple else kind
     allowed = get_args(part) if get_origin(part) is Literal else ()
     if get_origin(kind) is tuple:
-        kind, help_text = list[str], f"{help_text} Repeatable."
+        kind, help_text = list[int if part is int else str], f"{help_text} Repeatable."
     elif allowed:  # the help lists the words, and the card checks them
         kind = str
     allowed += tuple(TASK_ALIASES) if name == "task" else ()

@@ -96,7 +96,7 @@ def evaluate(
 
 
 def _print_result(result: Any) -> None:
-    from distilbert.finetuning.messages import brief_scores, counted
+    from distilbert.training.messages import brief_scores, counted
 
     shown = {result.metric: result.scores[result.metric]} | brief_scores(result.scores)
     for name, value in shown.items():

@@ -49,7 +49,7 @@ def finetune(
         _check(card, fields)
         return
     from distilbert.finetuning.finetune import finetune as train
-    from distilbert.finetuning.messages import brief_scores, counted
+    from distilbert.training.messages import brief_scores, counted
 
     result = train(
         card,

@@ -17,6 +17,7 @@ import typer
 
 import distilbert
 from distilbert.cli.convert import convert
+from distilbert.cli.distill import adapt, distill
 from distilbert.cli.embed import embed
 from distilbert.cli.evaluate import evaluate
 from distilbert.cli.finetune import finetune
@@ -44,7 +45,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (quickstart, predict, finetune, evaluate, tune, embed, tokenize, vocab, convert, info)
+COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt)
+COMMANDS += (embed, tokenize, vocab, convert, info)
 for command in COMMANDS:
     app.command(cls=CommandWithoutRepeats)(command)
 

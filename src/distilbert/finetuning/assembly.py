@@ -17,12 +17,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import RunCardError
 from distilbert.finetuning.datasets import Examples
 from distilbert.finetuning.features import pack_features
-from distilbert.finetuning.identity import (
-    card_identity,
-    data_identity,
-    model_identity,
-    tokenizer_identity,
-)
+from distilbert.finetuning.identity import NOT_DECISIVE, data_identity
 from distilbert.finetuning.scoring import Evaluated, evaluated, scores_of, split_of
 from distilbert.finetuning.tasks import class_weights_of
 from distilbert.opening import (
@@ -34,7 +29,9 @@ from distilbert.opening import (
 )
 from distilbert.runner import Runner
 from distilbert.tasks.task import Task
-from distilbert.training.feed import Feed, n_items
+from distilbert.tokenization.identity import tokenizer_digest
+from distilbert.training.feed import Feed, count_items
+from distilbert.training.identity import card_identity, model_identity
 from distilbert.training.objective import LossSettings, TrainerSettings
 from distilbert.training.run_card import RunCard
 from distilbert.training.session import Trainer
@@ -87,9 +84,9 @@ class FineTuning:
         self.feed = self._feed()
         # What must be equal for a run to be resumed from a checkpoint of another one.
         self.identity = {
-            **card_identity(card),
+            **card_identity(card, NOT_DECISIVE),
             **data_identity(examples),
-            **tokenizer_identity(self.tokenizer),
+            "the tokenizer": tokenizer_digest(self.tokenizer),
             **model_identity(start, "`model`"),
             **({} if teacher is None else model_identity(teacher, "`teacher`")),
         }
@@ -111,7 +108,7 @@ class FineTuning:
         return Feed(
             lengths=self.features.n_tokens,
             make=self._batch,
-            count=lambda batch: n_items(batch, self.task.head),
+            count=lambda batch: count_items(batch, self.task.head),
             seed=self.card.seed,
             batch_size=options.batch_size,
             batch_tokens=options.batch_tokens,
@@ -121,8 +118,8 @@ class FineTuning:
             data_shard=(processes.rank, processes.size),
         )
 
-    def _batch(self, numbers: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rng)
+    def _batch(self, numbers: Any, rngs: Any) -> dict[str, np.ndarray]:
+        return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rngs)
 
     def evaluate(self, runner: Runner) -> dict[str, float]:
         """Scores on dev, with the thresholds that are best there."""

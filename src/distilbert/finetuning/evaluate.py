@@ -16,8 +16,7 @@ from distilbert.data.problems import Problems
 from distilbert.data.sources import named_rows, read_rows
 from distilbert.errors import InputError
 from distilbert.finetuning.datasets import check_some
-from distilbert.finetuning.output_folder import Contents, check_output
-from distilbert.finetuning.result import CARD_FILE, split_report, write_answers
+from distilbert.finetuning.result import split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.heads import HEADS
@@ -27,7 +26,9 @@ from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
+from distilbert.training.output_folder import Contents, check_output
 from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
+from distilbert.training.result import CARD_FILE
 from distilbert.training.run_card import DataSection, RunCard
 
 # Examples that are evaluated together; only their answers are kept in memory.

@@ -16,18 +16,12 @@ from distilbert.errors import InputError
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.messages import (
-    counted,
     data_decisions,
-    how_to_continue,
-    is_watched,
     new_head_is_expected,
     parts_of,
     run_decisions,
-    say,
-    score_line,
 )
-from distilbert.finetuning.output_folder import check_output, empty_output, sources_in
-from distilbert.finetuning.result import CARD_FILE, RUN, finish, is_finished
+from distilbert.finetuning.result import RUN, finish
 from distilbert.finetuning.tasks import task_of
 from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
@@ -41,6 +35,9 @@ from distilbert.training.card_file import (
 )
 from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.loop import Trained, train
+from distilbert.training.messages import announced, counted, how_to_continue, is_watched, say
+from distilbert.training.output_folder import check_output, empty_output, sources_in
+from distilbert.training.result import CARD_FILE, is_finished
 from distilbert.training.run_card import RunCard
 from distilbert.training.trackers import package_of
 
@@ -126,7 +123,7 @@ def finetune(
         decided = run_decisions(card, examples, framework=run.framework, **_plan(run))
         say([*data_decisions(card, examples), *decided])
     del examples  # those of training are features now
-    report = _announced(run.task.metric, on_scores) if shows else on_scores
+    report = announced(run.task.metric, on_scores) if shows else on_scores
     how = {"resume": resume, "overwrite": overwrite, "show_progress": shows}
     trained = _trained(run, **how, on_scores=report)
     result = processes.broadcast(_result(run, trained, command) if is_main else None)
@@ -158,19 +155,6 @@ def _write_card(card: RunCard, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with atomic_file(output / CARD_FILE) as temporary:
         temporary.write_text(card_text(card), encoding="utf-8")
-
-
-def _announced(
-    metric: str, on_scores: Callable[[int, Mapping[str, float]], None] | None
-) -> Callable[[int, Mapping[str, float]], None]:
-    """`on_scores`, after a line about the scores on standard error."""
-
-    def announce(step: int, scores: Mapping[str, float]) -> None:
-        say([score_line(step, scores, metric)])
-        if on_scores is not None:
-            on_scores(step, scores)
-
-    return announce
 
 
 def _plan(run: FineTuning) -> dict[str, Any]:
@@ -219,7 +203,7 @@ def _trained(
             on_scores=on_scores,
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_continue(output)) from None
+        raise KeyboardInterrupt(how_to_continue("finetune", output)) from None
 
 
 def _result(run: FineTuning, trained: Trained, command: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run of fine-tuning says on standard error: what was decided, each evaluation, how it ends.
+"""What a run of fine-tuning says on standard error before it starts: what was decided.
 
 Formats text; makes no decisions.
 """
@@ -6,12 +6,9 @@ Formats text; makes no decisions.
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from distilbert.data.glue import ADDED, GlueTask, glue_task
@@ -22,31 +19,12 @@ from distilbert.tasks.multiple_choice.rows import ChoiceColumns
 from distilbert.tasks.question_answering.rows import FURTHER, flat_columns
 from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
 from distilbert.tasks.token_classification.rows import TAGS, TOKENS
+from distilbert.training.messages import counted
 from distilbert.training.run_card import RunCard
 
-# Labels that are listed with their counts, and scores in a line about an evaluation.
-LABELS_SHOWN, SCORES_SHOWN = 12, 6
-# Beginnings and ends of the names of scores that are details of others.
-DETAILS = ("strict_",), ("_macro", "_weighted")
+# Labels that are listed with their counts.
+LABELS_SHOWN = 12
 LOADING_LOG = "distilbert.checkpoint.loading"
-
-
-def is_watched() -> bool:
-    """Whether standard error is a terminal or a notebook, where progress is shown by default."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return console.is_terminal or console.is_jupyter
-
-
-def say(lines: Iterable[str]) -> None:
-    """Print lines on standard error."""
-    print("\n".join(lines), file=sys.stderr)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: "1 update", "1,200 updates"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def data_decisions(card: RunCard, examples: Examples) -> list[str]:
@@ -155,29 +133,6 @@ def _label_counts(task: Any, examples: Sequence[Any]) -> Counter[str]:
     truths = (example.truth for example in examples)
     numbers = (truth if isinstance(truth, tuple) else (truth,) for truth in truths)
     return Counter(task.labels[number] for of_one in numbers for number in of_one)
-
-
-def brief_scores(scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores without those that are details of others, where there are many."""
-    if len(scores) <= SCORES_SHOWN:
-        return dict(scores)
-    begins, ends = DETAILS
-    return {n: v for n, v in scores.items() if not n.startswith(begins) and not n.endswith(ends)}
-
-
-def score_line(step: int, scores: Mapping[str, float], metric: str) -> str:
-    """One evaluation on dev in a line, the score that chooses the best model first."""
-    shown = {metric: scores[metric], **brief_scores(scores)}
-    values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
-    return f"dev after {counted(step, 'update')}:  {values}"
-
-
-def how_to_continue(output: Path) -> str:
-    """What to do after an interruption."""
-    return (
-        f"Continue from the newest checkpoint with: distilbert finetune --resume --output "
-        f"{shlex.quote(str(output))}"
-    )
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from typing import Any
 from distilbert._lazy import require
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import Memory
-from distilbert.finetuning.result import is_finished
 from distilbert.finetuning.search_space import Choice, Dimension, trial_card, values_of
 from distilbert.finetuning.trials import (
     TRIALS,
@@ -33,6 +32,7 @@ from distilbert.finetuning.trials import (
 )
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import card_from
+from distilbert.training.result import is_finished
 from distilbert.training.run_card import RunCard
 
 SAMPLERS = ("random", "optuna")

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.atomic import atomic_folder
-from distilbert.checkpoint.convert import convert
-from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.hub import TOKENIZER_FILES
-from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.model_card import model_card
-from distilbert.finetuning.output_folder import Contents
 from distilbert.finetuning.scoring import Evaluated, Split, answered
 from distilbert.finetuning.tasks import settings_text
 from distilbert.opening import find_model, load_runner
@@ -29,15 +21,21 @@ from distilbert.task_file import TASK_FILE
 from distilbert.tasks.task import Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
-from distilbert.training.checkpoints import FOLDER, remove_checkpoints
+from distilbert.training.checkpoints import FOLDER
 from distilbert.training.environment import environment
 from distilbert.training.intervals import bootstrap
 from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
+from distilbert.training.output_folder import Contents
 from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
+from distilbert.training.result import (
+    CARD_FILE,
+    RESULT_FILE,
+    course,
+    result_folder,
+    write_model,
+)
 
-# The card of a run, and the file of a result that is written last.
-CARD_FILE, RESULT_FILE = "card.toml", "config.json"
 RUN = Contents(
     "run",
     mark=CARD_FILE,
@@ -76,7 +74,7 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
         "labels": list(getattr(task, "labels", ())),
         "thresholds": list(getattr(task, "thresholds", ())),
         "null_threshold": getattr(task, "null_threshold", None),
-        **_course(trained),
+        **course(trained),
         "splits": {
             name: split_report(
                 task,
@@ -90,7 +88,7 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
         "environment": environment(),
     }
     with result_folder(output) as staging:
-        _write_model(trained.best, staging, run.task.head)
+        write_model(trained.best, staging, run.task.head)
         run.tokenizer.save_pretrained(staging)
         (staging / CARD_FILE).write_text(card_text(card), encoding="utf-8")
         (staging / TASK_FILE).write_text(settings_text(task), encoding="utf-8")
@@ -110,58 +108,12 @@ def finish(run: FineTuning, trained: Trained, *, command: str | None) -> dict[st
     }
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a run ended with a complete result and needs no checkpoints any more; `CARD_FILE` is
-    there from its start."""
-    files = (folder / CARD_FILE, folder / RESULT_FILE)
-    return all(file.is_file() for file in files) and not (folder / FOLDER).exists()
-
-
-@contextmanager
-def result_folder(output: Path) -> Iterator[Path]:
-    """A folder for the files of the result, which appear in `output` when the block ends.
-
-    The checkpoints, and the best model with them, disappear last and at once: until then the run
-    can be resumed and writes its result again.
-    """
-    with atomic_folder(output, last=(CARD_FILE, RESULT_FILE)) as staging:
-        yield staging
-    remove_checkpoints(output)
-
-
 def write_answers(path: Path, task: Task, found: Evaluated) -> None:
     """One JSON object per line: the row, its texts and truth, then the answer."""
     with path.open("w", encoding="utf-8") as file:
         for example, answer in zip(found.split.examples, found.answers, strict=True):
             line = {**task.record(example), **answer}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-def _write_model(best: Path, target: Path, head: str) -> None:
-    """Write safetensors with PyTorch's names, which every framework and transformers can read."""
-    if any(best.glob("model*.safetensors")):
-        for path in best.iterdir():
-            try:
-                os.link(path, target / path.name)  # the same bytes; the other name is removed soon
-            except OSError:
-                shutil.copy2(path, target / path.name)
-    else:
-        convert(best, target, head=head)
-
-
-def _course(trained: Trained) -> dict[str, Any]:
-    """What a report says of the updates."""
-    progress = trained.progress
-    arrays = open_checkpoint(trained.best, formats=tuple(WEIGHT_FILES))
-    return {
-        "steps": progress.step,
-        "seconds": progress.seconds,
-        "examples_per_second": progress.examples / max(progress.seconds, 1e-9),
-        "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
-        "best_step": progress.best_step,
-        "n_parameters": sum(int(array.size) for array in arrays.values()),
-        "history": trained.history,
-    }
 
 
 def split_report(

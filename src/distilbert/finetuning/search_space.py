@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.errors import RunCardError
+from distilbert.training.card import kind_of
 from distilbert.training.card_checks import read_value, unknown_field
 from distilbert.training.card_file import with_changes
-from distilbert.training.run_card import RunCard, card_fields, kind_of
+from distilbert.training.run_card import RunCard
 
 # Fields that decide where a trial writes or what its score means: trials that differ in one of
 # these cannot be compared.
@@ -114,8 +115,8 @@ def _absolute(model: Any) -> Any:
 
 def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
     """The meaning of one row of the table, or sentences on what is wrong with it."""
-    if name not in card_fields():
-        return None, [unknown_field(name)]
+    if name not in RunCard.fields():
+        return None, [unknown_field(RunCard, name)]
     if name in FIXED:
         return None, [f"`{name}` must be the same in all trials: leave it out of [search]."]
     if isinstance(given, Mapping):
@@ -126,7 +127,7 @@ def _dimension(name: str, given: Any) -> tuple[Dimension | None, list[str]]:
 
 
 def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]]:
-    kind = kind_of(card_fields()[name][1])
+    kind = kind_of(RunCard.fields()[name][1])
     if kind not in (int, float):
         return None, [f"`{name}` is not a number: write a list of values, not a range."]
     sentences = [
@@ -145,7 +146,7 @@ def _range(name: str, given: Mapping[str, Any]) -> tuple[Range | None, list[str]
     integer = given.get("integer") is True or kind is int
     for key in ENDS:
         if key in given:
-            value, sentence = read_value(name, given[key])
+            value, sentence = read_value(RunCard, name, given[key])
             if sentence is None and integer and value != int(value):
                 sentence = f"`{name}` must be a whole number: got {value}."
             sentences += [f"`{key}`: {sentence}"] if sentence else []
@@ -164,7 +165,7 @@ def _choice(name: str, given: list[Any]) -> tuple[Choice | None, list[str]]:
         return None, [f"`{name}` must have at least one value: got an empty list."]
     values, wrong = [], []
     for one in given:
-        value, sentence = read_value(name, one)
+        value, sentence = read_value(RunCard, name, one)
         if sentence is None and value in values:
             sentence = f"`{name}` must have every value once: got {one!r} again."
         wrong += [sentence] if sentence else []

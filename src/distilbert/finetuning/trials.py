@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from distilbert.checkpoint.atomic import atomic_file
-from distilbert.finetuning.result import is_finished
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.checkpoints import FOLDER as CHECKPOINTS
 from distilbert.training.log import LOG_FILE, read_log
+from distilbert.training.result import is_finished
 
 TRIALS, TRIAL_FILE = "trials", "trial.json"
 JSON_FILE, CSV_FILE = "trials.json", "trials.csv"

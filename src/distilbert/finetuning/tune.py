@@ -15,12 +15,6 @@ from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.identity import data_identity
-from distilbert.finetuning.output_folder import (
-    Contents,
-    check_output,
-    empty_output,
-    sources_in,
-)
 from distilbert.finetuning.ray_search import EXPERIMENT, SAMPLERS, Search, check_packages, search
 from distilbert.finetuning.search_space import search_space, trial_card, with_absolute_models
 from distilbert.finetuning.tasks import task_of
@@ -38,6 +32,12 @@ from distilbert.finetuning.trials import (
 )
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, card_text, check_required, with_changes
+from distilbert.training.output_folder import (
+    Contents,
+    check_output,
+    empty_output,
+    sources_in,
+)
 from distilbert.training.run_card import RunCard
 
 PLAN_FILE, BEST_FILE, PLOT_FILE = "search.json", "best.toml", "trials.png"

@@ -118,7 +118,7 @@ class Trainer:
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer; nothing changes if loss or gradients are not finite."""
         key = jax.random.fold_in(self.key, update.number)
-        n_items = max(1, update.n_items)
+        n_items = update.n_items
         total: Any = None
         for number, batch in enumerate(update.batches):
             arrays = jax.device_put(self._padded(batch), self.by_rows)

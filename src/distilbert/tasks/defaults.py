@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,7 +31,10 @@ def class_weights(self: Any, examples: Sequence[Any]) -> None:
 
 
 def batch(
-    self: Any, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
+    self: Any,
+    tokenizer: Tokenizer,
+    features: Sequence[Feature],
+    rngs: Iterable[np.random.Generator],
 ) -> dict[str, np.ndarray]:
     """The features, padded; nothing is random."""
     return collate(features, self.head)

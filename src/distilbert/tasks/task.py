@@ -125,10 +125,11 @@ class Task(Protocol):
         ...
 
     def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
+        self, tokenizer: Tokenizer, features: Sequence[Feature], rngs: Iterable[np.random.Generator]
     ) -> dict[str, np.ndarray]:
         """A padded training batch: `input_ids`, `attention_mask` (int64, (B, S) or (B, C, S)) and
-        the labels, -100 where a token has none. All randomness comes from `rng`."""
+        the labels, -100 where a token has none. All randomness comes from
+        `rngs`, one generator per feature."""
         ...
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> Any:

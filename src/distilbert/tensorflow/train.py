@@ -199,7 +199,7 @@ class Trainer:
             rows = slice(0, 1) if is_idle else slice(device, None, n)
             arrays.append({name: _tensor(array[rows]) for name, array in batch.items()})
             seeds.append(self._seeds(update.number, number, device))
-            weights.append(tf.constant(0.0 if is_idle else 1 / max(1, update.n_items)))
+            weights.append(tf.constant(0.0 if is_idle else 1 / update.n_items))
         return arrays, seeds, weights
 
     def _seeds(self, *numbers: int) -> Tensor:

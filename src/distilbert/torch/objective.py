@@ -5,6 +5,7 @@ See `distilbert.training.objective`, which says what an objective is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.heads import HEADS, IGNORED_LABEL
-from distilbert.torch.packing import pad_length, padded_indices
+from distilbert.torch.packing import pad_length, padded_indices, placeholder_row
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.training.feed import ITEMS
 from distilbert.training.objective import LOSS, LossSettings
 
 Batch = dict[str, Tensor]
@@ -43,12 +45,14 @@ class TaskObjective(nn.Module):
         weights = settings.class_weights
         self.register_buffer("class_weights", None if weights is None else torch.tensor(weights))
 
-    def forward(self, model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
-        """Losses by name, scalars, each summed over the items of a padded batch."""
-        if not len(batch["input_ids"]):  # other processes have rows and wait for this one
-            losses = self._losses(model, _placeholder_row(batch))
-            return {name: loss * 0.0 for name, loss in losses.items()}
-        return self._losses(model, batch)
+    def forward(
+        self, model: PreTrainedModel, batch: Batch, counts: Mapping[str, int]
+    ) -> dict[str, Tensor]:
+        """Losses by name, scalars: the share that a padded batch has in the mean over all items."""
+        is_idle = not len(batch["input_ids"])  # other processes have rows and wait for this one
+        sums = self._losses(model, placeholder_row(batch) if is_idle else batch)
+        share = 0.0 if is_idle else 1 / max(1, counts[ITEMS])
+        return {name: loss * share for name, loss in sums.items()}
 
     def _losses(self, model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
         settings = self.settings
@@ -143,12 +147,6 @@ def _logits(model: PreTrainedModel, states: Tensor) -> Tensor:
         return task_model.compute_logits(states).float()
     with torch.autocast(states.device.type, enabled=False):
         return task_model.compute_logits(states.float())
-
-
-def _placeholder_row(batch: Batch) -> Batch:
-    """A batch of one row, for a process that has none."""
-    row = {name: value.new_zeros((1, *value.shape[1:])) for name, value in batch.items()}
-    return row | {"attention_mask": torch.ones_like(row["attention_mask"])}
 
 
 def _span_loss(logits: Tensor, labels: Tensor, mask: Tensor, smoothing: float) -> Tensor:

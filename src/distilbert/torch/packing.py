@@ -88,3 +88,9 @@ def padded_indices(chosen: Tensor) -> tuple[Tensor, int]:
     n = len(indices)
     step = TOKEN_STEP if n > TOKEN_STEP else LENGTH_STEP
     return F.pad(indices, (0, -n % step)), n
+
+
+def placeholder_row(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of one row, for a process that has none."""
+    row = {name: value.new_zeros((1, *value.shape[1:])) for name, value in batch.items()}
+    return row | {"attention_mask": row["attention_mask"].new_ones(row["attention_mask"].shape)}

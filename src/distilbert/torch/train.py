@@ -40,11 +40,12 @@ from distilbert.training.parameters import treatments
 from distilbert.training.session import Outcome
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
-# Tokens of a batch in one pass on a CPU, where more of them only need more memory.
-TOKENS_AT_ONCE = 384
+# Arrays of a batch that have an S axis besides the inputs, for heads with a label per token.
+PER_TOKEN = ("labels", "compared")
 
-# The model in training and a batch to losses by name; see `distilbert.training.objective`.
-Objective = Callable[[PreTrainedModel, Batch], dict[str, Tensor]]
+# The model in training, a batch and the counts of its update to losses by name; see
+# `distilbert.training.objective`.
+Objective = Callable[[PreTrainedModel, Batch, Mapping[str, int]], dict[str, Tensor]]
 
 
 def starting_model(
@@ -111,8 +112,7 @@ class Trainer:
         Args:
             model: float32; it must not be used elsewhere afterwards. Where there are several
                 processes, it must not be kept either, as it refers to their group.
-            objective: the model in training and a batch to losses by name, each summed over items;
-                a module is moved to the device of the model.
+            objective: losses by name; a module is moved to the device of the model.
 
         Raises:
             RunCardError: `freeze` names no part of the model.
@@ -182,8 +182,7 @@ class Trainer:
             }
             with local_gradients(self.module, is_last=number == len(parts)):
                 with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-                    sums = self.module(tensors)
-                losses = {name: value / max(1, update.n_items) for name, value in sums.items()}
+                    losses = self.module(tensors, update.counts)
                 # The engines average over processes, but each has a part of the sum.
                 (losses[LOSS] * self.processes.size).backward()
             for name, value in losses.items():
@@ -196,8 +195,9 @@ class Trainer:
         is_sharded = self.processes.size > 1 and self.settings.parallel == "fsdp"
         if self.device.type != "cpu" or is_sharded:
             return [dict(batch)]
-        per_token = ("labels",) if HEADS[self.model.head].labels_per_token else ()
-        return split_batch(batch, TOKENS_AT_ONCE, ("input_ids", "attention_mask", *per_token))
+        per_token = PER_TOKEN if HEADS[self.model.head].labels_per_token else ()
+        names = ("input_ids", "attention_mask", *per_token)
+        return split_batch(batch, self.settings.tokens_at_once, names)
 
     def runner(self) -> Runner:
         """The current model, to be evaluated in the precision of training."""
@@ -243,9 +243,11 @@ class Trainer:
         self.processes.close()
 
     def _trained(self) -> dict[str, nn.Parameter]:
-        """Parameters that change, by their names in the model."""
-        named = self.model.named_parameters()
-        return {name: parameter for name, parameter in named if parameter.requires_grad}
+        """Parameters that change, by their names in the model, or in the objective."""
+        named = dict(self.model.named_parameters())
+        if isinstance(self.objective, nn.Module):
+            named.update(self.objective.named_parameters(prefix="objective"))
+        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
 
     def _groups(self) -> list[dict[str, Any]]:
         """Groups of parameters with the same treatment; frozen ones get no gradient from now on."""
@@ -321,10 +323,13 @@ class _Losses(nn.Module):
         self.model = model
         # In a tuple, so that a teacher's parameters do not become parameters of this module.
         self._objective = (objective,)
+        parts = objective.children() if isinstance(objective, nn.Module) else ()
+        trained = [part for part in parts if any(p.requires_grad for p in part.parameters())]
+        self.add_module("trained_parts", nn.ModuleList(trained))
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, counts: Mapping[str, int]) -> dict[str, Tensor]:
         (objective,) = self._objective
-        return objective(self.model, batch)
+        return objective(self.model, batch, counts)
 
 
 def split_batch(

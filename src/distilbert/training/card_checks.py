@@ -1,4 +1,4 @@
-"""What is wrong with a run card, in sentences: bad values, unknown names, fields in conflict.
+"""What is wrong with a card, in sentences: bad values, unknown names.
 
 Knows nothing of files. Every problem is named, not only the first.
 """
@@ -12,14 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from distilbert.training.run_card import (
-    SEARCH,
-    TOP,
-    RunCard,
-    card_fields,
-    plain_value,
-    sections,
-)
+from distilbert.training.card import TOP, Card, plain_value
 
 # Type of pydantic's error -> the rule that was broken, with names of its context.
 RULES = {
@@ -92,60 +85,64 @@ OTHER_NAMES = {
 OLD_SECTIONS, NEW_SECTIONS = ("windows",), ("[inputs]", "[objective]", "[evaluation]")
 
 
-def read_value(name: str, value: Any) -> tuple[Any, str | None]:
-    """`value` as the field `name` holds it, and what is wrong with it, or None."""
+def read_value(kind: type[Card], name: str, value: Any) -> tuple[Any, str | None]:
+    """`value` as the field `name` of a card holds it, and what is wrong with it, or None."""
     value = plain_value(value)
     try:
-        return _adapter(name).validate_python(value), None
+        return _adapter(kind, name).validate_python(value), None
     except ValidationError as error:
         return value, _wrong_value(name, error.errors()[0])
 
 
 @cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    field = card_fields()[name][1]
-    kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
+def _adapter(kind: type[Card], name: str) -> TypeAdapter[Any]:
+    field = kind.fields()[name][1]
+    of: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return TypeAdapter(of, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-def problems_of(error: ValidationError) -> list[str]:
+def problems_of(error: ValidationError, kind: type[Card]) -> list[str]:
     """A sentence for every problem of a card, after the section it is in."""
     found = []
+    sections = [*kind.sections(), *OLD_SECTIONS]
+    tables = {(name,) for name in (*sections, *kind.tables)}
     for one in error.errors():
         path = one["loc"]
-        section = path[0] if path[0] in (*sections(), *OLD_SECTIONS) else TOP
+        section = path[0] if path[0] in sections else TOP
         if one["type"] in ("extra_forbidden", "invalid_key"):
-            sentences = _misplaced(path[-1], section, one["input"])
-        elif path in ((section,), (SEARCH,)):
+            sentences = _misplaced(kind, path[-1], section, one["input"])
+        elif path in tables:
             sentences = [f"`[{path[0]}]` must be a table: got {_text(one['input'])}."]
             section = TOP
         else:
             sentences = [_wrong_value(path[1] if section else path[0], one)]
         found += [(section, sentence) for sentence in sentences]
-    order = [TOP, *sections(), *OLD_SECTIONS]
-    found.sort(key=lambda pair: order.index(pair[0]))
+    found.sort(key=lambda pair: [TOP, *sections].index(pair[0]))
     return [f"[{section}] {sentence}" if section else sentence for section, sentence in found]
 
 
-def _misplaced(name: Any, section: Any, value: Any) -> list[str]:
+def _misplaced(kind: type[Card], name: Any, section: Any, value: Any) -> list[str]:
     """Sentences on a key that its section does not have."""
+    known = kind.fields()
     if name in OLD_SECTIONS:
-        keys = [key for key in (value if isinstance(value, dict) else ()) if key in card_fields()]
-        places = [f"`{key}` to [{card_fields()[key][0]}]" for key in keys]
+        keys = [key for key in (value if isinstance(value, dict) else ()) if key in known]
+        places = [f"`{key}` to [{known[key][0]}]" for key in keys]
         moves = f" Move {', '.join(places)}." if places else ""
         return [f"this section was split into {', '.join(NEW_SECTIONS)}.{moves}"]
-    if name in card_fields():
-        place = card_fields()[name][0]
+    if name in known:
+        place = known[name][0]
         return [f"`{name}` belongs {f'to [{place}]' if place else 'above all sections'}."]
-    near = [key for key, (place, _) in card_fields().items() if place == section]
-    return [unknown_field(name, near if section else [*near, *sections(), SEARCH])]
+    near = [key for key, (place, _) in known.items() if place == section]
+    near = near if section else [*near, *kind.sections(), *kind.tables]
+    return [unknown_field(kind, name, near)]
 
 
-def unknown_field(name: Any, known: Iterable[str] = ()) -> str:
+def unknown_field(kind: type[Card], name: Any, known: Iterable[str] = ()) -> str:
     """The sentence on a name that no field has, with the nearest one, those of `known` first."""
-    if str(name) in OTHER_NAMES:
-        return f"`{name}` is not a field of a run card. Use `{OTHER_NAMES[str(name)]}`."
-    for names in (known, card_fields()):
+    fields, usual = kind.fields(), OTHER_NAMES.get(str(name))
+    if usual in fields:
+        return f"`{name}` is not a field of a run card. Use `{usual}`."
+    for names in (known, fields):
         near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
         if near:
             return f"`{name}` is not a field of a run card. Nearest: `{near[0]}`."
@@ -164,49 +161,3 @@ def _wrong_value(name: Any, error: Any) -> str:
 def _text(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
-
-
-def conflicts(card: RunCard) -> list[str]:
-    """What is wrong between fields that are each right alone."""
-    framework, options, inputs = card.framework, card.optimization, card.inputs
-    labels, data = card.data.labels, card.data
-    has_dev = bool(data.dev) or data.dev_split is not None
-    torch_only = {
-        "lora_rank": card.lora.lora_rank > 0,
-        "teacher": card.distillation.teacher is not None,
-        "packing": bool(options.packing),
-        "parallel": card.run.parallel is not None,
-    }
-    found: dict[str, bool] = {
-        **{
-            f'`{name}` needs PyTorch: got framework={framework!r}. Use `framework = "torch"` or '
-            f"leave it out.": is_set and framework in ("tensorflow", "flax")
-            for name, is_set in torch_only.items()
-        },
-        f"`overlap` must be less than `max_length`: got overlap={inputs.overlap}, "
-        f"max_length={inputs.max_length}.": (
-            inputs.overlap is not None and inputs.overlap >= inputs.max_length
-        ),
-        "`gradient_checkpointing` cannot be used with TensorFlow: use torch or flax, or false.": (
-            options.gradient_checkpointing and framework == "tensorflow"
-        ),
-        "`patience` needs dev rows, which show whether the score improves: got neither `dev` "
-        "nor `dev_split`.": (
-            card.evaluation.patience is not None and bool(data.train) and not has_dev
-        ),
-        "`dev_split` takes dev rows from the training rows: got `dev` as well. Use one.": (
-            data.dev_split is not None and bool(data.dev)
-        ),
-        "`label_separator` is for rows with several labels: got problem_type="
-        f"{card.objective.problem_type!r}.": (
-            data.label_separator is not None
-            and card.objective.problem_type not in (None, "multi_label_classification")
-        ),
-        f"`labels` must differ from each other: got {', '.join(labels)}.": (
-            len(set(labels)) < len(labels)
-        ),
-        f"`glue` applies only to text-classification: got task={card.task!r}.": (
-            data.glue is not None and card.task != "text-classification"
-        ),
-    }
-    return [sentence for sentence, broken in found.items() if broken]

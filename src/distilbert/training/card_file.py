@@ -1,6 +1,7 @@
-"""Run cards from TOML files and plain values, changed field by field, and back to TOML.
+"""Cards from TOML files and plain values, changed field by field, and back to TOML.
 
-The rules for values are in `run_card.py`, the sentences on broken rules in `card_checks.py`.
+The rules for values are in the classes of cards, the sentences on broken rules in
+`card_checks.py`.
 """
 
 from __future__ import annotations
@@ -11,23 +12,17 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
 
 from distilbert.errors import RunCardError
-from distilbert.training.card_checks import conflicts, problems_of
-from distilbert.training.run_card import (
-    SEARCH,
-    TOP,
-    DataSection,
-    InputsSection,
-    RunCard,
-    card_fields,
-    sections,
-)
+from distilbert.training.card import TOP, Card
+from distilbert.training.card_checks import problems_of
+from distilbert.training.run_card import DataSection, InputsSection, RunCard
 
-AnyCard = RunCard | Mapping[str, Any] | str | PathLike[str] | None
+C = TypeVar("C", bound=Card)
+AnyCard = Card | Mapping[str, Any] | str | PathLike[str] | None
 # Fields that a run needs, although a card may leave them out.
 REQUIRED = {"model": "the checkpoint to start from", "output": "the folder of the result"}
 
@@ -42,8 +37,12 @@ LASTING = {*DataSection.model_fields, *InputsSection.model_fields, "seed", "prob
 LASTING |= {"max_answer_length", "n_best", "null_threshold"}
 
 
-def read_card(path: str | PathLike[str]) -> RunCard:
-    """The run card of a TOML file; paths of data are relative to its folder.
+@overload
+def read_card(path: str | PathLike[str]) -> RunCard: ...
+@overload
+def read_card(path: str | PathLike[str], kind: type[C]) -> C: ...
+def read_card(path: str | PathLike[str], kind: Any = RunCard) -> Any:
+    """The card of a TOML file; paths of data are relative to its folder.
 
     Raises:
         RunCardError: no such file, no TOML, unknown keys or bad values; all of them are named.
@@ -51,7 +50,7 @@ def read_card(path: str | PathLike[str]) -> RunCard:
     path = Path(path)
     values = _read_toml(path)
     try:
-        return card_from(values, base=path.parent)
+        return card_from(values, base=path.parent, kind=kind)
     except RunCardError as error:
         raise RunCardError(f"{path}: {error}") from None
 
@@ -79,7 +78,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RunCardError(f"A run card must be TOML: {path}: {error}.") from None
 
 
-def card_from(values: Mapping[str, Any], *, base: Path | None) -> RunCard:
+@overload
+def card_from(values: Mapping[str, Any], *, base: Path | None) -> RunCard: ...
+@overload
+def card_from(values: Mapping[str, Any], *, base: Path | None, kind: type[C]) -> C: ...
+def card_from(values: Mapping[str, Any], *, base: Path | None, kind: Any = RunCard) -> Any:
     """A card from the values of a TOML file, or from what `model_dump` makes of a card.
 
     Args:
@@ -92,15 +95,15 @@ def card_from(values: Mapping[str, Any], *, base: Path | None) -> RunCard:
     if isinstance(data, Mapping):
         values = {**values, "data": _located(data, base)}
     try:
-        card = RunCard.model_validate(values)
+        card = kind.model_validate(values)
     except ValidationError as error:
-        wrong = problems_of(error)
+        wrong = problems_of(error, kind)
         number = f"{len(wrong)} {'is' if len(wrong) == 1 else 'are'}"
         raise RunCardError(
             f"A run card must hold known fields and good values: {number} wrong.\n{_lines(wrong)}"
         ) from None
-    _toml(card.search)  # raises for what a card file cannot hold
-    if wrong := conflicts(card):
+    _toml([getattr(card, name) for name in kind.tables])  # raises for what a file cannot hold
+    if wrong := card.conflicts():
         raise RunCardError("Fields of a run card must fit together.\n" + _lines(wrong))
     return card
 
@@ -109,27 +112,32 @@ def _lines(sentences: Iterable[str]) -> str:
     return "\n".join(f"  {sentence}" for sentence in sentences)
 
 
-def as_card(card: AnyCard, changes: Mapping[str, Any]) -> RunCard:
+@overload
+def as_card(card: AnyCard, changes: Mapping[str, Any]) -> RunCard: ...
+@overload
+def as_card(card: AnyCard, changes: Mapping[str, Any], kind: type[C]) -> C: ...
+def as_card(card: AnyCard, changes: Mapping[str, Any], kind: Any = RunCard) -> Any:
     """A card in any form that callers may pass, None for an empty one, with fields replaced.
 
     Raises:
         RunCardError: as `read_card`, `card_from` and `with_changes`.
     """
     if isinstance(card, (str, PathLike)):
-        card = read_card(card)
-    elif not isinstance(card, RunCard):
-        card = card_from(card or {}, base=None)
-    return with_changes(card, changes)
+        card = read_card(card, kind)
+    elif not isinstance(card, kind):
+        card = card_from(dict(card or {}), base=None, kind=kind)
+    read: Card = card  # pyright: ignore[reportAssignmentType]
+    return with_changes(read, changes)
 
 
-def check_required(card: RunCard, names: Iterable[str]) -> None:
+def check_required(card: Card, names: Iterable[str]) -> None:
     """Raise RunCardError unless the card has these fields of `REQUIRED`."""
     for name in names:
         if not getattr(card, name):
             raise RunCardError(f"`{name}` must name {REQUIRED[name]}: got none. Set it.")
 
 
-def with_changes(card: RunCard, changes: Mapping[str, Any]) -> RunCard:
+def with_changes(card: C, changes: Mapping[str, Any]) -> C:
     """`card` with other values of some fields, named without their section.
 
     Relative data paths among `changes` start from the working folder.
@@ -138,11 +146,11 @@ def with_changes(card: RunCard, changes: Mapping[str, Any]) -> RunCard:
         RunCardError: unknown names or bad values; all of them are named.
     """
     values = card.model_dump()
-    changes = _located(changes, None)
-    for name, value in changes.items():
-        section = card_fields()[name][0] if name in card_fields() else TOP
+    known = card.fields()
+    for name, value in _located(changes, None).items():
+        section = known[name][0] if name in known else TOP
         (values[section] if section else values)[name] = value
-    return card_from(values, base=None)
+    return card_from(values, base=None, kind=type(card))
 
 
 def _located(values: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
@@ -166,20 +174,18 @@ def _absolute(source: Any, base: Path) -> Any:
     return name if name.startswith(NOT_FILES) else str(base / Path(name).expanduser())
 
 
-def card_text(card: RunCard) -> str:
+def card_text(card: Card) -> str:
     """The card as TOML: every field that has a value, those with defaults too."""
-    lines = [f"{name} = {_toml(value)}" for name, value in _values(card)]
-    for section in sections():
-        part = getattr(card, section)
-        lines += ["", f"[{section}]", *(f"{n} = {_toml(value)}" for n, value in _values(part))]
-    if card.search:
-        lines += ["", f"[{SEARCH}]"]
-        lines += [f"{_key(name)} = {_toml(value)}" for name, value in card.search.items()]
+    known = card.fields()
+    parts = {TOP: card, **{section: getattr(card, section) for section in card.sections()}}
+    lines: list[str] = []
+    for section, part in parts.items():
+        lines += ["", f"[{section}]"] if section else []
+        lines += [f"{n} = {_toml(v)}" for n, v in part if n in known and v is not None]
+    for table in card.tables:
+        if content := getattr(card, table):
+            lines += ["", f"[{table}]", *(f"{_key(n)} = {_toml(v)}" for n, v in content.items())]
     return "\n".join(lines) + "\n"
-
-
-def _values(part: Any) -> list[tuple[str, Any]]:
-    return [(n, v) for n, v in part if n in card_fields() and v is not None]
 
 
 def _key(name: Any) -> str:

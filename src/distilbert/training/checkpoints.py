@@ -116,9 +116,9 @@ class Checkpoints:
         others = sorted(n for n in names if identity.get(n) != progress.identity.get(n))
         if others:
             raise TrainingError(
-                f"`resume` needs the run card, data and model of the interrupted run: {path} was "
-                f"written with other values of {', '.join(others)}. Restore them, or change "
-                f"`output`."
+                f"`resume` needs the run card, data and model of the interrupted run: "
+                f"{', '.join(others)} differ from those that {path} was written with. Restore "
+                f"them, or change `output`."
             )
         return read(path / ARRAYS)[0], progress
 

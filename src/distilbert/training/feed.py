@@ -6,7 +6,8 @@ an uninterrupted one, in any framework.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,24 +16,26 @@ import numpy as np
 from distilbert.heads import HEADS, IGNORED_LABEL
 
 Batch = dict[str, np.ndarray]
-Make = Callable[[Sequence[int], np.random.Generator], Batch]
+Make = Callable[[Sequence[int], Iterable[np.random.Generator]], Batch]
 
 # Sorted batches are formed inside pools of this many batches, so that they differ between epochs.
 POOL = 64
+# What the losses of a task are the mean of, among the counts of an update.
+ITEMS = "items"
 
 
-def n_items(batch: Batch, head: str) -> int:
+def count_items(batch: Batch, head: str) -> dict[str, int]:
     """What the loss of a batch is the mean of: labelled tokens, or examples."""
     if HEADS[head].labels_per_token:
-        return int((batch["labels"] != IGNORED_LABEL).sum())
-    return len(batch["input_ids"])
+        return {ITEMS: int((batch["labels"] != IGNORED_LABEL).sum())}
+    return {ITEMS: len(batch["input_ids"])}
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
     """One step of the optimizer: its number from 0, its epoch, its learning rate, its batches.
 
-    `n_items` counts what the loss is the mean of, `n_examples` features, `n_tokens` tokens without
+    `counts` are what the losses are means of, `n_examples` features, `n_tokens` tokens without
     padding: all of the whole update, whatever part of `batches` this process computes.
     """
 
@@ -40,9 +43,14 @@ class Update:
     epoch: int
     learning_rate: float
     batches: list[Batch]
-    n_items: int
+    counts: Mapping[str, int]
     n_examples: int
     n_tokens: int
+
+    @property
+    def n_items(self) -> int:
+        """What the losses of a task are the mean of; 1 where there is nothing to learn."""
+        return max(1, self.counts[ITEMS])
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,9 @@ class Feed:
 
     Args:
         lengths: tokens of each feature (F,).
-        make: builds the arrays of a batch from numbers of features and a random generator.
-        count: what the loss of a batch is the mean of: labels, or examples.
+        make: builds the arrays of a batch from numbers of features and a generator for each, which
+            depends on nothing but the seed, the epoch and the number of the feature.
+        count: what the losses of a batch are means of, by name.
         batch_size: features per batch, unless `batch_tokens` is given.
         batch_tokens: most padded tokens per batch; a longer feature is a batch alone.
         accumulation: batches per update.
@@ -63,7 +72,7 @@ class Feed:
 
     lengths: np.ndarray
     make: Make
-    count: Callable[[Batch], int]
+    count: Callable[[Batch], Mapping[str, int]]
     seed: int
     batch_size: int
     batch_tokens: int | None = None
@@ -95,7 +104,7 @@ class Feed:
             plan = self._plan(epoch)
             for place, batches in enumerate(plan[: total - number]):
                 if number + place >= first:
-                    yield self._update(number + place, epoch, place, batches, schedule)
+                    yield self._update(number + place, epoch, batches, schedule)
             number += len(plan)
             epoch += 1
 
@@ -103,24 +112,26 @@ class Feed:
         self,
         number: int,
         epoch: int,
-        place: int,
         batches: Sequence[np.ndarray],
         schedule: Callable[[int], float],
     ) -> Update:
-        complete = [  # every process builds all rows, so that all draw the same random numbers
-            self.make(indices.tolist(), np.random.default_rng([self.seed, epoch, place, order]))
-            for order, indices in enumerate(batches)
-        ]
+        complete = [self._made(epoch, indices.tolist()) for indices in batches]
+        counts = Counter[str]()
+        for batch in complete:
+            counts.update(self.count(batch))
         rank, size = self.data_shard
         return Update(
             number=number,
             epoch=epoch,
             learning_rate=schedule(number),
             batches=[{name: a[rank::size] for name, a in batch.items()} for batch in complete],
-            n_items=sum(self.count(batch) for batch in complete),
+            counts=counts,
             n_examples=sum(len(indices) for indices in batches),
             n_tokens=sum(int(batch["attention_mask"].sum()) for batch in complete),
         )
+
+    def _made(self, epoch: int, numbers: Sequence[int]) -> Batch:
+        return self.make(numbers, (np.random.default_rng((self.seed, epoch, n)) for n in numbers))
 
     def _planned(self, epoch: int) -> list[list[np.ndarray]]:
         rng = np.random.default_rng([self.seed, epoch])

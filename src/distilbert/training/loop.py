@@ -16,7 +16,7 @@ from distilbert.runner import Runner
 from distilbert.training.checkpoints import Checkpoints, Progress
 from distilbert.training.feed import Feed
 from distilbert.training.log import open_log
-from distilbert.training.run_card import OptimizationSection, RunCard
+from distilbert.training.run_card import OptimizationSection, TrainingCard
 from distilbert.training.schedule import Schedule
 from distilbert.training.session import Policies, Session, Trainer
 
@@ -33,7 +33,7 @@ class Trained:
 def train(
     trainer: Trainer,
     feed: Feed,
-    card: RunCard,
+    card: TrainingCard,
     *,
     output: Path,
     identity: Mapping[str, Any],
@@ -92,7 +92,7 @@ def train(
         return Trained(session.progress, log.history(), session.best)
 
 
-def _policies(card: RunCard, feed: Feed, *, metric: str, higher_is_better: bool) -> Policies:
+def _policies(card: TrainingCard, feed: Feed, *, metric: str, higher_is_better: bool) -> Policies:
     options, evaluation, run = card.optimization, card.evaluation, card.run
     total = feed.total(options.epochs)
     if options.max_steps is not None:

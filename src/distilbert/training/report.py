@@ -1,9 +1,10 @@
 """The report of a run or an evaluation: `report.json` for programs, a page and plots for people.
 
-A report is a mapping of plain values, assembled in `distilbert.finetuning`. What may be in it:
-`task`, `model`, `data`, `framework`, `metric`, `command`, `card`, `n_train`, `skipped_rows`,
-`steps`, `seconds`, `best_step`, `n_parameters`, `history` (lines of the log), `splits` (name ->
-`n`, `scores`, `intervals`, `tables`, `wrongest`, `slowest`), `comparison`, `environment`.
+A report is a mapping of plain values, assembled in `distilbert.finetuning` and
+`distilbert.distilling`. What may be in it: `kind`, `task`, `model`, `data`, `framework`, `metric`,
+`command`, `card`, `n_train`, `skipped_rows`, `steps`, `seconds`, `best_step`, `n_parameters`,
+`history` (lines of the log), `splits` (name -> `n`, `scores`, `intervals`, `tables`, `wrongest`,
+`slowest`), `comparison`, `environment`.
 """
 
 from __future__ import annotations

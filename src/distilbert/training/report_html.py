@@ -23,7 +23,7 @@ LONGEST_TEXT = 400
 def page(report: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     """The complete page; `plots` by the names that `distilbert.training.plots` gives them."""
     title = f"{report.get('task', 'report')}: {_model(report)}"
-    kind = "Fine-tuning" if "steps" in report else "Evaluation"
+    kind = report.get("kind") or ("Fine-tuning" if "steps" in report else "Evaluation")
     parts = [
         f"<header><p class=kind>{kind}</p><h1>{escape(title)}</h1></header>",
         _tiles(report),
@@ -140,10 +140,11 @@ def _scores(report: Mapping[str, Any]) -> str:
         columns += [f"{split} ({one['n']:,})", "95 % interval"]
         for name, row in zip(names, rows, strict=True):
             row += _with_interval(one, name)
-    note = "Intervals: percentiles of a bootstrap over examples. They show how much the scores "
-    note += "depend on the examples, not on the seed of the training."
-    text = table(columns, rows)
-    return f"<section><h2>Scores</h2>{text}<p class=note>{note}</p></section>"
+    note = "<p class=note>Intervals: percentiles of a bootstrap over examples. They show how much "
+    note += "the scores depend on the examples, not on the seed of the training.</p>"
+    has_intervals = any(one.get("intervals") for one in splits.values())
+    text = table(columns, rows) + (note if has_intervals else "")
+    return f"<section><h2>Scores</h2>{text}</section>"
 
 
 def _comparison(comparison: Mapping[str, Any] | None) -> str:

@@ -1,30 +1,16 @@
-"""A run card: everything that decides a run, as frozen models with one sentence per field.
+"""The card of fine-tuning: what to learn, from what, and how.
 
-Field names are unique over all sections, so each is also an option of `distilbert finetune`. Cards
-are read and written in `card_file.py`, which also turns pydantic's errors into a RunCardError.
+Each field is also an option of `distilbert finetune`.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Mapping
-from functools import cache
-from numbers import Integral, Real
-from os import PathLike, fspath
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Protocol
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator
 
 from distilbert.heads import TASK_ALIASES
+from distilbert.training.card import Card, Names, Section
 
 Task = Literal[
     "text-classification",
@@ -36,59 +22,8 @@ Task = Literal[
 Framework = Literal["torch", "tensorflow", "flax"]
 DataFormat = Literal["csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text"]
 Glue = Literal["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
+SEARCH = "search"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-
-
-def _as_names(value: Any) -> Any:
-    return () if value is None else (value,) if isinstance(value, str) else value
-
-
-# One name, a list of them, or None for none.
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
-
-
-class Section(BaseModel):
-    """Fields of a card that belong together. Sections are checked when they are made."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, values: Any) -> Any:
-        """Values as TOML would hold them; the caller's mapping stays as it is."""
-        if not isinstance(values, Mapping):
-            return values
-        return {name: plain_value(value) for name, value in values.items()}
-
-    @field_validator("*")
-    @classmethod
-    def _check_text(cls, value: Any) -> Any:
-        """Refuse names of files with undecodable bytes, which a card cannot hold."""
-        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-            raise PydanticCustomError("string_unicode", "not encodable")
-        return value
-
-
-def plain_value(value: Any) -> Any:
-    """`value` without path objects, lists, and NumPy's numbers, where it is one of them."""
-    match value:
-        case bool():
-            return value
-        case Integral():
-            return int(value)
-        case Real():
-            return float(value)
-        case PathLike():
-            return fspath(value)
-        case list() | tuple():
-            return tuple(map(plain_value, value))
-    return value
 
 
 class DataSection(Section):
@@ -190,8 +125,8 @@ class ObjectiveSection(Section):
     """Weight of the divergence between two passes with different dropout."""
 
 
-class EvaluationSection(Section):
-    """How the model is scored on dev and test."""
+class Evaluation(Section):
+    """When the model is scored on dev, and by what."""
 
     metric: str | None = None
     """The score that chooses the best model; by default the task's usual one."""
@@ -201,6 +136,11 @@ class EvaluationSection(Section):
     """Stop after this many evaluations without a better score."""
     eval_batch_tokens: int | None = Field(default=None, ge=1)
     """Padded tokens per batch of evaluation; by default what suits the device."""
+
+
+class EvaluationSection(Evaluation):
+    """How the model is scored on dev and test."""
+
     bootstrap: int = Field(default=1000, ge=1)
     """Bootstrap samples for each confidence interval."""
     max_answer_length: int = Field(default=30, ge=1)
@@ -306,8 +246,25 @@ class RunSection(Section):
     """cpu, cuda, cuda:1, ...; by default a GPU if there is one."""
 
 
-class RunCard(Section):
+class TrainingCard(Protocol):
+    """What a training loop reads of a card."""
+
+    @property
+    def optimization(self) -> OptimizationSection: ...
+    @property
+    def evaluation(self) -> Evaluation: ...
+    @property
+    def run(self) -> RunSection: ...
+
+    def model_dump(self) -> dict[str, Any]:
+        """The card as plain values."""
+        ...
+
+
+class RunCard(Card):
     """One run: what to learn, from what, how."""
+
+    tables = (SEARCH,)
 
     task: Task = "text-classification"
     """text-classification, token-classification, masked-lm, question-answering or
@@ -338,30 +295,46 @@ class RunCard(Section):
         """The task by its other names: ner, qa, fill-mask, sentiment-analysis."""
         return TASK_ALIASES.get(value, value) if isinstance(value, str) else value
 
-
-SEARCH, TOP = "search", ""
-
-
-def sections() -> dict[str, type[Section]]:
-    """The tables of a card by name, without `search`."""
-    return {
-        name: field.annotation
-        for name, field in RunCard.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-    }
-
-
-@cache
-def card_fields() -> dict[str, tuple[str, FieldInfo]]:
-    """Name of every field -> its section ("" for those of the card itself) and the field."""
-    above = {n: f for n, f in RunCard.model_fields.items() if n not in (*sections(), SEARCH)}
-    parts = {TOP: above, **{name: part.model_fields for name, part in sections().items()}}
-    return {name: (part, field) for part, found in parts.items() for name, field in found.items()}
-
-
-def kind_of(field: FieldInfo) -> Any:
-    """The type of a field without None: str, int, float, bool, a Literal, or a tuple of these."""
-    kind = field.annotation
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return kind
+    def conflicts(self) -> list[str]:
+        """Sentences on fields that are each right alone and do not fit together."""
+        framework, options, inputs = self.framework, self.optimization, self.inputs
+        labels, data = self.data.labels, self.data
+        has_dev = bool(data.dev) or data.dev_split is not None
+        torch_only = {
+            "lora_rank": self.lora.lora_rank > 0,
+            "teacher": self.distillation.teacher is not None,
+            "packing": bool(options.packing),
+            "parallel": self.run.parallel is not None,
+        }
+        found: dict[str, bool] = {
+            **{
+                f"`{name}` needs PyTorch: got framework={framework!r}. Use `framework = "
+                f'"torch"` or leave it out.': is_set and framework in ("tensorflow", "flax")
+                for name, is_set in torch_only.items()
+            },
+            f"`overlap` must be less than `max_length`: got overlap={inputs.overlap}, "
+            f"max_length={inputs.max_length}.": (
+                inputs.overlap is not None and inputs.overlap >= inputs.max_length
+            ),
+            "`gradient_checkpointing` cannot be used with TensorFlow: use torch or flax, or "
+            "false.": (options.gradient_checkpointing and framework == "tensorflow"),
+            "`patience` needs dev rows, which show whether the score improves: got neither `dev` "
+            "nor `dev_split`.": (
+                self.evaluation.patience is not None and bool(data.train) and not has_dev
+            ),
+            "`dev_split` takes dev rows from the training rows: got `dev` as well. Use one.": (
+                data.dev_split is not None and bool(data.dev)
+            ),
+            "`label_separator` is for rows with several labels: got problem_type="
+            f"{self.objective.problem_type!r}.": (
+                data.label_separator is not None
+                and self.objective.problem_type not in (None, "multi_label_classification")
+            ),
+            f"`labels` must differ from each other: got {', '.join(labels)}.": (
+                len(set(labels)) < len(labels)
+            ),
+            f"`glue` applies only to text-classification: got task={self.task!r}.": (
+                data.glue is not None and self.task != "text-classification"
+            ),
+        }
+        return [sentence for sentence, broken in found.items() if broken]

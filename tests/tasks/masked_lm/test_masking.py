@@ -1,4 +1,4 @@
-"""Masks hide the stated share, whole words, nothing special, and depend on the generator alone."""
+"""Masks hide the stated share, whole words, nothing special, and depend on the generators alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def masked(
         [own for _, own in rows],
         probability=probability,
         vocabulary=VOCABULARY,
-        rng=np.random.default_rng(seed),
+        rngs=[np.random.default_rng((seed, number)) for number in range(len(rows))],
     )
 
 
@@ -105,7 +105,7 @@ def test_every_token_is_as_likely_as_any_other() -> None:
 
 def test_random_tokens_are_never_special() -> None:
     scattered = Vocabulary(size=8, mask_id=4, special_ids=np.array([0, 2, 3, 7]))
-    drawn = scattered.draw(4000, np.random.default_rng(0))
+    drawn = scattered.ids_at(np.random.default_rng(0).random(4000))
     counts = np.bincount(drawn, minlength=8)
     assert counts[[0, 2, 3, 7]].sum() == 0
     assert counts[[1, 4, 5, 6]] / 4000 == pytest.approx(np.full(4, 0.25), abs=0.03)

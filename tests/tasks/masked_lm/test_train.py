@@ -36,9 +36,9 @@ def test_texts_must_hold_something() -> None:
 def test_training_masks_anew_for_each_batch(tokenizer: Any, *, whole_words: bool) -> None:
     task = MaskedLMTask(whole_words=whole_words)
     features = task.features(tokenizer, EXAMPLES[:2], training=True)
-    rng = np.random.default_rng(0)
-    first, second = (task.batch(tokenizer, features, rng) for _ in range(2))
-    again = task.batch(tokenizer, features, np.random.default_rng(0))
+    rngs = [np.random.default_rng(seed) for seed in range(2)]
+    first, second = (task.batch(tokenizer, features, rngs) for _ in range(2))
+    again = task.batch(tokenizer, features, [np.random.default_rng(seed) for seed in range(2)])
     assert first["labels"].shape == first["input_ids"].shape == (2, 15)
     assert first["labels"].tolist() == again["labels"].tolist() != second["labels"].tolist()
     assert first["input_ids"].tolist() == again["input_ids"].tolist()
@@ -54,7 +54,7 @@ def test_whole_words_hide_all_pieces(tokenizer: Any) -> None:
     task = MaskedLMTask(mask_probability=0.5)
     features = task.features(tokenizer, [Text("wolfgang wolfgang wolfgang", "x")], training=True)
     for seed in range(10):
-        labels = task.batch(tokenizer, features, np.random.default_rng(seed))["labels"][0]
+        labels = task.batch(tokenizer, features, [np.random.default_rng(seed)])["labels"][0]
         hidden = (labels >= 0)[1:-1].reshape(3, 2)
         assert (hidden.all(axis=1) == hidden.any(axis=1)).all()
         assert hidden.sum() == 2  # half of six is three; a second word would make it four

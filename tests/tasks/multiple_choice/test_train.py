@@ -15,8 +15,6 @@ from distilbert.tasks.multiple_choice.rows import Question
 from distilbert.tasks.multiple_choice.train import MultipleChoiceTask
 from distilbert.tasks.task import Task, higher_is_better
 
-RNG = np.random.default_rng(0)
-
 
 def question(*choices: str, truth: int = 0, prompt: str = "the cat") -> Question:
     return Question(prompt, choices, truth, "x")
@@ -88,7 +86,7 @@ def test_a_batch_has_an_axis_of_choices(tokenizer: Any) -> None:
     task = MultipleChoiceTask()
     examples = [question("sat", "in paris"), question("the", "cat", truth=1)]
     features = task.features(tokenizer, examples, training=True)
-    batch = task.batch(tokenizer, features, RNG)
+    batch = task.batch(tokenizer, features, ())
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 2, 7)
     assert batch["labels"].tolist() == [0, 1]
 

@@ -23,7 +23,6 @@ from distilbert.tasks.task import Feature, Task, higher_is_better
 
 # pieces: the cat sat in berlin . wolf ##gang lives in paris .
 CONTEXT = "The cat sat in Berlin. Wolfgang lives in Paris."
-RNG = np.random.default_rng(0)
 
 
 def question(text: str | None, *, name: str = "q", context: str = CONTEXT) -> Question:
@@ -82,7 +81,7 @@ def test_labels_are_positions_of_the_answer(
     task = QuestionAnsweringTask()
     (feature,) = task.features(tokenizer, [question(answer)], training=True)
     assert (feature.labels["start_positions"], feature.labels["end_positions"]) == span
-    batch = task.batch(tokenizer, [feature, feature], RNG)
+    batch = task.batch(tokenizer, [feature, feature], ())
     assert batch["start_positions"].tolist() == [span[0]] * 2
     (feature,) = task.features(tokenizer, [question(answer)], training=False)
     assert feature.labels == {}

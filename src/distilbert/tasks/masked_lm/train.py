@@ -120,7 +120,7 @@ class MaskedLMTask:
                 [unit],
                 probability=self.mask_probability,
                 vocabulary=vocabulary,
-                rng=np.random.default_rng((self.seed, example, number)),
+                rngs=[np.random.default_rng((self.seed, example, number))],
             )
             positions = np.flatnonzero(labels != IGNORED_LABEL)
             features.append(Feature((seen,), {}, example, positions, labels[positions]))
@@ -162,7 +162,7 @@ class MaskedLMTask:
             yield int(text_of[start]), np.concatenate((cls, ids[part], sep)), _framed(unit[part])
 
     def batch(
-        self, tokenizer: Tokenizer, features: Sequence[Feature], rng: np.random.Generator
+        self, tokenizer: Tokenizer, features: Sequence[Feature], rngs: Iterable[np.random.Generator]
     ) -> dict[str, np.ndarray]:
         """A padded batch with new masks and `labels` (B, S)."""
         batch = padded_batch([feature.sequences[0] for feature in features])
@@ -171,7 +171,7 @@ class MaskedLMTask:
             [feature.detail for feature in features],
             probability=self.mask_probability,
             vocabulary=Vocabulary.of(tokenizer),
-            rng=rng,
+            rngs=rngs,
         )
         is_token = batch["attention_mask"].astype(bool)
         labels = np.full(is_token.shape, IGNORED_LABEL, dtype=np.int64)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import InputError
-from distilbert.finetuning.output_folder import check_output, empty_output, sources_in
 from distilbert.finetuning.result import RUN
 from distilbert.finetuning.tune import SEARCH
+from distilbert.training.output_folder import check_output, empty_output, sources_in
 from distilbert.training.run_card import DataSection, RunCard, TeacherSection
 
 

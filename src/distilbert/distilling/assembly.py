@@ -1,0 +1,235 @@
+"""What a distillation is assembled from: a teacher and a corpus to student, objective and feed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from distilbert._lazy import require_framework
+from distilbert.checkpoint.bert_folder import carried_files
+from distilbert.checkpoint.hub import TOKENIZER_FILES
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
+from distilbert.data.corpus_files import Corpus
+from distilbert.distilling.batches import MaskedBatches
+from distilbert.distilling.card import DistillCard
+from distilbert.errors import InputError
+from distilbert.heads import HEADS
+from distilbert.opening import FoundModel, framework_module, open_tokenizer
+from distilbert.runner import Runner
+from distilbert.tasks.masked_lm.corpus import CorpusOptions, open_or_build_corpus
+from distilbert.tokenization.identity import tokenizer_digest
+from distilbert.training.feed import Feed
+from distilbert.training.identity import card_identity, model_identity
+from distilbert.training.objective import LOSS, DistillationSettings, TrainerSettings
+from distilbert.training.session import Trainer
+
+FRAMEWORK = "torch"
+# Sections and fields of a card that do not affect the weights; the corpus is compared by its hash.
+NOT_DECISIVE = frozenset({"teacher", "output", "run", "data", "eval_batch_tokens"})
+# Losses that need the predictions of the teacher.
+NEED_PREDICTIONS = ("kl_weight", "mse_weight")
+# Files of a teacher that describe a sentence encoder, which a student also is.
+HELD_OUT_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A teacher's weights, its tokenizer, and the small files that its student gets too."""
+
+    found: FoundModel
+    weights: TeacherWeights
+    tokenizer: Any
+    files: dict[str, bytes]
+
+    @staticmethod
+    def of(found: FoundModel) -> Teacher:
+        """The teacher of a folder.
+
+        Raises:
+            CheckpointError: no such model or tokenizer there.
+            InputError: the tokenizer has ids that the model does not.
+        """
+        weights = read_teacher(found.folder)
+        files = carried_files(found.folder, weights.config.max_position_embeddings)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in files.keys() & {*TOKENIZER_FILES}:
+                (Path(folder) / name).write_bytes(files[name])
+            tokenizer = open_tokenizer(folder)
+        if len(tokenizer) > weights.config.vocab_size:
+            raise InputError(
+                f"Tokenizer and teacher must have the same vocabulary: {found.name} has "
+                f"{len(tokenizer)} tokens and embeddings for {weights.config.vocab_size}."
+            )
+        return Teacher(found, weights, tokenizer, files)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are read, as `distilbert.data.sources.ReadOptions`."""
+
+    data_format: str | None
+    encoding: str
+    column_names: tuple[str, ...]
+    glue: None = None
+    tokens: None = None
+    tags: None = None
+
+
+def check_head(card: DistillCard, teacher: Teacher) -> None:
+    """
+    Raises:
+        InputError: a loss needs predictions of a teacher that has no head to make them.
+    """
+    wanted = [name for name in NEED_PREDICTIONS if getattr(card.losses, name)]
+    if wanted and not teacher.weights.has_head:
+        raise InputError(
+            f"`{'` and `'.join(wanted)}` need a teacher with a trained masked-LM head: "
+            f"{teacher.found.name} has none. Train one with `distilbert adapt`, or set "
+            f"{' and '.join(f'{name} = 0' for name in wanted)}."
+        )
+
+
+def corpus_of(
+    card: DistillCard, teacher: Teacher, progress: Callable[[int], object] | None = None
+) -> Corpus:
+    """The corpus of a card, built if there is none yet; `progress` gets the tokens so far."""
+    data = card.data
+    longest = teacher.weights.config.max_position_embeddings
+    return open_or_build_corpus(
+        data.train,
+        teacher.tokenizer,
+        folder=data.corpus or f"{card.output}-corpus",
+        data=Reading(data.data_format, data.encoding, data.column_names),
+        options=CorpusOptions(
+            max_length=min(data.max_length, longest),
+            min_length=data.min_length,
+            max_unknown=data.max_unknown,
+            join_texts=data.join_texts,
+            text=data.text,
+            skip_bad_rows=data.skip_bad_rows,
+        ),
+        progress=progress,
+    )
+
+
+class Distillation:
+    """What a run is assembled from: student, objective, trainer, batches."""
+
+    def __init__(self, card: DistillCard, teacher: Teacher, corpus: Corpus) -> None:
+        self.card, self.teacher, self.corpus = card, teacher, corpus
+        self.tokenizer = teacher.tokenizer
+        self.student = student_for(card, teacher.weights)
+        self.head = "masked_lm" if self._predicts else "base"
+        require_framework(FRAMEWORK, "distil a model")
+        package = framework_module(FRAMEWORK, "train", "distil a model")
+        model = package.starting_model(self._request(self.student), changes={}, seed=card.seed)
+        self.n_parameters = sum(p.numel() for p in model.parameters())
+        self._distillation = framework_module(FRAMEWORK, "distillation", "distil a model")
+        held_out = min(card.data.max_held_out, max(1, round(card.data.held_out * len(corpus))))
+        train, dev = corpus.split(held_out, seed=card.seed)
+        self.train = MaskedBatches.of(corpus, train, self.tokenizer, card)
+        self.dev = MaskedBatches.of(corpus, dev, self.tokenizer, card)
+        self.objective = self._distillation.DistillationObjective(
+            model, self._teacher_model(), self._settings(), self.student.projection
+        )
+        self.trainer: Trainer = package.Trainer(model, self.objective, self._trainer_settings())
+        self.feed = self._feed()
+        # What must be equal for a run to be resumed from a checkpoint of another one.
+        self.identity = {
+            **card_identity(card, NOT_DECISIVE),
+            "held_out": [card.data.held_out, card.data.max_held_out],
+            "the corpus": corpus.info.content_hash,
+            "the tokenizer": tokenizer_digest(self.tokenizer),
+            **model_identity(teacher.found, "`teacher`"),
+        }
+
+    @property
+    def _predicts(self) -> bool:
+        losses = self.card.losses
+        return bool(losses.kl_weight or losses.mlm_weight or losses.mse_weight)
+
+    def evaluate(self, runner: Runner) -> dict[str, float]:
+        """Means of the losses on the held-out sequences, whose masks are always the same."""
+        batches, counts = self._held_out
+        model: Any = runner
+        return self._distillation.held_out_losses(self.objective, model.model, batches, counts)
+
+    @cached_property
+    def _held_out(self) -> tuple[list[Any], dict[str, int]]:
+        tokens = self.card.evaluation.eval_batch_tokens or HELD_OUT_TOKENS
+        return self.dev.all(self.card.seed, tokens)
+
+    def _request(self, of: Student | TeacherWeights) -> LoadRequest:
+        return LoadRequest(
+            class_name=HEADS[self.head].class_name,
+            head=self.head,
+            source=None,
+            formats=(),
+            config=of.config,
+            state=of.arrays,
+        )
+
+    def _teacher_model(self) -> Any:
+        return framework_module(FRAMEWORK, "heads", "distil a model").load_model(
+            self._request(self.teacher.weights)
+        )[0]
+
+    def _settings(self) -> DistillationSettings:
+        losses = self.card.losses
+        return DistillationSettings(
+            kl=losses.kl_weight,
+            mlm=losses.mlm_weight,
+            cosine=losses.cosine_weight,
+            mse=losses.mse_weight,
+            attention=losses.attention_weight,
+            value=losses.value_weight,
+            temperature=losses.temperature,
+            relation_heads=losses.relation_heads,
+        )
+
+    def _trainer_settings(self) -> TrainerSettings:
+        card = self.card
+        return TrainerSettings(
+            optimization=card.optimization,
+            seed=card.seed,
+            device=card.run.device,
+            parallel=card.run.parallel,
+            tokens_at_once=card.optimization.tokens_at_once,
+        )
+
+    def _feed(self) -> Feed:
+        options, processes = self.card.optimization, self.trainer.processes
+        return Feed(
+            lengths=self.train.lengths,
+            make=self.train.make,
+            count=self.train.count,
+            seed=self.card.seed,
+            batch_size=options.batch_size,
+            batch_tokens=options.batch_tokens,
+            accumulation=options.accumulation,
+            length_sorted=options.length_sorted,
+            data_shard=(processes.rank, processes.size),
+        )
+
+
+def student_for(card: DistillCard, teacher: TeacherWeights) -> Student:
+    """The student that a card describes."""
+    options = card.student
+    return student_of(
+        teacher,
+        layers=options.layers or None,
+        n_layers=options.n_layers,
+        dim=options.dim,
+        n_heads=options.n_heads,
+        hidden_dim=options.hidden_dim,
+        init=options.init,
+        seed=card.seed,
+    )
+
+
+METRIC = LOSS

@@ -1,0 +1,55 @@
+"""What a distillation says on standard error before it starts: what was decided."""
+
+from __future__ import annotations
+
+from distilbert.distilling.assembly import Distillation
+from distilbert.training.messages import counted
+
+# Fields of the card -> the names of the losses in messages.
+LOSSES = {
+    "kl_weight": "divergence from the teacher",
+    "mlm_weight": "masked tokens",
+    "cosine_weight": "cosine of hidden states",
+    "mse_weight": "squared difference of logits",
+    "attention_weight": "attention",
+    "value_weight": "relations of values",
+}
+
+
+def decisions(run: Distillation) -> list[str]:
+    """The teacher, the student, the corpus, the losses, the updates and the output of a run."""
+    card, corpus, student = run.card, run.corpus.info, run.student
+    parent, config = run.teacher.weights.config, student.config
+    head = "with" if run.teacher.weights.has_head else "without"
+    if student.layers:
+        start = f"copies of layers {', '.join(map(str, student.layers))}"
+    else:
+        start = "new layers" if card.student.init == "teacher" else "new weights"
+    dropped = {
+        "short": corpus.short,
+        "with unknown tokens": corpus.unknown_heavy,
+        "empty": corpus.empty,
+        "bad": corpus.bad_rows,
+    }
+    left_out = ", ".join(f"{n:,} {name}" for name, n in dropped.items() if n)
+    weights = [
+        f"{getattr(card.losses, field):g} x {name}"
+        for field, name in LOSSES.items()
+        if getattr(card.losses, field)
+    ]
+    options = card.optimization
+    size = f"{options.batch_tokens:,} tokens" if options.batch_tokens else f"{options.batch_size}"
+    steps = run.feed.total(options.epochs)
+    return [
+        f"Teacher: {card.teacher}; {parent.n_layers} layers of width {parent.dim}, {head} a "
+        f"masked-LM head",
+        f"Student: {config.n_layers} layers of width {config.dim}, {start}; "
+        f"{run.n_parameters / 1e6:.1f} M parameters",
+        f"Corpus:  {counted(corpus.sequences, 'sequence')}, {corpus.tokens:,} tokens in "
+        f"{run.corpus.folder}; {len(run.dev.numbers):,} held out"
+        + (f"; left out: {left_out}" if left_out else ""),
+        f"Losses:  {', '.join(weights)}",
+        f"Steps:   {counted(min(steps, options.max_steps or steps), 'update')}: "
+        f"{options.epochs:g} epochs in batches of {size}; the best on held-out texts is kept",
+        f"Output:  {card.output}",
+    ]

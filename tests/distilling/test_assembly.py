@@ -1,0 +1,34 @@
+"""A teacher comes with its tokenizer and small files; a corpus follows the card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distilbert.distilling.assembly import Teacher, check_head, corpus_of
+from distilbert.distilling.card import DistillCard
+from distilbert.errors import InputError
+from distilbert.opening import find_model
+from distilbert.training.card_file import as_card
+
+
+def test_only_losses_of_predictions_need_a_head(encoder: Path, teacher: Path) -> None:
+    bare, whole = (Teacher.of(find_model(at, framework="torch")) for at in (encoder, teacher))
+    check_head(DistillCard(), whole)
+    check_head(as_card(None, {"kl_weight": 0}, DistillCard), bare)
+    with pytest.raises(InputError, match="`kl_weight` and `mse_weight` need a teacher"):
+        check_head(as_card(None, {"mse_weight": 1}, DistillCard), bare)
+
+
+def test_the_corpus_is_next_to_the_output_unless_it_is_named(
+    teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    source = Teacher.of(find_model(teacher, framework="torch"))
+    output = str(tmp_path / "student")
+    changes = {"train": str(texts), "output": output, "min_length": 5, "max_length": 512}
+    card = as_card(None, changes, DistillCard)
+    corpus = corpus_of(card, source)
+    assert corpus.folder.parent == tmp_path / "student-corpus"
+    assert corpus.lengths.max() <= 32  # the positions of the teacher
+    assert corpus_of(card, source).folder == corpus.folder

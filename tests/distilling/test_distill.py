@@ -1,0 +1,179 @@
+"""One card from a teacher to a student: the result, its start, resuming, refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from killing import Killed
+from tiny_bert import save_bert
+
+from distilbert import DistilBertForMaskedLM, DistilBertModel, adapt, distill, pipeline
+from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.errors import DataError, InputError, RunCardError, TrainingError
+
+QUICK: dict[str, Any] = {
+    "epochs": 2,
+    "batch_tokens": 512,
+    "learning_rate": 5e-3,
+    "held_out": 0.1,
+    "min_length": 5,
+    "tensorboard": False,
+    "report": False,
+    "log_every": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where tokenized texts are kept for all tests."""
+    return tmp_path_factory.mktemp("corpora")
+
+
+@pytest.fixture
+def run(texts: Path, corpora: Path, tmp_path: Path) -> Any:
+    def distilled(teacher: Path, output: str = "o", **changes: Any) -> Any:
+        options = {**QUICK, "corpus": str(corpora), "train": str(texts), **changes}
+        return distill(teacher=str(teacher), output=str(tmp_path / output), **options)
+
+    return distilled
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return dict(open_checkpoint(folder))
+
+
+def killed(step: int, scores: Any) -> None:
+    raise Killed
+
+
+def test_a_student_learns_what_its_teacher_predicts(run: Any, teacher: Path) -> None:
+    seen: list[dict[str, float]] = []
+    result = run(
+        teacher, report=True, epochs=6, on_scores=lambda step, scores: seen.append({**scores})
+    )
+    assert len(seen) == 6
+    for name in ("loss", "kl_loss", "cosine_loss"):
+        assert seen[-1][name] < seen[0][name]
+    assert result.scores["loss"] == pytest.approx(min(one["loss"] for one in seen), rel=1e-4)
+    assert 0 <= result.scores["agreement"] <= 1
+    model = DistilBertForMaskedLM.from_pretrained(result.output)
+    assert model.config.n_layers == 2
+    assert result.n_parameters == sum(p.numel() for p in model.parameters())
+    assert result.n_parameters < result.n_teacher_parameters
+    assert pipeline("fill-mask", model=str(result.output))("the [MASK] was good")
+    report = json.loads((result.output / "report.json").read_text())
+    assert report["splits"]["held-out"]["scores"]["loss"] == result.scores["loss"]
+    assert "Distillation" in (result.output / "report.html").read_text()
+    assert "distilled from `lm`" in (result.output / "README.md").read_text()
+    lines = [json.loads(line) for line in (result.output / "log.jsonl").read_text().splitlines()]
+    logged = next(line["values"] for line in lines if line["kind"] == "train")
+    assert {"loss", "kl_loss", "weighted_kl_loss", "mlm_loss", "agreement"} <= set(logged)
+    assert not (result.output / "checkpoints").exists()
+
+
+def test_without_training_the_student_is_the_teachers_layers(run: Any, teacher: Path) -> None:
+    result = run(teacher, layers=[0, 3], max_steps=1, learning_rate=1e-12)
+    student, parent = weights(result.output), weights(teacher)
+    query = "distilbert.transformer.layer.{}.attention.q_lin.weight"
+    np.testing.assert_allclose(student[query.format(1)], parent[query.format(3)], atol=1e-6)
+    word = "distilbert.embeddings.word_embeddings.weight"
+    np.testing.assert_allclose(student[word], parent[word], atol=1e-6)
+
+
+def test_a_resumed_run_ends_with_the_same_weights(run: Any, teacher: Path, tmp_path: Path) -> None:
+    whole = run(teacher, "whole", checkpoint_every=1, kl_share=0.5)
+    with pytest.raises(Killed):
+        run(teacher, "cut", checkpoint_every=1, kl_share=0.5, on_scores=killed)
+    resumed = distill(resume=True, output=str(tmp_path / "cut"))
+    assert resumed.steps == whole.steps
+    for name, array in weights(whole.output).items():
+        np.testing.assert_array_equal(array, weights(resumed.output)[name])
+    with pytest.raises(InputError, match="contains a finished run"):
+        distill(resume=True, output=str(tmp_path / "cut"))
+
+
+def test_an_encoder_without_a_head_teaches_by_its_hidden_states(run: Any, encoder: Path) -> None:
+    with pytest.raises(InputError, match=r"`kl_weight` .* `distilbert adapt`"):
+        run(encoder)
+    result = run(encoder, kl_weight=0, mlm_weight=0, value_weight=1)
+    assert set(result.scores) >= {"loss", "cosine_loss", "value_loss"}
+    assert DistilBertModel.from_pretrained(result.output).config.n_layers == 2
+    assert "vocab_transform.weight" not in weights(result.output)
+
+
+def test_an_adapted_encoder_predicts_and_stays_near_what_it_was(
+    run: Any, encoder: Path, texts: Path, corpora: Path, tmp_path: Path
+) -> None:
+    seen: list[float] = []
+    options = {**QUICK, "corpus": str(corpora), "train": str(texts), "epochs": 6}
+    adapted = adapt(
+        teacher=str(encoder),
+        output=str(tmp_path / "adapted"),
+        on_scores=lambda step, scores: seen.append(scores["mlm_loss"]),
+        **options,
+    )
+    assert seen[-1] < seen[0]
+    assert adapted.scores["cosine_loss"] < 0.2
+    assert DistilBertForMaskedLM.from_pretrained(adapted.output).config.n_layers == 4
+    assert run(adapted.output, "student", max_steps=2).scores["kl_loss"] > 0
+
+
+def test_a_bert_is_folded_and_a_narrow_student_goes_through_a_projection(
+    run: Any, teacher: Path, tmp_path: Path
+) -> None:
+    bert = tmp_path / "bert"
+    n_words = len((teacher / "vocab.txt").read_text().split())
+    save_bert(bert, "BertForMaskedLM", vocab_size=n_words)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(teacher / name, bert / name)
+    result = run(bert, dim=8, n_heads=2, n_layers=1, max_steps=3, max_length=16)
+    assert DistilBertForMaskedLM.from_pretrained(result.output).config.dim == 8
+
+
+def test_what_is_missing_or_does_not_fit_is_refused_before_any_work(
+    run: Any, teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunCardError, match="`teacher` must name the checkpoint of the teacher"):
+        distill(output=str(tmp_path / "o"), train=str(texts))
+    with pytest.raises(RunCardError, match="weights of the losses must be above 0"):
+        run(teacher, kl_weight=0, mlm_weight=0, cosine_weight=0)
+    with pytest.raises(InputError, match="`layers` must be numbers of the teacher's layers"):
+        run(teacher, layers=[0, 4])
+    with pytest.raises(DataError):
+        run(teacher, train=str(tmp_path / "nothing.txt"))
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n\nshort\n")
+    with pytest.raises(DataError):
+        run(teacher, train=str(empty))
+    assert not (tmp_path / "o").exists()
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "mine.txt").write_text("x")
+    with pytest.raises(InputError, match="must be a new or empty folder"):
+        run(teacher)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_teacher_is_refused(
+    run: Any, teacher: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(teacher, tmp_path / "other")
+    (other / "tokenizer.json").unlink()
+    with (other / "vocab.txt").open("a") as file:
+        file.write("further\nwords\n")
+    with pytest.raises(InputError, match="must have the same vocabulary"):
+        run(other)
+
+
+def test_another_teacher_does_not_continue_a_run(run: Any, teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(teacher, "cut", checkpoint_every=1, on_scores=killed)
+    other = shutil.copytree(teacher, tmp_path / "other")
+    with (other / "model.safetensors").open("r+b") as file:
+        file.seek(-2, 2)
+        file.write(b"\x11\x11")
+    with pytest.raises(TrainingError, match="teacher"):
+        distill(resume=True, output=str(tmp_path / "cut"), teacher=str(other))
