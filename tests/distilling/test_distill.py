@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,24 @@ def test_a_bert_is_folded_and_a_narrow_student_goes_through_a_projection(
         shutil.copy(teacher / name, bert / name)
     result = run(bert, dim=8, n_heads=2, n_layers=1, max_steps=3, max_length=16)
     assert DistilBertForMaskedLM.from_pretrained(result.output).config.dim == 8
+
+
+def test_two_processes_train_what_one_does(
+    run: Any, teacher: Path, texts: Path, corpora: Path, tmp_path: Path
+) -> None:
+    options = {**QUICK, "dim": 8, "n_heads": 2, "value_weight": 0.5, "dropout": 0.0}
+    one = run(teacher, "one", **options)
+    options |= {"teacher": str(teacher), "train": str(texts), "corpus": str(corpora)}
+    script = tmp_path / "distil.py"
+    script.write_text(
+        "from distilbert import distill\n"
+        f"distill(output={str(tmp_path / 'two')!r}, **{options!r})\n"
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    subprocess.run([*launch, str(script)], check=True, timeout=300, capture_output=True)
+    both = weights(tmp_path / "two")
+    for name, array in weights(one.output).items():
+        np.testing.assert_allclose(both[name], array, atol=1e-4)
 
 
 def test_what_is_missing_or_does_not_fit_is_refused_before_any_work(

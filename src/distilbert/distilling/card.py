@@ -160,6 +160,10 @@ class DistillCard(Card):
             f"{data.max_length}.": data.min_length > data.max_length,
             "`restrict_ce_to_mask` and `kl_share` both choose where predictions are compared: "
             "use one.": losses.restrict_ce_to_mask and losses.kl_share < 1,
+            "`attention_weight` and `value_weight` cannot be used with FSDP, which divides the "
+            "layers that they read: use `parallel = 'ddp'`, or set them to 0.": (
+                self.run.parallel == "fsdp" and bool(losses.attention_weight or losses.value_weight)
+            ),
         }
         return [sentence for sentence, broken in found.items() if broken]
 
