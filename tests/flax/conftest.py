@@ -1,4 +1,4 @@
-"""A JAX setting for tests that compile much and compute little."""
+"""JAX's own optimizations, for tests of the numbers that users get."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 
 @pytest.fixture
-def quick_compiling() -> Iterator[None]:
-    """Without most optimizations: tests of training compile much and compute little."""
+def fully_optimized() -> Iterator[None]:
+    """With the optimizations that the other tests go without, see `tests/conftest.py`."""
     name = "jax_disable_most_optimizations"
     before = jax.config.read(name)
-    jax.config.update(name, True)
+    jax.config.update(name, False)
     yield
     jax.config.update(name, before)

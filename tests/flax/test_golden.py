@@ -26,6 +26,8 @@ from tolerances import GRADIENT, OUTPUT, assert_close
 
 import distilbert
 
+pytestmark = pytest.mark.usefixtures("fully_optimized")
+
 API = read_json("api.json")
 CLASSES = {head: read_json(f"cases/flax_V_{head}.json")["cls"] for head in HEADS}
 LOADING = [case for case in read_json("loading.json")["cases"] if case["fw"] == "flax"]

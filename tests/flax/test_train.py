@@ -41,8 +41,6 @@ CONFIG: dict[str, Any] = {
     "problem_type": "single_label_classification",
 }
 
-pytestmark = pytest.mark.usefixtures("quick_compiling")
-
 
 def fresh(**changes: Any) -> Any:
     return MODEL_CLASSES[HEAD](DistilBertConfig(**{**CONFIG, **changes}), seed=0)
