@@ -11,6 +11,8 @@ from distilbert.config_checks import ACTIVATIONS
 from distilbert.errors import ActivationError
 from distilbert.flax.activations import activation_function
 
+pytestmark = pytest.mark.usefixtures("fully_optimized")
+
 # Formulas in plain Python, from the papers the names come from.
 FORMULAS = {
     "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
