@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from distilbert.checkpoint.convert import convert as convert
     from distilbert.config import DistilBertConfig as DistilBertConfig
+    from distilbert.distilling.compare import Comparison as Comparison, compare as compare
     from distilbert.distilling.distill import (
         DistillResult as DistillResult,
         adapt as adapt,
@@ -99,6 +100,7 @@ def _public_names() -> dict[str, str]:
         "distilbert.auto": ("AutoConfig", "AutoTokenizer"),
         "distilbert.checkpoint.convert": ("convert",),
         "distilbert.config": ("DistilBertConfig",),
+        "distilbert.distilling.compare": ("compare", "Comparison"),
         "distilbert.distilling.distill": ("adapt", "distill", "DistillResult"),
         "distilbert.errors": ("DistilBertError",),
         "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),

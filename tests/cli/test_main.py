@@ -18,6 +18,7 @@ from distilbert.pipelines.factory import ALIASES
 VERBS = (
     "distill",
     "adapt",
+    "compare",
     "quickstart",
     "predict",
     "finetune",

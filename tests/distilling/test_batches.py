@@ -103,6 +103,13 @@ def test_whole_words_are_masked_together(corpus: Corpus, teacher: Path) -> None:
     assert seen > 5
 
 
+def test_without_masks_texts_stay_as_they_are(corpus: Corpus, teacher: Path) -> None:
+    options = {"mask_probability": 0, "mlm_weight": 0}
+    batch = made(batches(corpus, teacher, **options), [0, 1])
+    assert rows(batch, "input_ids") == [corpus[0].tolist(), corpus[1].tolist()]
+    assert (batch["labels"] == -100).all()
+
+
 def test_held_out_batches_are_always_the_same_and_complete(corpus: Corpus, teacher: Path) -> None:
     source = batches(corpus, teacher)
     (one, counts), (again, _) = (source.all(5, batch_tokens=64) for _ in range(2))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distilbert.distilling.card import AdaptCard, DistillCard
+from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
 from distilbert.errors import RunCardError
 from distilbert.training.card_file import as_card, card_text, read_card
 
@@ -17,7 +17,7 @@ def test_the_defaults_are_those_of_the_published_model() -> None:
     losses, options = card.losses, card.optimization
     assert (losses.kl_weight, losses.mlm_weight, losses.cosine_weight) == (5.0, 2.0, 1.0)
     assert (losses.temperature, losses.mse_weight) == (2.0, 0.0)
-    assert (card.masking.mask_probability, card.masking.mask_smoothing) == (0.15, 0.7)
+    assert (MASK_PROBABILITY, card.masking.mask_smoothing) == (0.15, 0.7)
     assert (options.learning_rate, options.warmup, options.weight_decay) == (5e-4, 0.05, 0.0)
     assert (options.beta1, options.beta2, options.epsilon) == (0.9, 0.98, 1e-6)
     assert (options.max_grad_norm, options.epochs, options.schedule) == (5.0, 3.0, "linear")
@@ -45,6 +45,7 @@ def test_sections_that_a_file_gives_in_part_keep_the_defaults_of_their_card(
         ({"min_length": 20, "max_length": 10}, "`min_length` must be at most `max_length`"),
         ({"restrict_ce_to_mask": True, "kl_share": 0.5}, "both choose where predictions"),
         ({"parallel": "fsdp", "value_weight": 1}, "cannot be used with FSDP"),
+        ({"mask_probability": 0}, "need masked tokens: got mask_probability=0"),
         ({"kl_wieght": 1}, "Nearest: `kl_weight`"),
         ({"lr": 1e-3}, "Use `learning_rate`"),
         ({"layers": [0.5]}, "`layers` must be"),

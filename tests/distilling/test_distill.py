@@ -104,6 +104,9 @@ def test_an_encoder_without_a_head_teaches_by_its_hidden_states(run: Any, encode
         run(encoder)
     result = run(encoder, kl_weight=0, mlm_weight=0, value_weight=1)
     assert set(result.scores) >= {"loss", "cosine_loss", "value_loss"}
+    # It never saw masks: agreement with it is that on whole texts.
+    same = run(encoder, "same", kl_weight=0, mlm_weight=0, value_weight=1, mask_probability=0)
+    assert same.scores == result.scores
     assert DistilBertModel.from_pretrained(result.output).config.n_layers == 2
     assert "vocab_transform.weight" not in weights(result.output)
 

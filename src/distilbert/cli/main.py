@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import distilbert
+from distilbert.cli.compare import compare
 from distilbert.cli.convert import convert
 from distilbert.cli.distill import adapt, distill
 from distilbert.cli.embed import embed
@@ -45,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt)
+COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt, compare)
 COMMANDS += (embed, tokenize, vocab, convert, info)
 for command in COMMANDS:
     app.command(cls=CommandWithoutRepeats)(command)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from distilbert._lazy import require_framework
 from distilbert.checkpoint.bert_folder import carried_files
 from distilbert.checkpoint.hub import TOKENIZER_FILES
@@ -16,7 +18,7 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
 from distilbert.data.corpus_files import Corpus
 from distilbert.distilling.batches import MaskedBatches
-from distilbert.distilling.card import DistillCard
+from distilbert.distilling.card import MASK_PROBABILITY, DistillCard
 from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.opening import FoundModel, framework_module, open_tokenizer
@@ -132,8 +134,7 @@ class Distillation:
         self._distillation = framework_module(FRAMEWORK, "distillation", "distil a model")
         held_out = min(card.data.max_held_out, max(1, round(card.data.held_out * len(corpus))))
         train, dev = corpus.split(held_out, seed=card.seed)
-        self.train = MaskedBatches.of(corpus, train, self.tokenizer, card)
-        self.dev = MaskedBatches.of(corpus, dev, self.tokenizer, card)
+        self.train, self.dev = (self._batches(numbers) for numbers in (train, dev))
         self.objective = self._distillation.DistillationObjective(
             model, self._teacher_model(), self._settings(), self.student.projection
         )
@@ -147,6 +148,14 @@ class Distillation:
             "the tokenizer": tokenizer_digest(self.tokenizer),
             **model_identity(teacher.found, "`teacher`"),
         }
+
+    def _batches(self, numbers: np.ndarray) -> MaskedBatches:
+        # A teacher that never saw masks has nothing to say about masked texts.
+        knows_masks = self.teacher.weights.has_head or self.card.losses.mlm_weight > 0
+        probability = MASK_PROBABILITY if knows_masks else 0.0
+        return MaskedBatches.of(
+            self.corpus, numbers, self.tokenizer, self.card, probability=probability
+        )
 
     @property
     def _predicts(self) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from distilbert.batching import BatchPlan, padded_batch
 from distilbert.data.corpus_files import Corpus
-from distilbert.distilling.card import DistillCard
+from distilbert.distilling.card import MASK_PROBABILITY, DistillCard
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks.masked_lm.masking import NO_UNIT, Vocabulary, mask, rarity_weights
 from distilbert.training.feed import Batch
@@ -34,6 +34,7 @@ class MaskedBatches:
     Args:
         numbers: their numbers in the corpus (F,).
         weights: how likely each id is to be masked (V,), see `rarity_weights`.
+        probability: the fraction of tokens to mask; with 0 texts stay as they are.
         starts_word: bool (V,), whether a piece begins a word; None masks piece by piece.
         compared: the fraction of tokens at which predictions are compared; None for masked ones.
     """
@@ -47,8 +48,15 @@ class MaskedBatches:
     compared: float | None
 
     @staticmethod
-    def of(corpus: Corpus, numbers: np.ndarray, tokenizer: Any, card: DistillCard) -> MaskedBatches:
-        """Batches as a card describes them."""
+    def of(
+        corpus: Corpus,
+        numbers: np.ndarray,
+        tokenizer: Any,
+        card: DistillCard,
+        *,
+        probability: float = MASK_PROBABILITY,
+    ) -> MaskedBatches:
+        """Batches as a card describes them; `probability` is used where it has none."""
         vocabulary = Vocabulary.of(tokenizer)
         starts = None
         if card.masking.whole_words:
@@ -59,7 +67,7 @@ class MaskedBatches:
             numbers,
             vocabulary,
             rarity_weights(corpus.counts, card.masking.mask_smoothing, vocabulary),
-            card.masking.mask_probability,
+            probability if card.masking.mask_probability is None else card.masking.mask_probability,
             starts,
             None if card.losses.restrict_ce_to_mask else card.losses.kl_share,
         )
@@ -73,19 +81,18 @@ class MaskedBatches:
         """`input_ids`, `attention_mask` and `labels` (B, S), and `compared` unless it is all."""
         rows = [self.corpus[self.numbers[number]] for number in numbers]
         generators = list(rngs)
-        seen, true = mask(
-            rows,
-            [self._units(ids) for ids in rows],
-            probability=self.probability,
-            vocabulary=self.vocabulary,
-            rngs=generators,
-            weights=self.weights,
-        )
         batch = padded_batch(rows)
         is_token = batch["attention_mask"].astype(bool)
         labels = np.full(is_token.shape, IGNORED_LABEL, dtype=np.int64)
-        batch["input_ids"][is_token] = seen
-        labels[is_token] = true
+        if self.probability > 0:
+            batch["input_ids"][is_token], labels[is_token] = mask(
+                rows,
+                [self._units(ids) for ids in rows],
+                probability=self.probability,
+                vocabulary=self.vocabulary,
+                rngs=generators,
+                weights=self.weights,
+            )
         batch["labels"] = labels
         if self.compared is None:
             batch["compared"] = labels != IGNORED_LABEL

@@ -74,12 +74,17 @@ class CorpusSection(Section):
 class MaskingSection(Section):
     """Which tokens are masked; new ones in every epoch."""
 
-    mask_probability: float = Field(default=0.15, gt=0, le=1)
-    """Fraction of tokens to mask."""
+    mask_probability: float | None = Field(default=None, ge=0, le=1)
+    """Fraction of tokens to mask; by default 0.15, or 0 where the teacher has no masked-LM head and
+    none is trained: its states of masked texts say little about those of others."""
     mask_smoothing: float = Field(default=0.7, ge=0)
     """A token is masked with its frequency to the power of minus this; 0 treats all alike."""
     whole_words: bool = False
     """Mask all pieces of a word together."""
+
+
+# Fraction of tokens that are masked where nothing else is said, as for BERT.
+MASK_PROBABILITY = 0.15
 
 
 class LossesSection(Section):
@@ -150,7 +155,11 @@ class DistillCard(Card):
         """Sentences on fields that are each right alone and do not fit together."""
         losses, student, data = self.losses, self.student, self.data
         weights = [value for name, value in losses if name.endswith("_weight")]
+        hides_nothing = self.masking.mask_probability == 0
         found = {
+            "`mlm_weight` and `restrict_ce_to_mask` need masked tokens: got mask_probability=0.": (
+                hides_nothing and (losses.mlm_weight > 0 or losses.restrict_ce_to_mask)
+            ),
             "One of the weights of the losses must be above 0: got none.": not any(weights),
             f"`n_layers` must be the number of `layers`: got {student.n_layers} and "
             f"{list(student.layers)}.": (

