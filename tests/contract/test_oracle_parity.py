@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import jax_optimized
 import numpy as np
 import pytest
 from contract.agreement import assert_agrees
@@ -14,6 +17,13 @@ HEAD_MASKS = {
     "per-head": np.array([1.0, 0.0, 0.5, 2.0], np.float32),
     "per-layer": np.array([[1, 0, 1, 0.25], [0.5, 1, 0, 1]], np.float32),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fully_optimized() -> Iterator[None]:
+    """As users run it."""
+    with jax_optimized.fully_optimized():
+        yield
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -58,11 +58,8 @@ def compiled(head: str, config, **options: Any):
     return model
 
 
-@pytest.mark.parametrize("head", ["sequence_classification", "question_answering"])
+@pytest.mark.parametrize("head", WITH_LOSS)
 def test_labels_inside_beside_and_in_tf_data_train_alike(head: str, config) -> None:
-    """`split_labels` knows two kinds of heads: those with one label, and with two; that the loss of
-    each head is its own is the next test.
-    """
     x, y = some_data(head)
     inside = {**x, **named(head, y)}
     forms = {
