@@ -86,6 +86,30 @@ def test_rows_that_begin_with_padding_or_hold_nothing_else_answer_as_the_model(c
     np.testing.assert_allclose(TorchRunner(model).run_batch(batch)["logits"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("lengths", "packs"), [([30], False), ([30, 30], False), ([30, 3], True)])
+def test_a_batch_is_packed_only_where_that_saves_work(
+    config, lengths: list[int], packs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = DistilBertModel(config).eval()
+    mask = (np.arange(30) < np.array(lengths)[:, None]).astype(np.int64)
+    ids = np.random.default_rng(0).integers(1, 99, mask.shape)
+    calls = []
+    original = DistilBertModel.encode_packed
+
+    def counted(*given: Any, **options: Any) -> Any:
+        calls.append(given)
+        return original(*given, **options)
+
+    monkeypatch.setattr(DistilBertModel, "encode_packed", counted)
+    found = TorchRunner(model).run_batch({"input_ids": ids, "attention_mask": mask})
+    assert bool(calls) == packs
+    expected = model(torch.tensor(ids), torch.tensor(mask), return_dict=True).last_hidden_state
+    real = mask == 1
+    np.testing.assert_allclose(
+        found["last_hidden_state"][real], expected.detach().numpy()[real], atol=1e-5
+    )
+
+
 def test_a_closed_runner_holds_no_model(config):
     runner = TorchRunner(DistilBertModel(config))
     runner.close()

@@ -15,6 +15,9 @@ from torch.nn import functional as F
 # oneDNN compiles a kernel for every shape and keeps the last thousand, a quarter to half a megabyte
 # each. Sizes are rounded up to multiples of these, so that few shapes occur.
 LENGTH_STEP, TOKEN_STEP = 16, 64
+# The largest fraction of a padded batch that is worth packing; measured on a CPU, where at 0.9 both
+# take the same time, and a single text of 149 tokens takes 1.3 times as long packed.
+WORTH_PACKING = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +89,19 @@ def padded_indices(chosen: Tensor) -> tuple[Tensor, int]:
     """
     indices = chosen.flatten().nonzero().squeeze(1)
     n = len(indices)
-    step = TOKEN_STEP if n > TOKEN_STEP else LENGTH_STEP
-    return F.pad(indices, (0, -n % step)), n
+    return F.pad(indices, (0, _rounded(n) - n)), n
+
+
+def saves_work(attention_mask: Tensor) -> bool:
+    """Whether a batch (B, S) is computed faster when packed: with little padding, moving its tokens
+    takes longer than computing the padding."""
+    return _rounded(int((attention_mask != 0).sum())) < WORTH_PACKING * attention_mask.numel()
+
+
+def _rounded(n_tokens: int) -> int:
+    """The number of tokens that are computed for so many, one of few."""
+    step = TOKEN_STEP if n_tokens > TOKEN_STEP else LENGTH_STEP
+    return n_tokens + -n_tokens % step
 
 
 def placeholder_row(batch: dict[str, Tensor]) -> dict[str, Tensor]:

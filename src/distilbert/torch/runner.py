@@ -19,6 +19,7 @@ from distilbert.input_checks import check_batch
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
 from distilbert.torch.loading import is_package_class, spec_model
+from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
 
 
@@ -88,13 +89,22 @@ class TorchRunner:
             logits = model.compute_logits(model.base_model.encode_first(ids, mask))
             shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)
             return {"logits": logits.view(shape).flatten(1)}
-        output, packing = model.base_model.encode_packed(input_ids, attention_mask)
-        states = packing.unpack(output.last_hidden_state)  # (B, S, D)
+        states = self._states(input_ids, attention_mask)
         if wanted is not None:
             states = states[wanted]  # (P, D)
         return name_outputs(
             self.head, states if self.head == "base" else model.compute_logits(states)
         )
+
+    def _states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden states (B, S, D); those of padding mean nothing."""
+        encoder = cast(Any, self.model).base_model
+        length, longest = input_ids.shape[1], self.config.max_position_embeddings
+        ids, mask = pad_length(input_ids, longest), pad_length(attention_mask, longest)
+        if saves_work(mask):
+            output, packing = encoder.encode_packed(input_ids, attention_mask)
+            return packing.unpack(output.last_hidden_state)
+        return encoder(ids, mask, return_dict=True).last_hidden_state[:, :length]
 
 
 as_runner = TorchRunner  # by the same name in every framework
