@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.distilling.assembly import Teacher, check_head, corpus_of
+from distilbert.distilling.assembly import Teacher, check_head, corpus_of, metric_of
 from distilbert.distilling.card import DistillCard
-from distilbert.errors import InputError
+from distilbert.errors import InputError, RunCardError
 from distilbert.opening import find_model
 from distilbert.training.card_file import as_card
 
@@ -19,6 +19,21 @@ def test_only_losses_of_predictions_need_a_head(encoder: Path, teacher: Path) ->
     check_head(as_card(None, {"kl_weight": 0}, DistillCard), bare)
     with pytest.raises(InputError, match="`kl_weight` and `mse_weight` need a teacher"):
         check_head(as_card(None, {"mse_weight": 1}, DistillCard), bare)
+
+
+def test_a_file_of_weights_is_no_teacher(teacher: Path) -> None:
+    with pytest.raises(InputError, match="must be a folder with its config and tokenizer"):
+        Teacher.of(find_model(teacher / "model.safetensors", framework="torch"))
+
+
+def test_the_metric_is_one_of_the_scores_that_are_computed() -> None:
+    assert metric_of(DistillCard()) == "loss"
+    for name in ("kl_loss", "mlm_accuracy", "agreement"):
+        assert metric_of(as_card(None, {"metric": name}, DistillCard)) == name
+    hidden = {"kl_weight": 0, "mlm_weight": 0}
+    for name in ("kl_loss", "agreement", "mlm_accuracy", "accuracy"):
+        with pytest.raises(RunCardError, match=r"`metric` must be one .* loss, cosine_loss: got"):
+            metric_of(as_card(None, {**hidden, "metric": name}, DistillCard))
 
 
 def test_the_corpus_is_next_to_the_output_unless_it_is_named(

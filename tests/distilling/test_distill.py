@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,16 +88,31 @@ def test_without_training_the_student_is_the_teachers_layers(run: Any, teacher: 
     np.testing.assert_allclose(student[word], parent[word], atol=1e-6)
 
 
-def test_a_resumed_run_ends_with_the_same_weights(run: Any, teacher: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_with_the_same_weights(
+    run: Any, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = run(teacher, "whole", checkpoint_every=1, kl_share=0.5)
+    teacher = Path(os.path.relpath(teacher))
     with pytest.raises(Killed):
         run(teacher, "cut", checkpoint_every=1, kl_share=0.5, on_scores=killed)
-    resumed = distill(resume=True, output=str(tmp_path / "cut"))
+    monkeypatch.chdir(tmp_path)  # the run was started in another folder
+    resumed = distill(resume=True, output="cut")
     assert resumed.steps == whole.steps
     for name, array in weights(whole.output).items():
         np.testing.assert_array_equal(array, weights(resumed.output)[name])
     with pytest.raises(InputError, match="contains a finished run"):
         distill(resume=True, output=str(tmp_path / "cut"))
+
+
+def test_the_best_student_is_chosen_by_the_metric(run: Any, teacher: Path) -> None:
+    seen: list[float] = []
+    result = run(
+        teacher,
+        metric="agreement",
+        epochs=4,
+        on_scores=lambda step, scores: seen.append(scores["agreement"]),
+    )
+    assert result.scores["agreement"] == pytest.approx(max(seen))
 
 
 def test_an_encoder_without_a_head_teaches_by_its_hidden_states(run: Any, encoder: Path) -> None:

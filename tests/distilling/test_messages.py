@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from distilbert.distilling.assembly import Distillation, Teacher, corpus_of
 from distilbert.distilling.card import DistillCard
-from distilbert.distilling.messages import decisions
+from distilbert.distilling.messages import decisions, tokenizing
 from distilbert.opening import find_model
 from distilbert.training.card_file import as_card
+
+
+def test_tokens_are_counted_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0.0, 1.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    count = tokenizing()
+    for n_tokens in (1000, 2000, 3000):
+        count(n_tokens)
+    assert capsys.readouterr().err == "Tokenizing: 2,000 tokens so far\n"
 
 
 def test_teacher_student_corpus_losses_and_updates_are_named(

@@ -105,8 +105,10 @@ def plain_losses(student: Any, teacher: Any, given: dict[str, np.ndarray]) -> di
     }
 
 
-@pytest.mark.parametrize("compared", [False, True])
-def test_every_loss_and_gradient_is_that_of_the_plain_formula(*, compared: bool) -> None:
+@pytest.mark.parametrize(("compared", "packing"), [(False, True), (True, True), (True, False)])
+def test_every_loss_and_gradient_is_that_of_the_plain_formula(
+    *, compared: bool, packing: bool
+) -> None:
     student, teacher = model(0), model(1, n_layers=3)
     given = batch(compared=compared)
     expected = plain_losses(student, teacher, given)
@@ -118,7 +120,7 @@ def test_every_loss_and_gradient_is_that_of_the_plain_formula(*, compared: bool)
     total.backward()
     gradients = {name: p.grad.clone() for name, p in student.named_parameters()}
     student.zero_grad()
-    objective = DistillationObjective(student, teacher, ALL)
+    objective = DistillationObjective(student, teacher, replace(ALL, packing=packing))
     found = objective(student, tensors(given), counts(given))
     found["loss"].backward()
     assert found.pop("loss").item() == pytest.approx(total.item(), rel=1e-5)

@@ -19,7 +19,7 @@ from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher,
 from distilbert.data.corpus_files import Corpus
 from distilbert.distilling.batches import MaskedBatches
 from distilbert.distilling.card import MASK_PROBABILITY, DistillCard
-from distilbert.errors import InputError
+from distilbert.errors import InputError, RunCardError
 from distilbert.heads import HEADS
 from distilbert.opening import FoundModel, framework_module, open_tokenizer
 from distilbert.runner import Runner
@@ -54,8 +54,13 @@ class Teacher:
 
         Raises:
             CheckpointError: no such model or tokenizer there.
-            InputError: the tokenizer has ids that the model does not.
+            InputError: the tokenizer has ids that the model does not, or the model is a file.
         """
+        if found.folder.is_file():
+            raise InputError(
+                f"A model must be a folder with its config and tokenizer here: got the file "
+                f"{found.name}."
+            )
         weights = read_teacher(found.folder)
         files = carried_files(found.folder, weights.config.max_position_embeddings)
         with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +110,7 @@ def corpus_of(
     return open_or_build_corpus(
         data.train,
         teacher.tokenizer,
-        folder=data.corpus or f"{card.output}-corpus",
+        folder=corpus_folder(card),
         data=Reading(data.data_format, data.encoding, data.column_names),
         options=CorpusOptions(
             max_length=min(data.max_length, longest),
@@ -119,11 +124,41 @@ def corpus_of(
     )
 
 
+def corpus_folder(card: DistillCard) -> str:
+    """The folder of tokenized texts that a card names, or the one next to its output."""
+    return card.data.corpus or f"{card.output.rstrip('/')}-corpus"
+
+
+def losses_of(card: DistillCard) -> list[str]:
+    """The losses that a run with this card computes, the one that is minimized first."""
+    ending = "_weight"
+    weights = ((name, value) for name, value in card.losses if name.endswith(ending))
+    return [LOSS, *(f"{name.removesuffix(ending)}_loss" for name, value in weights if value)]
+
+
+def metric_of(card: DistillCard) -> str:
+    """The score on held-out texts that chooses the best student, by default the loss.
+
+    Raises:
+        RunCardError: a run with this card has no such score.
+    """
+    losses = losses_of(card)
+    scores = [*losses, *(["mlm_accuracy"] if "mlm_loss" in losses else [])]
+    scores += ["agreement"] if {"kl_loss", "mse_loss"} & {*losses} else []
+    chosen = card.evaluation.metric or LOSS
+    if chosen not in scores:
+        raise RunCardError(
+            f"`metric` must be one of the scores of the run, {', '.join(scores)}: got {chosen!r}."
+        )
+    return chosen
+
+
 class Distillation:
     """What a run is assembled from: student, objective, trainer, batches."""
 
     def __init__(self, card: DistillCard, teacher: Teacher, corpus: Corpus) -> None:
         self.card, self.teacher, self.corpus = card, teacher, corpus
+        self.metric = metric_of(card)
         self.tokenizer = teacher.tokenizer
         self.student = student_for(card, teacher.weights)
         self.head = "masked_lm" if self._predicts else "base"
@@ -199,6 +234,7 @@ class Distillation:
             value=losses.value_weight,
             temperature=losses.temperature,
             relation_heads=losses.relation_heads,
+            packing=self.card.optimization.packing is not False,
         )
 
     def _trainer_settings(self) -> TrainerSettings:
@@ -239,6 +275,3 @@ def student_for(card: DistillCard, teacher: TeacherWeights) -> Student:
         init=options.init,
         seed=card.seed,
     )
-
-
-METRIC = LOSS

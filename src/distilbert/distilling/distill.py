@@ -9,27 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
-from distilbert.checkpoint.atomic import atomic_file, remove_leftovers
+from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.distilling.assembly import (
     FRAMEWORK,
-    METRIC,
     Distillation,
     Teacher,
     check_head,
+    corpus_folder,
     corpus_of,
+    losses_of,
+    metric_of,
     student_for,
 )
 from distilbert.distilling.card import AdaptCard, DistillCard
-from distilbert.distilling.messages import decisions
+from distilbert.distilling.messages import decisions, tokenizing
 from distilbert.distilling.result import RUN, finish
 from distilbert.errors import InputError, RunCardError
 from distilbert.opening import find_model, take_load_options
-from distilbert.training.card_file import AnyCard, as_card, card_text, read_card, with_changes
+from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
 from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.loop import Trained, train
 from distilbert.training.messages import announced, how_to_continue, is_watched, say
 from distilbert.training.output_folder import check_output, empty_output
-from distilbert.training.result import CARD_FILE, is_finished
+from distilbert.training.result import CARD_FILE, is_finished, write_card
 from distilbert.training.trackers import package_of
 
 OnScores = Callable[[int, Mapping[str, float]], None]
@@ -148,10 +150,11 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
         card = with_changes(card, {"layers": tuple(range(teacher.weights.config.n_layers))})
     check_head(card, teacher)
     student_for(card, teacher.weights)  # raises before texts are read
-    run = Distillation(card, teacher, corpus_of(card, teacher))
+    metric_of(card)
+    shows = is_watched() if how.show_progress is None else how.show_progress
+    run = Distillation(card, teacher, corpus_of(card, teacher, tokenizing() if shows else None))
     processes = run.trainer.processes
     is_main = processes.is_main_process
-    shows = is_watched() if how.show_progress is None else how.show_progress
     if shows and is_main:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)
@@ -208,9 +211,7 @@ def _trained(run: Distillation, how: _How, *, shows: bool) -> Trained:
         if how.overwrite and output.is_dir():
             empty_output(output, RUN)
         if how.overwrite or is_new:  # else it may yet be refused
-            output.mkdir(parents=True, exist_ok=True)
-            with atomic_file(output / CARD_FILE) as temporary:
-                temporary.write_text(card_text(card), encoding="utf-8")
+            write_card(card, output, {"teacher": card.teacher, "corpus": corpus_folder(card)})
     try:
         return train(
             run.trainer,
@@ -218,12 +219,12 @@ def _trained(run: Distillation, how: _How, *, shows: bool) -> Trained:
             card,
             output=output,
             identity=run.identity,
-            metric=METRIC,
-            higher_is_better=False,
+            metric=run.metric,
+            higher_is_better=run.metric not in losses_of(card),
             evaluate=run.evaluate,
             resume=how.resume,
             show_progress=shows,
-            on_scores=announced(METRIC, how.on_scores) if shows else how.on_scores,
+            on_scores=announced(run.metric, how.on_scores) if shows else how.on_scores,
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(how_to_continue(how.verb, output)) from None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from distilbert.distilling.assembly import Distillation
-from distilbert.training.messages import counted
+import time
+from collections.abc import Callable
 
+from distilbert.distilling.assembly import Distillation
+from distilbert.training.messages import counted, say
+
+SECONDS_BETWEEN_LINES = 5.0
 # Fields of the card -> the names of the losses in messages.
 LOSSES = {
     "kl_weight": "divergence from the teacher",
@@ -14,6 +18,19 @@ LOSSES = {
     "attention_weight": "attention",
     "value_weight": "relations of values",
 }
+
+
+def tokenizing() -> Callable[[int], None]:
+    """A function that says now and then how many tokens there are so far."""
+    said = time.monotonic()
+
+    def tokens_so_far(n_tokens: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            say([f"Tokenizing: {n_tokens:,} tokens so far"])
+
+    return tokens_so_far
 
 
 def decisions(run: Distillation) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.checkpoint.sentence_modules import MODULES
-from distilbert.distilling.assembly import FRAMEWORK, METRIC, Distillation
+from distilbert.distilling.assembly import FRAMEWORK, Distillation, losses_of
 from distilbert.opening import find_model, load_runner
 from distilbert.training.card_file import card_text
 from distilbert.training.checkpoints import FOLDER
@@ -81,8 +81,8 @@ def _report(
         "task": "distillation",
         "model": card.teacher,
         "framework": FRAMEWORK,
-        "metric": METRIC,
-        "higher_is_better": False,
+        "metric": run.metric,
+        "higher_is_better": run.metric not in losses_of(card),
         "command": command,
         "card": card.model_dump(),
         "n_train": len(run.train.numbers),

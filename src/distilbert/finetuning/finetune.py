@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
-from distilbert.checkpoint.atomic import atomic_file, remove_leftovers
+from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import match_parameters
 from distilbert.errors import InputError
@@ -28,7 +28,6 @@ from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import (
     AnyCard,
     as_card,
-    card_text,
     check_required,
     read_card,
     with_changes,
@@ -37,7 +36,7 @@ from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.loop import Trained, train
 from distilbert.training.messages import announced, counted, how_to_continue, is_watched, say
 from distilbert.training.output_folder import check_output, empty_output, sources_in
-from distilbert.training.result import CARD_FILE, is_finished
+from distilbert.training.result import CARD_FILE, is_finished, write_card
 from distilbert.training.run_card import RunCard
 from distilbert.training.trackers import package_of
 
@@ -145,18 +144,6 @@ def _card_of_run(changes: Mapping[str, Any]) -> RunCard | None:
     return None
 
 
-def _write_card(card: RunCard, output: Path) -> None:
-    """Write the card at the start, so that `resume` needs only the output folder, and works in any
-    working folder."""
-    sources = {"model": card.model, "teacher": card.distillation.teacher}
-    local = {n: Path(path).expanduser() for n, path in sources.items() if path}
-    local = {name: str(path.absolute()) for name, path in local.items() if path.exists()}
-    card = with_changes(card, local)
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_file(output / CARD_FILE) as temporary:
-        temporary.write_text(card_text(card), encoding="utf-8")
-
-
 def _plan(run: FineTuning) -> dict[str, Any]:
     """The numbers of windows and updates, and the parts of the model that are new."""
     options, request = run.card.optimization, run.request
@@ -187,7 +174,8 @@ def _trained(
         if overwrite and output.is_dir():
             empty_output(output, RUN)
         if overwrite or is_new:  # else it may yet be refused
-            _write_card(run.card, output)
+            sources = {"model": run.card.model, "teacher": run.card.distillation.teacher}
+            write_card(run.card, output, sources)
     try:
         return train(
             run.trainer,

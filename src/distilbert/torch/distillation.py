@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from distilbert.errors import InputError
 from distilbert.heads import IGNORED_LABEL
+from distilbert.outputs import BaseModelOutput
 from distilbert.torch.objective import Batch
 from distilbert.torch.packing import Packing, pad_length, placeholder_row
 from distilbert.torch.pretrained import PreTrainedModel
@@ -111,8 +112,17 @@ class DistillationObjective(nn.Module):
         return {LOSS: total, **found, **weighted}
 
     def _encoded(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> tuple[Any, Packing]:
-        needs_inner = bool(self.settings.attention or self.settings.value)
-        return model.base_model.encode_packed(ids, mask, output_hidden_states=needs_inner)
+        """Packed hidden states, the inner ones where a loss needs them, and their packing."""
+        inner = bool(self.settings.attention or self.settings.value)
+        if self.settings.packing:
+            return model.base_model.encode_packed(ids, mask, output_hidden_states=inner)
+        packing = Packing.from_mask(mask)
+        output = model.base_model(ids, mask, output_hidden_states=inner, return_dict=True)
+        states = None if output.hidden_states is None else map(packing.pack, output.hidden_states)
+        return BaseModelOutput(
+            last_hidden_state=packing.pack(output.last_hidden_state),
+            hidden_states=None if states is None else tuple(states),
+        ), packing
 
     def _predictions(
         self, model: Any, own: Any, theirs: Any, tokens: _Tokens, counts: Mapping[str, int]

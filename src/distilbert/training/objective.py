@@ -45,6 +45,7 @@ class DistillationSettings:
         attention: divergence of the attention of the last layers.
         value: divergence of the relations between values of the last layers (MiniLM).
         relation_heads: heads that the last two are computed with; None takes the teacher's.
+        packing: compute no padding.
     """
 
     kl: float = 5.0
@@ -55,6 +56,7 @@ class DistillationSettings:
     value: float = 0.0
     temperature: float = 2.0
     relation_heads: int | None = None
+    packing: bool = True
 
 
 @dataclass(frozen=True)
