@@ -163,7 +163,9 @@ def test_field_names_are_unique_over_sections() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+    "path",
+    sorted(path for path in RECIPES.rglob("*.toml") if path.parent.name != "distill"),
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_every_recipe_is_a_good_card_that_says_what_it_reproduces(path: Path) -> None:
     read_card(path)
