@@ -8,6 +8,7 @@ then. Runtimes for exported files will be a second table next to `FRAMEWORKS`.
 from __future__ import annotations
 
 import importlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
-from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
+from distilbert.checkpoint.hub import TOKENIZER_FILES, HubOptions, resolve, take_hub_options
 from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
@@ -291,6 +292,18 @@ def open_tokenizer(tokenizer: Any, options: LoadOptions | None = None) -> Any:
 
     hub = HubOptions() if options is None else options.hub
     return AutoTokenizer.from_pretrained(tokenizer, **hub.as_keywords())
+
+
+def tokenizer_of(files: Mapping[str, bytes]) -> Any:
+    """The tokenizer in the content of small files, by name, such as a conversion carries over.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name in files.keys() & {*TOKENIZER_FILES}:
+            (Path(folder) / name).write_bytes(files[name])
+        return open_tokenizer(folder)
 
 
 def _kind_of(given: Any) -> str:

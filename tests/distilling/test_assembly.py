@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from distilbert.distilling.assembly import Teacher, check_head, corpus_of, metric_of
-from distilbert.distilling.card import DistillCard
+from distilbert.distilling.card import AdaptCard, DistillCard
 from distilbert.errors import InputError, RunCardError
 from distilbert.opening import find_model
 from distilbert.training.card_file import as_card
 
 
-def test_only_losses_of_predictions_need_a_head(encoder: Path, teacher: Path) -> None:
+def test_only_losses_of_words_need_a_head(encoder: Path, teacher: Path) -> None:
     bare, whole = (Teacher.of(find_model(at, framework="torch")) for at in (encoder, teacher))
     check_head(DistillCard(), whole)
-    check_head(as_card(None, {"kl_weight": 0}, DistillCard), bare)
-    with pytest.raises(InputError, match="`kl_weight` and `mse_weight` need a teacher"):
-        check_head(as_card(None, {"mse_weight": 1}, DistillCard), bare)
+    check_head(as_card(None, {"kl_weight": 0, "mlm_weight": 0}, DistillCard), bare)
+    check_head(AdaptCard(), bare)
+    with pytest.raises(InputError, match="`kl_weight` and `mlm_weight` need a teacher"):
+        check_head(DistillCard(), bare)
 
 
 def test_a_file_of_weights_is_no_teacher(teacher: Path) -> None:

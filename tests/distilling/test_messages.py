@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.distilling.assembly import Distillation, Teacher, corpus_of
+from distilbert.distilling.assembly import Distillation, Teacher, corpus_of, student_for
 from distilbert.distilling.card import DistillCard
 from distilbert.distilling.messages import decisions, tokenizing
 from distilbert.opening import find_model
@@ -30,7 +30,8 @@ def test_teacher_student_corpus_losses_and_updates_are_named(
     changes = {"teacher": "t", "train": str(texts), "output": "o", "corpus": str(tmp_path)}
     card = as_card(None, {**changes, "min_length": 5, "batch_tokens": 512}, DistillCard)
     source = Teacher.of(find_model(teacher, framework="torch"))
-    run = Distillation(card, source, corpus_of(card, source))
+    student = student_for(card, source.weights)
+    run = Distillation(card, source, student, corpus_of(card, source))
     lines = decisions(run)
     assert lines[0] == "Teacher: t; 4 layers of width 16, with a masked-LM head"
     assert lines[1].startswith("Student: 2 layers of width 16, copies of layers 0, 3; 0.0 M")

@@ -30,7 +30,7 @@ from distilbert.finetuning.finetune import FineTuneResult, finetune
 from distilbert.finetuning.result import RUN
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.training.card_file import read_card
-from distilbert.training.result import is_finished
+from distilbert.training.run_folder import is_finished
 
 # Name of the files -> task, options, the score on dev that a run of some seconds must reach.
 RUNS: dict[str, tuple[str, str, dict[str, Any], float]] = {

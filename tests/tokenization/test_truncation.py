@@ -80,7 +80,7 @@ def test_what_cannot_be_cut_is_refused():
         kept(2, 9, 8, "only_first")
     with pytest.raises(InputError, match="needs a second text"):
         kept(9, None, 8, "only_second")
-    with pytest.raises(InputError, match=r"room for the special tokens: got 2\. Use at least 3"):
+    with pytest.raises(InputError, match=r"number of special tokens: got 2\. Use at least 3"):
         cut_fast(5, 5, 11, CallOptions(max_length=2, truncation="longest_first"))
 
 
@@ -137,5 +137,5 @@ def test_windows_are_those_of_the_rust_library(length, room, stride, side):
 
 def test_a_length_below_that_of_the_special_tokens_is_blamed_and_not_the_stride():
     for length in (0, 1):
-        with pytest.raises(InputError, match=f"must leave room .*: got {length}. Use at least 2"):
+        with pytest.raises(InputError, match=f"must be at least .*: got {length}. Use at least 2"):
             check_stride(CallOptions(max_length=length))

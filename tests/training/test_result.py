@@ -8,15 +8,8 @@ import pytest
 from killing import Killed, killed_after
 
 from distilbert.checkpoint.atomic import remove_leftovers
-from distilbert.training.result import CARD_FILE, is_finished, result_folder
-
-
-def test_a_run_is_finished_once_its_last_file_is_there(tmp_path: Path) -> None:
-    (tmp_path / CARD_FILE).write_text("")
-    assert not is_finished(tmp_path)
-    (tmp_path / "config.json").write_text("{}")
-    assert is_finished(tmp_path)
-
+from distilbert.training.result import result_folder, run_contents
+from distilbert.training.run_folder import is_finished
 
 RESULT = {"config.json": "{}", "model.safetensors": "w", "card.toml": "", "plots/dev.png": "p"}
 
@@ -54,3 +47,8 @@ def test_a_run_killed_between_its_last_steps_can_be_finished(tmp_path: Path) -> 
         assert is_finished(output)
         left = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
         assert left == {*RESULT, "log.jsonl"}
+
+
+def test_a_run_may_write_files_of_its_own() -> None:
+    names = ["card.toml", "config.json", "model.safetensors", "vocab.txt", "task.json", "mine.txt"]
+    assert run_contents("task.json").foreign(names) == ["mine.txt"]

@@ -134,7 +134,7 @@ class ChoiceFields(Fields):
 def remembered_data(folder: Path | None) -> DataSection | None:
     """What the card in the folder of a fine-tuned model says about its rows, if there is one."""
     from distilbert.training.card_file import read_result_card
-    from distilbert.training.result import CARD_FILE
+    from distilbert.training.run_folder import CARD_FILE
 
     if folder is None or not (folder / CARD_FILE).is_file():
         return None

@@ -216,8 +216,8 @@ def _uses_tensorflow(values: Mapping[str, Any]) -> bool:
 def _framework_of_card(values: Mapping[str, Any]) -> str | None:
     """The framework in the run card of a command, or in that of the run that it resumes."""
     from distilbert.errors import RunCardError
-    from distilbert.finetuning.result import CARD_FILE
     from distilbert.training.card_file import read_card
+    from distilbert.training.run_folder import CARD_FILE
 
     card, output = values.get("card"), values.get("output")
     if card is None and values.get("resume") and output is not None:

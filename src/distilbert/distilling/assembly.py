@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from distilbert._lazy import require_framework
 from distilbert.checkpoint.bert_folder import carried_files
-from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.checkpoint.loading import LoadRequest
+from distilbert.checkpoint.spec import BASE_PREFIX
 from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
 from distilbert.data.corpus_files import Corpus
 from distilbert.distilling.batches import MaskedBatches
-from distilbert.distilling.card import MASK_PROBABILITY, DistillCard
+from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
 from distilbert.errors import InputError, RunCardError
 from distilbert.heads import HEADS
-from distilbert.opening import FoundModel, framework_module, open_tokenizer
+from distilbert.opening import FoundModel, framework_module, tokenizer_of
 from distilbert.runner import Runner
 from distilbert.tasks.masked_lm.corpus import CorpusOptions, open_or_build_corpus
 from distilbert.tokenization.identity import tokenizer_digest
@@ -33,9 +31,9 @@ from distilbert.training.session import Trainer
 FRAMEWORK = "torch"
 # Sections and fields of a card that do not affect the weights; the corpus is compared by its hash.
 NOT_DECISIVE = frozenset({"teacher", "output", "run", "data", "eval_batch_tokens"})
-# Losses that need the predictions of the teacher.
-NEED_PREDICTIONS = ("kl_weight", "mse_weight")
-# Files of a teacher that describe a sentence encoder, which a student also is.
+# Losses that need the teacher's masked-LM head: its predictions, or a start for the student's head.
+NEED_HEAD = ("kl_weight", "mlm_weight", "mse_weight")
+# Padded tokens of a batch of held-out sequences.
 HELD_OUT_TOKENS = 4096
 
 
@@ -63,10 +61,7 @@ class Teacher:
             )
         weights = read_teacher(found.folder)
         files = carried_files(found.folder, weights.config.max_position_embeddings)
-        with tempfile.TemporaryDirectory() as folder:
-            for name in files.keys() & {*TOKENIZER_FILES}:
-                (Path(folder) / name).write_bytes(files[name])
-            tokenizer = open_tokenizer(folder)
+        tokenizer = tokenizer_of(files)
         if len(tokenizer) > weights.config.vocab_size:
             raise InputError(
                 f"Tokenizer and teacher must have the same vocabulary: {found.name} has "
@@ -90,10 +85,10 @@ class Reading:
 def check_head(card: DistillCard, teacher: Teacher) -> None:
     """
     Raises:
-        InputError: a loss needs predictions of a teacher that has no head to make them.
+        InputError: a loss needs the head of a teacher that has none.
     """
-    wanted = [name for name in NEED_PREDICTIONS if getattr(card.losses, name)]
-    if wanted and not teacher.weights.has_head:
+    wanted = [name for name in NEED_HEAD if getattr(card.losses, name)]
+    if wanted and not teacher.weights.has_head and not isinstance(card, AdaptCard):
         raise InputError(
             f"`{'` and `'.join(wanted)}` need a teacher with a trained masked-LM head: "
             f"{teacher.found.name} has none. Train one with `distilbert adapt`, or set "
@@ -156,15 +151,17 @@ def metric_of(card: DistillCard) -> str:
 class Distillation:
     """What a run is assembled from: student, objective, trainer, batches."""
 
-    def __init__(self, card: DistillCard, teacher: Teacher, corpus: Corpus) -> None:
-        self.card, self.teacher, self.corpus = card, teacher, corpus
+    def __init__(
+        self, card: DistillCard, teacher: Teacher, student: Student, corpus: Corpus
+    ) -> None:
+        self.card, self.teacher, self.student, self.corpus = card, teacher, student, corpus
         self.metric = metric_of(card)
         self.tokenizer = teacher.tokenizer
-        self.student = student_for(card, teacher.weights)
         self.head = "masked_lm" if self._predicts else "base"
         require_framework(FRAMEWORK, "distil a model")
         package = framework_module(FRAMEWORK, "train", "distil a model")
-        model = package.starting_model(self._request(self.student), changes={}, seed=card.seed)
+        request = request_of(student, self.head)
+        model = package.starting_model(request, changes={}, seed=card.seed)
         self.n_parameters = sum(p.numel() for p in model.parameters())
         self._distillation = framework_module(FRAMEWORK, "distillation", "distil a model")
         held_out = min(card.data.max_held_out, max(1, round(card.data.held_out * len(corpus))))
@@ -208,20 +205,16 @@ class Distillation:
         tokens = self.card.evaluation.eval_batch_tokens or HELD_OUT_TOKENS
         return self.dev.all(self.card.seed, tokens)
 
-    def _request(self, of: Student | TeacherWeights) -> LoadRequest:
-        return LoadRequest(
-            class_name=HEADS[self.head].class_name,
-            head=self.head,
-            source=None,
-            formats=(),
-            config=of.config,
-            state=of.arrays,
-        )
+    @property
+    def n_teacher_parameters(self) -> int:
+        """Those of the part of the teacher that a student has, too."""
+        arrays = self.teacher.weights.arrays
+        has_head = self.head != "base"
+        return sum(int(a.size) for n, a in arrays.items() if has_head or n.startswith(BASE_PREFIX))
 
     def _teacher_model(self) -> Any:
-        return framework_module(FRAMEWORK, "heads", "distil a model").load_model(
-            self._request(self.teacher.weights)
-        )[0]
+        module = framework_module(FRAMEWORK, "heads", "distil a model")
+        return module.load_model(request_of(self.teacher.weights, self.head))[0]
 
     def _settings(self) -> DistillationSettings:
         losses = self.card.losses
@@ -260,6 +253,18 @@ class Distillation:
             length_sorted=options.length_sorted,
             data_shard=(processes.rank, processes.size),
         )
+
+
+def request_of(weights: Student | TeacherWeights, head: str) -> LoadRequest:
+    """What PyTorch needs to make a model of these weights."""
+    return LoadRequest(
+        class_name=HEADS[head].class_name,
+        head=head,
+        source=None,
+        formats=(),
+        config=weights.config,
+        state=weights.arrays,
+    )
 
 
 def student_for(card: DistillCard, teacher: TeacherWeights) -> Student:

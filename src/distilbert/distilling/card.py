@@ -173,6 +173,8 @@ class DistillCard(Card):
             "layers that they read: use `parallel = 'ddp'`, or set them to 0.": (
                 self.run.parallel == "fsdp" and bool(losses.attention_weight or losses.value_weight)
             ),
+            "A student of another width cannot be trained with FSDP, which divides its projection: "
+            "use `parallel = 'ddp'`.": self.run.parallel == "fsdp" and student.dim is not None,
         }
         return [sentence for sentence, broken in found.items() if broken]
 

@@ -16,12 +16,11 @@ import numpy as np
 
 from distilbert.batching import padded_batch, run_windows
 from distilbert.checkpoint.atomic import atomic_file
-from distilbert.checkpoint.loading import LoadRequest
 from distilbert.data.problems import Problems
-from distilbert.distilling.assembly import FRAMEWORK, Reading, Teacher
+from distilbert.distilling.assembly import FRAMEWORK, Reading, Teacher, request_of
 from distilbert.distilling.card import MASK_PROBABILITY
 from distilbert.errors import DataError, InputError
-from distilbert.heads import HEADS, IGNORED_LABEL
+from distilbert.heads import IGNORED_LABEL
 from distilbert.json_files import read_json
 from distilbert.opening import find_model, framework_module, take_load_options
 from distilbert.runner import Runner
@@ -131,9 +130,10 @@ def compare(
             f"and {teacher} differ."
         )
     sample = _texts(texts, max_texts)
-    lines = [*_sizes(pair), *_speeds(pair, lengths, rounds, device, seed)]
+    encoders = [_runner(one, "base", device) for one in pair]
+    lines = [*_sizes(pair), *_speeds(pair, encoders, lengths, rounds, seed)]
     if sample:
-        lines += _agreement(pair, sample, device, seed)
+        lines += _agreement(pair, encoders, sample, device, seed)
     lines += [line for of_teacher, of_student in runs for line in _scores(of_teacher, of_student)]
     return Comparison(teacher, student, tuple(lines))
 
@@ -143,6 +143,7 @@ def _texts(sources: str | Sequence[str], limit: int) -> list[str]:
     problems = Problems()
     rows = texts_of(names, Reading(None, "utf-8", ()), CorpusOptions(), problems)
     found = list(islice((text for text in rows if text.strip()), limit))
+    problems.raise_or_skip(skip_bad_rows=False)
     if names and not found:
         raise DataError(f"Texts to compare on must not all be empty: got {', '.join(names)}.")
     return found
@@ -164,10 +165,13 @@ def _sizes(pair: Sequence[Teacher]) -> list[Line]:
 
 
 def _speeds(
-    pair: Sequence[Teacher], lengths: Sequence[int], rounds: int, device: str | None, seed: int
+    pair: Sequence[Teacher],
+    runners: Sequence[Runner],
+    lengths: Sequence[int],
+    rounds: int,
+    seed: int,
 ) -> list[Line]:
     """The median latency of single inputs, and the throughput of a batch, measured in turns."""
-    runners = [_runner(one, "base", device) for one in pair]
     longest = min(one.weights.config.max_position_embeddings for one in pair)
     n_ids = min(one.weights.config.vocab_size for one in pair)
     rng = np.random.default_rng(seed)
@@ -199,7 +203,11 @@ def _medians(
 
 
 def _agreement(
-    pair: Sequence[Teacher], texts: Sequence[str], device: str | None, seed: int
+    pair: Sequence[Teacher],
+    encoders: Sequence[Runner],
+    texts: Sequence[str],
+    device: str | None,
+    seed: int,
 ) -> list[Line]:
     tokenizer = pair[0].tokenizer
     longest = min(one.weights.config.max_position_embeddings for one in pair)
@@ -209,25 +217,33 @@ def _agreement(
     ]
     lines = []
     if pair[0].weights.config.dim == pair[1].weights.config.dim:
-        states = [_states(_runner(one, "base", device), windows) for one in pair]
-        both = list(zip(*states, strict=True))
-        cosine = np.concatenate([(_unit(a) * _unit(b)).sum(-1) for a, b in both])
-        means = [(embedding.pool(a, "mean"), embedding.pool(b, "mean")) for a, b in both]
-        of_texts = np.mean([(_unit(a) * _unit(b)).sum() for a, b in means])
-        lines.append(Line("cosine of the hidden states of tokens", None, float(cosine.mean())))
-        lines.append(Line("cosine of the mean vectors of texts", None, float(of_texts)))
+        lines += _cosines(encoders, windows)
     if all(one.weights.has_head for one in pair):
         lines += _predictions(pair, windows, device, seed)
     return lines
 
 
-def _states(runner: Runner, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The hidden states (S, D) of each text."""
-    return run_windows(
-        runner,
-        windows,
-        lambda number, outputs: outputs["last_hidden_state"][: len(windows[number])].copy(),
-    )
+def _cosines(encoders: Sequence[Runner], windows: Sequence[np.ndarray]) -> list[Line]:
+    """How alike both encode tokens and texts; only the states of the teacher are kept."""
+
+    def states(number: int, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return outputs["last_hidden_state"][: len(windows[number])]
+
+    of_teacher = run_windows(encoders[0], windows, lambda *given: states(*given).copy())
+
+    def cosines(number: int, outputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
+        pair = (of_teacher[number], states(number, outputs))
+        a, b = (embedding.normalize(one) for one in pair)
+        c, d = (embedding.normalize(embedding.pool(one, "mean")) for one in pair)
+        return (a * b).sum(-1), float(c @ d)
+
+    found = run_windows(encoders[1], windows, cosines)
+    tokens = np.concatenate([of_tokens for of_tokens, _ in found])
+    texts = np.mean([of_text for _, of_text in found])
+    return [
+        Line("cosine of the hidden states of tokens", None, float(tokens.mean())),
+        Line("cosine of the mean vectors of texts", None, float(texts)),
+    ]
 
 
 def _predictions(
@@ -289,24 +305,12 @@ def _scores(of_teacher: str | Path, of_student: str | Path) -> list[Line]:
 
 
 def _runner(of: Teacher, head: str, device: str | None) -> Runner:
-    request = LoadRequest(
-        class_name=HEADS[head].class_name,
-        head=head,
-        source=None,
-        formats=(),
-        config=of.weights.config,
-        state=of.weights.arrays,
-    )
     module = framework_module(FRAMEWORK, "runner", "compare models")
-    return module.load_runner(request, device=device)
+    return module.load_runner(request_of(of.weights, head), device=device)
 
 
 def _line(name: str, teacher: float, student: float) -> Line:
     return Line(name, teacher, student, student / teacher if teacher else None)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return embedding.normalize(vectors)
 
 
 def _text(value: float) -> str:

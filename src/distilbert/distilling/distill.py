@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
-from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.distilling.assembly import (
     FRAMEWORK,
     Distillation,
@@ -24,23 +23,20 @@ from distilbert.distilling.assembly import (
 from distilbert.distilling.card import AdaptCard, DistillCard
 from distilbert.distilling.messages import decisions, tokenizing
 from distilbert.distilling.result import RUN, finish
-from distilbert.errors import InputError, RunCardError
 from distilbert.opening import find_model, take_load_options
-from distilbert.training.card_file import AnyCard, as_card, read_card, with_changes
-from distilbert.training.checkpoints import Checkpoints
+from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.loop import Trained, train
-from distilbert.training.messages import announced, how_to_continue, is_watched, say
-from distilbert.training.output_folder import check_output, empty_output
-from distilbert.training.result import CARD_FILE, is_finished, write_card
+from distilbert.training.messages import announced, is_watched, say
+from distilbert.training.run_folder import (
+    begin_run,
+    card_of_run,
+    check_run_folder,
+    interruptible,
+    named_full_disk,
+)
 from distilbert.training.trackers import package_of
 
 OnScores = Callable[[int, Mapping[str, float]], None]
-# What a card needs, although its fields have defaults.
-REQUIRED = {
-    "teacher": "the checkpoint of the teacher",
-    "output": "the folder of the result",
-    "train": "the texts to learn from",
-}
 
 
 @dataclass(frozen=True)
@@ -142,77 +138,52 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     options = take_load_options(changes)
     files = [given] if isinstance(given, (str, PathLike)) else []
     if how.resume and given is None:
-        given = _card_of_run(changes, how.kind)
+        given = card_of_run(changes, how.kind, start="teacher")
     card = _checked(as_card(given, changes, how.kind))
-    _check_output(card, files, how)
+    output = Path(card.output)
+    check_run_folder(
+        output,
+        RUN,
+        resume=how.resume,
+        overwrite=how.overwrite,
+        sources=[*files, card.teacher, *card.data.train],
+        start="teacher",
+    )
     teacher = Teacher.of(find_model(card.teacher, framework=FRAMEWORK, options=options))
     if how.kind is AdaptCard and not card.student.layers:
         card = with_changes(card, {"layers": tuple(range(teacher.weights.config.n_layers))})
     check_head(card, teacher)
-    student_for(card, teacher.weights)  # raises before texts are read
-    metric_of(card)
+    student = student_for(card, teacher.weights)
     shows = is_watched() if how.show_progress is None else how.show_progress
-    run = Distillation(card, teacher, corpus_of(card, teacher, tokenizing() if shows else None))
+    corpus = corpus_of(card, teacher, tokenizing() if shows else None)
+    run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes
     is_main = processes.is_main_process
     if shows and is_main:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)
-    result = processes.broadcast(_result(run, trained, how.command) if is_main else None)
+    with named_full_disk(output):
+        result = processes.broadcast(finish(run, trained, command=how.command) if is_main else None)
     run.trainer.close()
-    return DistillResult(output=Path(card.output), card=card, **result)
-
-
-def _card_of_run(changes: Mapping[str, Any], kind: type[DistillCard]) -> DistillCard | None:
-    """The card that an interrupted run left in its output folder; None if there is none, but the
-    changes name a teacher."""
-    output = changes.get("output")
-    if output is not None and (Path(output) / CARD_FILE).is_file():
-        return read_card(Path(output) / CARD_FILE, kind)
-    if changes.get("teacher") is None:
-        raise InputError(
-            f"`resume` needs the `output` of an interrupted run, which contains {CARD_FILE}, or a "
-            f"card: got output={None if output is None else str(output)!r}."
-        )
-    return None
+    return DistillResult(output=output, card=card, **result)
 
 
 def _checked(card: DistillCard) -> DistillCard:
     """The card; raises where something that the run needs is missing."""
-    values = {"teacher": card.teacher, "output": card.output, "train": card.data.train}
-    for name, value in values.items():
-        if not value:
-            raise RunCardError(f"`{name}` must name {REQUIRED[name]}: got none. Set it.")
+    check_required(card, ("teacher", "train", "output"))
+    metric_of(card)
     for name in card.run.trackers:
         package_of(name)
     require_framework(FRAMEWORK, "distil a model")
     return card
 
 
-def _check_output(card: DistillCard, files: list[Any], how: _How) -> None:
-    output = Path(card.output)
-    if how.resume and how.overwrite:
-        raise InputError("Give either `resume` or `overwrite`: got both.")
-    if how.resume and is_finished(output):
-        remove_leftovers(output)  # of a process that was killed after its last step
-        raise InputError(
-            f"`resume` continues an interrupted run: {output} contains a finished run. Choose "
-            f"another `output`."
-        )
-    if not how.resume or not output.is_dir():
-        sources = [*files, card.teacher, *card.data.train]
-        check_output(output, RUN, overwrite=how.overwrite, sources=sources)
-
-
 def _trained(run: Distillation, how: _How, *, shows: bool) -> Trained:
     card, output = run.card, Path(run.card.output)
-    is_new = Checkpoints(output, keep=card.run.keep_checkpoints).newest() is None
     if run.trainer.processes.is_main_process:
-        if how.overwrite and output.is_dir():
-            empty_output(output, RUN)
-        if how.overwrite or is_new:  # else it may yet be refused
-            write_card(card, output, {"teacher": card.teacher, "corpus": corpus_folder(card)})
-    try:
+        sources = {"teacher": card.teacher, "corpus": corpus_folder(card)}
+        begin_run(card, output, RUN, overwrite=how.overwrite, sources=sources)
+    with interruptible(how.verb, output):
         return train(
             run.trainer,
             run.feed,
@@ -226,13 +197,3 @@ def _trained(run: Distillation, how: _How, *, shows: bool) -> Trained:
             show_progress=shows,
             on_scores=announced(run.metric, how.on_scores) if shows else how.on_scores,
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_continue(how.verb, output)) from None
-
-
-def _result(run: Distillation, trained: Trained, command: str | None) -> dict[str, Any]:
-    try:
-        return finish(run, trained, command=command)
-    except OSError as error:
-        checkpoints = Checkpoints(Path(run.card.output), keep=run.card.run.keep_checkpoints)
-        raise checkpoints.out_of_space(error) from error

@@ -12,29 +12,17 @@ from distilbert.checkpoint.sentence_modules import MODULES
 from distilbert.distilling.assembly import FRAMEWORK, Distillation, losses_of
 from distilbert.opening import find_model, load_runner
 from distilbert.training.card_file import card_text
-from distilbert.training.checkpoints import FOLDER
 from distilbert.training.environment import environment
-from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
-from distilbert.training.output_folder import Contents
-from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
-from distilbert.training.result import (
-    CARD_FILE,
-    RESULT_FILE,
-    course,
-    result_folder,
-    write_model,
-)
+from distilbert.training.public_names import public_name
+from distilbert.training.report import PAGE_FILE, REPORT_FILE, write_report
+from distilbert.training.result import course, result_folder, run_contents, write_model
+from distilbert.training.run_folder import CARD_FILE
 
-RUN = Contents(
-    "run",
-    mark=CARD_FILE,
-    decisive=RESULT_FILE,
-    others=(
-        *("model*.safetensors*", *TOKENIZER_FILES, "README.md", MODULES, "*_Pooling"),
-        *("*_Normalize", "sentence_bert_config.json", "config_sentence_transformers.json"),
-        *(REPORT_FILE, PAGE_FILE, PLOTS_FOLDER, LOG_FILE, EVENTS_FOLDER, FOLDER),
-    ),
+# Files of a sentence encoder, which a student may be.
+RUN = run_contents(
+    *(MODULES, "*_Pooling", "*_Normalize"),
+    *("sentence_bert_config.json", "config_sentence_transformers.json"),
 )
 
 
@@ -86,7 +74,7 @@ def _report(
         "command": command,
         "card": card.model_dump(),
         "n_train": len(run.train.numbers),
-        "n_teacher_parameters": sum(int(a.size) for a in run.teacher.weights.arrays.values()),
+        "n_teacher_parameters": run.n_teacher_parameters,
         "student": {
             "layers": student.config.n_layers,
             "dim": student.config.dim,
@@ -102,7 +90,7 @@ def _report(
 def model_card(report: Mapping[str, Any]) -> str:
     """The student's README: what it is, how to use it, its losses, how it was made."""
     card, student = report["card"], report["student"]
-    teacher = _public_name(card["teacher"])
+    teacher = public_name(card["teacher"])
     scores = report["splits"]["held-out"]["scores"]
     front = {"library_name": "transformers", "tags": ["distilbert", "distillation"]}
     lines = [
@@ -137,10 +125,3 @@ def model_card(report: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _public_name(source: str) -> str:
-    """The source without its hash, or folders of the machine the student was trained on."""
-    if source.startswith("pypi:") or not Path(source).exists():
-        return source.partition("#")[0]
-    return Path(source).name

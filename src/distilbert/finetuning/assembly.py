@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from distilbert.checkpoint.bert import fold_bert, is_bert
 from distilbert.checkpoint.bert_folder import carried_files
-from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import RunCardError
 from distilbert.finetuning.datasets import Examples
@@ -26,6 +23,7 @@ from distilbert.opening import (
     find_model,
     framework_module,
     open_tokenizer,
+    tokenizer_of,
 )
 from distilbert.runner import Runner
 from distilbert.tasks.task import Task
@@ -44,11 +42,7 @@ def starting_point(found: FoundModel, head: str) -> tuple[LoadRequest, Any]:
         return request, open_tokenizer(found.folder)
     folded = fold_bert(found.folder)
     files = carried_files(found.folder, folded.config.max_position_embeddings)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in files.keys() & {*TOKENIZER_FILES}:
-            (Path(folder) / name).write_bytes(files[name])
-        tokenizer = open_tokenizer(folder)
-    return replace(request, config=folded.config, state=folded.arrays), tokenizer
+    return replace(request, config=folded.config, state=folded.arrays), tokenizer_of(files)
 
 
 class FineTuning:

@@ -28,8 +28,8 @@ from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
 from distilbert.training.output_folder import Contents, check_output
 from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
-from distilbert.training.result import CARD_FILE
 from distilbert.training.run_card import DataSection, RunCard
+from distilbert.training.run_folder import CARD_FILE
 
 # Examples that are evaluated together; only their answers are kept in memory.
 CHUNK = 4096

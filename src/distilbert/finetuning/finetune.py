@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
-from distilbert.checkpoint.atomic import remove_leftovers
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import match_parameters
-from distilbert.errors import InputError
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.messages import (
@@ -25,19 +23,18 @@ from distilbert.finetuning.result import RUN, finish
 from distilbert.finetuning.tasks import task_of
 from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
-from distilbert.training.card_file import (
-    AnyCard,
-    as_card,
-    check_required,
-    read_card,
-    with_changes,
-)
-from distilbert.training.checkpoints import Checkpoints
+from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.loop import Trained, train
-from distilbert.training.messages import announced, counted, how_to_continue, is_watched, say
-from distilbert.training.output_folder import check_output, empty_output, sources_in
-from distilbert.training.result import CARD_FILE, is_finished, write_card
+from distilbert.training.messages import announced, counted, is_watched, say
+from distilbert.training.output_folder import sources_in
 from distilbert.training.run_card import RunCard
+from distilbert.training.run_folder import (
+    begin_run,
+    card_of_run,
+    check_run_folder,
+    interruptible,
+    named_full_disk,
+)
 from distilbert.training.trackers import package_of
 
 
@@ -107,10 +104,11 @@ def finetune(
     files = [card] if isinstance(card, (str, PathLike)) else []
     memory = take_rows(changes)
     if resume and card is None:
-        card = _card_of_run(changes)
+        card = card_of_run(changes, RunCard, start="model")
     card = _checked(as_card(card, changes))
     output = Path(card.output)
-    _check_output(card, files, resume=resume, overwrite=overwrite)
+    how = {"resume": resume, "overwrite": overwrite}
+    check_run_folder(output, RUN, **how, sources=[*files, *sources_in(card)], start="model")
     shows = is_watched() if show_progress is None else show_progress
     examples = read_examples(card, task_of(card), memory)
     start = find_model(card.model, framework=card.framework, options=options)
@@ -123,25 +121,11 @@ def finetune(
         say([*data_decisions(card, examples), *decided])
     del examples  # those of training are features now
     report = announced(run.task.metric, on_scores) if shows else on_scores
-    how = {"resume": resume, "overwrite": overwrite, "show_progress": shows}
-    trained = _trained(run, **how, on_scores=report)
-    result = processes.broadcast(_result(run, trained, command) if is_main else None)
+    trained = _trained(run, **how, show_progress=shows, on_scores=report)
+    with named_full_disk(output):
+        result = processes.broadcast(finish(run, trained, command=command) if is_main else None)
     run.trainer.close()
     return FineTuneResult(card=card, output=output, **result)
-
-
-def _card_of_run(changes: Mapping[str, Any]) -> RunCard | None:
-    """The card that an interrupted run left in its output folder; None if there is none, but the
-    changes name a model."""
-    output = changes.get("output")
-    if output is not None and (Path(output) / CARD_FILE).is_file():
-        return read_card(Path(output) / CARD_FILE)
-    if changes.get("model") is None:
-        raise InputError(
-            f"`resume` needs the `output` of an interrupted run, which contains {CARD_FILE}, or a "
-            f"run card: got output={None if output is None else str(output)!r}."
-        )
-    return None
 
 
 def _plan(run: FineTuning) -> dict[str, Any]:
@@ -168,19 +152,16 @@ def _trained(
     show_progress: bool,
     on_scores: Callable[[int, Mapping[str, float]], None] | None,
 ) -> Trained:
-    output, metric = Path(run.card.output), run.task.metric
-    is_new = Checkpoints(output, keep=run.card.run.keep_checkpoints).newest() is None
+    card, metric = run.card, run.task.metric
+    output = Path(card.output)
     if run.trainer.processes.is_main_process:
-        if overwrite and output.is_dir():
-            empty_output(output, RUN)
-        if overwrite or is_new:  # else it may yet be refused
-            sources = {"model": run.card.model, "teacher": run.card.distillation.teacher}
-            write_card(run.card, output, sources)
-    try:
+        sources = {"model": card.model, "teacher": card.distillation.teacher}
+        begin_run(card, output, RUN, overwrite=overwrite, sources=sources)
+    with interruptible("finetune", output):
         return train(
             run.trainer,
             run.feed,
-            run.card,
+            card,
             output=output,
             identity=run.identity,
             metric=metric,
@@ -190,16 +171,6 @@ def _trained(
             show_progress=show_progress,
             on_scores=on_scores,
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_continue("finetune", output)) from None
-
-
-def _result(run: FineTuning, trained: Trained, command: str | None) -> dict[str, Any]:
-    try:
-        return finish(run, trained, command=command)
-    except OSError as error:
-        checkpoints = Checkpoints(Path(run.card.output), keep=run.card.run.keep_checkpoints)
-        raise checkpoints.out_of_space(error) from error
 
 
 def _checked(card: RunCard) -> RunCard:
@@ -210,18 +181,3 @@ def _checked(card: RunCard) -> RunCard:
     framework = choose_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
     return with_changes(card, {"framework": framework})  # checks fields that it does not support
-
-
-def _check_output(card: RunCard, files: list[Any], *, resume: bool, overwrite: bool) -> None:
-    """Check the output folder; `files` are those that are read and that the card does not name."""
-    output = Path(card.output)
-    if resume and overwrite:
-        raise InputError("Give either `resume` or `overwrite`: got both.")
-    if resume and is_finished(output):
-        remove_leftovers(output)  # of a process that was killed after its last step
-        raise InputError(
-            f"`resume` continues an interrupted run: {output} contains a finished run. To train "
-            f"it further, set `model` to this folder and choose another `output`."
-        )
-    if not resume or not output.is_dir():
-        check_output(output, RUN, overwrite=overwrite, sources=[*files, *sources_in(card)])

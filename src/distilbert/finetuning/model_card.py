@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from distilbert.training.public_names import hub_model, public_name
 
 # Task of a run card -> what hubs call it, and the class of transformers that reads the folder.
 HUB_TASKS = {
@@ -17,8 +17,6 @@ HUB_TASKS = {
     "question-answering": ("question-answering", "AutoModelForQuestionAnswering"),
     "multiple-choice": ("multiple-choice", "AutoModelForMultipleChoice"),
 }
-# `owner/name`, or one of the old names without an owner.
-HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # Fields of the card that say most about how the weights came to be.
 TELLING = ("learning_rate", "epochs", "max_steps", "batch_size", "batch_tokens", "accumulation")
 TELLING += ("schedule", "warmup", "weight_decay", "precision", "label_smoothing", "r_drop", "ema")
@@ -27,7 +25,7 @@ TELLING += ("schedule", "warmup", "weight_decay", "precision", "label_smoothing"
 def model_card(report: Mapping[str, Any]) -> str:
     """Front matter with the scores, then what the model is, how to use it, how it was made."""
     card = report["card"]
-    base = _public_name(card["model"])
+    base = public_name(card["model"])
     kind = HUB_TASKS[report["task"]][0].replace("-", " ")
     name = f"DistilBERT for {kind}"
     parts = [
@@ -50,7 +48,7 @@ def _front_matter(report: Mapping[str, Any], name: str) -> str:
     values: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": kind,
-        "base_model": _hub_model(card["model"]),
+        "base_model": hub_model(card["model"]),
         "tags": ["distilbert", kind],
         "metrics": sorted(
             {score for one in report["splits"].values() for score in one["scores"]} - {"loss"}
@@ -80,11 +78,6 @@ def _front_matter(report: Mapping[str, Any], name: str) -> str:
     return "\n".join(["---", *lines, "---\n"])
 
 
-def _hub_model(source: str) -> str | None:
-    """The model's name on the hub, unless it came from somewhere else."""
-    return source if HUB_NAME.fullmatch(source) and not Path(source).exists() else None
-
-
 def _hub_data(sources: Sequence[str]) -> str | None:
     """The data set's name on the hub, unless it came from somewhere else."""
     if len(sources) != 1 or not sources[0].startswith("hub:"):
@@ -96,16 +89,7 @@ def _data_name(data: Mapping[str, Any], split: str) -> str:
     """The sources of a split without their folders; what a split of the training rows is."""
     if split == "dev" and data.get("dev_split") is not None:
         return f"{100 * data['dev_split']:g} % of {_data_name(data, 'train')}"
-    return ", ".join(map(_public_name, data[split])) or split
-
-
-def _public_name(source: str) -> str:
-    """The source without its hashes, or folders of the machine the model was trained on."""
-    if source.startswith("memory:"):
-        return f"rows passed in Python ({source.removeprefix('memory:')})"
-    if source.startswith(("hub:", "pypi:")) or _hub_model(source):
-        return source.partition("#")[0]
-    return re.split(r"[\\/]", source.rstrip("\\/"))[-1] or source
+    return ", ".join(map(public_name, data[split])) or split
 
 
 def _use(task: str) -> str:

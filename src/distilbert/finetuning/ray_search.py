@@ -32,8 +32,8 @@ from distilbert.finetuning.trials import (
 )
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import card_from
-from distilbert.training.result import is_finished
 from distilbert.training.run_card import RunCard
+from distilbert.training.run_folder import is_finished
 
 SAMPLERS = ("random", "optuna")
 PURPOSE = "search with `distilbert tune`"

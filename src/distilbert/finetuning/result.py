@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.model_card import model_card
 from distilbert.finetuning.scoring import Evaluated, Split, answered
@@ -21,30 +20,14 @@ from distilbert.task_file import TASK_FILE
 from distilbert.tasks.task import Task, higher_is_better
 from distilbert.tasks.windows import Tokenizer
 from distilbert.training.card_file import card_text
-from distilbert.training.checkpoints import FOLDER
 from distilbert.training.environment import environment
 from distilbert.training.intervals import bootstrap
-from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
-from distilbert.training.output_folder import Contents
-from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
-from distilbert.training.result import (
-    CARD_FILE,
-    RESULT_FILE,
-    course,
-    result_folder,
-    write_model,
-)
+from distilbert.training.report import write_report
+from distilbert.training.result import course, result_folder, run_contents, write_model
+from distilbert.training.run_folder import CARD_FILE
 
-RUN = Contents(
-    "run",
-    mark=CARD_FILE,
-    decisive=RESULT_FILE,
-    others=(
-        *("model*.safetensors*", *TOKENIZER_FILES, TASK_FILE, "README.md", "answers.*.jsonl"),
-        *(REPORT_FILE, PAGE_FILE, PLOTS_FOLDER, LOG_FILE, EVENTS_FOLDER, FOLDER),
-    ),
-)
+RUN = run_contents(TASK_FILE, "answers.*.jsonl")
 # Examples shown in a report.
 WRONGEST, SLOWEST = 20, 5
 # The fastest of this many runs is reported: the first ones of a framework are slower.

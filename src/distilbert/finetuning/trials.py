@@ -20,7 +20,7 @@ from distilbert.checkpoint.atomic import atomic_file
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.checkpoints import FOLDER as CHECKPOINTS
 from distilbert.training.log import LOG_FILE, read_log
-from distilbert.training.result import is_finished
+from distilbert.training.run_folder import is_finished
 
 TRIALS, TRIAL_FILE = "trials", "trial.json"
 JSON_FILE, CSV_FILE = "trials.json", "trials.csv"

@@ -178,7 +178,7 @@ def _shorten(length: int, n_remove: int, strategy: str) -> int:
 
 def _length_error(options: CallOptions, capacity: int) -> InputError:
     return InputError(
-        f"`max_length` must leave room for the special tokens: got {options.max_length}. "
+        f"`max_length` must be at least the number of special tokens: got {options.max_length}. "
         f"Use at least {(options.max_length or 0) - capacity}."
     )
 

@@ -24,7 +24,12 @@ from distilbert.training.run_card import DataSection, InputsSection, RunCard
 C = TypeVar("C", bound=Card)
 AnyCard = Card | Mapping[str, Any] | str | PathLike[str] | None
 # Fields that a run needs, although a card may leave them out.
-REQUIRED = {"model": "the checkpoint to start from", "output": "the folder of the result"}
+REQUIRED = {
+    "model": "the checkpoint to start from",
+    "teacher": "the checkpoint of the teacher",
+    "train": "the texts to learn from",
+    "output": "the folder of the result",
+}
 
 PATHS = ("train", "dev", "test")
 # Prefixes of data that are not files: a data set of the hub, rows passed in Python.
@@ -133,7 +138,8 @@ def as_card(card: AnyCard, changes: Mapping[str, Any], kind: Any = RunCard) -> A
 def check_required(card: Card, names: Iterable[str]) -> None:
     """Raise RunCardError unless the card has these fields of `REQUIRED`."""
     for name in names:
-        if not getattr(card, name):
+        section = card.fields()[name][0]
+        if not getattr(getattr(card, section) if section else card, name):
             raise RunCardError(f"`{name}` must name {REQUIRED[name]}: got none. Set it.")
 
 

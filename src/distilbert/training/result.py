@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import atomic_file, atomic_folder
+from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.hub import TOKENIZER_FILES
 from distilbert.checkpoint.sharding import WEIGHT_FILES
-from distilbert.training.card import Card
-from distilbert.training.card_file import card_text, with_changes
 from distilbert.training.checkpoints import FOLDER, remove_checkpoints
+from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
+from distilbert.training.output_folder import Contents
+from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE
+from distilbert.training.run_folder import CARD_FILE, RESULT_FILE
 
-# The card of a run, and the file of a result that is written last.
-CARD_FILE, RESULT_FILE = "card.toml", "config.json"
-
-
-def write_card(card: Card, output: Path, sources: Mapping[str, str | None]) -> None:
-    """Write a card at the start of its run, so that `resume` needs only the output folder, and
-    works in any working folder.
-
-    `sources` are fields of the card and their values that may be paths; those that exist are
-    written as absolute paths.
-    """
-    local = {name: Path(path).expanduser() for name, path in sources.items() if path}
-    local = {name: str(path.absolute()) for name, path in local.items() if path.exists()}
-    card = with_changes(card, local)
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_file(output / CARD_FILE) as temporary:
-        temporary.write_text(card_text(card), encoding="utf-8")
+# Patterns of the names that the folder of every run contains, besides its card and its config.
+FILES = ("model*.safetensors*", *TOKENIZER_FILES, "README.md", REPORT_FILE, PAGE_FILE)
+FILES += (PLOTS_FOLDER, LOG_FILE, EVENTS_FOLDER, FOLDER)
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a run ended with a complete result and needs no checkpoints any more; `CARD_FILE` is
-    there from its start."""
-    files = (folder / CARD_FILE, folder / RESULT_FILE)
-    return all(file.is_file() for file in files) and not (folder / FOLDER).exists()
+def run_contents(*others: str) -> Contents:
+    """What the folder of a run contains, with patterns of the names that only some runs write."""
+    return Contents("run", mark=CARD_FILE, decisive=RESULT_FILE, others=(*FILES, *others))
 
 
 @contextmanager
