@@ -32,6 +32,8 @@ from distilbert.tasks.windows import single_windows
 from distilbert.training.report import REPORT_FILE
 
 LENGTHS = (16, 32, 128)
+# The batch whose throughput is measured: how many inputs, and their lengths in tokens.
+N_INPUTS, SHORTEST, MOST = 32, 8, 64
 WARM_UP = 2
 MIB = 2**20
 
@@ -181,11 +183,13 @@ def _speeds(
         medians = _medians(runners, {"input_ids": ids}, rounds)
         name = f"latency of one input of {length} tokens (ms)"
         lines.append(_line(name, *(1000 * seconds for seconds in medians)))
-    rows = [rng.integers(1, n_ids, n) for n in rng.integers(8, min(65, longest + 1), 32)]
+    shortest, most = min(SHORTEST, longest), min(MOST, longest)
+    rows = [rng.integers(1, n_ids, n) for n in rng.integers(shortest, most + 1, N_INPUTS)]
     medians = _medians(runners, padded_batch(rows), max(1, rounds // 3))
     n_tokens = sum(map(len, rows))
     throughput = [n_tokens / seconds for seconds in medians]
-    return [*lines, _line("throughput, 32 inputs of 8 to 64 tokens (tokens/s)", *throughput)]
+    name = f"throughput, {N_INPUTS} inputs of {shortest} to {most} tokens (tokens/s)"
+    return [*lines, _line(name, *throughput)]
 
 
 def _medians(

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 # oneDNN compiles a kernel for every shape and keeps the last thousand, a quarter to half a megabyte
 # each. Sizes are rounded up to multiples of these, so that few shapes occur.
 LENGTH_STEP, TOKEN_STEP = 16, 64
-# The largest fraction of a padded batch that is worth packing; measured on a CPU, where at 0.9 both
-# take the same time, and a single text of 149 tokens takes 1.3 times as long packed.
+# The largest fraction of a padded batch that is worth packing, measured on a CPU by
+# benchmarks/bench_packing.py.
 WORTH_PACKING = 0.9
 
 
