@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from distilbert.data import sources
 from distilbert.pipelines import factory
 from distilbert.pipelines.factory import ALIASES
 
+ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
     "distill",
     "adapt",
@@ -39,6 +42,8 @@ def test_help_lists_every_verb_and_each_verb_shows_examples(run):
         assert help_text.code == 0
         assert "Examples" in help_text.out
         assert f"distilbert {verb}" in help_text.out
+        for recipe in re.findall(r"recipes/\S+\.toml", help_text.out):
+            assert (ROOT / recipe).is_file()
     assert set(VERBS) == {command.__name__ for command in command_line.COMMANDS}
 
 

@@ -126,3 +126,8 @@ def test_objects_may_be_written_as_text_of_python_or_json() -> None:
     assert read_object('{"a": null}') == {"a": None}
     assert read_object("{'a': None}") == {"a": None}
     assert [read_object(value) for value in ("{a", "a", 3)] == ["{a", "a", 3]
+
+
+@pytest.mark.parametrize("piece", ["1", "1.", "1e", "1 ", " ", "1 , ", "'a'"])
+def test_a_long_cell_that_is_almost_a_list_is_read_in_linear_time(piece: str) -> None:
+    assert read_list(f"[{piece * 200_000}x") is None  # hours, where a number is tried in two parts

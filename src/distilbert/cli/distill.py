@@ -48,7 +48,7 @@ def distill(
 
       distilbert distill --teacher bert-base-uncased --train 'texts/*.txt' -o ./student
 
-      distilbert distill recipes/distill/minilm-3.toml --train texts.jsonl -o ./student
+      distilbert distill recipes/distill/distilbert.toml --train texts.jsonl -o ./student
 
       distilbert distill --resume -o ./student
     """

@@ -28,7 +28,7 @@ TEXTS = ("text", "sentence", "sentence1", "review", "question", "question1", "pr
 TEXTS += ("#1 String",)
 # Items of a list that is written as text: strings in quotes, numbers, true and false.
 STRING, QUOTES = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "\"'"
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 FLAGS = {"True": True, "False": False, "true": True, "false": False}
 ITEM = re.compile(f"{STRING}|{NUMBER}|{'|'.join(FLAGS)}", re.DOTALL)
 ITEMS = re.compile(rf"\s*\[\s*((?:(?:{ITEM.pattern})(?:\s*,\s*|\s+|(?=\])))*)\]\s*", re.DOTALL)
