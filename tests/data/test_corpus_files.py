@@ -89,21 +89,21 @@ def test_a_corpus_of_another_version_is_reported(corpus: Corpus) -> None:
         Corpus(corpus.folder)
 
 
-@pytest.mark.parametrize(("heldout", "count"), [(2, 2), (0.4, 2), (0.01, 1), (4, 4), (1, 1)])
+@pytest.mark.parametrize(("held_out", "count"), [(2, 2), (0.4, 2), (0.01, 1), (4, 4), (1, 1)])
 def test_the_seed_alone_decides_what_is_held_out(
-    corpus: Corpus, heldout: float, count: int
+    corpus: Corpus, held_out: float, count: int
 ) -> None:
-    train, held = corpus.split(heldout, seed=3)
+    train, held = corpus.split(held_out, seed=3)
     assert len(held) == count
     assert sorted([*train, *held]) == [0, 1, 2, 3, 4]
-    assert held.tolist() == sorted(held) == corpus.split(heldout, seed=3)[1].tolist()
-    assert len({tuple(corpus.split(heldout, seed=seed)[1]) for seed in range(20)}) > 1
+    assert held.tolist() == sorted(held) == corpus.split(held_out, seed=3)[1].tolist()
+    assert len({tuple(corpus.split(held_out, seed=seed)[1]) for seed in range(20)}) > 1
 
 
-@pytest.mark.parametrize("heldout", [0, 5, -1, 0.0, 1.0, -0.5, 0.95])
-def test_something_must_be_held_out_and_something_left(corpus: Corpus, heldout: float) -> None:
+@pytest.mark.parametrize("held_out", [0, 5, -1, 0.0, 1.0, -0.5, 0.95])
+def test_something_must_be_held_out_and_something_left(corpus: Corpus, held_out: float) -> None:
     with pytest.raises(InputError, match=r"fraction between 0 and 1, or a number .* from 1 to 4"):
-        corpus.split(heldout, seed=0)
+        corpus.split(held_out, seed=0)
 
 
 def test_a_corpus_is_written_once(tmp_path: Path) -> None:

@@ -117,23 +117,23 @@ class Corpus:
     def __reduce__(self) -> tuple[Any, ...]:
         return Corpus, (self.folder,)
 
-    def split(self, heldout: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, held_out: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of the sequences to train on and of those held out, int64, increasing.
 
         The seed and the number of sequences alone decide.
 
         Args:
-            heldout: the number of held-out sequences, an int, or their fraction, a float below 1.
+            held_out: the number of held-out sequences, an int, or their fraction, a float below 1.
 
         Raises:
             InputError: no sequence would be held out, or none would be left.
         """
-        is_share = isinstance(heldout, float)
-        count = max(1, round(heldout * len(self))) if is_share else int(heldout)
-        if not heldout > 0 or not 0 < count < len(self) or (is_share and heldout >= 1):
+        is_share = isinstance(held_out, float)
+        count = max(1, round(held_out * len(self))) if is_share else int(held_out)
+        if not held_out > 0 or not 0 < count < len(self) or (is_share and held_out >= 1):
             raise InputError(
-                f"`heldout` must be a fraction between 0 and 1, or a number of sequences from 1 to "
-                f"{len(self) - 1}: got {heldout} of a corpus of {len(self)}."
+                f"`held_out` must be a fraction between 0 and 1, or a number of sequences from 1 "
+                f"to {len(self) - 1}: got {held_out} of a corpus of {len(self)}."
             )
         rng = np.random.default_rng(seed)
         chosen = np.zeros(len(self), dtype=bool)
