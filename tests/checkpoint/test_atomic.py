@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from distilbert.checkpoint import atomic
-from distilbert.checkpoint.atomic import atomic_file, atomic_folder, check_writable
+from distilbert.checkpoint.atomic import (
+    atomic_file,
+    atomic_folder,
+    check_folder_writable,
+    check_writable,
+)
 from distilbert.errors import CheckpointError
 
 
@@ -238,3 +243,21 @@ def test_what_cannot_be_written_is_named_at_the_start(tmp_path):
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(CheckpointError, match="The output must be a writable file"):
         check_writable(tmp_path / "a")
+
+
+def test_a_folder_that_cannot_be_written_is_known_before(tmp_path, monkeypatch):
+    check_folder_writable(tmp_path / "new" / "folder")
+    check_folder_writable(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file/out", "link", f"{'x' * 300}/out"):
+        with pytest.raises(CheckpointError, match=r"must be a folder that can be written: got"):
+            check_folder_writable(tmp_path / name)
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "mkdir", read_only)
+    with pytest.raises(CheckpointError, match=r"Read-only file system"):
+        check_folder_writable(tmp_path / "new")

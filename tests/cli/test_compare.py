@@ -31,3 +31,11 @@ def test_options_become_arguments_and_the_table_is_printed(
     assert "| layers | 6       | 3       | 0.5               |" in result.output
     assert output.is_file()
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_an_output_that_cannot_be_written_costs_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(comparing, "compare", lambda *_, **__: pytest.fail("measured"))
+    result = CliRunner().invoke(app, ["compare", "t", "s", "-o", str(tmp_path / "no" / "c.md")])
+    assert "must be a writable file" in str(result.exception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from killing import Killed
+from killing import Killed, ends, log_without_times, run_and_kill, started
 from tiny_bert import save_bert
 
 from distilbert import DistilBertForMaskedLM, DistilBertModel, adapt, distill, pipeline
@@ -52,6 +53,16 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
 
 def killed(step: int, scores: Any) -> None:
     raise Killed
+
+
+def at_last(step: int) -> Any:
+    """Kills a run in the first evaluation after so many updates."""
+
+    def scored(now: int, scores: Any) -> None:
+        if now >= step:
+            raise Killed
+
+    return scored
 
 
 def test_a_student_learns_what_its_teacher_predicts(run: Any, teacher: Path) -> None:
@@ -102,6 +113,59 @@ def test_a_resumed_run_ends_with_the_same_weights(
         np.testing.assert_array_equal(array, weights(resumed.output)[name])
     with pytest.raises(InputError, match="contains a finished run"):
         distill(resume=True, output=str(tmp_path / "cut"))
+
+
+def start(teacher: Path, texts: Path, output: Path) -> Any:
+    """The process of a run, which makes its corpus or goes on where one was killed."""
+    return started(
+        distill,
+        teacher=str(teacher),
+        train=str(texts),
+        output=str(output),
+        **QUICK | {"epochs": 8, "kl_share": 0.5, "value_weight": 1.0, "device": "cpu"},
+        checkpoint_every=2,
+        resume=True,
+    )
+
+
+def test_a_run_killed_at_any_moment_ends_bit_identical(
+    teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    ends(start(teacher, texts, whole))
+    run_and_kill(cut, lambda: start(teacher, texts, cut))
+    for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json"):
+        assert (whole / name).read_bytes() == (cut / name).read_bytes(), name
+    assert log_without_times(whole) == log_without_times(cut)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_newest_checkpoints_are_kept(run: Any, teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(teacher, checkpoint_every=1, keep_checkpoints=3, epochs=3, on_scores=at_last(12))
+    steps = sorted(path.name for path in (tmp_path / "o" / "checkpoints").glob("step-*"))
+    assert len(steps) == 3
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_its_last_checkpoint(
+    run: Any, teacher: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"must be finite numbers: .* in update \d+"):
+        run(teacher, learning_rate=1e30, max_grad_norm=0.0, checkpoint_every=1)
+    assert not (tmp_path / "o" / "config.json").exists()
+
+
+def test_a_full_disk_leaves_what_to_go_on_from(
+    run: Any, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("distilbert.distilling.distill.finish", full)
+        with pytest.raises(TrainingError, match=r"step-\d+ is kept\. Free some space"):
+            run(teacher)
+    assert run(teacher, resume=True).scores["loss"] > 0
 
 
 def test_the_best_student_is_chosen_by_the_metric(run: Any, teacher: Path) -> None:
@@ -156,19 +220,18 @@ def test_a_bert_is_folded_and_a_narrow_student_goes_through_a_projection(
     assert DistilBertForMaskedLM.from_pretrained(result.output).config.dim == 8
 
 
-def test_two_processes_train_what_one_does(
-    run: Any, teacher: Path, texts: Path, corpora: Path, tmp_path: Path
+def test_two_processes_train_what_one_does_and_one_prints(
+    run: Any, teacher: Path, tmp_path: Path
 ) -> None:
     options = {**QUICK, "dim": 8, "n_heads": 2, "value_weight": 0.5, "dropout": 0.0}
     one = run(teacher, "one", **options)
-    options |= {"teacher": str(teacher), "train": str(texts), "corpus": str(corpora)}
-    script = tmp_path / "distil.py"
-    script.write_text(
-        "from distilbert import distill\n"
-        f"distill(output={str(tmp_path / 'two')!r}, **{options!r})\n"
-    )
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    subprocess.run([*launch, str(script)], check=True, timeout=300, capture_output=True)
+    card = ["-m", "distilbert.cli.main", "distill", str(one.output / "card.toml")]
+    output = ["--output", str(tmp_path / "two")]
+    done = subprocess.run([*launch, *card, *output], timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Student:") == 1
+    assert done.stderr.count("Student:") == 1
     both = weights(tmp_path / "two")
     for name, array in weights(one.output).items():
         np.testing.assert_allclose(both[name], array, atol=1e-4)

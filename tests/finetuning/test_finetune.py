@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
-import random
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from killing import ends, log_without_times, run_and_kill, started
 
 from distilbert import DistilBertConfig, pipeline
 from distilbert.checkpoint.format_safetensors import read
@@ -138,74 +136,38 @@ def test_other_frameworks_run_the_same_card_and_leave_the_same_files(
         run("sentiment", encoder, data, tmp_path / "no", framework=framework, lora_rank=2)
 
 
-# Its processes are forks of one that has imported the framework: killing is what costs time.
-FORKS = multiprocessing.get_context("forkserver")
-
-
 def start(encoder: Path, data: Path, output: Path) -> Any:
     """The process of a run with a checkpoint every five updates; goes on where one was killed."""
-    FORKS.set_forkserver_preload(["torch", "distilbert.finetuning.finetune"])
-    options: dict[str, Any] = {
-        "task": "text-classification",
-        "model": str(encoder),
+    return started(
+        finetune,
+        task="text-classification",
+        model=str(encoder),
         **{split: str(data / f"sentiment.{split}.jsonl") for split in ("train", "dev")},
-        "output": str(output),
-        "epochs": 6,
-        "batch_size": 4,
-        "learning_rate": 1e-3,
-        "max_length": 32,
-        "bootstrap": 10,
-        "tensorboard": False,
-        "report": False,
-        "device": "cpu",
-        "framework": "torch",
-        "checkpoint_every": 5,
-        "resume": True,
-    }
-    process = FORKS.Process(target=finetune, kwargs=options)
-    process.start()
-    return process
-
-
-def ends(process: Any) -> None:
-    process.join(120)
-    assert process.exitcode == 0
+        output=str(output),
+        epochs=6,
+        batch_size=4,
+        learning_rate=1e-3,
+        max_length=32,
+        bootstrap=10,
+        tensorboard=False,
+        report=False,
+        device="cpu",
+        framework="torch",
+        checkpoint_every=5,
+        resume=True,
+    )
 
 
 def test_a_run_killed_at_any_moment_ends_bit_identical(
     encoder: Path, data: Path, tmp_path: Path
 ) -> None:
-    ends(start(encoder, data, tmp_path / "whole"))
-    rng = random.Random()  # other moments in every run, on purpose
-    log, kills = tmp_path / "cut" / "log.jsonl", 0
-    for _ in range(4):
-        seen = log.stat().st_size if log.is_file() else 0
-        process = start(encoder, data, tmp_path / "cut")
-        while process.is_alive() and not (log.is_file() and log.stat().st_size != seen):
-            time.sleep(0.005)  # until it trains
-        time.sleep(rng.uniform(0.0, 0.4))
-        if not process.is_alive():
-            break
-        process.kill()
-        process.join()
-        kills += 1
-    assert kills > 0
-    if not (tmp_path / "cut" / "config.json").is_file():
-        ends(start(encoder, data, tmp_path / "cut"))
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    ends(start(encoder, data, whole))
+    run_and_kill(cut, lambda: start(encoder, data, cut))
     names = ["model.safetensors", "config.json", "task.json", "answers.dev.jsonl", "vocab.txt"]
     for name in names:
-        one, other = (tmp_path / folder / name for folder in ("whole", "cut"))
-        assert one.read_bytes() == other.read_bytes(), name
-    logs = []
-    for folder in ("whole", "cut"):
-        lines = (tmp_path / folder / "log.jsonl").read_text().splitlines()
-        logs.append([_without_times(json.loads(line)) for line in lines])
-    assert logs[0] == logs[1]
-
-
-def _without_times(line: dict[str, Any]) -> dict[str, Any]:
-    values = {k: v for k, v in line.get("values", {}).items() if k != "seconds"}
-    return {k: v for k, v in line.items() if k not in ("time", "values")} | {"values": values}
+        assert (whole / name).read_bytes() == (cut / name).read_bytes(), name
+    assert log_without_times(whole) == log_without_times(cut)
 
 
 class Stop(Exception):

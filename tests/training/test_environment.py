@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from distilbert.training import environment as module
-from distilbert.training.environment import environment
+from distilbert.training.environment import environment, is_main_process
 
 
 def test_versions_are_those_of_the_installed_packages() -> None:
@@ -53,3 +53,11 @@ def test_gpus_and_the_commit_are_what_the_tools_print(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module.subprocess, "run", run)
     found = environment()
     assert (found["git_commit"], found["gpus"]) == ("abc123", ["GPU A", "GPU B"])
+
+
+def test_of_the_processes_of_torchrun_the_first_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert is_main_process()
+    for rank, prints in (("0", True), ("1", False)):
+        monkeypatch.setenv("RANK", rank)
+        assert is_main_process() is prints

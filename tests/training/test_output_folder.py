@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.errors import InputError
+from distilbert.errors import CheckpointError, InputError
 from distilbert.finetuning.result import RUN
 from distilbert.finetuning.tune import SEARCH
 from distilbert.training.output_folder import check_output, empty_output, sources_in
@@ -30,6 +30,9 @@ def test_a_new_or_empty_folder_needs_no_permission(tmp_path: Path) -> None:
     check_output(tmp_path / "new", RUN, overwrite=False)
     check_output(tmp_path, RUN, overwrite=False)
     check_output(tmp_path, RUN, overwrite=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="must be a folder that can be written"):
+        check_output(tmp_path / "file" / "new", RUN, overwrite=False)
 
 
 def test_a_result_is_replaced_only_on_request(result: Path) -> None:

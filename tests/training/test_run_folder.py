@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from distilbert.errors import InputError, TrainingError
+from distilbert.checkpoint import atomic
+from distilbert.errors import CheckpointError, InputError, TrainingError
 from distilbert.training.card_file import as_card
 from distilbert.training.result import run_contents
 from distilbert.training.run_card import RunCard
@@ -47,6 +48,16 @@ def test_a_run_needs_a_new_folder_or_one_to_continue_or_replace(tmp_path: Path) 
         check(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="To train it further, set `model` to"):
+        check(tmp_path, resume=True)
+
+
+def test_a_run_to_resume_must_be_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (tmp_path / CARD_FILE).write_text("")
+    monkeypatch.setattr(atomic.os, "mkdir", full)
+    with pytest.raises(CheckpointError, match="Read-only file system"):
         check(tmp_path, resume=True)
 
 

@@ -80,6 +80,34 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     raise CheckpointError(f"The output must be a writable file: got {path}, but {reason}.")
 
 
+def check_folder_writable(folder: str | os.PathLike[str]) -> None:
+    """Raise CheckpointError if nothing can be written in a folder, which need not exist yet.
+
+    Only writing shows it, so an empty folder is made and deleted there, or in the nearest folder
+    above that exists.
+    """
+    place = Path(folder).absolute()
+    try:
+        while not _is_there(place):
+            place = place.parent
+        probe = _temporary_name(place / "probe")
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CheckpointError(
+            f"The output must be a folder that can be written: got {folder} ({place}: {reason})."
+        ) from None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def is_written_through(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a device or pipe, or an open file under /proc or /dev/fd."""
     path = Path(path)

@@ -45,11 +45,14 @@ def compare(
 
       distilbert compare ./teacher ./student --teacher-run ./t-sst2 --student-run ./s-sst2
     """
+    from distilbert.checkpoint.atomic import check_writable
     from distilbert.distilling.compare import compare as measured
 
     pairs = [teacher_run or [], student_run or []]
     if len(pairs[0]) != len(pairs[1]):
         raise typer.BadParameter("Give as many --student-run as --teacher-run.")
+    if output is not None:
+        check_writable(output)  # before minutes of measuring
     found = measured(
         teacher,
         student,

@@ -82,8 +82,11 @@ def adapt(
 
 
 def _show(result: DistillResult, name: str) -> None:
+    from distilbert.training.environment import is_main_process
     from distilbert.training.messages import counted
 
+    if not is_main_process():
+        return
     for score, value in result.scores.items():
         if not score.startswith("weighted_"):
             print(f"held-out {score:<24} {value:>10.4f}")

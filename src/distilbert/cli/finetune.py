@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbert.cli import options
 from distilbert.cli.card_options import card_options
+
+if TYPE_CHECKING:
+    from distilbert.finetuning.finetune import FineTuneResult
 
 
 @options.command(extra=card_options())
@@ -49,7 +52,7 @@ def finetune(
         _check(card, fields)
         return
     from distilbert.finetuning.finetune import finetune as train
-    from distilbert.training.messages import brief_scores, counted
+    from distilbert.training.environment import is_main_process
 
     result = train(
         card,
@@ -60,6 +63,13 @@ def finetune(
         **hub.given(),
         **fields,
     )
+    if is_main_process():
+        _show(result)
+
+
+def _show(result: FineTuneResult) -> None:
+    from distilbert.training.messages import brief_scores, counted
+
     for split, scores in result.scores.items():
         for name, value in ({result.metric: scores[result.metric]} | brief_scores(scores)).items():
             print(f"{split:<6} {name:<24} {value:>10.4f}")

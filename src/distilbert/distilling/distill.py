@@ -25,6 +25,7 @@ from distilbert.distilling.messages import decisions, tokenizing
 from distilbert.distilling.result import RUN, finish
 from distilbert.opening import find_model, take_load_options
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
+from distilbert.training.environment import is_main_process
 from distilbert.training.loop import Trained, train
 from distilbert.training.messages import announced, is_watched, say
 from distilbert.training.run_folder import (
@@ -154,12 +155,13 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
         card = with_changes(card, {"layers": tuple(range(teacher.weights.config.n_layers))})
     check_head(card, teacher)
     student = student_for(card, teacher.weights)
-    shows = is_watched() if how.show_progress is None else how.show_progress
+    watched = is_watched() if how.show_progress is None else how.show_progress
+    shows = watched and is_main_process()
     corpus = corpus_of(card, teacher, tokenizing() if shows else None)
     run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes
     is_main = processes.is_main_process
-    if shows and is_main:
+    if shows:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)
     with named_full_disk(output):

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
 from distilbert.data.memory import describe, names_sources, rows_in_memory, sources_of
 from distilbert.data.problems import Problems
 from distilbert.data.sources import named_rows, read_rows
@@ -164,6 +164,7 @@ def _target(output: str | PathLike[str] | None, *, overwrite: bool) -> Path | No
             f"`output` must be a new folder: {output} exists. Choose another name, or replace an "
             f"evaluation with `overwrite`."
         )
+    check_folder_writable(output)
     return Path(output)
 
 

@@ -24,6 +24,7 @@ from distilbert.finetuning.tasks import task_of
 from distilbert.opening import choose_framework, find_model, take_load_options
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
+from distilbert.training.environment import is_main_process
 from distilbert.training.loop import Trained, train
 from distilbert.training.messages import announced, counted, is_watched, say
 from distilbert.training.output_folder import sources_in
@@ -109,14 +110,15 @@ def finetune(
     output = Path(card.output)
     how = {"resume": resume, "overwrite": overwrite}
     check_run_folder(output, RUN, **how, sources=[*files, *sources_in(card)], start="model")
-    shows = is_watched() if show_progress is None else show_progress
+    watched = is_watched() if show_progress is None else show_progress
+    shows = watched and is_main_process()
     examples = read_examples(card, task_of(card), memory)
     start = find_model(card.model, framework=card.framework, options=options)
     with new_head_is_expected():
         run = FineTuning(card, examples, start, options)
     processes = run.trainer.processes
     is_main = processes.is_main_process
-    if shows and is_main:
+    if shows:
         decided = run_decisions(card, examples, framework=run.framework, **_plan(run))
         say([*data_decisions(card, examples), *decided])
     del examples  # those of training are features now

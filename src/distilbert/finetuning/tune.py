@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import is_available
-from distilbert.checkpoint.atomic import atomic_file
+from distilbert.checkpoint.atomic import atomic_file, check_folder_writable
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.identity import data_identity
@@ -182,7 +182,9 @@ def _output(card: RunCard, files: list[Any], *, resume: bool, overwrite: bool) -
         raise InputError("Give either `resume` or `overwrite`: got both.")
     if resume and not (output / PLAN_FILE).is_file():
         raise InputError(f"`resume` needs an interrupted search: {output} contains none.")
-    if not resume:
+    if resume:
+        check_folder_writable(output)
+    else:
         check_output(output, SEARCH, overwrite=overwrite, sources=[*files, *sources_in(card)])
     return output
 

@@ -15,6 +15,11 @@ PACKAGES += ("peft", "optax", "safetensors")
 TOOL_SECONDS = 5.0
 
 
+def is_main_process() -> bool:
+    """Whether this process may print: the only one, or the first of those of `torchrun`."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def environment() -> dict[str, Any]:
     """Python, machine, GPUs of NVIDIA, package versions, and the git commit of the working folder.
 

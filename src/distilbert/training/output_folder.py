@@ -11,7 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import TEMPORARY_SUFFIX, remove_folder
+from distilbert.checkpoint.atomic import (
+    TEMPORARY_SUFFIX,
+    check_folder_writable,
+    remove_folder,
+)
 from distilbert.errors import InputError
 from distilbert.training.run_card import RunCard
 
@@ -48,9 +52,11 @@ def check_output(
 
     Raises:
         InputError: it is neither.
+        CheckpointError: nothing can be written there.
     """
     if output.exists() and not output.is_dir():
         raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
+    check_folder_writable(output)
     names = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     if not names:
         return

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from distilbert.checkpoint.atomic import atomic_file, remove_leftovers
+from distilbert.checkpoint.atomic import atomic_file, check_folder_writable, remove_leftovers
 from distilbert.errors import InputError
 from distilbert.training.card import Card
 from distilbert.training.card_file import card_text, read_card, with_changes
@@ -63,6 +63,7 @@ def check_run_folder(
     Raises:
         InputError: it contains files, and neither `resume` nor `overwrite` is set; or both are; or
             the run to resume is finished.
+        CheckpointError: nothing can be written there.
     """
     if resume and overwrite:
         raise InputError("Give either `resume` or `overwrite`: got both.")
@@ -74,6 +75,8 @@ def check_run_folder(
         )
     if not resume or not output.is_dir():
         check_output(output, contents, overwrite=overwrite, sources=sources)
+    else:
+        check_folder_writable(output)
 
 
 def begin_run(
