@@ -74,7 +74,13 @@ def test_a_recipe_of_distillation_states_its_source_and_command(path: Path) -> N
 
 def test_the_tiny_recipe_of_distillation_trains(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    options = ["--teacher", str(GOLDEN / "doc" / "uncased"), "--output", str(output)]
+    options = [
+        "--teacher",
+        str(GOLDEN / "doc" / "uncased"),
+        "--output",
+        str(output),
+        "--allow-untrained",
+    ]
     assert main(["distill", str(RECIPES / "distill" / "tiny.toml"), *options]) == 0
     assert (output / "model.safetensors").is_file()
 

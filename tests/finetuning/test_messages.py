@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.messages import (
     data_decisions,
-    new_head_is_expected,
     parts_of,
     run_decisions,
 )
@@ -105,17 +103,6 @@ def test_model_windows_updates_and_output_are_named() -> None:
     lines = run_decisions(card, examples, new=[], **given)
     assert lines[0].endswith("all weights are from the checkpoint")
     assert parts_of(["a.weight", "a.bias", "b.weight"]) == ["a", "b"]
-
-
-def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    logger = logging.getLogger("distilbert.checkpoint.loading")
-    with new_head_is_expected():
-        logger.warning("X: The head is newly initialized: classifier.")
-        logger.warning("X: Wrong file")
-    logger.warning("Y: The head is newly initialized: classifier.")
-    assert [record.getMessage()[0] for record in caplog.records] == ["X", "Y"]
 
 
 @pytest.mark.parametrize(

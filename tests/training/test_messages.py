@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from distilbert.training.messages import (
     counted,
     how_to_continue,
     is_watched,
+    new_head_is_expected,
     score_line,
 )
 
@@ -51,3 +53,14 @@ def test_evaluations_are_announced_and_passed_on(capsys: pytest.CaptureFixture[s
     announced("loss", lambda step, scores: seen.append((step, scores)))(3, {"loss": 0.5})
     assert seen == [(3, {"loss": 0.5})]
     assert capsys.readouterr().err == "dev after 3 updates:  loss 0.5000\n"
+
+
+def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger = logging.getLogger("distilbert.checkpoint.loading")
+    with new_head_is_expected():
+        logger.warning("X: The head is newly initialized: classifier.")
+        logger.warning("X: Wrong file")
+    logger.warning("Y: The head is newly initialized: classifier.")
+    assert [record.getMessage()[0] for record in caplog.records] == ["X", "Y"]

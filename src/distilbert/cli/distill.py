@@ -38,6 +38,13 @@ def distill(
     card: Card = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    allow_untrained: Annotated[
+        bool,
+        typer.Option(
+            "--allow-untrained",
+            help="Also distil a teacher whose masked-LM head predicts no better than frequencies.",
+        ),
+    ] = False,
     *,
     hub: options.HubOptions,
     **fields: Any,
@@ -55,6 +62,7 @@ def distill(
     from distilbert.distilling.distill import distill as run
 
     given = {"resume": resume, "overwrite": overwrite, "command": options.command_line()}
+    given["allow_untrained"] = allow_untrained
     _show(run(card, **given, show_progress=True, **hub.given(), **fields), "Student")
 
 

@@ -82,12 +82,17 @@ class Reading:
     tags: None = None
 
 
+def losses_that_predict(card: DistillCard) -> list[str]:
+    """The fields of the losses of a card that need a masked-LM head."""
+    return [name for name in NEED_HEAD if getattr(card.losses, name)]
+
+
 def check_head(card: DistillCard, teacher: Teacher) -> None:
     """
     Raises:
         InputError: a loss needs the head of a teacher that has none.
     """
-    wanted = [name for name in NEED_HEAD if getattr(card.losses, name)]
+    wanted = losses_that_predict(card)
     if wanted and not teacher.weights.has_head and not isinstance(card, AdaptCard):
         raise InputError(
             f"`{'` and `'.join(wanted)}` need a teacher with a trained masked-LM head: "
@@ -191,8 +196,7 @@ class Distillation:
 
     @property
     def _predicts(self) -> bool:
-        losses = self.card.losses
-        return bool(losses.kl_weight or losses.mlm_weight or losses.mse_weight)
+        return bool(losses_that_predict(self.card))
 
     def evaluate(self, runner: Runner) -> dict[str, float]:
         """Means of the losses on the held-out sequences, whose masks are always the same."""

@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,15 @@ import numpy as np
 from distilbert.batching import padded_batch, run_windows
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.data.problems import Problems
-from distilbert.distilling.assembly import FRAMEWORK, Reading, Teacher, request_of
-from distilbert.distilling.card import MASK_PROBABILITY
+from distilbert.distilling.assembly import FRAMEWORK, Reading, Teacher
+from distilbert.distilling.predictions import masked_windows, predict_masked, runner_of
 from distilbert.errors import DataError, InputError
 from distilbert.heads import IGNORED_LABEL
 from distilbert.json_files import read_json
-from distilbert.opening import find_model, framework_module, take_load_options
+from distilbert.opening import find_model, take_load_options
 from distilbert.runner import Runner
 from distilbert.tasks import embedding
 from distilbert.tasks.masked_lm.corpus import CorpusOptions, texts_of
-from distilbert.tasks.masked_lm.masking import Vocabulary, mask
-from distilbert.tasks.probability import log_softmax
 from distilbert.tasks.windows import single_windows
 from distilbert.training.report import REPORT_FILE
 
@@ -132,7 +129,7 @@ def compare(
             f"and {teacher} differ."
         )
     sample = _texts(texts, max_texts)
-    encoders = [_runner(one, "base", device) for one in pair]
+    encoders = [runner_of(one, "base", device) for one in pair]
     lines = [*_sizes(pair), *_speeds(pair, encoders, lengths, rounds, seed)]
     if sample:
         lines += _agreement(pair, encoders, sample, device, seed)
@@ -254,40 +251,21 @@ def _predictions(
     pair: Sequence[Teacher], windows: Sequence[np.ndarray], device: str | None, seed: int
 ) -> list[Line]:
     """How both predict masked tokens, and how often they predict the same one."""
-    seen, labels = _masked(pair[0].tokenizer, windows, seed)
-    positions = [np.flatnonzero(row != IGNORED_LABEL) for row in labels]
-    truth = np.concatenate([row[at] for row, at in zip(labels, positions, strict=True)])
-
-    def kept(number: int, outputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        logs, true = log_softmax(outputs["logits"]), labels[number][positions[number]]
-        return logs.argmax(-1), -logs[np.arange(len(true)), true]
-
+    seen, labels = masked_windows(pair[0].tokenizer, windows, seed)
+    truth = np.concatenate(labels)
+    truth = truth[truth != IGNORED_LABEL]
     best, losses = [], []
     for one in pair:
-        run = partial(run_windows, _runner(one, "masked_lm", device), seen, positions=positions)
-        found = run(kept)
-        best.append(np.concatenate([tokens for tokens, _ in found]))
-        losses.append(float(np.concatenate([loss for _, loss in found]).mean()))
+        runner = runner_of(one, "masked_lm", device)
+        tokens, of_each = predict_masked(runner, seen, labels)
+        best.append(tokens)
+        losses.append(float(of_each.mean()))
     accuracy = [float((tokens == truth).mean()) for tokens in best]
     return [
         _line("accuracy of masked tokens", *accuracy),
         _line("cross entropy of masked tokens", *losses),
         Line("masked tokens with the same prediction", None, float((best[0] == best[1]).mean())),
     ]
-
-
-def _masked(
-    tokenizer: Any, windows: Sequence[np.ndarray], seed: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    seen, labels = mask(
-        windows,
-        [np.arange(len(ids)) for ids in windows],
-        probability=MASK_PROBABILITY,
-        vocabulary=Vocabulary.of(tokenizer),
-        rngs=[np.random.default_rng((seed, number)) for number in range(len(windows))],
-    )
-    ends = np.cumsum([len(ids) for ids in windows])[:-1]
-    return np.split(seen, ends), np.split(labels, ends)
 
 
 def _scores(of_teacher: str | Path, of_student: str | Path) -> list[Line]:
@@ -306,11 +284,6 @@ def _scores(of_teacher: str | Path, of_student: str | Path) -> list[Line]:
     names = [metric] if metric in one and metric in other else [n for n in one if n in other]
     where = f"{Path(of_teacher).name} ({split})"
     return [_line(f"{name} on {where}", one[name], other[name]) for name in names]
-
-
-def _runner(of: Teacher, head: str, device: str | None) -> Runner:
-    module = framework_module(FRAMEWORK, "runner", "compare models")
-    return module.load_runner(request_of(of.weights, head), device=device)
 
 
 def _line(name: str, teacher: float, student: float) -> Line:

@@ -22,12 +22,14 @@ from distilbert.distilling.assembly import (
 )
 from distilbert.distilling.card import AdaptCard, DistillCard
 from distilbert.distilling.messages import decisions, tokenizing
+from distilbert.distilling.predictions import check_predictions
 from distilbert.distilling.result import RUN, finish
 from distilbert.opening import find_model, take_load_options
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
+from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.environment import is_main_process
 from distilbert.training.loop import Trained, train
-from distilbert.training.messages import announced, is_watched, say
+from distilbert.training.messages import announced, is_watched, new_head_is_expected, say
 from distilbert.training.run_folder import (
     begin_run,
     card_of_run,
@@ -84,12 +86,14 @@ def distill(
         on_scores: called with the number of updates and the scores after each evaluation, in the
             main process.
         changes: fields of the card to replace, `teacher=`, `train=`, `n_layers=3`, and options of
-            the hub (`revision`, `token`, ...) for the teacher.
+            the hub (`revision`, `token`, ...) for the teacher; with `allow_untrained=True` a head
+            that predicts no better than frequencies may teach.
 
     Raises:
         RunCardError: the card has unknown keys or bad values, or lacks one that is needed.
         InputError: teacher and student do not fit; a loss needs a masked-LM head that the teacher
-            does not have; `output` contains files, and neither `resume` nor `overwrite` is set.
+            does not have, or did not train; `output` contains files, and neither `resume` nor
+            `overwrite` is set.
         DataError: the texts cannot be read, or there are none to learn from.
         TrainingError: the loss is not finite, or the disk is full.
 
@@ -158,9 +162,12 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     watched = is_watched() if how.show_progress is None else how.show_progress
     shows = watched and is_main_process()
     corpus = corpus_of(card, teacher, tokenizing() if shows else None)
-    run = Distillation(card, teacher, student, corpus)
+    with new_head_is_expected():
+        run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes
     is_main = processes.is_main_process
+    if not (how.resume and Checkpoints(output, keep=1).newest()):  # checked when it began
+        check_predictions(card, teacher, corpus, run.dev.numbers)
     if shows:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)

@@ -15,7 +15,6 @@ from distilbert.finetuning.assembly import FineTuning
 from distilbert.finetuning.datasets import read_examples, take_rows
 from distilbert.finetuning.messages import (
     data_decisions,
-    new_head_is_expected,
     parts_of,
     run_decisions,
 )
@@ -26,7 +25,7 @@ from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.environment import is_main_process
 from distilbert.training.loop import Trained, train
-from distilbert.training.messages import announced, counted, is_watched, say
+from distilbert.training.messages import announced, counted, is_watched, new_head_is_expected, say
 from distilbert.training.output_folder import sources_in
 from distilbert.training.run_card import RunCard
 from distilbert.training.run_folder import (

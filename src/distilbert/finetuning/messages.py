@@ -5,10 +5,8 @@ Formats text; makes no decisions.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from distilbert.data.glue import ADDED, GlueTask, glue_task
@@ -24,7 +22,6 @@ from distilbert.training.run_card import RunCard
 
 # Labels that are listed with their counts.
 LABELS_SHOWN = 12
-LOADING_LOG = "distilbert.checkpoint.loading"
 
 
 def data_decisions(card: RunCard, examples: Examples) -> list[str]:
@@ -133,21 +130,6 @@ def _label_counts(task: Any, examples: Sequence[Any]) -> Counter[str]:
     truths = (example.truth for example in examples)
     numbers = (truth if isinstance(truth, tuple) else (truth,) for truth in truths)
     return Counter(task.labels[number] for of_one in numbers for number in of_one)
-
-
-@contextmanager
-def new_head_is_expected() -> Iterator[None]:
-    """Keep the log quiet about a newly initialized head: fine-tuning trains it."""
-    logger = logging.getLogger(LOADING_LOG)
-
-    def is_news(record: logging.LogRecord) -> bool:
-        return "The head is newly initialized" not in record.getMessage()
-
-    logger.addFilter(is_news)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_news)
 
 
 def parts_of(names: Iterable[str]) -> list[str]:

@@ -5,11 +5,14 @@ Formats text; makes no decisions.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+LOADING_LOG = "distilbert.checkpoint.loading"
 # Scores in a line about an evaluation.
 SCORES_SHOWN = 6
 # Beginnings and ends of the names of scores that are details of others.
@@ -68,3 +71,18 @@ def how_to_continue(command: str, output: Path) -> str:
         f"Continue from the newest checkpoint with: distilbert {command} --resume --output "
         f"{shlex.quote(str(output))}"
     )
+
+
+@contextmanager
+def new_head_is_expected() -> Iterator[None]:
+    """Keep the log quiet about a newly initialized head: fine-tuning trains it."""
+    logger = logging.getLogger(LOADING_LOG)
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return "The head is newly initialized" not in record.getMessage()
+
+    logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_news)
