@@ -53,5 +53,8 @@ def test_adapting_has_no_options_of_a_student(called: dict[str, Any]) -> None:
     result = CliRunner().invoke(app, ["adapt", "--teacher", "t", "--train", "a", "-o", "out"])
     assert result.exit_code == 0, result.output
     assert "Teacher: out" in result.output
+    assert "vocab_size" not in called
+    CliRunner().invoke(app, ["adapt", "--teacher", "t", "--vocab-size", "9000"])
+    assert called["vocab_size"] == 9000
     refused = CliRunner().invoke(app, ["adapt", "--teacher", "t", "--n-layers", "3"])
     assert refused.exit_code == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ PLAIN = ["the", "a", "old", "new", "film", "day", "book", "road", "was", "is", "
 PLAIN += ["good", "bad", "fine", "cold", "warm", "dark"]
 PIECES = ["walk", "##ed", "##ing", "talk"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *PLAIN, *PIECES]
+LETTERS = [prefix + char for prefix in ("", "##") for char in string.ascii_lowercase]
 SIZES: dict[str, Any] = {
     "vocab_size": len(WORDS),
     "dim": 16,
@@ -28,10 +31,10 @@ SIZES: dict[str, Any] = {
 }
 
 
-def save_teacher(folder: Path, head: str) -> Path:
-    config = DistilBertConfig(**SIZES)
+def save_teacher(folder: Path, head: str, words: Sequence[str] = WORDS) -> Path:
+    config = DistilBertConfig(**{**SIZES, "vocab_size": len(words)})
     save_checkpoint(folder, initial_weights(config, head, 0), config, head=head)
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     DistilBertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
 
@@ -40,6 +43,13 @@ def save_teacher(folder: Path, head: str) -> Path:
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A masked LM of 4 layers."""
     return save_teacher(tmp_path_factory.mktemp("teacher") / "lm", "masked_lm")
+
+
+@pytest.fixture(scope="session")
+def lettered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A masked LM whose vocabulary also has all letters."""
+    words = [*WORDS, *LETTERS]
+    return save_teacher(tmp_path_factory.mktemp("teacher") / "lettered", "masked_lm", words)
 
 
 @pytest.fixture(scope="session")

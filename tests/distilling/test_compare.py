@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distilbert import compare
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.student import read_teacher, student_of
+from distilbert.distilling.assembly import Teacher
 from distilbert.distilling.compare import Comparison, Line
 from distilbert.errors import DataError, InputError
+from distilbert.opening import find_model
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,25 @@ def test_a_model_agrees_with_itself(teacher: Path, encoder: Path, texts: Path) -
     assert same["cross entropy of masked tokens"].ratio == 1
     names = [line.name for line in compare(str(teacher), str(encoder), **options).lines]
     assert not any("masked" in name for name in names)  # one of them has no head
+
+
+def test_a_student_with_fewer_tokens_is_compared_on_those(
+    lettered: Path, texts: Path, tmp_path: Path
+) -> None:
+    whole = Teacher.of(find_model(lettered, framework="torch"))
+    cut = whole.with_ids(np.array([i for i in range(len(whole.tokenizer)) if i not in (6, 7)]))
+    folder = tmp_path / "s"
+    save_checkpoint(folder, cut.weights.arrays, cut.weights.config, head="masked_lm")
+    cut.tokenizer.save_pretrained(folder)
+    options: dict[str, Any] = {"texts": str(texts), "max_texts": 9, "rounds": 1, "lengths": [8]}
+    found = compare(str(lettered), str(folder), **options)
+    assert found["masked tokens with the same prediction"].student == 1
+    assert found["cosine of the mean vectors of texts"].student == pytest.approx(1, abs=1e-5)
+    parameters = found["parameters"]
+    assert parameters.teacher is not None
+    assert parameters.teacher - parameters.student == 2 * (16 + 1)  # rows and biases
+    with pytest.raises(InputError, match=r"or the student a part .* has tokens that"):
+        compare(str(folder), str(lettered), **options)
 
 
 def report(folder: Path, **scores: float) -> Path:
@@ -104,6 +126,6 @@ def test_another_vocabulary_is_refused(teacher: Path, student: Path, tmp_path: P
     for path in student.iterdir():
         if path.name != "tokenizer.json":
             (other / path.name).write_bytes(path.read_bytes())
-    (other / "vocab.txt").write_text("\n".join([*words[:5], *reversed(words[5:])]) + "\n")
-    with pytest.raises(InputError, match="must have the same vocabulary to be compared"):
+    (other / "vocab.txt").write_text("\n".join([*words[:5], *words[6:], "other"]) + "\n")
+    with pytest.raises(InputError, match=r"the same vocabulary to be compared.* such as 'other'"):
         compare(str(teacher), str(other))

@@ -16,7 +16,14 @@ import pytest
 from killing import Killed, ends, log_without_times, run_and_kill, started
 from tiny_bert import save_bert
 
-from distilbert import DistilBertForMaskedLM, DistilBertModel, adapt, distill, pipeline
+from distilbert import (
+    AutoTokenizer,
+    DistilBertForMaskedLM,
+    DistilBertModel,
+    adapt,
+    distill,
+    pipeline,
+)
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.errors import DataError, InputError, RunCardError, TrainingError
 
@@ -280,3 +287,37 @@ def test_another_teacher_does_not_continue_a_run(run: Any, teacher: Path, tmp_pa
         file.write(b"\x11\x11")
     with pytest.raises(TrainingError, match="teacher"):
         distill(resume=True, output=str(tmp_path / "cut"), teacher=str(other))
+
+
+def test_a_student_with_fewer_tokens_learns_from_its_teacher(run: Any, lettered: Path) -> None:
+    result = run(lettered, report=True, vocab_size=70)
+    student, tokenizer = weights(result.output), AutoTokenizer.from_pretrained(result.output)
+    assert student["distilbert.embeddings.word_embeddings.weight"].shape == (70, 16)
+    assert student["vocab_projector.bias"].shape == (70,)
+    assert len(tokenizer) == 70
+    assert "[UNK]" not in tokenizer.tokenize("the walking walked talked")
+    assert pipeline("fill-mask", model=str(result.output))("the [MASK] was good")
+    parameters = sum(array.size for array in open_checkpoint(lettered).values())
+    assert result.n_teacher_parameters == parameters
+    with pytest.raises(InputError, match=r"`vocab_size` must lie between 57, .* and 78, .* got 56"):
+        run(lettered, "refused", vocab_size=56)
+    assert not (result.output.parent / "refused").exists()
+
+
+def test_a_trimmed_run_is_resumed_with_the_same_tokens(run: Any, lettered: Path) -> None:
+    whole = run(lettered, "whole", checkpoint_every=1, vocab_size=70)
+    with pytest.raises(Killed):
+        run(lettered, "cut", checkpoint_every=1, vocab_size=70, on_scores=killed)
+    with pytest.raises(TrainingError, match="the tokenizer, vocab_size differ"):
+        run(lettered, "cut", checkpoint_every=1, vocab_size=71, resume=True)
+    resumed = run(lettered, "cut", checkpoint_every=1, vocab_size=70, resume=True)
+    for name, array in weights(whole.output).items():
+        np.testing.assert_array_equal(array, weights(resumed.output)[name])
+
+
+def test_an_adapted_teacher_can_have_fewer_tokens(
+    texts: Path, corpora: Path, lettered: Path, tmp_path: Path
+) -> None:
+    options = {**QUICK, "corpus": str(corpora), "train": str(texts), "vocab_size": 60}
+    result = adapt(teacher=str(lettered), output=str(tmp_path / "o"), **options)
+    assert weights(result.output)["vocab_projector.bias"].shape == (60,)

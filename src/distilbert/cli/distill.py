@@ -66,7 +66,11 @@ def distill(
     _show(run(card, **given, show_progress=True, **hub.given(), **fields), "Student")
 
 
-@options.command(extra=_fields("AdaptCard", "student"))
+# An adapted teacher keeps its architecture.
+OF_A_STUDENT = ("layers", "n_layers", "dim", "n_heads", "hidden_dim", "init")
+
+
+@options.command(extra=_fields("AdaptCard", *OF_A_STUDENT))
 def adapt(
     card: Card = None,
     resume: Resume = False,

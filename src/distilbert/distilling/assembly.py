@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from distilbert.checkpoint.bert_folder import carried_files
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.checkpoint.spec import BASE_PREFIX
 from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
+from distilbert.checkpoint.trimming import with_tokens
 from distilbert.data.corpus_files import Corpus
 from distilbert.distilling.batches import MaskedBatches
 from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
@@ -23,6 +24,7 @@ from distilbert.opening import FoundModel, framework_module, tokenizer_of
 from distilbert.runner import Runner
 from distilbert.tasks.masked_lm.corpus import CorpusOptions, open_or_build_corpus
 from distilbert.tokenization.identity import tokenizer_digest
+from distilbert.tokenization.trimming import check_size, kept_ids, trimmed
 from distilbert.training.feed import Feed
 from distilbert.training.identity import card_identity, model_identity
 from distilbert.training.objective import LOSS, DistillationSettings, TrainerSettings
@@ -39,12 +41,16 @@ HELD_OUT_TOKENS = 4096
 
 @dataclass(frozen=True)
 class Teacher:
-    """A teacher's weights, its tokenizer, and the small files that its student gets too."""
+    """A teacher's weights, its tokenizer, and the small files that its student gets too.
+
+    `sizes` are those of all its parameters; `weights` may be for fewer tokens, see `with_ids`.
+    """
 
     found: FoundModel
     weights: TeacherWeights
     tokenizer: Any
     files: dict[str, bytes]
+    sizes: Mapping[str, int]
 
     @staticmethod
     def of(found: FoundModel) -> Teacher:
@@ -67,7 +73,13 @@ class Teacher:
                 f"Tokenizer and teacher must have the same vocabulary: {found.name} has "
                 f"{len(tokenizer)} tokens and embeddings for {weights.config.vocab_size}."
             )
-        return Teacher(found, weights, tokenizer, files)
+        sizes = {name: int(array.size) for name, array in weights.arrays.items()}
+        return Teacher(found, weights, tokenizer, files, sizes)
+
+    def with_ids(self, ids: np.ndarray) -> Teacher:
+        """The teacher of texts of some tokens alone, which are numbered in the order of `ids`."""
+        weights, tokenizer = with_tokens(self.weights, ids), trimmed(self.tokenizer, ids)
+        return replace(self, weights=weights, tokenizer=tokenizer)
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,26 @@ def check_head(card: DistillCard, teacher: Teacher) -> None:
             f"{teacher.found.name} has none. Train one with `distilbert adapt`, or set "
             f"{' and '.join(f'{name} = 0' for name in wanted)}."
         )
+
+
+def with_fewer_tokens(
+    card: DistillCard,
+    teacher: Teacher,
+    student: Student,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[Teacher, Student]:
+    """Both with the vocabulary that the card asks for; tokens of the texts are counted first.
+
+    Raises:
+        InputError: `vocab_size` is not possible.
+    """
+    size = card.student.vocab_size
+    if size is None:
+        return teacher, student
+    check_size(teacher.tokenizer, size)
+    counts = corpus_of(card, teacher, progress).counts
+    ids = kept_ids(teacher.tokenizer, counts, size)
+    return teacher.with_ids(ids), with_tokens(student, ids)
 
 
 def corpus_of(
@@ -212,9 +244,9 @@ class Distillation:
     @property
     def n_teacher_parameters(self) -> int:
         """Those of the part of the teacher that a student has, too."""
-        arrays = self.teacher.weights.arrays
         has_head = self.head != "base"
-        return sum(int(a.size) for n, a in arrays.items() if has_head or n.startswith(BASE_PREFIX))
+        sizes = self.teacher.sizes.items()
+        return sum(size for name, size in sizes if has_head or name.startswith(BASE_PREFIX))
 
     def _teacher_model(self) -> Any:
         module = framework_module(FRAMEWORK, "heads", "distil a model")

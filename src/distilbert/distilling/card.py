@@ -35,6 +35,9 @@ class StudentSection(Section):
     """Inner width of the feed-forward layers; by default in the proportion of the teacher."""
     init: Literal["teacher", "random"] = "teacher"
     """teacher, or random: new weights that follow from the seed."""
+    vocab_size: int | None = Field(default=None, ge=1)
+    """Tokens of the student: special ones, characters, and the pieces of words that are most
+    frequent in the texts; other pieces become shorter ones. By default all of the teacher's."""
 
 
 class CorpusSection(Section):

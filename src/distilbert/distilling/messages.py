@@ -42,6 +42,8 @@ def decisions(run: Distillation) -> list[str]:
         start = f"copies of layers {', '.join(map(str, student.layers))}"
     else:
         start = "new layers" if card.student.init == "teacher" else "new weights"
+    n_tokens = len(run.tokenizer)
+    trimmed = "" if card.student.vocab_size is None else f", {n_tokens:,} tokens"
     dropped = {
         "short": corpus.short,
         "with unknown tokens": corpus.unknown_heavy,
@@ -60,7 +62,7 @@ def decisions(run: Distillation) -> list[str]:
     return [
         f"Teacher: {card.teacher}; {parent.n_layers} layers of width {parent.dim}, {head} a "
         f"masked-LM head",
-        f"Student: {config.n_layers} layers of width {config.dim}, {start}; "
+        f"Student: {config.n_layers} layers of width {config.dim}, {start}{trimmed}; "
         f"{run.n_parameters / 1e6:.1f} M parameters",
         f"Corpus:  {counted(corpus.sequences, 'sequence')}, {corpus.tokens:,} tokens in "
         f"{run.corpus.folder}; {len(run.dev.numbers):,} held out"

@@ -60,6 +60,18 @@ class PythonEngine:
         self._rebuild()
         return n_added
 
+    def renumbered(self, ids: Mapping[str, int]) -> PythonEngine:
+        other = object.__new__(PythonEngine)
+        vocabulary = {token: ids[token] for token in self._vocabulary if token in ids}
+        state = {
+            **self.__getstate__(),
+            "_vocabulary": vocabulary,
+            "_tokens": {index: token for token, index in vocabulary.items()},
+            "_added": {ids[token.content]: token for token in self._added.values()},
+        }
+        other.__setstate__(state)
+        return other
+
     def without_added_tokens(self) -> PythonEngine:
         """An engine of the same tokens that does not look for added ones in texts."""
         if self._twin is None:

@@ -26,7 +26,7 @@ from distilbert.json_files import read_json
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
 from distilbert.tokenization.inputs import Text
 from distilbert.tokenization.loading import BACKEND
-from distilbert.tokenization.rust_ids import placed_tokens, renumbered, with_vocabulary
+from distilbert.tokenization.rust_ids import placed_tokens, renumbered, with_only, with_vocabulary
 from distilbert.tokenization.special_tokens import (
     SpecialTokens,
     as_special_token,
@@ -82,6 +82,12 @@ class RustEngine:
             n_added = self.backend.add_tokens(added)
         self._changed()
         return n_added
+
+    def renumbered(self, ids: Mapping[str, int]) -> RustEngine:
+        added = {ids[token.content]: token for token in self.added_tokens().values()}
+        vocabulary = {token: ids[token] for token in self.vocabulary() if token in ids}
+        backend = with_only(self.backend, vocabulary)
+        return RustEngine(backend, self.special_tokens, added_tokens=added)
 
     def vocabulary(self) -> Mapping[str, int]:
         placed = self._placed

@@ -39,6 +39,15 @@ def with_vocabulary(backend: Tokenizer, added: Mapping[int, AddedToken]) -> Toke
     return result
 
 
+def with_only(backend: Tokenizer, vocabulary: Mapping[str, int]) -> Tokenizer:
+    """A new tokenizer with this vocabulary and no added tokens, otherwise like `backend`."""
+    document = json.loads(backend.to_str())
+    document["model"]["vocab"] = dict(vocabulary)
+    document["added_tokens"] = []
+    document["post_processor"] = None  # its template holds ids
+    return Tokenizer.from_str(json.dumps(document))
+
+
 def placed_tokens(backend: Tokenizer, named: Collection[str]) -> frozenset[str]:
     """The added tokens that `renumbered` has put into the vocabulary.
 
