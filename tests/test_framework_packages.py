@@ -22,6 +22,7 @@ EXTRA_FILES = {
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
+        "teacher.py": "teachers need PyTorch",
         "vocabulary_blocks.py": "masked-LM distillation needs PyTorch",
         "vocabulary_loss.py": "as the blocks it is computed in",
     },
@@ -116,11 +117,11 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
         set(),
     ),
     ("tensorflow", "train.py"): (
-        "teachers need PyTorch, and only it computes a batch in parts on a CPU",
-        {"load_teacher", "split_batch"},
+        "only PyTorch computes a batch in parts on a CPU",
+        {"split_batch"},
         set(),
     ),
-    ("flax", "train.py"): ("as in TensorFlow", {"load_teacher", "split_batch"}, set()),
+    ("flax", "train.py"): ("as in TensorFlow", {"split_batch"}, set()),
     ("tensorflow", "weights.py"): (
         "Keras' variables are looked up by their layers; `layers.py` defers their values",
         {"deferred_init", "to_tensor", "check_not_quantized"},

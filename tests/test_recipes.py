@@ -19,7 +19,8 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 TINY = sorted((RECIPES / "tiny").glob("*.toml"))
 PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
 SMALL = sorted((RECIPES / "small").glob("*.toml"))
-DISTILL = sorted((RECIPES / "distill").glob("*.toml"))
+SECOND_STAGE = RECIPES / "distill" / "squad_second_stage.toml"
+DISTILL = sorted({*(RECIPES / "distill").glob("*.toml")} - {SECOND_STAGE})
 # What the header of a published recipe must tell.
 HEADER_LINES = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
 # Recipe -> a real file in its format, the rows that the README of the data counts in it, and what
@@ -83,6 +84,28 @@ def test_the_tiny_recipe_of_distillation_trains(tmp_path: Path) -> None:
     ]
     assert main(["distill", str(RECIPES / "distill" / "tiny.toml"), *options]) == 0
     assert (output / "model.safetensors").is_file()
+
+
+def test_the_second_stage_has_the_values_of_the_original_and_reads_real_rows(shared: Path) -> None:
+    card = read_card(SECOND_STAGE)
+    of_losses, options = card.distillation, card.optimization
+    assert (of_losses.teacher_weight, of_losses.temperature) == (0.5, 2.0)
+    assert (options.epochs, options.batch_size, options.learning_rate) == (3.0, 8, 5e-5)
+    assert (options.warmup, options.weight_decay, options.max_grad_norm) == (0.0, 0.0, 1.0)
+    lines = SECOND_STAGE.read_text(encoding="utf-8").splitlines()
+    for beginning in (*HEADER_LINES, "# What differs: "):
+        assert any(line.startswith(beginning) for line in lines), beginning
+    command = next(line for line in lines if line.startswith("# Command: "))
+    words = shlex.split(command.removeprefix("# Command: "))
+    assert words[:3] == [
+        "distilbert",
+        "finetune",
+        SECOND_STAGE.relative_to(RECIPES.parent).as_posix(),
+    ]
+    assert set(words[3::2]) == {"--teacher", "--train", "--dev", "--output"}
+    file, rows, _ = REAL["squad1"]
+    card = with_changes(card, {"train": str(shared / "data" / file)})
+    assert len(read_examples(card, task_of(card)).train) == rows
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)

@@ -198,6 +198,28 @@ def test_the_teachers_share_is_the_divergence_of_softened_distributions() -> Non
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_answers_are_taught_as_in_the_second_stage_of_the_original() -> None:
+    """Half of the divergences of start and end over all positions, times T squared, and half of the
+    labels' loss; as means over the batch, each weighted by a half. The original's softmax includes
+    padding, so the batch has none."""
+    head = "question_answering"
+    model, teacher, batch = model_of(head, None), model_of(head, None, 1), batch_of(head, None)
+    rows = batch["attention_mask"].all(1).nonzero()[:, 0]
+    batch = {name: value[rows] for name, value in batch.items()}
+    assert len(rows)
+    inputs = (batch["input_ids"], batch["attention_mask"])
+    student, wanted = (one(*inputs, return_dict=True) for one in (model, teacher))
+    divergence, labels = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for side in ("start", "end"):
+        own, target = (one[f"{side}_logits"].double() for one in (student, wanted))
+        p, q = (target / 2).softmax(-1), (own / 2).softmax(-1)
+        divergence += (p * (p / q).log()).sum(-1).mean() * 2**2 / 2
+        labels += F.cross_entropy(own, batch[f"{side}_positions"]) / 2
+    found = loss_of(model, batch, teacher, teacher_weight=0.5, temperature=2.0) / len(rows)
+    expected = (0.5 * divergence + 0.5 * labels).float()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_r_drop_adds_nothing_without_dropout_and_something_with_it() -> None:
     head, kind = "sequence_classification", KINDS[0]
     model, batch = model_of(head, kind), batch_of(head, kind)

@@ -12,11 +12,10 @@ import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.errors import InputError
 from distilbert.opening import find_model
+from distilbert.torch.teacher import load_teacher
 from distilbert.torch.train import (
     Trainer,
-    load_teacher,
     split_batch,
     starting_model,
     task_objective,
@@ -270,25 +269,6 @@ def test_adapters_learn_alone_and_are_merged_when_saved(tmp_path: Path) -> None:
 
 def saved_at(folder: Path) -> LoadRequest:
     return find_model(folder, framework="torch").request("sequence_classification")
-
-
-def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
-    fresh(num_labels=2).save_pretrained(tmp_path / "teacher")
-    with pytest.raises(InputError, match="A teacher must have the `id2label` of its student"):
-        load_teacher(saved_at(tmp_path / "teacher"), fresh())
-
-
-def test_the_value_of_a_regression_may_have_another_name_in_the_teacher(tmp_path: Path) -> None:
-    fresh(num_labels=1).save_pretrained(tmp_path / "teacher")
-    student = fresh(num_labels=1, id2label={0: "stars"})
-    assert load_teacher(saved_at(tmp_path / "teacher"), student).config.num_labels == 1
-
-
-def test_a_teacher_that_was_not_fine_tuned_is_refused(tmp_path: Path) -> None:
-    DistilBertModel(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "encoder")
-    with pytest.raises(InputError, match="A teacher must be fine-tuned for the task") as told:
-        load_teacher(saved_at(tmp_path / "encoder"), fresh())
-    assert "classifier.weight" in str(told.value)
 
 
 def test_every_named_loss_of_an_update_is_a_mean_over_its_items(tmp_path: Path) -> None:

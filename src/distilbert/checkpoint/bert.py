@@ -53,6 +53,8 @@ class FoldedBert:
     head: str
     arrays: dict[str, np.ndarray]
     """Canonical names; a tied projector is left out."""
+    segments: np.ndarray
+    """(G, D): what tokens of each segment still need added to their embeddings to be BERT's."""
     dropped: list[str] = field(default_factory=list)
     """Tensors of the source that a DistilBERT does not have, by their names in the file."""
     inexact: list[str] = field(default_factory=list)
@@ -72,13 +74,31 @@ def fold_bert(
     layers: Sequence[int] | None = None,
     segment: int = 0,
 ) -> FoldedBert:
+    """As `read_bert`, of which a DistilBERT cannot hold all: `segments` and the pooler's tanh.
+
+    Warns where the outputs of a head that often reads pairs differ.
+    """
+    folded = read_bert(folder, head=head, layers=layers, segment=segment)
+    if folded.head in READS_PAIRS:
+        for sentence in folded.inexact:
+            warnings.warn(sentence, stacklevel=3)
+    return folded
+
+
+def read_bert(
+    folder: str | PathLike[str],
+    *,
+    head: str | None = None,
+    layers: Sequence[int] | None = None,
+    segment: int = 0,
+) -> FoldedBert:
     """The DistilBERT that computes what this BERT computes for text of one segment.
 
     The encoder is exact, and so are masked LM, token classification and question answering. The
     pooler (tanh) of sequence classification and multiple choice differs from DistilBERT's
     `pre_classifier` (ReLU): its weights are copied as a start for fine-tuning, see `inexact`.
-    A pair of texts loses BERT's second segment: all tokens get the row of `segment`. Warns where
-    the outputs of a head that often reads pairs differ.
+    A pair of texts loses BERT's second segment: all tokens get the row of `segment`, unless what
+    `segments` holds is added.
 
     Args:
         head: one of HEADS; None takes the head of the class the checkpoint was saved from.
@@ -108,11 +128,18 @@ def fold_bert(
     ties = (bert_name(name, kept) for name in tied_parameters(config, head))
     carried = {TOKEN_TYPES, *used.values(), *ties}
     dropped = sorted(name for name in source if plain_name(name) not in carried)
-    inexact = _inexact(head, types, segment)
-    if head in READS_PAIRS:
-        for sentence in inexact:
-            warnings.warn(sentence, stacklevel=3)
-    return FoldedBert(config, head, arrays, dropped, inexact)
+    segments = types.astype(np.float32) - types[segment].astype(np.float32)
+    return FoldedBert(config, head, arrays, segments, dropped, _inexact(head, types, segment))
+
+
+def saved_class(folder: str | PathLike[str]) -> str | None:
+    """The class of BERT that a folder was saved from, by its config; None if that names none."""
+    settings = read_json(transformer_folder(folder) / CONFIG_NAME)
+    return _saved_class(settings.get("architectures") or [])
+
+
+def _saved_class(classes: Sequence[str]) -> str | None:
+    return next((name for name in classes if name in HEAD_OF_CLASS), None)
 
 
 def _model_type(settings: Mapping[str, Any]) -> str | None:
@@ -162,9 +189,8 @@ def _choose_head(
             raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
         return head
     classes = settings.get("architectures") or []
-    for name in classes:
-        if name in HEAD_OF_CLASS:
-            return HEAD_OF_CLASS[name]
+    if (name := _saved_class(classes)) is not None:
+        return HEAD_OF_CLASS[name]
     if "classifier.weight" in tensors:
         raise InputError(
             f"`head` must be given for a checkpoint with a `classifier` whose config names no "

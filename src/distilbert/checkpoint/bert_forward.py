@@ -23,7 +23,7 @@ def bert_last_hidden_state(
     *,
     n_layers: int,
     n_heads: int,
-    segment: int = 0,
+    segment: int | np.ndarray = 0,
 ) -> np.ndarray:
     """Hidden states (B, S, D) of the last layer, float64, exact GELU.
 
@@ -32,7 +32,7 @@ def bert_last_hidden_state(
             `embeddings.word_embeddings.weight`, `encoder.layer.0.attention.self.query.weight`, ...
         input_ids: token ids (B, S).
         attention_mask: 1 where a token is real, 0 where it is padding (B, S).
-        segment: the row of the token-type table all tokens belong to.
+        segment: the row of the token-type table of all tokens, or of each one (B, S).
     """
     x = weights["embeddings.word_embeddings.weight"][input_ids].astype(np.float64)  # (B, S, D)
     x += weights["embeddings.position_embeddings.weight"][: input_ids.shape[1]]

@@ -17,6 +17,7 @@ from distilbert.finetuning.features import pack_features
 from distilbert.finetuning.identity import NOT_DECISIVE, data_identity
 from distilbert.finetuning.scoring import Evaluated, evaluated, scores_of, split_of
 from distilbert.finetuning.tasks import class_weights_of
+from distilbert.finetuning.teacher import Teacher, token_types
 from distilbert.opening import (
     FoundModel,
     LoadOptions,
@@ -60,21 +61,23 @@ class FineTuning:
         changes = self.task.config_changes()
         model = package.starting_model(self.request, changes=changes, seed=card.seed)
         self.config = model.config
-        max_length = model.config.max_position_embeddings
         weights = class_weights_of(self.task, card.objective.class_weights, examples.train)
-        teacher = None
+        teacher, loaded = None, None
         if card.distillation.teacher is not None:
-            teacher = find_model(
-                card.distillation.teacher, framework=card.framework, options=options
-            )
-        self.trainer = _trainer(package, model, card, teacher, weights)
+            found = find_model(card.distillation.teacher, framework=card.framework, options=options)
+            teacher = Teacher.of(found, self.task.head, self.tokenizer)
+            loaded = teacher.loaded(model)
+        self._adds_token_types = teacher is not None and teacher.segments is not None
+        self.trainer = _trainer(package, model, card, loaded, weights)
         self.features = pack_features(self.task, self.tokenizer, examples.train)
         self.splits = {
             name: split_of(self.task, self.tokenizer, name, rows)
             for name, rows in (("dev", examples.dev), ("test", examples.test))
             if rows
         }
-        self._check_lengths(max_length)
+        self._check_lengths(model.config.max_position_embeddings, "model")
+        if loaded is not None:
+            self._check_lengths(loaded.config.max_position_embeddings, "teacher")
         self.feed = self._feed()
         # What must be equal for a run to be resumed from a checkpoint of another one.
         self.identity = {
@@ -82,17 +85,17 @@ class FineTuning:
             **data_identity(examples),
             "the tokenizer": tokenizer_digest(self.tokenizer),
             **model_identity(start, "`model`"),
-            **({} if teacher is None else model_identity(teacher, "`teacher`")),
+            **({} if teacher is None else model_identity(teacher.found, "`teacher`")),
         }
 
-    def _check_lengths(self, limit: int) -> None:
+    def _check_lengths(self, limit: int, reader: str) -> None:
         """The longest sequence may come late in a run, so all are checked before."""
         scored = (one for split in self.splits.values() for one in split.features)
         longest = max((len(ids) for one in scored for ids in one.sequences), default=0)
         longest = max(longest, int(self.features.lengths.max()))
         if longest > limit:
             raise RunCardError(
-                f"`max_length` must be at most what the model can read, {limit} tokens: got "
+                f"`max_length` must be at most what the {reader} can read, {limit} tokens: got "
                 f"{self.card.inputs.max_length}, and a sequence of {longest}."
             )
 
@@ -113,7 +116,11 @@ class FineTuning:
         )
 
     def _batch(self, numbers: Any, rngs: Any) -> dict[str, np.ndarray]:
-        return self.task.batch(self.tokenizer, [self.features[i] for i in numbers], rngs)
+        features = [self.features[i] for i in numbers]
+        batch = self.task.batch(self.tokenizer, features, rngs)
+        if self._adds_token_types:
+            batch["token_type_ids"] = token_types(batch["attention_mask"], features)
+        return batch
 
     def evaluate(self, runner: Runner) -> dict[str, float]:
         """Scores on dev, with the thresholds that are best there."""
@@ -140,11 +147,9 @@ def _trainer(
     package: Any,
     model: Any,
     card: RunCard,
-    teacher: FoundModel | None,
+    teacher: Any,
     class_weights: np.ndarray | None,
 ) -> Trainer:
-    request = None if teacher is None else teacher.request(model.head)
-    loaded = None if request is None else package.load_teacher(request, model)
     losses = LossSettings(
         label_smoothing=card.objective.label_smoothing,
         r_drop=card.objective.r_drop,
@@ -152,7 +157,7 @@ def _trainer(
         teacher_weight=card.distillation.teacher_weight,
         temperature=card.distillation.temperature,
     )
-    objective = package.task_objective(model, losses, loaded, packing=card.optimization.packing)
+    objective = package.task_objective(model, losses, teacher, packing=card.optimization.packing)
     settings = TrainerSettings(
         optimization=card.optimization,
         lora=card.lora,

@@ -32,6 +32,7 @@ class PackedFeatures:
         counts: sequences of each feature (F,).
         per_feature: name of a label -> its value for each feature (F, ...).
         per_token: name of a label, or `DETAIL` -> its value for each token (T,).
+        seconds: where the second text of each sequence begins; its length if it has none (Q,).
     """
 
     ids: np.ndarray
@@ -39,6 +40,7 @@ class PackedFeatures:
     counts: np.ndarray
     per_feature: dict[str, np.ndarray]
     per_token: dict[str, np.ndarray]
+    seconds: np.ndarray
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -60,9 +62,8 @@ class PackedFeatures:
 
     def __getitem__(self, number: int) -> Feature:
         """A feature as the task made it, without details that only evaluation needs."""
-        bounds = self.first_tokens[
-            self.first_sequences[number] : self.first_sequences[number + 1] + 1
-        ]
+        sequences = slice(self.first_sequences[number], self.first_sequences[number + 1])
+        bounds = self.first_tokens[sequences.start : sequences.stop + 1]
         values = {
             name: array[bounds[0] : bounds[-1]].astype(np.int64)
             for name, array in self.per_token.items()
@@ -74,6 +75,7 @@ class PackedFeatures:
             labels={**values, **{name: array[number] for name, array in self.per_feature.items()}},
             example=number,
             detail=detail,
+            seconds=tuple(self.seconds[sequences].tolist()),
         )
 
 
@@ -112,7 +114,12 @@ def _packed(features: Sequence[Feature]) -> PackedFeatures:
         counts=np.array([len(feature.sequences) for feature in features], np.int32),
         per_feature={n: np.array(values) for n, values in columns.items() if n not in per_token},
         per_token=per_token,
+        seconds=np.concatenate([_seconds(feature) for feature in features]).astype(np.int32),
     )
+
+
+def _seconds(feature: Feature) -> Sequence[int]:
+    return feature.seconds or [len(ids) for ids in feature.sequences]
 
 
 def _joined(chunks: Sequence[PackedFeatures]) -> PackedFeatures:
@@ -129,4 +136,5 @@ def _joined(chunks: Sequence[PackedFeatures]) -> PackedFeatures:
             name: np.concatenate([chunk.per_token[name] for chunk in chunks])
             for name in first.per_token
         },
+        seconds=np.concatenate([chunk.seconds for chunk in chunks]),
     )

@@ -53,6 +53,7 @@ class Feature:
         example: the number of the example among those that `Task.features` was called with.
         positions: the tokens whose outputs `Task.reduce` needs, increasing (P,); None for all.
         detail: what the task needs to read the outputs.
+        seconds: where the second text of each sequence begins; None for features of single texts.
     """
 
     sequences: tuple[np.ndarray, ...]
@@ -60,6 +61,7 @@ class Feature:
     example: int
     positions: np.ndarray | None = None
     detail: Any = None
+    seconds: tuple[int, ...] | None = None
 
     @property
     def n_tokens(self) -> int:

@@ -15,10 +15,13 @@ from torch.nn import functional as F
 from distilbert.heads import HEADS, IGNORED_LABEL
 from distilbert.torch.packing import pad_length, padded_indices, placeholder_row
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.teacher import BertTeacher, Teacher
 from distilbert.training.feed import ITEMS
 from distilbert.training.objective import LOSS, LossSettings
 
 Batch = dict[str, Tensor]
+# Arrays of a batch that a model reads; token types are there for a BERT that teaches.
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class TaskObjective(nn.Module):
@@ -31,7 +34,7 @@ class TaskObjective(nn.Module):
         head: str,
         problem_type: str | None,
         settings: LossSettings,
-        teacher: PreTrainedModel | None = None,
+        teacher: Teacher | None = None,
         *,
         packing: bool = True,
     ) -> None:
@@ -73,17 +76,18 @@ class TaskObjective(nn.Module):
             losses[LOSS] = (1 - weight) * losses[LOSS] + weight * losses["teacher_loss"]
         return losses if len(losses) == 1 else {**losses, "label_loss": label_loss}
 
-    def item_logits(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def item_logits(self, model: Teacher, batch: Batch) -> Tensor:
         """Logits of the items, float32.
 
         (M, N) of the M labelled tokens, (B, N), (B, C), or (B, 2, S) for start and end, where
         padding has the lowest number.
         """
         ids, mask = batch["input_ids"], batch["attention_mask"]
+        inputs = {name: batch[name] for name in INPUTS if name in batch}
         if self.head == "multiple_choice":
-            states = self._encoded(model, ids.flatten(0, 1), mask.flatten(0, 1))
+            states = self._encoded(model, {n: x.flatten(0, 1) for n, x in inputs.items()})
             return _logits(model, states).view(ids.shape[:2])
-        states = self._encoded(model, ids, mask)  # (B, S or more, D)
+        states = self._encoded(model, inputs)  # (B, S or more, D)
         if HEADS[self.head].labels_per_token:  # other tokens have no loss
             chosen = pad_length(batch["labels"] != IGNORED_LABEL, states.shape[1])
             indices, n_tokens = padded_indices(chosen)
@@ -93,10 +97,13 @@ class TaskObjective(nn.Module):
         logits = _logits(model, states)[:, : ids.shape[1]].transpose(1, 2)  # (B, 2, S)
         return logits.masked_fill(mask[:, None] == 0, torch.finfo(logits.dtype).min)
 
-    def _encoded(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
+    def _encoded(self, model: Teacher, inputs: Batch) -> Tensor:
         """Hidden states (B, S, D) of a batch that is padded to one of few lengths S."""
         longest = model.config.max_position_embeddings
-        ids, mask = pad_length(ids, longest), pad_length(mask, longest)
+        inputs = {name: pad_length(x, longest) for name, x in inputs.items()}
+        if isinstance(model, BertTeacher):
+            return model.encode(**inputs)
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
         if self.packing:
             output, packing = model.base_model.encode_packed(ids, mask)
             return packing.unpack(output.last_hidden_state)
@@ -140,7 +147,7 @@ class TaskObjective(nn.Module):
         return loss / 2 if self.head == "question_answering" else loss
 
 
-def _logits(model: PreTrainedModel, states: Tensor) -> Tensor:
+def _logits(model: Teacher, states: Tensor) -> Tensor:
     """Logits, float32. Only the large product with the vocabulary may be in lower precision."""
     task_model: Any = model
     if model.head == "masked_lm":

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 
 from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import load_model
-from distilbert.torch.objective import Batch, TaskObjective
+from distilbert.torch.objective import INPUTS, Batch, TaskObjective
 from distilbert.torch.parallel import (
     Processes,
     copy_to_parameter,
@@ -33,6 +32,7 @@ from distilbert.torch.parallel import (
 )
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.runner import as_runner
+from distilbert.torch.teacher import Teacher
 from distilbert.torch.weights import assign, to_array, to_tensor
 from distilbert.training.feed import Update
 from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
@@ -63,36 +63,10 @@ def starting_model(
     return model.float()
 
 
-def load_teacher(request: LoadRequest, student: PreTrainedModel) -> PreTrainedModel:
-    """The model that `request` describes, fine-tuned for the task of `student`.
-
-    Raises:
-        InputError: the teacher has no such head, or another vocabulary or other labels.
-    """
-    teacher, report = load_model(request)
-    if report.missing_keys:
-        raise InputError(
-            f"A teacher must be fine-tuned for the task of its student: got {request.source}, "
-            f"which has no {', '.join(report.missing_keys)}."
-        )
-    names = ["vocab_size"]
-    has_labels = student.head in ("sequence_classification", "token_classification")
-    one_value = teacher.config.num_labels == student.config.num_labels == 1
-    if has_labels and not one_value:
-        names.append("id2label")
-    for name in names:
-        theirs, ours = getattr(teacher.config, name), getattr(student.config, name)
-        if theirs != ours:
-            raise InputError(
-                f"A teacher must have the `{name}` of its student: got {theirs}, not {ours}."
-            )
-    return teacher
-
-
 def task_objective(
     model: PreTrainedModel,
     settings: LossSettings,
-    teacher: PreTrainedModel | None = None,
+    teacher: Teacher | None = None,
     *,
     packing: bool | None = None,
 ) -> TaskObjective:
@@ -196,7 +170,7 @@ class Trainer:
         if self.device.type != "cpu" or is_sharded:
             return [dict(batch)]
         per_token = PER_TOKEN if HEADS[self.model.head].labels_per_token else ()
-        names = ("input_ids", "attention_mask", *per_token)
+        names = (*INPUTS, *per_token)
         return split_batch(batch, self.settings.tokens_at_once, names)
 
     def runner(self) -> Runner:

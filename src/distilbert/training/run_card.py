@@ -218,7 +218,7 @@ class TeacherSection(Section):
     """A fine-tuned model whose outputs the student also learns (torch)."""
 
     teacher: str | None = None
-    """Checkpoint of the teacher, with the same head, labels and vocabulary."""
+    """Checkpoint of the teacher, a BERT or DistilBERT with the same head, labels and vocabulary."""
     teacher_weight: float = Field(default=0.5, ge=0, le=1)
     """Weight of the teacher's loss; the loss of the labels gets the rest."""
     temperature: float = Field(default=2.0, gt=0)

@@ -85,6 +85,7 @@ class MultipleChoiceTask:
                 tuple(window.ids for (window,) in choices),
                 {"labels": example.truth} if training else {},
                 number,
+                seconds=tuple(window.at for (window,) in choices),
             )
             for number, (example, choices) in enumerate(zip(examples, encoded, strict=True))
         ]

@@ -139,7 +139,9 @@ class QuestionAnsweringTask:
                 start, end = _positions(window, span)
                 labels = {"start_positions": start, "end_positions": end} if training else {}
                 truth = WindowTruth(of_example, window, start, end)
-                features.append(Feature((window.ids,), labels, number, detail=truth))
+                features.append(
+                    Feature((window.ids,), labels, number, detail=truth, seconds=(window.at,))
+                )
         return features
 
     def reduce(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> WindowLogits:

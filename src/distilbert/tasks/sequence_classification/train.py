@@ -207,10 +207,10 @@ class SequenceClassificationTask:
         features = []
         for number, (example, windows) in enumerate(zip(examples, encoded, strict=True)):
             labels = {"labels": self._target(example)} if training else {}
-            features += [
-                Feature((window.ids,), labels, number, detail=window.weight)
-                for window in (windows[:1] if self.long_texts == "cut" else windows)
-            ]
+            for window in windows[:1] if self.long_texts == "cut" else windows:
+                seconds = None if example.text_pair is None else (window.at,)
+                feature = Feature((window.ids,), labels, number, None, window.weight, seconds)
+                features.append(feature)
         return features
 
     def _target(self, example: Example) -> Any:
