@@ -136,8 +136,7 @@ class Trainer:
             totals = self._gradients(update)
         values = self.processes.total(torch.stack(list(totals.values()))).tolist()
         losses = dict(zip(totals, values, strict=True))
-        limit = self.options.max_grad_norm or float("inf")
-        norm = float(full_tensor(nn.utils.clip_grad_norm_(self._trained().values(), limit)))
+        norm = self._clipped_norm()
         if np.isfinite(losses[LOSS]) and np.isfinite(norm):
             for group in self.optimizer.param_groups:
                 group["lr"] = update.learning_rate * group["scale"]
@@ -150,28 +149,51 @@ class Trainer:
         """The losses of this process's part of an update, whose gradients are added up."""
         totals: dict[str, Tensor] = {}
         parts = [part for batch in update.batches for part in self._parts(batch)]
-        for number, part in enumerate(parts, 1):
-            tensors = {
-                name: torch.from_numpy(array).to(self.device) for name, array in part.items()
-            }
-            with local_gradients(self.module, is_last=number == len(parts)):
-                with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+        # Weights are cast once for all parts, unless copies of them would undo FSDP's saving.
+        with self._autocast(cache_enabled=not self._is_sharded):
+            for number, part in enumerate(parts, 1):
+                tensors = {
+                    name: torch.from_numpy(array).to(self.device) for name, array in part.items()
+                }
+                with local_gradients(self.module, is_last=number == len(parts)):
                     losses = self.module(tensors, update.counts)
-                # The engines average over processes, but each has a part of the sum.
-                (losses[LOSS] * self.processes.size).backward()
-            for name, value in losses.items():
-                totals[name] = totals[name] + value.detach() if name in totals else value.detach()
+                    # The engines average over processes, but each has a part of the sum.
+                    with torch.autocast(self.device.type, enabled=False):
+                        (losses[LOSS] * self.processes.size).backward()
+                for name, value in losses.items():
+                    loss = value.detach()
+                    totals[name] = totals[name] + loss if name in totals else loss
         return totals
+
+    def _autocast(self, *, cache_enabled: bool) -> torch.autocast:
+        return torch.autocast(
+            self.device.type,
+            self.dtype,
+            enabled=self.dtype is not None,
+            cache_enabled=cache_enabled,
+        )
+
+    def _clipped_norm(self) -> float:
+        """The norm of the gradients, which are scaled down to the largest that is allowed."""
+        parameters = [p for p in self._trained().values() if p.grad is not None]
+        total = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm, limit = float(full_tensor(total)), self.options.max_grad_norm
+        if limit and norm > limit:
+            nn.utils.clip_grads_with_norm_(parameters, limit, total)
+        return norm
 
     def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """The parts of a batch that are computed in one pass; their losses add up to its loss."""
         # With FSDP every process must make the same number of passes.
-        is_sharded = self.processes.size > 1 and self.settings.parallel == "fsdp"
-        if self.device.type != "cpu" or is_sharded:
+        if self.device.type != "cpu" or self._is_sharded:
             return [dict(batch)]
         per_token = PER_TOKEN if HEADS[self.model.head].labels_per_token else ()
         names = (*INPUTS, *per_token)
         return split_batch(batch, self.settings.tokens_at_once, names)
+
+    @property
+    def _is_sharded(self) -> bool:
+        return self.processes.size > 1 and self.settings.parallel == "fsdp"
 
     def runner(self) -> Runner:
         """The current model, to be evaluated in the precision of training."""
