@@ -20,6 +20,7 @@ EXTRA_FILES = {
         "checkpointing.py": "TensorFlow has no gradient checkpointing",
         "distillation.py": "only PyTorch distils; every framework loads the student",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
+        "packed_attention.py": "as packing",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
         "teacher.py": "teachers need PyTorch",

@@ -66,6 +66,21 @@ def test_values_and_gradients_are_those_of_the_formula(
         )
 
 
+def test_there_may_be_fewer_queries_than_keys() -> None:
+    query, key, value, _ = inputs(70, torch.float64)
+    q, k, v = leaves = [x.clone().requires_grad_() for x in (query[:, :, :1], key, value)]
+    torch.manual_seed(7)
+    out, probability = dropped((6, 1, 70), 0.3)
+    wanted = expected(q, k, v, mask(70), out.view(3, 2, 1, 70), 1 - probability)
+    gradients = torch.autograd.grad(wanted.square().sum(), leaves)
+    torch.manual_seed(7)
+    found = dropped_attention(q, k, v, mask(70), 0.3)
+    torch.testing.assert_close(found, wanted)
+    own = torch.autograd.grad(found.square().sum(), leaves)
+    for one, other in zip(own, gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_autocast_does_not_change_the_dtype_of_products() -> None:
     query, key, value, _ = inputs(5, torch.float32)
     torch.manual_seed(7)

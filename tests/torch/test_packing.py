@@ -32,13 +32,42 @@ def test_pack_and_unpack_are_each_others_inverse() -> None:
     padded = torch.arange(12.0).reshape(3, 4, 1) + 1
     packed = packing.pack(padded)
     assert packed.shape == (1, 16, 1)
-    assert packed.flatten()[: packing.n_tokens].tolist() == [1, 2, 3, 5, 9, 10, 11, 12]
+    assert packed.flatten()[: packing.n_tokens].tolist() == [9, 10, 11, 12, 1, 2, 3, 5]
     assert torch.equal(packing.unpack(packed), padded * MASK[..., None])
+
+
+def test_sequences_of_similar_length_are_attended_to_together() -> None:
+    lengths = torch.tensor([3, 100, 16, 97, *[40] * 9, 0])
+    mask = (torch.arange(112) < lengths[:, None]).long()
+    packing = Packing.from_mask(mask)
+    found = [(group.n_rows, group.length) for group in packing.groups]
+    # A row without tokens is packed with its padding; the two short ones are not worth a call.
+    assert found == [(3, 112), (11, 48)]
+    tokens = torch.arange(mask.numel()).view(*mask.shape, 1) + 1.0
+    packed = packing.pack(tokens)
+    parts = []
+    for group in packing.groups:
+        padded = group.unpack(packed)
+        assert padded.shape == (group.n_rows, group.length, 1)
+        parts.append(group.pack(padded))
+        assert group.visible is not None
+        assert group.visible.shape == (group.n_rows, 1, 1, group.length)
+    assert torch.equal(torch.cat(parts), packed[0, : packing.n_tokens])
+    firsts = packing.first_tokens(packed)
+    assert firsts.shape == (1, 16, 1)
+    assert torch.equal(packing.unpack_first(firsts), tokens[:, :1])
+    rows = [group.first_tokens(firsts) for group in packing.groups]
+    assert torch.equal(torch.cat(rows), tokens[packing.order, :1])
+
+
+def test_sequences_of_one_length_are_neither_moved_nor_masked() -> None:
+    (group,) = Packing.from_mask(torch.ones(4, 16)).groups
+    assert (group.slots, group.visible) == (None, None)
 
 
 def test_every_sequence_counts_its_positions_from_zero() -> None:
     packing = Packing.from_mask(MASK)
-    assert packing.positions[0, : packing.n_tokens].tolist() == [0, 1, 2, 0, 0, 1, 2, 3]
+    assert packing.positions[0, : packing.n_tokens].tolist() == [0, 1, 2, 3, 0, 1, 2, 0]
 
 
 @pytest.mark.parametrize(("n_tokens", "packed"), [(1, 16), (16, 16), (40, 48), (65, 128)])

@@ -26,7 +26,8 @@ def dropped_attention(
     """Scaled dot-product attention with dropout of the probabilities.
 
     Args:
-        query, key, value: (B, H, S, K), one dtype.
+        query: (B, H, S, K), or fewer queries than keys.
+        key, value: (B, H, S, K), one dtype.
         visible: bool (B, 1, 1, S), True for at least one key in each row; None when all are.
         dropout: probability of dropping, above 0 and below 1; exact to 1 / 65,536.
 
@@ -52,25 +53,25 @@ class _DroppedAttention(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, dropout: float
     ) -> Tensor:
-        n_rows, n_heads, length, size = query.shape
-        dtype = _dtype_of_products(query)
+        size = query.shape[-1]
+        dtype = _dtype_of_products(key)
         query = query / math.sqrt(size)
-        q, k, v = (x.reshape(-1, length, size) for x in (query, key, value))
+        q, k, v = (x.reshape(-1, x.shape[2], size) for x in (query, key, value))
         scores = q.to(dtype) @ k.to(dtype).transpose(1, 2)  # (B * H, S, S)
         if visible is not None:
-            by_row = scores.view(n_rows, n_heads, length, length)
+            by_row = scores.view(*query.shape[:3], key.shape[2])
             by_row.masked_fill_(~visible, torch.finfo(dtype).min)
         probabilities = scores.softmax(-1)
         out, exact = dropped(tuple(scores.shape), dropout)
         ctx.save_for_backward(q, k, v, probabilities.to(query.dtype), out)
-        ctx.kept, ctx.shape = 1 - exact, query.shape
+        ctx.kept, ctx.shapes = 1 - exact, (query.shape, key.shape, value.shape)
         context = probabilities.masked_fill(out, 0.0) @ v.to(dtype)
         return context.div_(ctx.kept).to(query.dtype).view(query.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         q, k, v, probabilities, out = ctx.saved_tensors
-        dtype = _dtype_of_products(q)
+        dtype = _dtype_of_products(k)
         q, k, v, probabilities = (x.to(dtype) for x in (q, k, v, probabilities))
         gradient = gradients[0].reshape(q.shape).to(dtype) / ctx.kept
         of_value = probabilities.masked_fill(out, 0.0).transpose(1, 2) @ gradient
@@ -78,8 +79,8 @@ class _DroppedAttention(torch.autograd.Function):
         of_scores = torch.ops.aten._softmax_backward_data(of_kept, probabilities, -1, dtype)
         of_query = (of_scores @ k).div_(math.sqrt(q.shape[-1]))
         of_key = of_scores.transpose(1, 2) @ q
-        inputs = (x.to(gradients[0].dtype).view(ctx.shape) for x in (of_query, of_key, of_value))
-        return *inputs, None, None
+        pairs = zip((of_query, of_key, of_value), ctx.shapes, strict=True)
+        return *(x.to(gradients[0].dtype).view(shape) for x, shape in pairs), None, None
 
 
 def _dtype_of_products(x: Tensor) -> torch.dtype:

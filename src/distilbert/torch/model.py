@@ -34,6 +34,7 @@ from distilbert.input_checks import (
 from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
+from distilbert.torch.packed_attention import attend_packed
 from distilbert.torch.packing import Packing
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.trees import register_outputs
@@ -146,26 +147,30 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Attend within x (B, S, D), or within each sequence of a packed x (1, T, D).
 
-        Returns the same shape, and the probabilities (B, H, S, S) or None. `first_only` computes
-        only the first token of a padded x: (B, 1, D).
+        Returns the same shape, and the probabilities (B, H, S, S) or None: of a packed x always
+        None. `first_only` computes only the first token of each packed sequence: (1, B, D).
         """
-        packing = visible if isinstance(visible, Packing) else None
-        projected = [self.q_lin(x[:, :1] if first_only else x), self.k_lin(x), self.v_lin(x)]
-        if packing is not None:
-            projected = [packing.unpack(part) for part in projected]
+        dropout = self.dropout.p if self.training else 0.0
+        if isinstance(visible, Packing):
+            queries = self.q_lin(visible.first_tokens(x) if first_only else x)
+            context = attend_packed(
+                *(queries, self.k_lin(x), self.v_lin(x)),
+                packing=visible,
+                first_only=first_only,
+                head_size=self.head_size,
+                dropout=dropout,
+                implementation=self.implementation,
+            )
+            return self.out_lin(context), None
         context, probabilities = attend(
-            *(self._split(part) for part in projected),
-            visible=visible.visible if isinstance(visible, Packing) else visible,
+            *(self._split(project(x)) for project in (self.q_lin, self.k_lin, self.v_lin)),
+            visible=visible,
             head_mask=head_mask,
-            dropout=self.dropout.p if self.training else 0.0,
+            dropout=dropout,
             implementation=self.implementation,
             return_probabilities=output_attentions,
-            lean=packing is not None,
         )
-        context = context.transpose(1, 2).flatten(2)  # (B, S, D)
-        if packing is not None:
-            context = packing.pack(context)  # (1, T, D)
-        return self.out_lin(context), probabilities
+        return self.out_lin(context.transpose(1, 2).flatten(2)), probabilities  # (B, S, D)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.n_heads, self.head_size)).transpose(1, 2)  # (B, H, S, K)
@@ -213,12 +218,14 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Transform x (B, S, D); returns the same shape, and the probabilities or None.
 
-        `first_only` computes only the first token of each sequence: (B, 1, D).
+        `first_only` computes only the first token of each packed sequence: (1, B, D).
         """
         attended, probabilities = self.attention(
             x, visible, head_mask, output_attentions, first_only
         )
-        x = self.sa_layer_norm(attended + (x[:, :1] if first_only else x))
+        if first_only and isinstance(visible, Packing):
+            x = visible.first_tokens(x)
+        x = self.sa_layer_norm(attended + x)
         return self.output_layer_norm(self.ffn(x) + x), probabilities
 
 
@@ -240,12 +247,14 @@ class Transformer(nn.Module):
         head_mask: Sequence[Tensor | None] | Tensor,
         output_attentions: bool,
         output_hidden_states: bool,
+        first_only: bool = False,
     ) -> BaseModelOutput:
-        """All blocks over x (B, S, D)."""
+        """All blocks over x (B, S, D), the last one as `Block.forward` with `first_only`."""
         hidden_states = [x]
         attentions: list[Tensor | None] = []
         for index, block in enumerate(self.layer):
-            arguments = (x, visible, head_mask[index], output_attentions)
+            only = first_only and index == len(self.layer) - 1
+            arguments = (x, visible, head_mask[index], output_attentions, only)
             if self.gradient_checkpointing and self.training and index % self.checkpoint_every == 0:
                 with save_on_cpu() if self.offloads else nullcontext():
                     x, probabilities = checkpoint(block, *arguments, **self.checkpoint_options)
@@ -327,13 +336,11 @@ class DistilBertModel(PreTrainedModel):
         Padding is not computed, and of the last block only these tokens.
         """
         x, packing = self._embed_packed(input_ids, attention_mask)  # (1, T, D)
-        blocks = list(self.transformer.layer)  # a user may have removed some
-        for block in blocks[:-1]:
-            x, _ = block(x, packing)
-        x = packing.unpack(x)  # (B, S, D)
-        for block in blocks[-1:]:
-            x, _ = block(x, packing.visible, first_only=True)
-        return x[:, :1]
+        n_layers = len(self.transformer.layer)
+        if not n_layers:  # a user may have removed some
+            return packing.unpack_first(packing.first_tokens(x))
+        output = self.transformer(x, packing, [None] * n_layers, False, False, first_only=True)
+        return packing.unpack_first(output.last_hidden_state)
 
     def encode_packed(
         self, input_ids: Tensor, attention_mask: Tensor, *, output_hidden_states: bool = False

@@ -98,12 +98,17 @@ class TaskObjective(nn.Module):
         return logits.masked_fill(mask[:, None] == 0, torch.finfo(logits.dtype).min)
 
     def _encoded(self, model: Teacher, inputs: Batch) -> Tensor:
-        """Hidden states (B, S, D) of a batch that is padded to one of few lengths S."""
+        """Hidden states (B, S, D) of a batch that is padded to one of few lengths S.
+
+        Only those of the first tokens (B, 1, D) if packed and the head reads no others.
+        """
         longest = model.config.max_position_embeddings
         inputs = {name: pad_length(x, longest) for name, x in inputs.items()}
         if isinstance(model, BertTeacher):
             return model.encode(**inputs)
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        if self.packing and HEADS[self.head].reads_first_token:
+            return model.base_model.encode_first(ids, mask)
         if self.packing:
             output, packing = model.base_model.encode_packed(ids, mask)
             return packing.unpack(output.last_hidden_state)

@@ -1,14 +1,17 @@
 """Packing: the sequences of a batch concatenated in one row, without their padding.
 
 Layers that treat each token separately (embeddings, projections, feed-forward, norms) then compute
-no padding. Attention gets a padded view, in which each sequence attends to itself only: the
-block-diagonal attention of the packed row.
+no padding. The longest sequence comes first, so that sequences of similar length are neighbours.
+Attention gets padded views of a few neighbours at a time, in which each sequence attends to itself
+only: the block-diagonal attention of the packed row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,6 +21,44 @@ LENGTH_STEP, TOKEN_STEP = 16, 64
 # The largest fraction of a padded batch that is worth packing, measured on a CPU by
 # benchmarks/bench_packing.py.
 WORTH_PACKING = 0.9
+# Scores of attention between padding (per head) that take as long as a call for other sequences.
+SCORES_PER_CALL = 64 * 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Neighbours in a packed row whose attention is computed at once, padded to one length.
+
+    They are the B sequences from `first_row` on, whose T tokens begin at `start`. `slots` (T,) are
+    the places of the tokens in the flattened (B * S); None if these are `arange`. `visible` is bool
+    (B, 1, 1, S), None where nothing is padded.
+    """
+
+    first_row: int
+    n_rows: int
+    length: int
+    start: int
+    n_tokens: int
+    slots: Tensor | None
+    visible: Tensor | None
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """The tokens of these sequences in (1, T of all, D), padded with zeros to (B, S, D)."""
+        flat = packed[0, self.start : self.start + self.n_tokens]
+        if self.slots is not None:
+            # Unlike other operations, `index_put` keeps no copy for the backward pass.
+            padded = flat.new_zeros(self.n_rows * self.length, flat.shape[1])
+            flat = padded.index_put((self.slots,), flat)
+        return flat.unflatten(0, (self.n_rows, self.length))
+
+    def first_tokens(self, packed: Tensor) -> Tensor:
+        """The first tokens of these sequences in those of all, (1, B of all, D) to (B, 1, D)."""
+        return packed[0, self.first_row : self.first_row + self.n_rows, None]
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(B, S, D) to (T, D)."""
+        flat = padded.flatten(0, 1)
+        return flat if self.slots is None else flat[self.slots]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +66,9 @@ class Packing:
     """Where the tokens of B padded sequences are when packed.
 
     `indices` (T,) point into the flattened (B * S); the first `n_tokens` are the packed tokens, the
-    others fill up. `visible` is bool (B, 1, 1, S), None where nothing is padded.
+    others fill up. `visible` is bool (B, 1, 1, S), None where nothing is padded. `order` (B,) are
+    the sequences as they are packed and `firsts` (B or more,) the places of their first tokens,
+    filled up as `indices`.
     """
 
     n_rows: int
@@ -33,6 +76,9 @@ class Packing:
     n_tokens: int
     indices: Tensor
     visible: Tensor | None
+    order: Tensor
+    firsts: Tensor
+    groups: tuple[Group, ...]
 
     @staticmethod
     def from_mask(attention_mask: Tensor) -> Packing:
@@ -42,10 +88,22 @@ class Packing:
         hidden state of its first token is then that of the padded batch.
         """
         mask = attention_mask != 0
+        kept = mask | ~mask[:, :1]
         n_rows, length = mask.shape
-        indices, n_tokens = padded_indices(mask | ~mask[:, :1])
+        lengths, order = kept.sum(1).sort(descending=True, stable=True)
+        ordered, n_tokens = padded_indices(kept[order])
+        indices = order[ordered // length] * length + ordered % length
         is_full = n_tokens == n_rows * length and bool(mask.all())
-        return Packing(n_rows, length, n_tokens, indices, None if is_full else mask[:, None, None])
+        return Packing(
+            n_rows,
+            length,
+            n_tokens,
+            indices,
+            None if is_full else mask[:, None, None],
+            order,
+            F.pad(lengths.cumsum(0) - lengths, (0, _rounded(n_rows) - n_rows)),
+            tuple(_groups(lengths, mask.flatten()[indices], length)),
+        )
 
     @property
     def positions(self) -> Tensor:
@@ -67,10 +125,61 @@ class Packing:
             flat = padded.index_put((self.indices[:n],), flat[:n])
         return flat.unflatten(0, (self.n_rows, self.length))
 
+    def first_tokens(self, packed: Tensor) -> Tensor:
+        """The first token of each sequence as packed, (1, T, D) to (1, B or more, D)."""
+        return packed[:, self.firsts]
+
+    def unpack_first(self, packed: Tensor) -> Tensor:
+        """The first of these (1, B or more, D) in the order of the batch: (B, 1, D)."""
+        return packed[0, self.order.argsort(), None]
+
     @property
     def _moves(self) -> bool:
         """Whether packed and flattened batch differ."""
         return len(self.indices) != self.n_rows * self.length or self.visible is not None
+
+
+def _groups(lengths: Tensor, visible: Tensor, longest: int) -> Iterator[Group]:
+    """Groups of sequences of falling `lengths` (B,), with so little padding that it pays.
+
+    `visible` is bool (T,), False where a packed token is masked. There is one group except on a
+    CPU, where a call costs little.
+    """
+    counts = lengths.tolist()
+    first = start = 0
+    while first < len(counts):
+        width = min(longest, _stepped(counts[first], LENGTH_STEP))
+        stop = _end_of_group(counts, first, width) if lengths.is_cpu else len(counts)
+        n_tokens = sum(counts[first:stop])
+        is_token = torch.arange(width, device=lengths.device) < lengths[first:stop, None]
+        slots = None
+        if n_tokens < is_token.numel():
+            slots = is_token.flatten().nonzero().squeeze(1)
+        shown = is_token.masked_scatter(is_token, visible[start : start + n_tokens])
+        yield Group(
+            first,
+            stop - first,
+            width,
+            start,
+            n_tokens,
+            slots,
+            None if bool(shown.all()) else shown[:, None, None],
+        )
+        first, start = stop, start + n_tokens
+
+
+def _end_of_group(counts: list[int], first: int, width: int) -> int:
+    """The end of a group of sequences from `first` on that is padded to `width`."""
+    stop = first
+    while stop < len(counts):
+        own = min(width, _stepped(counts[stop], LENGTH_STEP))
+        same = stop
+        while same < len(counts) and _stepped(counts[same], LENGTH_STEP) >= own:
+            same += 1
+        if (same - stop) * (width**2 - own**2) > SCORES_PER_CALL:
+            break
+        stop = same
+    return stop
 
 
 def pad_length(batch: Tensor, longest: int) -> Tensor:
@@ -100,8 +209,12 @@ def saves_work(attention_mask: Tensor) -> bool:
 
 def _rounded(n_tokens: int) -> int:
     """The number of tokens that are computed for so many, one of few."""
-    step = TOKEN_STEP if n_tokens > TOKEN_STEP else LENGTH_STEP
-    return n_tokens + -n_tokens % step
+    return _stepped(n_tokens, TOKEN_STEP if n_tokens > TOKEN_STEP else LENGTH_STEP)
+
+
+def _stepped(n: int, step: int) -> int:
+    """A count rounded up to a multiple of `step`."""
+    return n + -n % step
 
 
 def placeholder_row(batch: dict[str, Tensor]) -> dict[str, Tensor]:
