@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "distilbert"
 # Files that only one framework needs: package -> file -> reason.
 EXTRA_FILES = {
     "torch": {
+        "adamw.py": "the others compute the gradient of a whole table anyway",
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
         "checkpointing.py": "TensorFlow has no gradient checkpointing",
         "distillation.py": "only PyTorch distils; every framework loads the student",

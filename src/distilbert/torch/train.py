@@ -19,6 +19,7 @@ from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
+from distilbert.torch.adamw import MOMENTS, RowAdamW
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.heads import load_model
 from distilbert.torch.objective import INPUTS, Batch, TaskObjective
@@ -39,7 +40,6 @@ from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
 from distilbert.training.parameters import treatments
 from distilbert.training.session import Outcome
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
 # Arrays of a batch that have an S axis besides the inputs, for heads with a label per token.
 PER_TOKEN = ("labels", "compared")
 
@@ -111,18 +111,16 @@ class Trainer:
             blocks = list(self.model.base_model.transformer.layer)
             self.module = wrap_parallel(self.module, settings.parallel or "ddp", blocks)
             groups = self._groups()
-        self.optimizer = torch.optim.AdamW(
+        self.keeps_gradients = self.processes.size == 1 and self.device.type == "cpu"
+        self.optimizer = RowAdamW(
             groups,
+            tables=self._allocate_gradients() if self.keeps_gradients else [],
             betas=(self.options.beta1, self.options.beta2),
             eps=self.options.epsilon,
-            fused=True,
         )
         self.means: dict[str, Tensor] = {}
         if self.options.ema is not None:
             self.means = {name: p.detach().clone() for name, p in self._trained().items()}
-        self.keeps_gradients = self.processes.size == 1 and self.device.type == "cpu"
-        if self.keeps_gradients:
-            self._allocate_gradients()
 
     def update(self, update: Update) -> Outcome:
         """One step of the optimizer, which is skipped if loss or gradients are not finite.
@@ -136,7 +134,7 @@ class Trainer:
             totals = self._gradients(update)
         values = self.processes.total(torch.stack(list(totals.values()))).tolist()
         losses = dict(zip(totals, values, strict=True))
-        norm = self._clipped_norm()
+        norm = self.optimizer.clip(self.options.max_grad_norm)
         if np.isfinite(losses[LOSS]) and np.isfinite(norm):
             for group in self.optimizer.param_groups:
                 group["lr"] = update.learning_rate * group["scale"]
@@ -172,15 +170,6 @@ class Trainer:
             enabled=self.dtype is not None,
             cache_enabled=cache_enabled,
         )
-
-    def _clipped_norm(self) -> float:
-        """The norm of the gradients, which are scaled down to the largest that is allowed."""
-        parameters = [p for p in self._trained().values() if p.grad is not None]
-        total = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        norm, limit = float(full_tensor(total)), self.options.max_grad_norm
-        if limit and norm > limit:
-            nn.utils.clip_grads_with_norm_(parameters, limit, total)
-        return norm
 
     def _parts(self, batch: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """The parts of a batch that are computed in one pass; their losses add up to its loss."""
@@ -270,16 +259,19 @@ class Trainer:
             for treatment, parameters in groups.items()
         ]
 
-    def _allocate_gradients(self) -> None:
-        """Allocate all gradients once, and let embeddings add theirs row by row.
+    def _allocate_gradients(self) -> list[nn.Parameter]:
+        """Allocate all gradients once, and let embeddings, which are returned, add theirs by row.
 
         Otherwise every part of every batch allocates a gradient of the size of the vocabulary.
         """
         for parameter in self._trained().values():
             parameter.grad = torch.zeros_like(parameter)
+        tables = {}
         for module in self.model.modules():
             if isinstance(module, nn.Embedding):
                 module.sparse = True
+                tables[id(module.weight)] = module.weight
+        return [table for table in tables.values() if table.requires_grad]
 
     @torch.no_grad()
     def _update_means(self) -> None:
