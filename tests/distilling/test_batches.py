@@ -113,8 +113,9 @@ def test_without_masks_texts_stay_as_they_are(corpus: Corpus, teacher: Path) -> 
 def test_held_out_batches_are_always_the_same_and_complete(corpus: Corpus, teacher: Path) -> None:
     source = batches(corpus, teacher)
     (one, counts), (again, _) = (source.all(5, batch_tokens=64) for _ in range(2))
-    assert sum(len(batch["input_ids"]) for batch in one) == 40
+    assert sorted(number for numbers, _ in one for number in numbers) == list(range(40))
     assert counts["tokens"] == source.lengths.sum()
-    assert all(batch["input_ids"].size <= 64 for batch in one)
-    for left, right in zip(one, again, strict=True):
+    assert all(batch["input_ids"].size <= 64 for _, batch in one)
+    for (numbers, left), (_, right) in zip(one, again, strict=True):
+        assert len(left["input_ids"]) == len(numbers)
         np.testing.assert_array_equal(left["input_ids"], right["input_ids"])

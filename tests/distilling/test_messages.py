@@ -8,7 +8,7 @@ import pytest
 
 from distilbert.distilling.assembly import Distillation, Teacher, corpus_of, student_for
 from distilbert.distilling.card import DistillCard
-from distilbert.distilling.messages import decisions, tokenizing
+from distilbert.distilling.messages import counting, decisions
 from distilbert.opening import find_model
 from distilbert.training.card_file import as_card
 
@@ -18,7 +18,7 @@ def test_tokens_are_counted_now_and_then(
 ) -> None:
     seconds = iter([0.0, 1.0, 6.0, 6.0, 7.0])
     monkeypatch.setattr("time.monotonic", lambda: next(seconds))
-    count = tokenizing()
+    count = counting("Tokenizing")
     for n_tokens in (1000, 2000, 3000):
         count(n_tokens)
     assert capsys.readouterr().err == "Tokenizing: 2,000 tokens so far\n"

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from distilbert import DistilBertConfig, DistilBertForMaskedLM
 from distilbert.errors import InputError
 from distilbert.torch.distillation import DistillationObjective, held_out_losses
+from distilbert.torch.teacher_targets import TeacherTargets
 from distilbert.torch.train import Trainer
 from distilbert.training.feed import Update
-from distilbert.training.objective import DistillationSettings, TrainerSettings
+from distilbert.training.objective import DistillationSettings, KeptWords, TrainerSettings
 from distilbert.training.run_card import OptimizationSection
 
 SIZES: dict[str, Any] = {
@@ -224,3 +225,59 @@ def test_held_out_losses_are_means_over_all_batches() -> None:
     expected = objective(student, tensors(given), counts(given))
     assert found == pytest.approx({n: float(x) for n, x in expected.items()}, rel=1e-5)
     assert not student.training
+
+
+def kept(given: dict[str, np.ndarray], teacher: Any, words: KeptWords) -> dict[str, np.ndarray]:
+    """A batch with what a teacher says of its tokens."""
+    is_token = given["attention_mask"] == 1
+    maker = TeacherTargets(teacher, words, states=True, device=torch.device("cpu"), dtype=None)
+    places = np.random.default_rng(0).random(int(is_token.sum()))
+    found = dict(given)
+    for name, rows in maker(given, places).items():
+        found[f"teacher_{name}"] = np.zeros((*is_token.shape, *rows.shape[1:]), rows.dtype)
+        found[f"teacher_{name}"][is_token] = rows
+    return found
+
+
+LIVE = DistillationSettings(kl=5.0, mlm=2.0, cosine=1.0)
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_without_a_teacher_batches_say_what_it_says(*, compared: bool) -> None:
+    student, given = model(0), batch(compared=compared)
+    live = DistillationObjective(student, model(1, n_layers=3), LIVE)
+    expected = live(student, tensors(given), counts(given))
+    objective = DistillationObjective(student, None, LIVE)
+    stored = kept(given, model(1, n_layers=3), KeptWords("top", 40, LIVE.temperature))
+    found = objective(student, tensors(stored), counts(given))
+    assert found.keys() == expected.keys()
+    # Probabilities and hidden states are stored in 16 bits.
+    assert {n: x.item() for n, x in found.items()} == pytest.approx(
+        {n: x.item() for n, x in expected.items()}, rel=2e-3
+    )
+    assert found["cosine_loss"].item() == pytest.approx(expected["cosine_loss"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["sampled", "top"])
+def test_stored_rows_give_the_same_losses_packed_padded_or_in_parts(kind: Any) -> None:
+    given = batch(compared=True)
+    stored = kept(given, model(1), KeptWords(kind, 6, LIVE.temperature))
+    losses = []
+    for packing, at_once in ((True, 2048), (False, 2048), (True, 10)):
+        student = model(0)
+        objective = DistillationObjective(student, None, replace(LIVE, packing=packing))
+        settings = TrainerSettings(OptimizationSection(), seed=3, tokens_at_once=at_once)
+        subject = Trainer(student, objective, settings)
+        update = Update(0, 0, 1e-3, [stored], counts(given), 4, counts(given)["tokens"])
+        losses.append([subject.update(update).loss for _ in range(3)])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-5)
+    none = {name: array[:0] for name, array in stored.items()}
+    idle = objective(student, tensors(none), counts(given))
+    assert all(loss.item() == 0 for loss in idle.values())
+
+
+def test_losses_of_layers_and_logits_need_a_teacher() -> None:
+    for name in ("attention", "value", "mse"):
+        with pytest.raises(InputError, match="need a teacher that is computed"):
+            DistillationObjective(model(0), None, replace(LIVE, **{name: 1.0}))

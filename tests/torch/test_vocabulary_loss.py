@@ -13,12 +13,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from distilbert.errors import InputError, TrainingError
 from distilbert.torch import vocabulary_blocks
+from distilbert.torch.sparse_targets import SparseTargets
 from distilbert.torch.vocabulary_loss import Scales, VocabularyLoss, vocabulary_loss
 
 N, V, H, TEACHER_H = 150, 600, 24, 40  # N: neither a multiple of a block nor of the few rows
 ALL = Scales(kl=0.05, ce=0.07, mse=0.001)
 EXACT_LOSS, EXACT_GRADIENT = 1e-6, 1e-5  # relative, in float32
-Inputs = dict[str, Tensor]
+Inputs = dict[str, Any]  # tensors by the name of the argument
 
 
 @pytest.fixture(autouse=True)
@@ -343,3 +344,44 @@ def test_wrong_inputs_are_refused(change: str) -> None:
     changes, message = BAD[change]
     with pytest.raises(InputError, match=message):
         vocabulary_loss(**{**inputs(), "scales": ALL, **changes})
+
+
+def all_words(given: Inputs, temperature: float) -> SparseTargets:
+    """The teacher's distributions, of which nothing is left out."""
+    logits = given["teacher_states"] @ given["teacher_weight"].T + given["teacher_bias"]
+    probabilities, ids = (logits / temperature).softmax(-1).topk(V, dim=-1)
+    return SparseTargets(ids, probabilities, torch.special.entr(probabilities).sum(-1), ids[:, 0])
+
+
+def taken_over(given: Inputs) -> Inputs:
+    return {name: x for name, x in given.items() if not name.startswith("teacher")}
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_targets_of_all_words_give_what_the_teacher_gives(share: float) -> None:
+    given, scales = inputs(), Scales(kl=0.05, ce=0.07, temperature=3.0)
+    rows = None
+    if share < 1:
+        rows = torch.rand(N, generator=torch.Generator().manual_seed(1)) < share
+    targets = all_words(given, 3.0)
+    live = vocabulary_loss(**given, scales=scales, teacher_rows=rows)
+    kept = vocabulary_loss(**taken_over(given), scales=scales, teacher_rows=rows, targets=targets)
+    for name in ("total", "kl_sum", "ce_sum", "n_correct", "n_agree"):
+        torch.testing.assert_close(getattr(kept, name), getattr(live, name), rtol=1e-5, atol=1e-5)
+    assert kept.mse_sum is None
+    options: dict[str, Any] = {"scales": scales, "teacher_rows": rows}
+    wanted = gradients(vocabulary_loss, given, **options)
+    found = gradients(vocabulary_loss, taken_over(given), **options, targets=targets)
+    assert_near(found, wanted)
+
+
+def test_targets_do_not_suffice_for_all_logits_and_must_fit() -> None:
+    given = inputs()
+    targets = all_words(given, 2.0)
+    with pytest.raises(InputError, match="`mse` needs all logits of the teacher"):
+        vocabulary_loss(**taken_over(given), scales=ALL, targets=targets)
+    with pytest.raises(InputError, match="`targets` must have `ids`"):
+        vocabulary_loss(**taken_over(given), scales=Scales(kl=1), targets=targets.at(slice(3)))
+    # Without a factor they are not needed.
+    found = vocabulary_loss(**taken_over(given), scales=Scales(ce=1.0), targets=targets)
+    assert found.kl_sum is None

@@ -170,9 +170,12 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(doomed)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files and folders that killed processes left directly in `folder`."""
-    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+def remove_leftovers(folder: Path, *, of: str = "*") -> None:
+    """Delete the temporary files and folders that killed processes left directly in `folder`.
+
+    `of` is the name of one file, or a pattern.
+    """
+    for path in folder.glob(f".{of}.*{TEMPORARY_SUFFIX}"):
         if not _TEMPORARY.fullmatch(path.name):
             continue
         if path.is_dir() and not path.is_symlink():

@@ -16,8 +16,9 @@ from distilbert.checkpoint.spec import BASE_PREFIX
 from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
 from distilbert.checkpoint.trimming import with_tokens
 from distilbert.data.corpus_files import Corpus
-from distilbert.distilling.batches import MaskedBatches
+from distilbert.distilling.batches import HELD_OUT, MaskedBatches
 from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
+from distilbert.distilling.teacher_cache import HIDDEN, KEPT, cache_of
 from distilbert.errors import InputError, RunCardError
 from distilbert.heads import HEADS
 from distilbert.opening import FoundModel, framework_module, tokenizer_of
@@ -32,7 +33,7 @@ from distilbert.training.session import Trainer
 
 FRAMEWORK = "torch"
 # Sections and fields of a card that do not affect the weights; the corpus is compared by its hash.
-NOT_DECISIVE = frozenset({"teacher", "output", "run", "data", "eval_batch_tokens"})
+NOT_DECISIVE = frozenset({"teacher", "output", "run", "data", "eval_batch_tokens", "cache_folder"})
 # Losses that need the teacher's masked-LM head: its predictions, or a start for the student's head.
 NEED_HEAD = ("kl_weight", "mlm_weight", "mse_weight")
 # Padded tokens of a batch of held-out sequences.
@@ -204,8 +205,17 @@ class Distillation:
         held_out = min(card.data.max_held_out, max(1, round(card.data.held_out * len(corpus))))
         train, dev = corpus.split(held_out, seed=card.seed)
         self.train, self.dev = (self._batches(numbers) for numbers in (train, dev))
+        sources = {
+            "the corpus": corpus.info.content_hash,
+            "the tokenizer": tokenizer_digest(self.tokenizer),
+            **model_identity(teacher.found, "`teacher`"),
+        }
+        parent = teacher.weights.config
+        sizes = {"dim": parent.dim, "vocab_size": parent.vocab_size}
+        self.cache = cache_of(card, train=self.train, dev=self.dev, **sizes, teacher=sources)
+        live = self._teacher_model() if self.cache is None else None
         self.objective = self._distillation.DistillationObjective(
-            model, self._teacher_model(), self._settings(), self.student.projection
+            model, live, self._settings(), self.student.projection
         )
         self.trainer: Trainer = package.Trainer(model, self.objective, self._trainer_settings())
         self.feed = self._feed()
@@ -213,10 +223,37 @@ class Distillation:
         self.identity = {
             **card_identity(card, NOT_DECISIVE),
             "held_out": [card.data.held_out, card.data.max_held_out],
-            "the corpus": corpus.info.content_hash,
-            "the tokenizer": tokenizer_digest(self.tokenizer),
-            **model_identity(teacher.found, "`teacher`"),
+            **sources,
         }
+
+    @property
+    def keeps_predictions(self) -> bool:
+        """Whether all predictions of the teacher that the run needs are in its cache."""
+        cache = self.cache
+        return cache is not None and KEPT in cache.stores and not cache.missing
+
+    def fill_cache(self, progress: Callable[[int], object] | None = None) -> None:
+        """Compute what the cache lacks of the teacher, if there is a cache.
+
+        `progress` is called with the number of tokens that this process has computed.
+
+        Raises:
+            InputError: the folder of the cache cannot be written.
+            TrainingError: the disk is full; what is complete is kept.
+        """
+        if self.cache is None or not (missing := self.cache.missing):
+            return
+        trainer: Any = self.trainer
+        module = framework_module(FRAMEWORK, "teacher_targets", "distil a model")
+        targets = module.TeacherTargets(
+            self._teacher_model(),
+            self.cache.words if KEPT in missing else None,
+            states=HIDDEN in missing,
+            device=trainer.device,
+            dtype=trainer.dtype,
+        )
+        processes = self.trainer.processes
+        self.cache.fill(targets, rank=(processes.rank, processes.size), progress=progress)
 
     def _batches(self, numbers: np.ndarray) -> MaskedBatches:
         # A teacher that never saw masks has nothing to say about masked texts.
@@ -234,7 +271,11 @@ class Distillation:
         """Means of the losses on the held-out sequences, whose masks are always the same."""
         batches, counts = self._held_out
         model: Any = runner
-        return self._distillation.held_out_losses(self.objective, model.model, batches, counts)
+        given = (
+            batch if self.cache is None else self.cache.attach(batch, numbers, HELD_OUT)
+            for numbers, batch in batches
+        )
+        return self._distillation.held_out_losses(self.objective, model.model, given, counts)
 
     @cached_property
     def _held_out(self) -> tuple[list[Any], dict[str, int]]:
@@ -288,6 +329,8 @@ class Distillation:
             accumulation=options.accumulation,
             length_sorted=options.length_sorted,
             data_shard=(processes.rank, processes.size),
+            drawn_epochs=None if self.cache is None else self.card.cache.cache_masks,
+            attach=None if self.cache is None else self.cache.attach,
         )
 
 

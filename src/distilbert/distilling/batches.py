@@ -19,7 +19,7 @@ from distilbert.data.corpus_files import Corpus
 from distilbert.distilling.card import MASK_PROBABILITY, DistillCard
 from distilbert.heads import IGNORED_LABEL
 from distilbert.tasks.masked_lm.masking import NO_UNIT, Vocabulary, mask, rarity_weights
-from distilbert.training.feed import Batch
+from distilbert.training.feed import Batch, generators
 from distilbert.training.objective import COMPARED, MASKED, TOKENS
 
 # Distinguishes the masks of evaluation from those of any epoch.
@@ -113,13 +113,18 @@ class MaskedBatches:
             COMPARED: n_tokens if compared is None else int(compared.sum()),
         }
 
-    def all(self, seed: int, batch_tokens: int) -> tuple[list[Batch], Counter[str]]:
-        """All sequences, those of similar length together, with the same masks at every call."""
+    def all(
+        self, seed: int, batch_tokens: int
+    ) -> tuple[list[tuple[list[int], Batch]], Counter[str]]:
+        """All sequences, those of similar length together, with the same masks at every call.
+
+        Returns the numbers of the sequences of each batch with the batch, and the counts of all.
+        """
         batches, counts = [], Counter[str]()
         for numbers in BatchPlan.by_length(self.lengths, batch_tokens):
-            rngs = (np.random.default_rng((seed, HELD_OUT, n)) for n in numbers.tolist())
-            batches.append(self.make(numbers.tolist(), rngs))
-            counts.update(self.count(batches[-1]))
+            batch = self.make(numbers.tolist(), generators(seed, HELD_OUT, numbers.tolist()))
+            batches.append((numbers.tolist(), batch))
+            counts.update(self.count(batch))
         return batches, counts
 
     def _units(self, ids: np.ndarray) -> np.ndarray:

@@ -115,6 +115,21 @@ class LossesSection(Section):
     """Fraction of the tokens, drawn at random, at which predictions are compared: faster."""
 
 
+class CacheSection(Section):
+    """What the teacher says of every token, computed once and kept on the disk for many runs."""
+
+    cache_teacher: Literal["sampled", "top"] | None = None
+    """Run the teacher once, and keep its last hidden states and a part of its predictions: sampled
+    words, right on average, or the top ones with the mass of the others."""
+    cache_words: int = Field(default=64, ge=1)
+    """Words kept of each prediction, two bytes for a sampled one and four for a top one."""
+    cache_masks: int = Field(default=1, ge=1)
+    """Epochs that have masks of their own; later ones repeat them."""
+    cache_folder: str | None = None
+    """Folder of the cache, which later runs use again; by default one next to the output, with
+    -teacher appended to its name."""
+
+
 class DistillOptimization(OptimizationSection):
     """How weights change."""
 
@@ -150,6 +165,7 @@ class DistillCard(Card):
     data: CorpusSection = CorpusSection()
     masking: MaskingSection = MaskingSection()
     losses: LossesSection = LossesSection()
+    cache: CacheSection = CacheSection()
     evaluation: Evaluation = Evaluation()
     optimization: DistillOptimization = DistillOptimization()
     run: RunSection = RunSection()
@@ -159,6 +175,7 @@ class DistillCard(Card):
         losses, student, data = self.losses, self.student, self.data
         weights = [value for name, value in losses if name.endswith("_weight")]
         hides_nothing = self.masking.mask_probability == 0
+        cached = self.cache.cache_teacher is not None
         found = {
             "`mlm_weight` and `restrict_ce_to_mask` need masked tokens: got mask_probability=0.": (
                 hides_nothing and (losses.mlm_weight > 0 or losses.restrict_ce_to_mask)
@@ -176,6 +193,14 @@ class DistillCard(Card):
             "layers that they read: use `parallel = 'ddp'`, or set them to 0.": (
                 self.run.parallel == "fsdp" and bool(losses.attention_weight or losses.value_weight)
             ),
+            "`attention_weight`, `value_weight` and `mse_weight` need layers and logits of the "
+            "teacher that `cache_teacher` does not keep: set them to 0, or leave it out.": (
+                cached and bool(losses.attention_weight or losses.value_weight or losses.mse_weight)
+            ),
+            "`kl_share` draws other tokens in every epoch, for which `cache_teacher` would keep "
+            "words in vain: set it to 1, or leave it out.": cached and losses.kl_share < 1,
+            "`cache_folder` is the folder of what `cache_teacher` keeps: set it to sampled or "
+            "top.": self.cache.cache_folder is not None and not cached,
             "A student of another width cannot be trained with FSDP, which divides its projection: "
             "use `parallel = 'ddp'`.": self.run.parallel == "fsdp" and student.dim is not None,
         }

@@ -22,9 +22,10 @@ from distilbert.distilling.assembly import (
     with_fewer_tokens,
 )
 from distilbert.distilling.card import AdaptCard, DistillCard
-from distilbert.distilling.messages import decisions, tokenizing
+from distilbert.distilling.messages import counting, decisions
 from distilbert.distilling.predictions import check_predictions
 from distilbert.distilling.result import RUN, finish
+from distilbert.distilling.teacher_cache import cache_folder
 from distilbert.opening import find_model, take_load_options
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints
@@ -162,15 +163,17 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     student = student_for(card, teacher.weights)
     watched = is_watched() if how.show_progress is None else how.show_progress
     shows = watched and is_main_process()
-    progress = tokenizing() if shows else None
+    progress = counting("Tokenizing") if shows else None
     teacher, student = with_fewer_tokens(card, teacher, student, progress)
     corpus = corpus_of(card, teacher, progress)
     with new_head_is_expected():
         run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes
     is_main = processes.is_main_process
-    if not (how.resume and Checkpoints(output, keep=1).newest()):  # checked when it began
+    resumes = how.resume and Checkpoints(output, keep=1).newest() is not None
+    if not resumes and not run.keeps_predictions:  # both were checked when they began
         check_predictions(card, teacher, corpus, run.dev.numbers)
+    run.fill_cache(counting("Running the teacher") if shows else None)
     if shows:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)
@@ -194,6 +197,8 @@ def _trained(run: Distillation, how: _How, *, shows: bool) -> Trained:
     card, output = run.card, Path(run.card.output)
     if run.trainer.processes.is_main_process:
         sources = {"teacher": card.teacher, "corpus": corpus_folder(card)}
+        if card.cache.cache_teacher is not None:
+            sources["cache_folder"] = cache_folder(card)
         begin_run(card, output, RUN, overwrite=how.overwrite, sources=sources)
     with interruptible(how.verb, output):
         return train(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from distilbert.distilling.assembly import Distillation
+from distilbert.distilling.teacher_cache import HIDDEN, KEPT, TeacherCache
 from distilbert.training.messages import counted, say
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -20,15 +21,15 @@ LOSSES = {
 }
 
 
-def tokenizing() -> Callable[[int], None]:
-    """A function that says now and then how many tokens there are so far."""
+def counting(work: str) -> Callable[[int], None]:
+    """A function that says now and then how many tokens some work has taken so far."""
     said = time.monotonic()
 
     def tokens_so_far(n_tokens: int) -> None:
         nonlocal said
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = time.monotonic()
-            say([f"Tokenizing: {n_tokens:,} tokens so far"])
+            say([f"{work}: {n_tokens:,} tokens so far"])
 
     return tokens_so_far
 
@@ -68,7 +69,26 @@ def decisions(run: Distillation) -> list[str]:
         f"{run.corpus.folder}; {len(run.dev.numbers):,} held out"
         + (f"; left out: {left_out}" if left_out else ""),
         f"Losses:  {', '.join(weights)}",
+        *([] if run.cache is None else [_cached(run.cache)]),
         f"Steps:   {counted(min(steps, options.max_steps or steps), 'update')}: "
         f"{options.epochs:g} epochs in batches of {size}; the best on held-out texts is kept",
         f"Output:  {card.output}",
     ]
+
+
+def _cached(cache: TeacherCache) -> str:
+    """What is kept of the teacher, its size and where it comes from."""
+    kinds = []
+    if cache.words is not None and KEPT in cache.stores:
+        kinds.append(f"{cache.words.count} {cache.words.kind} words")
+    kinds += ["hidden states"] if HIDDEN in cache.stores else []
+    if not kinds:
+        return "Cache:   nothing, as no loss compares with the teacher"
+    source = "from earlier runs"
+    if cache.computed:
+        rate = cache.computed / max(cache.seconds, 1e-9)
+        source = f"{cache.computed:,} computed now in {cache.seconds:,.1f} s, {rate:,.0f} tokens/s"
+    return (
+        f"Cache:   {' and '.join(kinds)} of {cache.n_tokens:,} tokens, "
+        f"{cache.n_bytes / 1e6:,.1f} MB in {cache.folder}; {source}"
+    )

@@ -20,12 +20,19 @@ from distilbert.outputs import BaseModelOutput
 from distilbert.torch.objective import Batch
 from distilbert.torch.packing import Packing, pad_length, placeholder_row
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.sparse_targets import SparseTargets
 from distilbert.torch.vocabulary_blocks import Scales
 from distilbert.torch.vocabulary_loss import vocabulary_loss
 from distilbert.training.objective import (
+    BEST,
     COMPARED,
+    ENTROPY,
+    IDS,
     LOSS,
     MASKED,
+    PROBABILITIES,
+    STATES,
+    TEACHER,
     TOKENS,
     DistillationSettings,
 )
@@ -36,31 +43,42 @@ class DistillationObjective(nn.Module):
 
     Batches have `input_ids`, `attention_mask`, `labels` (B, S), -100 where nothing is masked, and
     may have `compared`, bool (B, S): the tokens at which the predictions of the two are compared,
-    all of them by default.
+    all of them by default. Without a teacher they have what it says of each token: `teacher_states`
+    (B, S, teacher's D), and the fields of `distilbert.torch.sparse_targets.SparseTargets`,
+    `teacher_ids` (B, S, K), ...
     """
 
     def __init__(
         self,
         student: PreTrainedModel,
-        teacher: PreTrainedModel,
+        teacher: PreTrainedModel | None,
         settings: DistillationSettings,
         projection: np.ndarray | None = None,
     ) -> None:
         """
         Args:
             teacher: taken over and not trained; a masked LM, or an encoder where no loss needs its
-                predictions.
+                predictions. None where batches say what it says; a loss that needs its layers or
+                all of its logits is then not possible.
             projection: (teacher's D, D), the start of the learned projection of the student's
                 hidden states; None for widths that are equal.
 
         Raises:
-            InputError: `relation_heads` does not divide a width.
+            InputError: `relation_heads` does not divide a width; a loss needs a teacher and there
+                is none.
         """
         super().__init__()
         self.settings = settings
-        self.teacher = teacher.eval().requires_grad_(False)
-        self.relation_heads = settings.relation_heads or teacher.config.n_heads
-        for model in (student, teacher) if settings.attention or settings.value else ():
+        needs_live = settings.attention or settings.value or settings.mse
+        if teacher is None and needs_live:
+            raise InputError(
+                "`attention`, `value` and `mse` need a teacher that is computed: got none. Pass "
+                "one, or set them to 0."
+            )
+        self.teacher: Any = None if teacher is None else teacher.eval().requires_grad_(False)
+        parent = student if teacher is None else teacher
+        self.relation_heads = settings.relation_heads or parent.config.n_heads
+        for model in (student, parent) if settings.attention or settings.value else ():
             if model.config.dim % self.relation_heads:
                 raise InputError(
                     f"`relation_heads` must divide the widths of student and teacher: got "
@@ -90,13 +108,17 @@ class DistillationObjective(nn.Module):
         longest = model.config.max_position_embeddings
         ids, mask = (pad_length(batch[n], longest) for n in ("input_ids", "attention_mask"))
         own, packing = self._encoded(model, ids, mask)
-        with torch.no_grad():
-            theirs, _ = self._encoded(self.teacher, ids, mask)
+        tokens = _Tokens(batch, packing)
+        if self.teacher is None:
+            theirs = BaseModelOutput(last_hidden_state=tokens.given(STATES))
+        else:
+            with torch.no_grad():
+                theirs, _ = self._encoded(self.teacher, ids, mask)
         n_tokens, settings = max(1, counts[TOKENS]), self.settings
         found: dict[str, Tensor] = {}
         total = own.last_hidden_state.new_zeros((), dtype=torch.float32)
         if settings.kl or settings.mlm or settings.mse:
-            total, found = self._predictions(model, own, theirs, _Tokens(batch, packing), counts)
+            total, found = self._predictions(model, own, theirs, tokens, counts)
         of_states = (
             ("cosine", settings.cosine, self._cosine),
             ("attention", settings.attention, self._attention),
@@ -140,14 +162,14 @@ class DistillationObjective(nn.Module):
         )
         states = model.transform_states(tokens.states(own)[rows])
         projector = model.vocab_projector
-        compared = tokens.is_compared[rows]
+        teacher_side = self._teacher_side(tokens, theirs, rows) if needs_teacher else {}
         result = vocabulary_loss(
             states,
             projector.weight,
             projector.bias,
             tokens.labels[rows],
             scales=scales,
-            **self._teacher_side(tokens.states(theirs)[rows], compared) if needs_teacher else {},
+            **teacher_side,
         )
         sums = {
             "kl_loss": (result.kl_sum, n_compared),
@@ -160,15 +182,19 @@ class DistillationObjective(nn.Module):
         return result.total, found
 
     @torch.no_grad()
-    def _teacher_side(self, states: Tensor, compared: Tensor) -> dict[str, Tensor]:
+    def _teacher_side(self, tokens: _Tokens, theirs: Any, rows: Tensor) -> dict[str, Any]:
         """What the loss needs of the teacher; only compared tokens go through its head."""
+        compared = tokens.is_compared[rows]
+        if self.teacher is None:
+            return {"targets": tokens.targets().at(rows), "teacher_rows": compared}
         head: Any = self.teacher
+        states = tokens.states(theirs)[rows]
         transformed = head.transform_states(states[compared])
-        rows = transformed.new_zeros(len(states), transformed.shape[1])
-        rows[compared] = transformed
+        projected = transformed.new_zeros(len(states), transformed.shape[1])
+        projected[compared] = transformed
         projector = head.vocab_projector
         return {
-            "teacher_states": rows,
+            "teacher_states": projected,
             "teacher_weight": projector.weight,
             "teacher_bias": projector.bias,
             "teacher_rows": compared,
@@ -226,13 +252,13 @@ class _Tokens:
     """The tokens of a batch without padding, in the order of the packed states."""
 
     def __init__(self, batch: Batch, packing: Packing) -> None:
-        self._indices = packing.indices[: packing.n_tokens]
-        row, column = self._indices // packing.length, self._indices % packing.length
-        self.labels = batch["labels"][row, column]
+        self._batch, indices = batch, packing.indices[: packing.n_tokens]
+        self._places = indices // packing.length, indices % packing.length
+        self.labels = batch["labels"][self._places]
         self.is_masked = self.labels != IGNORED_LABEL
         compared = batch.get("compared")
         self.is_compared = (
-            torch.ones_like(self.is_masked) if compared is None else compared[row, column]
+            torch.ones_like(self.is_masked) if compared is None else compared[self._places]
         )
 
     @property
@@ -242,7 +268,18 @@ class _Tokens:
 
     def states(self, encoded: Any) -> Tensor:
         """The last hidden states (T, D)."""
-        return encoded.last_hidden_state[0, : len(self._indices)]
+        return encoded.last_hidden_state[0, : len(self.labels)]
+
+    def given(self, name: str) -> Tensor | None:
+        """What a batch says of the teacher, (1, T, ...) as if packed; None if it does not."""
+        array = self._batch.get(TEACHER + name)
+        return None if array is None else array[self._places][None]
+
+    def targets(self) -> SparseTargets:
+        """The teacher's distributions as a batch has them."""
+        found = (self.given(name) for name in (IDS, PROBABILITIES, ENTROPY, BEST))
+        fields: Any = (None if array is None else array[0] for array in found)
+        return SparseTargets(*fields)
 
 
 def _last_layer(model: PreTrainedModel, encoded: Any) -> tuple[Any, Tensor]:

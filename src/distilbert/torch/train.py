@@ -36,7 +36,7 @@ from distilbert.torch.runner import as_runner
 from distilbert.torch.teacher import Teacher
 from distilbert.torch.weights import assign, to_array, to_tensor
 from distilbert.training.feed import Update
-from distilbert.training.objective import LOSS, LossSettings, TrainerSettings
+from distilbert.training.objective import LOSS, TEACHER, LossSettings, TrainerSettings
 from distilbert.training.parameters import treatments
 from distilbert.training.session import Outcome
 
@@ -177,7 +177,8 @@ class Trainer:
         if self.device.type != "cpu" or self._is_sharded:
             return [dict(batch)]
         per_token = PER_TOKEN if HEADS[self.model.head].labels_per_token else ()
-        names = (*INPUTS, *per_token)
+        of_teacher = (name for name in batch if name.startswith(TEACHER))
+        names = (*INPUTS, *per_token, *of_teacher)
         return split_batch(batch, self.settings.tokens_at_once, names)
 
     @property
@@ -338,11 +339,14 @@ def split_batch(
         totals = np.cumsum(lengths[order[start:]])
         stop = start + max(1, int(np.searchsorted(totals, n_tokens, side="right")))
         rows = order[start:stop]
+        between = (slice(None),) * (mask.ndim - 2)
         columns = np.flatnonzero(mask[rows].any(axis=tuple(range(mask.ndim - 1))))
         width = int(columns[-1]) + 1 if len(columns) else 1
         parts.append(
             {
-                name: np.ascontiguousarray(a[rows, ..., :width] if name in per_token else a[rows])
+                name: np.ascontiguousarray(
+                    a[(rows, *between, slice(width))] if name in per_token else a[rows]
+                )
                 for name, a in batch.items()
             }
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from distilbert.heads import IGNORED_LABEL
 from distilbert.torch.packing import TOKEN_STEP
+from distilbert.torch.sparse_targets import SparseTargets, sparse_divergence
 
 MIB = 2**20
 # Bytes of the logits of a block (student and teacher together), and bytes of the few rows of one of
@@ -100,7 +101,7 @@ class Task:
 
     rows: Rows
     scales: Scales
-    teacher: Projection | None
+    teacher: Projection | SparseTargets | None
     dtype: torch.dtype  # of the products
     wanted: tuple[bool, ...]  # whether states, weight and bias need gradients
 
@@ -120,7 +121,10 @@ class Run:
         self.exact = torch.float64 if self.dtype == torch.float64 else torch.float32
         self.n_rows = len(self.rows.order)
         self.pair = [self._prepared(student, self.n_rows)]
-        if task.teacher is not None:
+        self.targets = None
+        if isinstance(task.teacher, SparseTargets):
+            self.targets = task.teacher.at(self.rows.order[: self.rows.n_teacher])
+        elif task.teacher is not None:
             self.pair.append(self._prepared(task.teacher, self.rows.n_teacher))
         device = student[0].device
         self.kl, self.ce, self.mse, self.n_correct, self.n_agree = (
@@ -190,7 +194,8 @@ class Run:
 
     def _few_rows(self, products: Tensor, first: int) -> None:
         """Add the terms of products (1 or 2, R, V); the student's gradients replace them."""
-        sides = self.pair if first < self.rows.n_teacher else self.pair[:1]
+        is_taught = first < self.rows.n_teacher
+        sides = self.pair if is_taught else self.pair[:1]
         given = products[: len(sides)]
         z = given
         if given.dtype != self.exact:
@@ -198,10 +203,10 @@ class Run:
         for side, (_, _, bias) in zip(z, sides, strict=True):
             side += bias
         tops, indices = row_maxima(z)
-        if len(sides) == 1:
-            gradients = self._cross_entropy(z[0], first, tops[0], indices[0], out=z[0])
-        else:
+        if is_taught:
             gradients = self._compare(z, first, tops, indices)
+        else:
+            gradients = self._cross_entropy(z[0], first, tops[0], indices[0], out=z[0])
         if self.d_bias is not None:
             self.d_bias.add_(gradients.sum(0), alpha=self.unit)
         if z is not given and self.needs_gradient:
@@ -210,7 +215,6 @@ class Run:
     def _compare(self, z: Tensor, first: int, tops: Tensor, indices: Tensor) -> Tensor:
         """Add the terms of a few rows with a teacher, overwrite `z` and return the gradients."""
         n_rows = z.shape[1]
-        self.n_agree += (indices[0] == indices[1]).sum()
         skipped = max(0, self.rows.first_label - first)
         labelled = None
         if skipped < n_rows:
@@ -221,17 +225,27 @@ class Run:
                 indices[0, skipped:],
                 out=self.labelled[: n_rows - skipped],
             )
-        difference = torch.sub(z[1], z[0], out=self.difference[:n_rows])
+        if self.targets is None:
+            self.n_agree += (indices[0] == indices[1]).sum()
+            gradients = self._both(z, tops)
+        else:
+            targets = self.targets.at(slice(first, first + n_rows))
+            self.n_agree += (indices[0, :, 0] == targets.best).sum()
+            divergences, gradients = sparse_divergence(z[0], tops[0], targets)
+            self.kl += divergences.sum(dtype=torch.float64)
+        if labelled is not None and self.needs_gradient:
+            gradients[skipped:] += labelled
+        return gradients
+
+    def _both(self, z: Tensor, tops: Tensor) -> Tensor:
+        """Add the terms of a few rows with the teacher's logits and return their gradients."""
+        difference = torch.sub(z[1], z[0], out=self.difference[: z.shape[1]])
         if self.scales.mse:
             self.mse += torch.linalg.vecdot(difference, difference).sum(dtype=torch.float64)
         gradients = self._divergence(z, tops, difference) if self.scales.kl else z[0].zero_()
-        if not self.needs_gradient:
-            return gradients
-        if self.scales.mse:
+        if self.scales.mse and self.needs_gradient:
             factor = -2 * self.temperature * self.scales.mse / self.unit
             gradients.add_(difference, alpha=factor)
-        if labelled is not None:
-            gradients[skipped:] += labelled
         return gradients
 
     def _divergence(self, z: Tensor, tops: Tensor, difference: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 from distilbert.errors import InputError, TrainingError
 from distilbert.heads import IGNORED_LABEL
 from distilbert.input_checks import check_classes
+from distilbert.torch.sparse_targets import SparseTargets
 from distilbert.torch.vocabulary_blocks import Projection, Rows, Run, Scales, Task
 
 
@@ -43,15 +44,16 @@ def vocabulary_loss(
     teacher_weight: Tensor | None = None,
     teacher_bias: Tensor | None = None,
     teacher_rows: Tensor | None = None,
+    targets: SparseTargets | None = None,
 ) -> VocabularyLoss:
     """Divergence from the teacher, cross entropy and squared distance of logits, in one pass.
 
     `total` is kl * `kl_sum` + ce * `ce_sum` + mse * `mse_sum`. `kl_sum` is the divergence
-    KL(teacher || student) of the probabilities at the temperature T, times T²;
-    `mse_sum` the squared difference of logits summed over the vocabulary; both over the teacher's
-    rows. `ce_sum` is the cross entropy over the labelled rows. `n_correct` counts labelled rows
-    whose largest logit is that of the label, `n_agree` the teacher's rows with the same largest
-    logit in both. Rows that no term needs are not computed.
+    KL(teacher || student) of the probabilities at the temperature T, times T²; `mse_sum` the
+    squared difference of logits summed over the vocabulary; both over the teacher's rows. `ce_sum`
+    is the cross entropy over the labelled rows. `n_correct` counts labelled rows whose largest
+    logit is that of the label, `n_agree` the teacher's rows with the same largest logit in both.
+    Rows that no term needs are not computed.
 
     Products are in the dtype of autocast if it is enabled, otherwise in that of `weight`; the rest
     is in float32, or float64 if the products are. Of the student's inputs, those that require no
@@ -68,17 +70,18 @@ def vocabulary_loss(
             (V,), which get no gradient. A weight that is already in the dtype of the products is
             not converted at every call.
         teacher_rows: bool (N,), the rows compared with the teacher; None for all.
+        targets: the teacher's distributions at the temperature, in the place of its projection.
 
     Raises:
         InputError: shapes or dtypes do not match, a label is not in the vocabulary (checked on a
             CPU), the temperature is not positive, or a term needs a teacher and there is none.
     """
     _check(states, weight, bias, labels, scales)
-    teacher = None
-    if scales.kl or scales.mse:
-        teacher = _teacher(teacher_states, teacher_weight, teacher_bias)
-        _check_projection("teacher_", *teacher, (len(states), len(weight)))
-        _check_rows(teacher_rows, len(states))
+    _check_taught(teacher_rows, targets, scales, len(states))
+    teacher = targets if scales.kl else None
+    if teacher is None and (scales.kl or scales.mse):
+        given = (teacher_states, teacher_weight, teacher_bias)
+        teacher = _projection(*given, shape=(len(states), len(weight)))
     student = (states, weight, bias)
     rows = Rows.needed(labels, scales, None if teacher is None else teacher_rows)
     wanted = tuple(torch.is_grad_enabled() and x.requires_grad for x in student)
@@ -151,21 +154,31 @@ def _check_projection(
         )
 
 
-def _check_rows(chosen: Tensor | None, n_rows: int) -> None:
-    """Raise InputError unless there is a bool for each row."""
+def _check_taught(
+    chosen: Tensor | None, targets: SparseTargets | None, scales: Scales, n_rows: int
+) -> None:
+    """Raise InputError unless there is a bool for each row, and targets that suffice."""
     if chosen is not None and (chosen.dtype != torch.bool or chosen.shape != (n_rows,)):
         raise InputError(
             f"`teacher_rows` must be bool ({n_rows},): got {chosen.dtype} {tuple(chosen.shape)}. "
             f"Pass None for all rows."
         )
+    if targets is not None:
+        targets.check(n_rows)
+    if targets is not None and scales.mse:
+        raise InputError(
+            f"`mse` needs all logits of the teacher: got {scales.mse:g} and `targets`, which hold "
+            f"a part of its distributions. Set it to 0, or pass the teacher's projection."
+        )
 
 
-def _teacher(*given: Tensor | None) -> Projection:
-    """The teacher's projection; InputError if it is not complete."""
+def _projection(*given: Tensor | None, shape: tuple[int, int]) -> Projection:
+    """The teacher's projection to logits of `shape`; InputError if it is not complete."""
     states, weight, bias = given
     if states is None or weight is None or bias is None:
         raise InputError(
             "Scales `kl` and `mse` need `teacher_states`, `teacher_weight` and `teacher_bias`: got "
             f"{sum(x is not None for x in given)} of the three. Pass them, or set both scales to 0."
         )
+    _check_projection("teacher_", states, weight, bias, shape)
     return states.detach(), weight.detach(), bias.detach()

@@ -31,6 +31,11 @@ def count_items(batch: Batch, head: str) -> dict[str, int]:
     return {ITEMS: len(batch["input_ids"])}
 
 
+def generators(seed: int, epoch: int, numbers: Iterable[int]) -> Iterator[np.random.Generator]:
+    """What a feature is drawn from: the seed, the epoch and the number of the feature decide."""
+    return (np.random.default_rng((seed, epoch, number)) for number in numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
     """One step of the optimizer: its number from 0, its epoch, its learning rate, its batches.
@@ -68,6 +73,9 @@ class Feed:
         length_sorted: features of similar length share a batch.
         groups: features of different groups (F,) never share a batch.
         data_shard: (number, of how many): the part of each batch that this process computes.
+        drawn_epochs: after so many epochs what is drawn for a feature repeats; None for never.
+        attach: adds arrays to this process's part of a batch, whose features are numbers, of an
+            epoch that counts from 0 again where it repeats.
     """
 
     lengths: np.ndarray
@@ -80,6 +88,8 @@ class Feed:
     length_sorted: bool = False
     groups: np.ndarray | None = None
     data_shard: tuple[int, int] = (0, 1)
+    drawn_epochs: int | None = None
+    attach: Callable[[Batch, Sequence[int], int], Batch] | None = None
     _plan: Callable[[int], list[list[np.ndarray]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -115,23 +125,28 @@ class Feed:
         batches: Sequence[np.ndarray],
         schedule: Callable[[int], float],
     ) -> Update:
-        complete = [self._made(epoch, indices.tolist()) for indices in batches]
+        drawn = epoch % self.drawn_epochs if self.drawn_epochs else epoch
+        complete = [self._made(drawn, indices.tolist()) for indices in batches]
         counts = Counter[str]()
         for batch in complete:
             counts.update(self.count(batch))
         rank, size = self.data_shard
+        parts = [{name: a[rank::size] for name, a in batch.items()} for batch in complete]
+        if self.attach is not None:
+            pairs = zip(parts, batches, strict=True)
+            parts = [self.attach(part, n[rank::size].tolist(), drawn) for part, n in pairs]
         return Update(
             number=number,
             epoch=epoch,
             learning_rate=schedule(number),
-            batches=[{name: a[rank::size] for name, a in batch.items()} for batch in complete],
+            batches=parts,
             counts=counts,
             n_examples=sum(len(indices) for indices in batches),
             n_tokens=sum(int(batch["attention_mask"].sum()) for batch in complete),
         )
 
     def _made(self, epoch: int, numbers: Sequence[int]) -> Batch:
-        return self.make(numbers, (np.random.default_rng((self.seed, epoch, n)) for n in numbers))
+        return self.make(numbers, generators(self.seed, epoch, numbers))
 
     def _planned(self, epoch: int) -> list[list[np.ndarray]]:
         rng = np.random.default_rng([self.seed, epoch])

@@ -9,6 +9,7 @@ items. The one named `LOSS` is minimized; all of them are logged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,9 @@ LOSS = "loss"
 # What the losses of distillation are means of, among the counts of an update: all tokens, masked
 # ones, and those at which the predictions of student and teacher are compared.
 TOKENS, MASKED, COMPARED = "tokens", "masked", "compared"
+# Arrays of a batch (B, S, ...) from a teacher that is not there: `TEACHER` and the name of each.
+TEACHER = "teacher_"
+STATES, IDS, PROBABILITIES, ENTROPY, BEST = "states", "ids", "probabilities", "entropy", "best"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,16 @@ class DistillationSettings:
     temperature: float = 2.0
     relation_heads: int | None = None
     packing: bool = True
+
+
+@dataclass(frozen=True)
+class KeptWords:
+    """Which words of a teacher's distributions at `temperature` are kept: `count` of them, sampled
+    from the distribution, or the top ones."""
+
+    kind: Literal["sampled", "top"]
+    count: int
+    temperature: float
 
 
 @dataclass(frozen=True)
