@@ -56,3 +56,59 @@ def test_a_head_that_is_not_there_is_refused_with_the_verdict(tmp_path):
         convert(tmp_path / "from", tmp_path / "to", head="question_answering")
     with pytest.raises(InputError, match="are for BERT checkpoints"):
         convert(tmp_path / "from", tmp_path / "to", layers=[0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_weights_can_be_stored_in_another_type(tmp_path, dtype):
+    weights = initial_weights(CONFIG, "base", 0)
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="base")
+    convert(tmp_path / "from", tmp_path / "to", dtype=dtype)
+    assert {array.dtype.name for array in open_checkpoint(tmp_path / "to").values()} == {dtype}
+    assert DistilBertConfig.from_pretrained(tmp_path / "to").dtype_name == dtype
+
+
+def test_int8_takes_a_quarter_and_comes_back_as_float32(tmp_path):
+    weights = initial_weights(CONFIG, "masked_lm", 0)
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="masked_lm")
+    (small,) = (
+        p
+        for p in convert(tmp_path / "from", tmp_path / "8", dtype="int8").files
+        if "model" in p.name
+    )
+    whole = tmp_path / "from" / "model.safetensors"
+    assert small.stat().st_size < 0.35 * whole.stat().st_size
+    read = open_checkpoint(tmp_path / "8")
+    assert read.quantization == "int8-rows"
+    convert(tmp_path / "8", tmp_path / "back")
+    assert open_checkpoint(tmp_path / "back").quantization is None
+    for name, array in open_checkpoint(tmp_path / "back").items():
+        assert array.dtype == "float32"
+        assert abs(array - weights[name]).max() <= abs(weights[name]).max() / 250
+
+
+def test_shards_can_be_in_int8(tmp_path):
+    weights = initial_weights(CONFIG, "base", 0)
+    save_checkpoint(tmp_path / "one", weights, CONFIG, head="base", dtype="int8")
+    save_checkpoint(
+        tmp_path / "more", weights, CONFIG, head="base", dtype="int8", max_shard_size="20KB"
+    )
+    one, more = open_checkpoint(tmp_path / "one"), open_checkpoint(tmp_path / "more")
+    assert len(more.files) > 1
+    assert all((one[name] == more[name]).all() for name in weights)
+
+
+def test_types_that_cannot_hold_the_weights_are_refused(tmp_path):
+    weights = initial_weights(CONFIG, "base", 0)
+    weights["embeddings.LayerNorm.weight"][3] = 1e6
+    save_checkpoint(tmp_path / "from", weights, CONFIG, head="base")
+    with pytest.raises(
+        CheckpointError, match=r"LayerNorm.weight` are too large for float16\. Use bfloat16"
+    ):
+        convert(tmp_path / "from", tmp_path / "to", dtype="float16")
+    with pytest.raises(InputError, match=r"`dtype` must be one of float32, .*int8: got 'int4'"):
+        convert(tmp_path / "from", tmp_path / "to", dtype="int4")
+    with pytest.raises(
+        InputError, match="`dtype` 'int8' needs the format 'safetensors': got 'bin'"
+    ):
+        convert(tmp_path / "from", tmp_path / "to", dtype="int8", format="bin")
+    assert not (tmp_path / "to").exists()

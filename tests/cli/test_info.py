@@ -22,7 +22,7 @@ def test_a_checkpoint_is_counted_without_building_it(run, checkpoint):
     assert facts["model"] == "DistilBertForSequenceClassification"
     assert facts["loads"] == "Complete: every parameter came from the checkpoint."
     assert facts["format"] == "safetensors (pt)"
-    assert facts["dtypes"] == ["float32"]
+    assert (facts["dtypes"], facts["quantization"]) == (["float32"], "none")
     # V=89: words + positions + norm; 2 blocks of D=32, F=48; two linear layers.
     vocabulary = facts["config"]["vocab_size"]
     embeddings = vocabulary * 32 + 64 * 32 + 2 * 32

@@ -119,3 +119,14 @@ def test_held_out_batches_are_always_the_same_and_complete(corpus: Corpus, teach
     for (numbers, left), (_, right) in zip(one, again, strict=True):
         assert len(left["input_ids"]) == len(numbers)
         np.testing.assert_array_equal(left["input_ids"], right["input_ids"])
+
+
+def test_a_share_of_the_sequences_stays_whole(corpus: Corpus, teacher: Path) -> None:
+    batch = made(batches(corpus, teacher, mask_share=0.5), ALL)
+    everything = made(batches(corpus, teacher), ALL)
+    is_masked = (batch["labels"] != -100).any(axis=1)
+    assert 10 <= is_masked.sum() <= 30
+    assert (everything["labels"] != -100).any(axis=1).all()
+    np.testing.assert_array_equal(truth(batch), truth(everything))
+    again = made(batches(corpus, teacher, mask_share=0.5), ALL, epoch=1)
+    assert ((again["labels"] != -100).any(axis=1) != is_masked).any()

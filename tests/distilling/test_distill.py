@@ -321,3 +321,8 @@ def test_an_adapted_teacher_can_have_fewer_tokens(
     options = {**QUICK, "corpus": str(corpora), "train": str(texts), "vocab_size": 60}
     result = adapt(teacher=str(lettered), output=str(tmp_path / "o"), **options)
     assert weights(result.output)["vocab_projector.bias"].shape == (60,)
+
+
+def test_batches_without_a_mask_are_learned_from(run: Any, teacher: Path) -> None:
+    result = run(teacher, mask_share=0.05, restrict_ce_to_mask=True, batch_tokens=64, epochs=1)
+    assert all(np.isfinite(value) for value in result.scores.values())

@@ -19,6 +19,7 @@ from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.matching import infer_head, match_parameters
 from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.checkpoint.stored_types import check_stored
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
@@ -52,6 +53,7 @@ def convert(
     layers: Sequence[int] | None = None,
     head: str | None = None,
     segment: int = 0,
+    dtype: str | None = None,
     max_shard_size: int | str = "5GB",
     **hub_options: Any,
 ) -> Conversion:
@@ -65,14 +67,18 @@ def convert(
         layers: BERT only: the layers to keep, in order; all by default.
         head: the head to keep; by default that of the checkpoint.
         segment: BERT only: the token type of every input.
+        dtype: how weights are stored: "float32", "float16", "bfloat16", or "int8" with a scale for
+            each row of a matrix, which only this package reads; by default as in the source, or
+            float32 for int8.
         hub_options: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`,
             `subfolder`.
 
     Raises:
         CheckpointError: the source is missing, damaged, or of another kind, or lacks parameters of
-            the requested head.
+            the requested head, or weights do not fit into `dtype`.
         InputError: an option is out of range, or only for BERT.
     """
+    check_stored(dtype, format)
     folder = resolve(source, want="all", formats=tuple(WEIGHT_FILES), **hub_options)
     if Path(target).resolve() == folder.resolve():
         raise InputError(f"`target` must be another folder than the source: got {target}.")
@@ -94,6 +100,7 @@ def convert(
         config,
         head=head,
         format=format,
+        dtype=dtype,
         max_shard_size=max_shard_size,
         extra_files=carried_files(folder, config.max_position_embeddings) | _task(folder, head),
     )

@@ -15,7 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from distilbert.checkpoint import format_bin, format_h5, format_msgpack, format_safetensors
+from distilbert.checkpoint import (
+    format_bin,
+    format_h5,
+    format_msgpack,
+    format_safetensors,
+    int8_rows,
+)
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.layout import (
@@ -40,6 +46,7 @@ from distilbert.checkpoint.spec import (
     parameter_spec,
     tied_parameters,
 )
+from distilbert.checkpoint.stored_types import INT8, as_stored, check_stored
 from distilbert.config import DistilBertConfig
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
@@ -47,7 +54,7 @@ from distilbert.git_lfs import refuse_pointer
 from distilbert.heads import HEADS
 
 READERS = {
-    "safetensors": format_safetensors.read,
+    "safetensors": int8_rows.read,
     "bin": format_bin.read,
     "h5": format_h5.read,
     "msgpack": format_msgpack.read,
@@ -60,12 +67,14 @@ FLAVOURS: dict[str, Flavour] = {"bin": "pt", "h5": "tf", "msgpack": "flax"}
 class Checkpoint(Mapping[str, np.ndarray]):
     """The tensors of a folder under canonical names; the base prefix is as in the files.
 
-    Writing to the arrays does not change the files.
+    `quantization` says how matrices are stored if not as they are used, see `int8_rows`. Writing to
+    the arrays does not change the files.
     """
 
     arrays: dict[str, np.ndarray]
     format: str
     flavour: Flavour
+    quantization: str | None
     files: list[Path]
     folder: Path
 
@@ -114,9 +123,11 @@ def _open_files(
 ) -> Checkpoint:
     arrays: dict[str, np.ndarray] = {}
     flavours: set[Flavour] = set()
+    quantization = None
     for path in paths:
         refuse_pointer(path)
         part, metadata = READERS[format](path)
+        quantization = metadata.get(int8_rows.QUANTIZATION, quantization)
         flavours.add(FLAVOURS[format] if format in FLAVOURS else _flavour(path, metadata, part))
         twice = sorted(arrays.keys() & part.keys())
         if twice:
@@ -133,7 +144,14 @@ def _open_files(
             f"Shards must hold what their index lists: {folder} lacks {', '.join(missing)}."
         )
     canonical = to_canonical(arrays, flavour)
-    return Checkpoint(arrays=canonical, format=format, flavour=flavour, files=paths, folder=folder)
+    return Checkpoint(
+        arrays=canonical,
+        format=format,
+        flavour=flavour,
+        quantization=quantization,
+        files=paths,
+        folder=folder,
+    )
 
 
 def _flavour(path: Path, metadata: Mapping[str, str], names: Iterable[str]) -> Flavour:
@@ -175,6 +193,7 @@ def save_checkpoint(
     head: str,
     format: str = "safetensors",
     flavour: Flavour | None = None,
+    dtype: str | None = None,
     max_shard_size: int | str = "5GB",
     variant: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
@@ -186,6 +205,7 @@ def save_checkpoint(
     Args:
         arrays: canonical names; tied parameters may be included.
         flavour: the framework of the names in a safetensors file, "pt" by default.
+        dtype: the type to store weights in, see `stored_types`; by default theirs.
         extra_files: content of further files, by name, to write together with the weights.
         class_name: for `architectures` of the config; by default the class of `head`.
         additions: arrays of layers outside the head, by the names they have in the file.
@@ -195,38 +215,36 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: the format cannot hold the arrays, or `folder` is a file.
-        InputError: `format`, `flavour` or `max_shard_size` is unknown.
+        InputError: `format`, `flavour`, `dtype` or `max_shard_size` is unknown or does not fit.
     """
     folder = Path(folder)
     flavour = _check_flavour(format, flavour)
+    check_stored(dtype, format)
     ties = tied_parameters(config, head)
-    native = _to_native(arrays, config, head, format=format, flavour=flavour)
+    native = _to_native(as_stored(arrays, dtype), config, head, format=format, flavour=flavour)
     native |= additions or {}
     if flavour == "flax" and format == "safetensors":
         native = {name.replace("/", "."): array for name, array in native.items()}
     shards = _plan(native, ties, parse_size(max_shard_size))
     n_shards, files = len(shards), WEIGHT_FILES[format]
-    class_name = class_name or HEADS[head].class_name
-    text = _config_text(config, class_name, native, sets_dtype=flavour == "pt")
+    text = _config_text(config, class_name or HEADS[head].class_name, native, flavour == "pt")
     small = {**(extra_files or {}), CONFIG_NAME: text.encode()}
-    if n_shards == 1:
-        names = [files.single(variant)]
-    else:
+    names = [files.single(variant)]
+    if n_shards > 1:
         names = [files.shard(number, n_shards, variant) for number in range(1, n_shards + 1)]
         small[files.index(variant)] = _index(native, ties, shards, names, format, head).encode()
-    written = [*names, *small]
     present = files.present(folder, variant) if folder.is_dir() else []
-    stale = [name for name in present if name not in written]
-    last = [files.index(variant), CONFIG_NAME]
-    with atomic_folder(folder, replaces=stale, last=last) as staging:
+    stale = [name for name in present if name not in (*names, *small)]
+    with atomic_folder(folder, replaces=stale, last=[files.index(variant), CONFIG_NAME]) as staging:
         for name, shard in zip(names, shards, strict=True):
             part = {tensor: native[tensor] for tensor in shard}
-            _write(staging / name, part, format, flavour, head=head, is_shard=n_shards > 1)
+            kind = INT8 if dtype == INT8 else format
+            _write(staging / name, part, kind, flavour, head=head, is_shard=n_shards > 1)
         for name, data in small.items():
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             (staging / name).write_bytes(data)
     _warn_of_older(folder, format, variant)
-    return [folder / name for name in written]
+    return [folder / name for name in (*names, *small)]
 
 
 def _check_flavour(format: str, flavour: Flavour | None) -> Flavour:
@@ -315,7 +333,7 @@ def _index(
 
 
 def _config_text(
-    config: DistilBertConfig, class_name: str, arrays: Mapping[str, np.ndarray], *, sets_dtype: bool
+    config: DistilBertConfig, class_name: str, arrays: Mapping[str, np.ndarray], sets_dtype: bool
 ) -> str:
     config = copy.deepcopy(config)
     config.architectures = [class_name]
@@ -338,6 +356,8 @@ def _write(
     is_shard: bool,
 ) -> None:
     match format:
+        case "int8":
+            int8_rows.write(path, arrays, {"format": flavour})
         case "safetensors":
             format_safetensors.write(path, arrays, {"format": flavour})
         case "bin":

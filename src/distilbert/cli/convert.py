@@ -19,6 +19,19 @@ Format = Annotated[
     ),
 ]
 
+Layers = Annotated[
+    str | None,
+    typer.Option(help="BERT only: keep these layers, e.g. 0,2,4,7,9,11; by default all."),
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        help="How to store weights: float32, float16, bfloat16 or int8; by default as they are. "
+        "Only this package reads int8.",
+        autocompletion=options.words("float32", "float16", "bfloat16", "int8"),
+    ),
+]
+
 
 @options.command()
 def convert(
@@ -30,10 +43,7 @@ def convert(
         str, typer.Argument(help="The folder to write; weights of this format in it are replaced.")
     ],
     format: Format = "safetensors",
-    layers: Annotated[
-        str | None,
-        typer.Option(help="BERT only: keep these layers, e.g. 0,2,4,7,9,11; by default all."),
-    ] = None,
+    layers: Layers = None,
     head: Annotated[
         str | None,
         typer.Option(
@@ -44,6 +54,7 @@ def convert(
     segment: Annotated[
         int, typer.Option(help="BERT only: the token type of every input.", min=0)
     ] = 0,
+    dtype: Dtype = None,
     max_shard_size: Annotated[
         str, typer.Option(help="Split the weights into files of at most this size.")
     ] = "5GB",
@@ -60,6 +71,8 @@ def convert(
       distilbert convert ./bert ./six-layers --layers 0,2,4,7,9,11
 
       distilbert convert ./my-model ./for-keras --format h5
+
+      distilbert convert ./my-model ./small --dtype int8
     """
     from distilbert.checkpoint.convert import convert as convert_checkpoint
 
@@ -70,6 +83,7 @@ def convert(
         layers=_layer_list(layers),
         head=head,
         segment=segment,
+        dtype=dtype,
         max_shard_size=max_shard_size,
         **hub.given(),
     )

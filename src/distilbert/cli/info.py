@@ -96,6 +96,7 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
         "model": HEADS[head].class_name,
         "loads": report.verdict(),
         "format": f"{checkpoint.format} ({checkpoint.flavour})",
+        "quantization": checkpoint.quantization or "none",
         "dtypes": sorted({str(array.dtype) for array in arrays.values()}),
         "file_bytes": sum(path.stat().st_size for path in checkpoint.files),
         "parameters": sum(sizes.values()),

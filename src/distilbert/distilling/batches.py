@@ -35,6 +35,7 @@ class MaskedBatches:
         numbers: their numbers in the corpus (F,).
         weights: how likely each id is to be masked (V,), see `rarity_weights`.
         probability: the fraction of tokens to mask; with 0 texts stay as they are.
+        share: the fraction of the sequences in which tokens are masked.
         starts_word: bool (V,), whether a piece begins a word; None masks piece by piece.
         compared: the fraction of tokens at which predictions are compared; None for masked ones.
     """
@@ -44,6 +45,7 @@ class MaskedBatches:
     vocabulary: Vocabulary
     weights: np.ndarray
     probability: float
+    share: float
     starts_word: np.ndarray | None
     compared: float | None
 
@@ -68,6 +70,7 @@ class MaskedBatches:
             vocabulary,
             rarity_weights(corpus.counts, card.masking.mask_smoothing, vocabulary),
             probability if card.masking.mask_probability is None else card.masking.mask_probability,
+            card.masking.mask_share,
             starts,
             None if card.losses.restrict_ce_to_mask else card.losses.kl_share,
         )
@@ -87,7 +90,7 @@ class MaskedBatches:
         if self.probability > 0:
             batch["input_ids"][is_token], labels[is_token] = mask(
                 rows,
-                [self._units(ids) for ids in rows],
+                [self._units(*pair) for pair in zip(rows, generators, strict=True)],
                 probability=self.probability,
                 vocabulary=self.vocabulary,
                 rngs=generators,
@@ -127,8 +130,11 @@ class MaskedBatches:
             counts.update(self.count(batch))
         return batches, counts
 
-    def _units(self, ids: np.ndarray) -> np.ndarray:
-        """The number of the word of each token (S,); special tokens have none."""
+    def _units(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The number of the word of each token (S,); special tokens have none, and no token of a
+        sequence that is not masked."""
+        if self.share < 1 and rng.random() >= self.share:
+            return np.full(len(ids), NO_UNIT)
         if self.starts_word is None:
             return np.arange(len(ids))
         units = np.cumsum(self.starts_word[ids])

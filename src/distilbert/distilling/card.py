@@ -80,6 +80,9 @@ class MaskingSection(Section):
     mask_probability: float | None = Field(default=None, ge=0, le=1)
     """Fraction of tokens to mask; by default 0.15, or 0 where the teacher has no masked-LM head and
     none is trained: its states of masked texts say little about those of others."""
+    mask_share: float = Field(default=1.0, gt=0, le=1)
+    """Fraction of the sequences in which tokens are masked; the others stay whole, so that the
+    student also learns to encode texts as they are."""
     mask_smoothing: float = Field(default=0.7, ge=0)
     """A token is masked with its frequency to the power of minus this; 0 treats all alike."""
     whole_words: bool = False

@@ -1,0 +1,97 @@
+"""safetensors files whose matrices are stored in int8, a quarter of the size of float32.
+
+A tensor of two axes is stored as two: `NAME.int8` (R, C) and `NAME.scale`, float32 (R,); it is the
+product of both, row by row. Tensors of one axis stay as they are. The metadata of the file say so:
+`quantization` is `int8-rows`. No tensor has the name of a parameter that it does not hold, so that
+other readers report missing weights instead of using wrong ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from distilbert.checkpoint import format_safetensors
+from distilbert.checkpoint.mapped import explain_errors
+from distilbert.errors import CheckpointError
+
+QUANTIZATION = "quantization"
+INT8_ROWS = "int8-rows"
+VALUES, SCALES = ".int8", ".scale"
+LARGEST = 127
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors of a safetensors file and its metadata; those stored in int8 become float32.
+
+    Raises:
+        CheckpointError: the file is damaged, or quantized in another way.
+    """
+    arrays, metadata = format_safetensors.read(path)
+    kind = metadata.get(QUANTIZATION)
+    if kind not in (None, INT8_ROWS):
+        raise CheckpointError(
+            f"`{QUANTIZATION}` in the metadata of {path} must be {INT8_ROWS}: got {kind!r}. Read "
+            f"the file with the software that wrote it."
+        )
+    if kind is None:
+        return arrays, metadata
+    with explain_errors(path, "a safetensors file of int8 rows"):
+        return _dequantized(arrays), metadata
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write the arrays, those of two axes in int8, and the metadata.
+
+    The largest value of a row becomes 127 or -127; others are rounded to the nearest step.
+
+    Raises:
+        CheckpointError: a value is not finite.
+    """
+    stored: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        if array.ndim != 2:
+            stored[name] = array
+            continue
+        wide = array.astype(np.float32)
+        scales = np.abs(wide).max(axis=1, initial=0.0) / LARGEST
+        if not np.isfinite(scales).all():
+            raise CheckpointError(f"Only finite values can be stored in int8: `{name}` has others.")
+        scales[scales == 0] = 1.0
+        stored[name + VALUES] = np.rint(wide / scales[:, None]).astype(np.int8)
+        stored[name + SCALES] = scales
+    format_safetensors.write(path, stored, {**metadata, QUANTIZATION: INT8_ROWS})
+
+
+def _dequantized(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        if name.endswith(SCALES):
+            if name.removesuffix(SCALES) + VALUES not in arrays:
+                raise CheckpointError(f"`{name}` must belong to a tensor in int8, there is none.")
+        elif name.endswith(VALUES):
+            plain = name.removesuffix(VALUES)
+            scales = _checked_scales(plain, array, arrays.get(plain + SCALES))
+            found[plain] = array * scales[:, None]
+        else:
+            found[name] = array
+    return found
+
+
+def _checked_scales(name: str, values: np.ndarray, scales: np.ndarray | None) -> np.ndarray:
+    """The scales of the rows of `values`, float32 (R,)."""
+    if values.dtype != np.int8 or values.ndim != 2:
+        raise CheckpointError(
+            f"`{name}{VALUES}` must be int8 and have two axes: got {values.dtype.name} of shape "
+            f"{values.shape}."
+        )
+    if scales is None or scales.dtype != np.float32 or scales.shape != values.shape[:1]:
+        got = "none" if scales is None else f"{scales.dtype.name} of shape {scales.shape}"
+        raise CheckpointError(
+            f"`{name}{SCALES}` must be float32 of shape {values.shape[:1]}: got {got}."
+        )
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise CheckpointError(f"`{name}{SCALES}` must be finite and above 0: the file is damaged.")
+    return scales
