@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from distilbert.cli import quickstart as module
+from distilbert.cli import quickstart as module, quickstart_student
 from distilbert.errors import HubError
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -37,7 +37,7 @@ def few_topics(monkeypatch):
 
 def test_a_bert_is_folded_checked_and_searched_with(run, bert, few_topics, tmp_path):
     line = ["quickstart", "-m", bert, "-o", tmp_path / "out", "-q", "open a file", "--json"]
-    ran = run(*line)
+    ran = run(*line, "--no-distil")
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
     assert report["difference"] <= module.TOLERANCE
@@ -45,15 +45,38 @@ def test_a_bert_is_folded_checked_and_searched_with(run, bert, few_topics, tmp_p
     assert [answer["query"] for answer in report["answers"]] == ["open a file"]
     assert set(report["seconds"]) >= {"obtain the encoder", "answer the queries"}
     assert (tmp_path / "out" / "model.safetensors").is_file()
-    shown = run("quickstart", "-m", tmp_path / "out", "-o", tmp_path / "again")
+    assert report["student"] is None
+    assert not (tmp_path / "out-student").exists()
+    shown = run("quickstart", "-m", tmp_path / "out", "-o", tmp_path / "again", "--no-distil")
     assert shown.code == 0, shown.err
     assert "It is a DistilBERT checkpoint already" in shown.out
     assert "together" in shown.out
 
 
+def test_a_student_is_distilled_compared_and_searched_with(
+    run, bert, few_topics, tmp_path, monkeypatch
+):
+    texts = [f"Read {number} lines of a file and close it." for number in range(20)]
+    monkeypatch.setattr(quickstart_student, "docstrings", lambda: iter(texts))
+    line = ["quickstart", "-m", bert, "-o", f"{tmp_path / 'out'}/", "-q", "open a file", "--json"]
+    ran = run(*line)
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["student"] == str(tmp_path / "out-student")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out-student"]
+    lines = {line["name"]: line for line in report["comparison"]["lines"]}
+    assert (lines["layers"]["teacher"], lines["layers"]["student"]) == (2, 1)
+    assert -1 <= lines["cosine of the mean vectors of texts"]["student"] <= 1
+    assert [answer["query"] for answer in report["student_answers"]] == ["open a file"]
+    (tmp_path / "out-student" / "mine.txt").write_text("mine")
+    again = run(*line)
+    assert again.code == 1
+    assert "mine.txt" in again.err
+
+
 def test_a_fold_that_gives_other_numbers_is_an_error(run, bert, few_topics, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TOLERANCE", -1.0)
-    ran = run("quickstart", "-m", bert, "-o", tmp_path / "out")
+    ran = run("quickstart", "-m", bert, "-o", tmp_path / "out", "--no-distil")
     assert ran.code == 1
     assert "The folded model must agree with its source" in ran.err
 
@@ -89,5 +112,10 @@ def test_passages_are_short_and_hold_no_rulers(few_topics):
 
 def test_the_nearest_passage_answers():
     passages = [{"topic": "a", "text": "one"}, {"topic": "b", "text": "two"}]
-    (answer,) = module.search(["q"], np.array([[0.0, 1.0]]), passages, np.eye(2))
+
+    def embedder(queries, *, normalize):
+        assert normalize
+        return [[0.0, 1.0] for _ in queries]
+
+    (answer,) = module.search(["q"], embedder, passages, np.eye(2))
     assert answer == {"query": "q", "score": 1.0, "topic": "b", "text": "two"}

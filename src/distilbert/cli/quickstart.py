@@ -1,21 +1,21 @@
-"""`distilbert quickstart`: converts a BERT to DistilBERT, checks that it is equal, and searches.
+"""`distilbert quickstart`: converts a BERT to DistilBERT, checks that it is equal, searches, and
+distils a student of half the layers, which searches, too.
 
 Each step is timed. The text to search is the language reference that Python comes with.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbert.cli import options
-from distilbert.cli.outputs import json_line, shorten
+from distilbert.cli.outputs import json_line
+from distilbert.cli.quickstart_report import Report
+from distilbert.cli.quickstart_student import check_student, compare_on, distil_student
 from distilbert.errors import CheckpointError, HubError
 
 if TYPE_CHECKING:
@@ -49,26 +49,6 @@ LEAST_CHARACTERS, PASSAGE_CHARACTERS = 60, 300
 PASSAGES_PER_TOPIC = 8
 
 
-@dataclass
-class Report:
-    """The results of all steps, in the order of the steps."""
-
-    source: str = ""
-    target: str = ""
-    attempts: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    difference: float | None = None
-    passages: int = 0
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time one step."""
-        begin = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - begin
-
-
 @options.command()
 def quickstart(
     model: Annotated[
@@ -80,23 +60,34 @@ def quickstart(
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", help="Search for this. Repeatable.")
     ] = None,
+    distil: Annotated[
+        bool,
+        typer.Option(
+            "--distil/--no-distil",
+            help="Train a student of half the layers, in a folder named like OUTPUT-student.",
+        ),
+    ] = True,
     as_json: options.AsJson = False,
     *,
     hub: options.HubOptions,
 ) -> None:
-    """From pretrained weights to DistilBERT and a semantic search, in under two minutes.
+    """From pretrained weights to DistilBERT, a semantic search, and a distilled student.
+
+    Takes a few minutes on two CPU cores, nearly all of them for the student.
 
     [bold]Examples[/bold]
 
       distilbert quickstart
 
-      distilbert quickstart --model ./my-bert --query "how do I open a file"
+      distilbert quickstart --model ./my-bert --query "how do I open a file" --no-distil
     """
     from distilbert.checkpoint.convert import convert
     from distilbert.pipelines import pipeline
 
     report = Report(target=output)
     queries = list(query or QUERIES)
+    if distil:
+        report.student = check_student(f"{output.rstrip('/')}-student")
     with report.step("obtain the encoder"):
         source = obtain(model, report, **hub.given())
     with report.step("fold it into DistilBERT"):
@@ -111,9 +102,26 @@ def quickstart(
         report.passages = len(passages)
         vectors = embedder([passage["text"] for passage in passages], normalize=True)
     with report.step("answer the queries"):
-        found = embedder(queries, normalize=True)
-        report.answers = search(queries, found, passages, vectors)
-    print(json_line(vars(report))) if as_json else _print_report(report)
+        report.answers = search(queries, embedder, passages, vectors)
+    if report.student is not None:
+        _distil(report, report.student, queries, passages)
+    print(json_line(report.values())) if as_json else report.show(TOLERANCE)
+
+
+def _distil(
+    report: Report, student: str, queries: list[str], passages: list[dict[str, str]]
+) -> None:
+    from distilbert.pipelines import pipeline
+
+    texts = [passage["text"] for passage in passages]
+    with report.step("distil a student"):
+        distil_student(report.target, student)
+    with report.step("compare it with the encoder"):
+        report.comparison = compare_on(report.target, student, texts)
+    with report.step("search with the student"):
+        embedder = pipeline("sentence-embedding", student)
+        vectors = embedder(texts, normalize=True)
+        report.student_answers = search(queries, embedder, passages, vectors)
 
 
 def obtain(model: str | None, report: Report, **hub: Any) -> Path:
@@ -189,45 +197,14 @@ def language_reference() -> Iterator[dict[str, str]]:
 
 
 def search(
-    queries: list[str], query_vectors: Any, passages: list[dict[str, str]], vectors: Any
+    queries: list[str], embedder: Any, passages: list[dict[str, str]], vectors: Any
 ) -> list[dict[str, Any]]:
-    """The passage with the highest cosine for each query; vectors have length 1."""
+    """The passage with the highest cosine for each query; `vectors` have length 1."""
     import numpy as np
 
-    scores = np.asarray(query_vectors) @ np.asarray(vectors).T  # (queries, passages)
+    found = embedder(queries, normalize=True)
+    scores = np.asarray(found) @ np.asarray(vectors).T  # (queries, passages)
     return [
         {"query": query, "score": float(row.max()), **passages[row.argmax()]}
         for query, row in zip(queries, scores, strict=True)
     ]
-
-
-def _print_report(report: Report) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    for attempt in report.attempts:
-        console.print(f"Not available: {attempt}", style="dim")
-    console.print(f"Encoder: {report.source}")
-    if report.difference is None:
-        console.print("It is a DistilBERT checkpoint already: nothing to fold or compare.")
-    else:
-        console.print(
-            f"Largest difference from BERT's forward pass: {report.difference:.1e} "
-            f"(at most {TOLERANCE:.0e} allowed)"
-        )
-    answers = Table("query", "topic", "cosine", "passage")
-    answers.title = f"Best of {report.passages} passages of Python's language reference"
-    for answer in report.answers:
-        text = shorten(answer["text"], 200)
-        answers.add_row(answer["query"], answer["topic"], f"{answer['score']:.3f}", text)
-    console.print(answers)
-    times = Table("step", "seconds", title="Time")
-    for name, seconds in {**report.seconds, "together": sum(report.seconds.values())}.items():
-        times.add_row(name, f"{seconds:5.1f}")
-    console.print(times)
-    console.print(
-        f"The model is in {report.target}. Next:\n"
-        f'  distilbert embed -m {report.target} "any sentence"\n'
-        f"  distilbert info {report.target}"
-    )

@@ -60,12 +60,15 @@ class Comparison:
         """The line of this name."""
         return next(line for line in self.lines if line.name == name)
 
+    def rows(self) -> list[list[str]]:
+        """The cells of each line: its name, the numbers of teacher and student, their ratio."""
+        numbers = ((line.teacher, line.student, line.ratio) for line in self.lines)
+        texts = (["" if n is None else _text(n) for n in found] for found in numbers)
+        return [[line.name, *found] for line, found in zip(self.lines, texts, strict=True)]
+
     def table(self) -> str:
         """The lines as a table in Markdown."""
-        rows = [["", "teacher", "student", "student / teacher"]]
-        for line in self.lines:
-            numbers = (line.teacher, line.student, line.ratio)
-            rows.append([line.name, *("" if n is None else _text(n) for n in numbers)])
+        rows = [["", "teacher", "student", "student / teacher"], *self.rows()]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
         padded = ([c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in rows)
