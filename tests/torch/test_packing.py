@@ -34,6 +34,7 @@ def test_pack_and_unpack_are_each_others_inverse() -> None:
     assert packed.shape == (1, 16, 1)
     assert packed.flatten()[: packing.n_tokens].tolist() == [9, 10, 11, 12, 1, 2, 3, 5]
     assert torch.equal(packing.unpack(packed), padded * MASK[..., None])
+    assert packing.in_batch_order(packed).flatten().tolist() == [1, 2, 3, 5, 9, 10, 11, 12]
 
 
 def test_sequences_of_similar_length_are_attended_to_together() -> None:

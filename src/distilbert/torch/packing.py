@@ -125,6 +125,10 @@ class Packing:
             flat = padded.index_put((self.indices[:n],), flat[:n])
         return flat.unflatten(0, (self.n_rows, self.length))
 
+    def in_batch_order(self, packed: Tensor) -> Tensor:
+        """The tokens of (1, T or more, D) in the order of the batch, (T, D)."""
+        return packed[0, self.indices[: self.n_tokens].argsort()]
+
     def first_tokens(self, packed: Tensor) -> Tensor:
         """The first token of each sequence as packed, (1, T, D) to (1, B or more, D)."""
         return packed[:, self.firsts]

@@ -66,7 +66,7 @@ class TeacherTargets:
         )
         with self._precision():
             output, packing = self.teacher.base_model.encode_packed(ids, mask)
-            states = output.last_hidden_state[0, : packing.n_tokens]  # (T, D)
+            states = packing.in_batch_order(output.last_hidden_state)  # (T, D)
             found = {STATES: _stored(states)} if self.states else {}
             if self.words is not None:
                 head: Any = self.teacher
