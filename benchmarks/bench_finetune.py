@@ -49,12 +49,12 @@ def rows_of(path: Path, n: int, folder: Path) -> Path:
 def classifier_of(model: str, folder: Path) -> str:
     """An encoder with a new head for the labels 0 and 1, the same for both sides."""
     from distilbert import AutoTokenizer
+    from distilbert.opening import find_model
     from distilbert.torch.train import starting_model
 
     changes = {"id2label": {0: "0", 1: "1"}, "problem_type": "single_label_classification"}
-    starting_model(model, "sequence_classification", changes=changes, seed=0).save_pretrained(
-        folder
-    )
+    request = find_model(model, framework="torch").request("sequence_classification")
+    starting_model(request, changes=changes, seed=0).save_pretrained(folder)
     AutoTokenizer.from_pretrained(model).save_pretrained(folder)
     return str(folder)
 
@@ -130,17 +130,18 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--n", type=int, default=1024)
-    parser.add_argument("--side", nargs=2)
+    parser.add_argument("--work", nargs="+", choices=WORK, default=list(WORK))
+    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         side(*arguments.side, arguments.model, arguments.rows)
         return
-    bars = {"train-bf16": 3.0, "train-fp32": 1.3, "evaluate-bf16": 3.0, "evaluate-fp32": 3.0}
+    bars = {"train-bf16": 3.5, "train-fp32": 1.3, "evaluate-bf16": 3.0, "evaluate-fp32": 3.0}
     results: list[Comparison] = []
     with tempfile.TemporaryDirectory() as folder:
         rows = rows_of(arguments.rows, arguments.n, Path(folder))
         model = classifier_of(arguments.model, Path(folder) / "model")
-        for work in WORK:
+        for work in arguments.work:
             peaks: dict[str, list[float]] = {OURS: [], PEER: []}
 
             def measured(which: str, work: str = work, peaks: Any = peaks) -> float:

@@ -215,6 +215,27 @@ def test_heads_of_relations_must_divide_both_widths() -> None:
         DistillationObjective(model(0), model(1), replace(ALL, relation_heads=3))
 
 
+def test_a_teacher_is_cast_once_to_what_autocast_would_cast_it_to() -> None:
+    given = batch()
+    student: Any = model(0)
+    teacher: Any = model(1)
+    objective = DistillationObjective(student, teacher, ALL)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = objective(student, tensors(given), counts(given))
+    embeddings = teacher.distilbert.embeddings.word_embeddings.weight.clone()
+    options = OptimizationSection(precision="bfloat16")
+    trainer = Trainer(student, objective, TrainerSettings(options, seed=3))
+    one = teacher.distilbert.transformer.layer[0]
+    assert one.ffn.lin1.weight.dtype == teacher.vocab_projector.weight.dtype == torch.bfloat16
+    assert one.sa_layer_norm.weight.dtype == torch.float32
+    assert torch.equal(teacher.distilbert.embeddings.word_embeddings.weight, embeddings)
+    found = trainer.update(Update(0, 0, 1e-3, [given], counts(given), 4, 32)).losses
+    assert found == {name: float(loss) for name, loss in expected.items()}
+    runner: Any = trainer.runner()
+    scores = held_out_losses(objective, runner.model, [given], counts(given))
+    assert scores["loss"] < found["loss"]
+
+
 def test_held_out_losses_are_means_over_all_batches() -> None:
     student, teacher = model(0, dropout=0.5), model(1)
     objective = DistillationObjective(student, teacher, ALL)

@@ -297,12 +297,15 @@ def held_out_losses(
 ) -> dict[str, float]:
     """The losses of an objective on all of some batches, without dropout, as means over `counts`.
 
-    `model` is computed where and as it is; it stays in evaluation mode.
+    `model` is computed where and as it is, and the teacher in its precision; it stays in evaluation
+    mode.
     """
     model.eval()
     totals: dict[str, float] = {}
-    for batch in batches:
-        tensors = {name: torch.from_numpy(array).to(model.device) for name, array in batch.items()}
-        for name, loss in objective(model, tensors, counts).items():
-            totals[name] = totals.get(name, 0.0) + float(loss)
+    is_half = model.dtype == torch.bfloat16
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=is_half):
+        for batch in batches:
+            tensors = {n: torch.from_numpy(array).to(model.device) for n, array in batch.items()}
+            for name, loss in objective(model, tensors, counts).items():
+                totals[name] = totals.get(name, 0.0) + float(loss)
     return totals

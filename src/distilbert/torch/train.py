@@ -105,6 +105,8 @@ class Trainer:
         self.objective = (
             objective.to(self.device) if isinstance(objective, nn.Module) else objective
         )
+        if self.dtype is not None and isinstance(self.objective, nn.Module):
+            _round_frozen(self.objective, self.dtype)
         groups = self._groups()
         self.module: nn.Module = _Losses(self.model, self.objective)
         if self.processes.size > 1:
@@ -356,6 +358,19 @@ def split_batch(
 
 def _seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@torch.no_grad()
+def _round_frozen(objective: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the weights of a teacher's layers and masked-LM head once, not in each pass.
+
+    Autocast would cast them to the same numbers. Biases, which are small, are left to it: the loss
+    over the vocabulary adds one in float32. Other heads are computed in float32.
+    """
+    for name, module in objective.named_modules():
+        is_cast = ".transformer." in name or ".vocab_" in name
+        if is_cast and isinstance(module, nn.Linear) and not module.weight.requires_grad:
+            module.weight = nn.Parameter(module.weight.to(dtype), requires_grad=False)
 
 
 def _set_dropout(model: PreTrainedModel, probability: float | None) -> None:
