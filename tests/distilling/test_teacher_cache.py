@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.data import token_rows
 from distilbert.distilling.assembly import Distillation, Teacher, corpus_of, student_for
 from distilbert.distilling.card import DistillCard
-from distilbert.distilling.messages import decisions
-from distilbert.errors import CheckpointError, RunCardError
+from distilbert.distilling.messages import decisions, running_the_teacher
+from distilbert.errors import CheckpointError, RunCardError, TrainingError
 from distilbert.opening import find_model
 from distilbert.torch.teacher_targets import TeacherTargets
 from distilbert.training.card_file import as_card
@@ -71,7 +72,13 @@ def no_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assembled(
-    teacher: Path, texts: Path, corpora: Path, tmp_path: Path, **changes: Any
+    teacher: Path,
+    texts: Path,
+    corpora: Path,
+    tmp_path: Path,
+    *,
+    fills: bool = True,
+    **changes: Any,
 ) -> Distillation:
     options = {**QUICK, "train": str(texts), "corpus": str(corpora), "output": str(tmp_path / "o")}
     options |= {"teacher": str(teacher), "cache_folder": str(tmp_path / "cache"), **changes}
@@ -79,7 +86,8 @@ def assembled(
     card = as_card(None, options, DistillCard)
     source = Teacher.of(find_model(teacher, framework="torch"))
     run = Distillation(card, source, student_for(card, source.weights), corpus_of(card, source))
-    run.fill_cache()
+    if fills:
+        run.fill_cache()
     return run
 
 
@@ -131,7 +139,8 @@ def test_another_corpus_teacher_or_seed_has_a_cache_of_its_own(
     written = shards(tmp_path)
     other = tmp_path / "other.txt"
     other.write_text(texts.read_text() + "the old film was very good and the new day was dark\n")
-    for n, changes in enumerate(({"train": str(other)}, {"seed": 7}, {"mask_probability": 0.3})):
+    others = ({"train": str(other)}, {"seed": 7}, {"mask_probability": 0.3}, {"mask_share": 0.5})
+    for n, changes in enumerate(others):
         known = shards(tmp_path)
         run(f"other-{n}", max_steps=1, **changes)
         assert len(shards(tmp_path)) >= len(known) + len(written) - 2
@@ -225,16 +234,33 @@ def test_a_damaged_shard_is_computed_again_and_damaged_ids_are_named(
         run("fourth")
 
 
-def test_the_size_and_the_time_are_said(
-    teacher: Path, texts: Path, corpora: Path, tmp_path: Path
+def test_a_disk_that_is_too_small_is_named_before_the_teacher_runs(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(TrainingError, match=r"GB are missing in .*, and 0\.0 GB are free"):
+        run()
+    assert not shards(tmp_path)
+
+
+def test_the_size_and_the_time_are_said(
+    teacher: Path,
+    texts: Path,
+    corpora: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = assembled(teacher, texts, corpora, tmp_path, fills=False)
+    assert running_the_teacher(made) is not None
+    assert "where some are missing" in capsys.readouterr().err
     first = decisions(assembled(teacher, texts, corpora, tmp_path))
+    assert running_the_teacher(made) is None
     line = next(one for one in first if one.startswith("Cache:"))
     assert line.startswith("Cache:   16 sampled words and hidden states of ")
     assert "computed now in" in line
     second = decisions(assembled(teacher, texts, corpora, tmp_path))
     assert any(one.endswith("; from earlier runs") for one in second)
-    words = {"kl_weight": 0, "cosine_weight": 0}
+    words: dict[str, Any] = {"kl_weight": 0, "cosine_weight": 0}
     third = decisions(assembled(teacher, texts, corpora, tmp_path, **words))
     assert "Cache:   nothing, as no loss compares with the teacher" in third
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,8 +23,8 @@ from distilbert.errors import CheckpointError, InputError, TrainingError
 from distilbert.json_files import read_json
 
 INFO = "rows.json"
-# Tokens after which a new shard begins, 50 MB of hidden states of width 384 in two bytes each.
-SHARD_ROWS = 1 << 16
+# Tokens after which a new shard begins, 25 MB of hidden states of width 384 in two bytes each.
+SHARD_ROWS = 1 << 15
 # Shards that are mapped at the same time.
 MAPPED_SHARDS = 256
 
@@ -78,6 +78,16 @@ class TokenRows:
         path = self._path(part.name, shard)
         return path.is_file() and path.stat().st_size == part.n_rows(shard) * self.dtype.itemsize
 
+    def missing_bytes(self, parts: Iterable[Part]) -> int:
+        """The size of all shards that are not there."""
+        rows = (
+            part.n_rows(shard)
+            for part in parts
+            for shard in range(len(part.shards))
+            if not self.has(part, shard)
+        )
+        return sum(rows) * self.dtype.itemsize
+
     def write(self, part: Part, shard: int, rows: np.ndarray) -> None:
         """Write the rows of a shard (T,).
 
@@ -113,8 +123,8 @@ def write_missing(
     compute: Callable[[Any, int, list[str]], Mapping[str, np.ndarray]],
     *,
     rank: tuple[int, int] = (0, 1),
-) -> Iterator[int]:
-    """Write what is missing, shard by shard; yields the tokens of each that this process computed.
+) -> None:
+    """Write what is missing, shard by shard.
 
     Args:
         stores: the rows to write, by name.
@@ -134,7 +144,6 @@ def write_missing(
                 rows = compute(key, shard, lacking)
                 for name in lacking:
                     stores[name].write(part, shard, rows[name])
-                yield part.n_rows(shard)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from distilbert.distilling.assembly import (
     with_fewer_tokens,
 )
 from distilbert.distilling.card import AdaptCard, DistillCard
-from distilbert.distilling.messages import counting, decisions
+from distilbert.distilling.messages import counting, decisions, running_the_teacher
 from distilbert.distilling.predictions import check_predictions
 from distilbert.distilling.result import RUN, finish
 from distilbert.distilling.teacher_cache import cache_folder
@@ -173,7 +173,7 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     resumes = how.resume and Checkpoints(output, keep=1).newest() is not None
     if not resumes and not run.keeps_predictions:  # both were checked when they began
         check_predictions(card, teacher, corpus, run.dev.numbers)
-    run.fill_cache(counting("Running the teacher") if shows else None)
+    run.fill_cache(running_the_teacher(run) if shows else None)
     if shows:
         say(decisions(run))
     trained = _trained(run, how, shows=shows)

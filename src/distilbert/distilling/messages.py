@@ -34,6 +34,15 @@ def counting(work: str) -> Callable[[int], None]:
     return tokens_so_far
 
 
+def running_the_teacher(run: Distillation) -> Callable[[int], None] | None:
+    """A function that says now and then how far a cache is filled, if there is one to fill."""
+    if run.cache is None or not run.cache.missing:
+        return None
+    size = f"{run.cache.n_tokens:,} tokens, {run.cache.n_bytes / 1e6:,.1f} MB"
+    say([f"Cache:   {size} in {run.cache.folder}, where some are missing"])
+    return counting("Running the teacher")
+
+
 def decisions(run: Distillation) -> list[str]:
     """The teacher, the student, the corpus, the losses, the updates and the output of a run."""
     card, corpus, student = run.card, run.corpus.info, run.student

@@ -8,6 +8,7 @@ decides their content. Knows no framework: it is given a function from batches t
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from distilbert.data.token_rows import Part, TokenRows, write_missing
 from distilbert.digests import digest
 from distilbert.distilling.batches import HELD_OUT, MaskedBatches
 from distilbert.distilling.card import DistillCard
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, TrainingError
 from distilbert.training.feed import Batch, generators
 from distilbert.training.objective import (
     BEST,
@@ -99,13 +100,7 @@ class TeacherCache:
     @property
     def missing(self) -> set[str]:
         """The kinds of rows of which some are missing."""
-        return {
-            kind
-            for kind, store in self.stores.items()
-            for part in self.parts.values()
-            for shard in range(len(part.shards))
-            if not store.has(part, shard)
-        }
+        return {k for k, store in self.stores.items() if store.missing_bytes(self.parts.values())}
 
     @property
     def n_tokens(self) -> int:
@@ -132,18 +127,37 @@ class TeacherCache:
 
         Raises:
             InputError: the folder cannot be written.
-            TrainingError: the disk is full; complete shards are kept.
+            TrainingError: the disk cannot hold what is missing, or is full; complete shards are
+                kept.
         """
         begin = time.perf_counter()
+        self._check_space()
 
         def rows_of(epoch: int, shard: int, kinds: list[str]) -> dict[str, np.ndarray]:
-            return self._rows(compute, epoch, shard, kinds)
+            return self._rows(counted, epoch, shard, kinds)
 
-        for n_tokens in write_missing(self.stores, self.parts, rows_of, rank=rank):
-            self.computed += n_tokens
+        def counted(batch: Batch, places: np.ndarray) -> Mapping[str, np.ndarray]:
+            found = compute(batch, places)
+            self.computed += len(places)
             if progress is not None:
                 progress(self.computed)
+            return found
+
+        write_missing(self.stores, self.parts, rows_of, rank=rank)
         self.seconds = time.perf_counter() - begin
+
+    def _check_space(self) -> None:
+        """Raise TrainingError if the disk has no space for what is missing."""
+        parts = self.parts.values()
+        needed = sum(store.missing_bytes(parts) for store in self.stores.values())
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise TrainingError(
+                f"The disk must hold what the teacher says of {self.n_tokens:,} tokens: "
+                f"{needed / 1e9:,.1f} GB are missing in {self.folder}, and {free / 1e9:,.1f} GB "
+                f"are free. Choose another `cache_folder`, or fewer texts, `cache_words` or "
+                f"`cache_masks`."
+            )
 
     def _rows(
         self, compute: Compute, epoch: int, shard: int, kinds: Sequence[str]
@@ -225,9 +239,8 @@ def cache_of(
             **teacher,
             "held_out": len(dev.numbers),
             "seed": card.seed,
+            **card.masking.model_dump(),
             "mask_probability": train.probability,
-            "mask_smoothing": card.masking.mask_smoothing,
-            "whole_words": card.masking.whole_words,
             "precision": card.optimization.precision,
         },
         {**dict.fromkeys(range(n_masks), train), HELD_OUT: dev},
