@@ -215,6 +215,17 @@ def test_a_run_killed_while_the_teacher_runs_continues_with_what_is_there(
     assert kept.items() <= shards(tmp_path).items()
 
 
+def test_an_interrupted_teacher_says_that_the_command_continues(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(token_rows.TokenRows, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"is kept in .*cache\. The same command continues"):
+        run()
+
+
 def test_a_damaged_shard_is_computed_again_and_damaged_ids_are_named(
     run: Any, tmp_path: Path
 ) -> None:

@@ -253,7 +253,12 @@ class Distillation:
             dtype=trainer.dtype,
         )
         processes = self.trainer.processes
-        self.cache.fill(targets, rank=(processes.rank, processes.size), progress=progress)
+        try:
+            self.cache.fill(targets, rank=(processes.rank, processes.size), progress=progress)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"What is complete is kept in {self.cache.folder}. The same command continues."
+            ) from None
 
     def _batches(self, numbers: np.ndarray) -> MaskedBatches:
         # A teacher that never saw masks has nothing to say about masked texts.
