@@ -27,6 +27,7 @@ INNER |= {"_install"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
 SOURCE_AND_SINK |= {"checkpoint.sentence_modules", "checkpoint.upload"}
+OPENING = {"exported", "load_options", "opening"}
 ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
     "checkpoint": INNER,
@@ -34,21 +35,27 @@ ARROWS: dict[str, set[str]] = {
     "batching": INNER,
     "tasks": INNER | {"batching", "tokenization", "data"},
     "training": INNER | {"checkpoint", "opening"},
+    "load_options": INNER | {"checkpoint"},
+    # A runtime is imported by name, once a source is known to hold a file for it.
+    "exported": INNER | {"checkpoint", "load_options"},
+    "runtimes": INNER | {"checkpoint.foreign_names"},
     # `auto` chooses a class by name and loads no framework until it has chosen.
-    "opening": INNER | {"auto", "checkpoint"},
-    "pipelines": INNER | SOURCE_AND_SINK | {"batching", "opening", "tasks", "tokenization"},
+    "opening": INNER | {"auto", "checkpoint", "exported", "load_options"},
+    "pipelines": INNER | SOURCE_AND_SINK | OPENING | {"batching", "tasks", "tokenization"},
     # Joins data, task, training and a framework, which is imported by name.
     "finetuning": INNER
-    | {"batching", "checkpoint", "data", "opening", "pipelines", "tasks", "tokenization"}
-    | {"training"},
+    | OPENING
+    | {"batching", "checkpoint", "data", "pipelines", "tasks", "tokenization", "training"},
     "distilling": INNER
-    | {"batching", "checkpoint", "data", "opening", "tasks", "tokenization", "training"},
-    "export": INNER | {"checkpoint", "torch"},
+    | OPENING
+    | {"batching", "checkpoint", "data", "tasks", "tokenization", "training"},
+    # Reads checkpoints as arrays; a framework and a runtime are opened to compare their answers.
+    "exporting": INNER | OPENING | {"batching", "checkpoint", "tasks", "training"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},
 }
 FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax", "flax")
-UNWANTED = (*FRAMEWORK_MODULES, "transformers", "h5py")
+UNWANTED = (*FRAMEWORK_MODULES, "transformers", "h5py", "onnx", "onnxruntime")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 # Files and functions that are longer, with their lines. Shorten them and delete their entry; new
 # entries are not allowed.

@@ -48,6 +48,12 @@ def test_the_page_of_tokenizers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "my-tokenizer" / "vocab.txt").is_file()
 
 
+def test_the_page_of_inference_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = run((ROOT / "docs" / "inference.md").read_text(encoding="utf-8"))
+    np.testing.assert_allclose(variables["same"], variables["vectors"], atol=2e-5)
+
+
 def test_the_page_of_fine_tuning_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variables = run((ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8"))

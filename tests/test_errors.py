@@ -19,6 +19,7 @@ PARENTS = {
     "DataError": (ValueError,),
     "RunCardError": (ValueError, errors.ConfigError),
     "TrainingError": (RuntimeError,),
+    "ExportError": (RuntimeError,),
 }
 
 

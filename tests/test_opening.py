@@ -17,9 +17,9 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError, MissingDependencyError, TokenIdError
+from distilbert.load_options import LoadOptions
 from distilbert.opening import (
     FRAMEWORKS,
-    LoadOptions,
     as_runner,
     choose_framework,
     find_model,

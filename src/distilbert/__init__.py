@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         distill as distill,
     )
     from distilbert.errors import DistilBertError as DistilBertError
+    from distilbert.exporting.export import Export as Export, export as export
     from distilbert.finetuning.evaluate import (
         EvaluationResult as EvaluationResult,
         evaluate as evaluate,
@@ -103,6 +104,7 @@ def _public_names() -> dict[str, str]:
         "distilbert.distilling.compare": ("compare", "Comparison"),
         "distilbert.distilling.distill": ("adapt", "distill", "DistillResult"),
         "distilbert.errors": ("DistilBertError",),
+        "distilbert.exporting.export": ("export", "Export"),
         "distilbert.finetuning.evaluate": ("evaluate", "EvaluationResult"),
         "distilbert.finetuning.finetune": ("finetune", "FineTuneResult"),
         "distilbert.finetuning.tune": ("tune", "TuneResult"),

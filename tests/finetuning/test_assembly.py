@@ -17,7 +17,8 @@ from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.finetuning.assembly import FineTuning, starting_point
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.tasks import task_of
-from distilbert.opening import LoadOptions, find_model
+from distilbert.load_options import LoadOptions
+from distilbert.opening import find_model
 from distilbert.training.card_file import card_from, with_changes
 from distilbert.training.run_card import RunCard
 

@@ -15,7 +15,8 @@ from distilbert.finetuning.result import (
     write_answers,
 )
 from distilbert.finetuning.scoring import Evaluated, Split, scores_of
-from distilbert.opening import LoadOptions, find_model, load_runner
+from distilbert.load_options import LoadOptions
+from distilbert.opening import find_model, load_runner
 from distilbert.tasks.sequence_classification.rows import Example
 from distilbert.tasks.sequence_classification.train import SequenceClassificationTask
 

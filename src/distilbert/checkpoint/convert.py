@@ -102,12 +102,13 @@ def convert(
         format=format,
         dtype=dtype,
         max_shard_size=max_shard_size,
-        extra_files=carried_files(folder, config.max_position_embeddings) | _task(folder, head),
+        extra_files=carried_files(folder, config.max_position_embeddings)
+        | carried_task(folder, head),
     )
     return Conversion(head, config, files, from_bert, notes)
 
 
-def _task(folder: Path, head: str) -> dict[str, bytes]:
+def carried_task(folder: Path, head: str) -> dict[str, bytes]:
     """The task file of fine-tuning (thresholds, sizes of windows), if it is for this head."""
     path = folder / TASK_FILE
     same_head = read_optional_json(path).get("head") == head

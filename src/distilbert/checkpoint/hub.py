@@ -29,6 +29,8 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
+# What was exported into a folder; see `distilbert.exported`.
+MANIFEST = "export.json"
 # Settings of sentence-transformers; modules.json names further folders.
 SENTENCE_FILES = (MODULES, "sentence_bert_config.json")
 
@@ -52,6 +54,7 @@ def resolve(
     want: Want = "all",
     formats: Sequence[str] = ("safetensors", "bin"),
     variant: str | None = None,
+    exported: Sequence[str] = (),
     **hub_options: Any,
 ) -> Path:
     """The local folder with the files of `source`; an existing file is returned as it is.
@@ -59,6 +62,7 @@ def resolve(
     Args:
         want: which files are needed.
         formats: the weight formats to look for, the preferred one first.
+        exported: files of an exported model, of which the first there is replaces the weights.
         hub_options: the fields of `HubOptions`.
 
     Raises:
@@ -78,7 +82,8 @@ def resolve(
             f"or `pypi:name==version#sha256=HEX`: got {name!r}, and there is nothing at that path."
         )
     root = PurePosixPath(options.subfolder)
-    return _fetch(Repository(name, options), want, root, formats=formats, variant=variant)
+    repository = Repository(name, options)
+    return _fetch(repository, want, root, formats=formats, variant=variant, exported=exported)
 
 
 def config_path(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> Path:
@@ -104,6 +109,7 @@ def _fetch(
     *,
     formats: Sequence[str],
     variant: str | None,
+    exported: Sequence[str],
 ) -> Path:
     """Fetch what `want` needs from the folder `root` of the repository; its local folder."""
     folder = root
@@ -117,7 +123,9 @@ def _fetch(
             folder = root / inner[0]  # the older layout: 0_Transformer/
     if want != "tokenizer" and not any(fetched):
         raise repository.missing(str(folder / CONFIG_NAME))
-    if want in ("weights", "all"):
+    if exported:
+        fetched += _fetch_exported(repository, folder, exported)
+    elif want in ("weights", "all"):
         fetched += _fetch_weights(repository, folder, formats, variant)
     if want in ("tokenizer", "all"):
         files = [repository.fetch(str(folder / name)) for name in TOKENIZER_FILES]
@@ -126,6 +134,18 @@ def _fetch(
         fetched += files
     repository.write_ref()
     return repository.snapshot() / root
+
+
+def _fetch_exported(
+    repository: Repository, folder: PurePosixPath, files: Sequence[str]
+) -> list[Path]:
+    """The first of `files` that the repository has, its external data, and the manifest."""
+    for name in files:
+        model = repository.fetch(str(folder / name))
+        if model is not None:
+            more = (repository.fetch(str(folder / one)) for one in (f"{name}_data", MANIFEST))
+            return [model, *(path for path in more if path is not None)]
+    raise repository.missing(" or ".join(files))
 
 
 def _fetch_weights(

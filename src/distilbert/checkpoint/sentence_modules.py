@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,26 @@ def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
     if limits.get("max_seq_length"):
         options["max_length"] = min(int(limits["max_seq_length"]), longest)
     return options
+
+
+def sentence_files(pooling: str, normalize: bool, dim: int) -> dict[str, bytes]:
+    """The files, by name, that say how a sentence encoder of width `dim` makes its vectors."""
+    kinds = ["Transformer", "Pooling", *(["Normalize"] if normalize else [])]
+    modules = [
+        {
+            "idx": i,
+            "name": str(i),
+            "path": f"{i}_{kind}" if i else "",
+            "type": f"sentence_transformers.models.{kind}",
+        }
+        for i, kind in enumerate(kinds)
+    ]
+    flags = {flag: mode == pooling for flag, mode in _MODES.items()}
+    contents = {
+        MODULES: modules,
+        f"1_Pooling/{CONFIG_NAME}": {"word_embedding_dimension": dim, **flags},
+    }
+    return {name: (json.dumps(one, indent=2) + "\n").encode() for name, one in contents.items()}
 
 
 def _mode(pooling: dict[str, Any], path: Path) -> str:

@@ -15,7 +15,7 @@ from distilbert.cli.outputs import json_line
 
 # The packages that matter in a bug report, in the order of the extras.
 PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")
-PACKAGES += ("tensorflow", "keras", "jax", "flax")
+PACKAGES += ("tensorflow", "keras", "jax", "flax", "onnxruntime", "onnx")
 
 
 @options.command()
@@ -37,7 +37,7 @@ def info(
     """
     sections: dict[str, Any] = {"environment": environment()}
     if model is not None:
-        sections = {"checkpoint": checkpoint_facts(model, **hub.given()), **sections}
+        sections = {"checkpoint": facts_of(model, **hub.given()), **sections}
     if as_json:
         print(json_line(sections))
         return
@@ -65,6 +65,34 @@ def environment() -> dict[str, Any]:
         "executable": sys.executable,
     }
     return facts | {name: package_version(name) or "not installed" for name in PACKAGES}
+
+
+def facts_of(source: str, **hub: Any) -> dict[str, Any]:
+    """Facts of a checkpoint, or of the exported model that a folder holds instead of weights."""
+    from distilbert.exported import choose_exported
+    from distilbert.load_options import take_load_options
+
+    found = choose_exported(source, None, take_load_options(dict(hub)))
+    return checkpoint_facts(source, **hub) if found is None else exported_facts(found)
+
+
+def exported_facts(found: Any) -> dict[str, Any]:
+    """Facts of an exported model, read from its files; no runtime is imported."""
+    from distilbert.config import DistilBertConfig
+    from distilbert.runtimes.onnx_contents import read_contents
+
+    found.check_files()
+    contents = read_contents(found.file)
+    files = [found.file, *(found.file.parent / name for name in sorted(contents.locations))]
+    return {
+        "source": str(found.file),
+        "runtime": found.runtime,
+        "opset": contents.opset,
+        "operators": dict(sorted(contents.operators.items())),
+        "file_bytes": sum(path.stat().st_size for path in files if path.is_file()),
+        "manifest": dict(found.manifest) or "none: another program wrote the file",
+        "config": DistilBertConfig.from_pretrained(found.folder).to_diff_dict(),
+    }
 
 
 def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:

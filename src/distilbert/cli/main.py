@@ -21,6 +21,7 @@ from distilbert.cli.convert import convert
 from distilbert.cli.distill import adapt, distill
 from distilbert.cli.embed import embed
 from distilbert.cli.evaluate import evaluate
+from distilbert.cli.export import export
 from distilbert.cli.finetune import finetune
 from distilbert.cli.info import info
 from distilbert.cli.options import CommandWithoutRepeats
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt, compare)
-COMMANDS += (embed, tokenize, vocab, convert, info)
+COMMANDS += (embed, tokenize, vocab, convert, export, info)
 for command in COMMANDS:
     app.command(cls=CommandWithoutRepeats)(command)
 

@@ -127,6 +127,17 @@ class ModelOptions(HubOptions):
             autocompletion=words("torch", "tensorflow", "flax"),
         ),
     ] = None
+    runtime: Annotated[
+        str | None,
+        _runtime(
+            help="onnx: run the exported model; by default if there are no weights.",
+            autocompletion=words("onnx"),
+        ),
+    ] = None
+    num_threads: Annotated[
+        int | None,
+        _runtime(help="Threads of an exported model; by default one per core.", min=1),
+    ] = None
     device: Annotated[
         str | None,
         _runtime(
@@ -209,6 +220,8 @@ def _uses_tensorflow(values: Mapping[str, Any]) -> bool:
     """Whether a command with these options runs TensorFlow, which a run card may say too."""
     from distilbert.opening import choose_framework
 
+    if values.get("runtime") is not None:
+        return False
     framework = values.get("framework") or _framework_of_card(values)
     return (framework or choose_framework(None)) == "tensorflow"
 

@@ -21,7 +21,8 @@ from distilbert.distilling.predictions import masked_windows, predict_masked, ru
 from distilbert.errors import DataError, InputError
 from distilbert.heads import IGNORED_LABEL
 from distilbert.json_files import read_json
-from distilbert.opening import find_model, take_load_options
+from distilbert.load_options import take_load_options
+from distilbert.opening import find_model
 from distilbert.runner import Runner
 from distilbert.tasks import embedding
 from distilbert.tasks.masked_lm.corpus import CorpusOptions, texts_of

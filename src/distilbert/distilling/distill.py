@@ -26,7 +26,8 @@ from distilbert.distilling.messages import counting, decisions, running_the_teac
 from distilbert.distilling.predictions import check_predictions
 from distilbert.distilling.result import RUN, finish
 from distilbert.distilling.teacher_cache import cache_folder
-from distilbert.opening import find_model, take_load_options
+from distilbert.load_options import take_load_options
+from distilbert.opening import find_model
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.environment import is_main_process

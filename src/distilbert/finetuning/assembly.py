@@ -18,9 +18,9 @@ from distilbert.finetuning.identity import NOT_DECISIVE, data_identity
 from distilbert.finetuning.scoring import Evaluated, evaluated, scores_of, split_of
 from distilbert.finetuning.tasks import class_weights_of
 from distilbert.finetuning.teacher import Teacher, token_types
+from distilbert.load_options import LoadOptions
 from distilbert.opening import (
     FoundModel,
-    LoadOptions,
     find_model,
     framework_module,
     open_tokenizer,
@@ -52,7 +52,7 @@ class FineTuning:
     def __init__(
         self, card: RunCard, examples: Examples, start: FoundModel, options: LoadOptions
     ) -> None:
-        self.card, self.framework = card, start.framework
+        self.card, self.framework = card, start.weights_framework()
         self.task: Task = examples.task
         self.n_train, self.skipped = len(examples.train), examples.skipped
         self.request, self.tokenizer = starting_point(start, self.task.head)

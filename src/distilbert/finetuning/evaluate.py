@@ -20,7 +20,8 @@ from distilbert.finetuning.result import split_report, write_answers
 from distilbert.finetuning.scoring import Evaluated, Split, answered, scores_of
 from distilbert.finetuning.tasks import as_trained, task_of
 from distilbert.heads import HEADS
-from distilbert.opening import OpenModel, find_model, open_model, take_load_options, task_head
+from distilbert.load_options import take_load_options
+from distilbert.opening import OpenModel, find_model, open_model, task_head
 from distilbert.tasks.masked_lm.pseudo_perplexity import pseudo_perplexity as pseudo_perplexity_of
 from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes

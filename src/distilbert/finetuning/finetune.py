@@ -20,7 +20,8 @@ from distilbert.finetuning.messages import (
 )
 from distilbert.finetuning.result import RUN, finish
 from distilbert.finetuning.tasks import task_of
-from distilbert.opening import choose_framework, find_model, take_load_options
+from distilbert.load_options import take_load_options
+from distilbert.opening import choose_framework, find_model
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.environment import is_main_process

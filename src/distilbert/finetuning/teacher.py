@@ -57,7 +57,9 @@ class Teacher:
         Raises:
             InputError: it has another vocabulary or other labels.
         """
-        package = framework_module(self.found.framework, "teacher", "learn from a teacher")
+        package = framework_module(
+            self.found.weights_framework(), "teacher", "learn from a teacher"
+        )
         return package.load_teacher(self.request, student, self.segments)
 
 

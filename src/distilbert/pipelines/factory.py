@@ -7,13 +7,8 @@ from typing import Any
 
 from distilbert.errors import InputError
 from distilbert.heads import HEADS, TASK_ALIASES
-from distilbert.opening import (
-    LoadOptions,
-    find_model,
-    open_model,
-    take_load_options,
-    task_head,
-)
+from distilbert.load_options import LoadOptions, take_load_options
+from distilbert.opening import find_model, open_model, task_head
 from distilbert.pipelines.embedding import FeatureExtraction, SentenceEmbedding
 from distilbert.pipelines.fill_mask import FillMask
 from distilbert.pipelines.job import Job
@@ -70,11 +65,11 @@ def pipeline(
         batch_size: instead of `batch_tokens`, the number of texts of full length in a batch.
         progress: show a progress bar on standard error.
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
-            (`revision`, `token`, `cache_dir`, `local_files_only`, ...) and those of loading
-            (`variant`, `from_pt`, `from_tf`, `from_flax`, `use_safetensors`,
-            `attn_implementation`). By default, weights of any of the four formats are read, and the
-            folder of a fine-tuned model states how texts were read when it was scored. Names of
-            the pipelines of transformers mean the same; docs/pipelines.md has a table.
+            (`revision`, `token`, `cache_dir`, `local_files_only`, ...), of loading (`variant`,
+            `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `attn_implementation`) and of an
+            exported model (`runtime`, `num_threads`). Weights of any of the four formats are read,
+            and a fine-tuned folder states how texts were read when it was scored. Names of the
+            pipelines of transformers mean the same; docs/pipelines.md has a table.
             `allow_untrained=True` answers with a model that was not trained for the task.
 
     Raises:

@@ -1,0 +1,163 @@
+"""A model that was exported for a runtime: where its file is, and the manifest of its folder.
+
+The folder has the layout of other tools (`onnx/model.onnx` next to `config.json`); `export.json`,
+which only this package writes, says what was exported and holds the hashes of the files.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from distilbert._lazy import FRAMEWORKS, RUNTIMES, has_framework, is_available
+from distilbert.checkpoint.foreign_names import is_inside
+from distilbert.checkpoint.hub import MANIFEST, resolve
+from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.config import DistilBertConfig
+from distilbert.config_file import CONFIG_NAME
+from distilbert.digests import file_sha256
+from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
+from distilbert.json_files import read_optional_json
+from distilbert.load_options import LoadOptions
+from distilbert.runner import Runner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A file that a runtime can run; `manifest` is empty if another program wrote it."""
+
+    runtime: str
+    folder: Path
+    file: Path
+    manifest: Mapping[str, Any]
+
+    def load_runner(
+        self, head: str, *, device: Any = None, dtype: Any = None, num_threads: int | None = None
+    ) -> Runner:
+        """The runner of the file, once it is known to compute `head`.
+
+        Raises:
+            CheckpointError: the file does not, is damaged, or is not the one in the manifest.
+        """
+        self.check_files()
+        inside = self.manifest.get("head", head)
+        if inside != head:
+            raise CheckpointError(
+                f"An exported model computes one head: {self.file} has {inside!r}, and {head!r} is "
+                f"needed. Export the checkpoint again with `head={head!r}`."
+            )
+        config = DistilBertConfig.from_pretrained(self.folder)
+        config.check_buildable(head)
+        module = importlib.import_module(RUNTIMES[self.runtime].module)
+        options = {"device": device, "dtype": dtype, "num_threads": num_threads}
+        return module.load_runner(self.file, config, head, **options)
+
+    def check_files(self) -> None:
+        """Raise CheckpointError if a file is not the one that the manifest describes."""
+        for name, facts in self.manifest.get("files", {}).items():
+            path = self.folder / name
+            if not path.is_file() or file_sha256(path) != facts.get("sha256"):
+                found = "has another content" if path.is_file() else "is missing"
+                raise CheckpointError(
+                    f"`{MANIFEST}` must describe the files next to it: {path} {found}. Export the "
+                    f"model again, or delete `{MANIFEST}` to use the files as they are."
+                )
+
+
+def find_exported(path: Path, runtime: str | None = None) -> Exported | None:
+    """The exported model in a folder, or that in a file itself; None if there is none.
+
+    Raises:
+        CheckpointError: the manifest is not a JSON object.
+    """
+    for name, facts in RUNTIMES.items():
+        if runtime not in (None, name):
+            continue
+        if path.is_file():
+            if path.suffix == facts.suffix:
+                return _described(name, _folder_of(path), path)
+            continue
+        files = (path / file for file in facts.files)
+        found = next((file for file in files if file.is_file()), None)
+        if found is not None:
+            return _described(name, path, found)
+    return None
+
+
+def _folder_of(file: Path) -> Path:
+    """The folder with the config of a file, which may be in a folder of its own below it."""
+    folders = (file.parent, file.absolute().parent.parent)
+    return next((one for one in folders if (one / CONFIG_NAME).is_file()), file.parent)
+
+
+def _described(runtime: str, folder: Path, file: Path) -> Exported:
+    manifest = read_optional_json(folder / MANIFEST)
+    if manifest:
+        _check_manifest(manifest, folder)
+    is_ours = file.relative_to(folder).as_posix() in manifest.get("files", {})
+    return Exported(runtime=runtime, folder=folder, file=file, manifest=manifest if is_ours else {})
+
+
+def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
+    files = manifest.get("files")
+    has_files = isinstance(files, dict) and all(
+        is_inside(name) and isinstance(facts, dict) for name, facts in files.items()
+    )
+    if not has_files or manifest.get("head") not in HEADS:
+        raise CheckpointError(
+            f"`{MANIFEST}` must name a head and the hashes of files in its folder: that of "
+            f"{folder} does not. Export the model again, or delete it to use the files as they are."
+        )
+
+
+def choose_exported(
+    source: str | PathLike[str], framework: str | None, options: LoadOptions
+) -> Exported | None:
+    """The exported file of a source, if it is to be run; None where weights are to be loaded.
+
+    Raises:
+        CheckpointError: the source has no file for the runtime that `options` name.
+        HubError: the hub or the package index could not deliver it.
+        InputError: an unknown runtime, or options for weights together with an exported file.
+    """
+    runtime, is_named = options.runtime, options.runtime is not None
+    path = Path(fspath(source)) / options.hub.subfolder
+    if runtime is not None:
+        if runtime not in RUNTIMES:
+            raise InputError(f"`runtime` must be one of {', '.join(RUNTIMES)}: got {runtime!r}.")
+        files = RUNTIMES[runtime].files
+        path = resolve(source, exported=files, **options.hub.as_keywords())
+    found = find_exported(path, runtime)
+    if found is None and is_named:
+        raise CheckpointError(
+            f"`runtime={runtime!r}` needs an exported model: {source} has none. Write one with: "
+            f"distilbert export {source} OUTPUT --to {runtime}"
+        )
+    if found is None or not (is_named or path.is_file() or _is_needed(found)):
+        return None
+    if framework is not None:
+        raise InputError(
+            f"An exported model can only be run, and without `framework`: {found.file} has no "
+            f"weights to train or to convert. Leave it out, or use the checkpoint that the model "
+            f"was exported from."
+        )
+    unfit = options.of_weights()
+    if unfit:
+        raise InputError(
+            f"{', '.join(f'`{name}`' for name in unfit)} must be left out for an exported model, "
+            f"which has no weights to load: got {'it' if len(unfit) == 1 else 'them'} with "
+            f"{found.file}."
+        )
+    return found
+
+
+def _is_needed(found: Exported) -> bool:
+    """Whether nothing else in the folder can be used: no weights, or no framework for them."""
+    has_weights = any(files.present(found.folder) for files in WEIGHT_FILES.values())
+    runs_here = all(is_available(name) for name in RUNTIMES[found.runtime].requirements)
+    return not has_weights or (runs_here and not any(map(has_framework, FRAMEWORKS)))

