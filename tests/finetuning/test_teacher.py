@@ -19,7 +19,8 @@ from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.finetune import finetune
 from distilbert.finetuning.tasks import task_of
 from distilbert.finetuning.teacher import token_types
-from distilbert.opening import LoadOptions, find_model
+from distilbert.load_options import LoadOptions
+from distilbert.opening import find_model
 from distilbert.tasks.task import Feature
 from distilbert.training.card_file import card_from, with_changes
 
