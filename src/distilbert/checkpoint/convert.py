@@ -102,13 +102,12 @@ def convert(
         format=format,
         dtype=dtype,
         max_shard_size=max_shard_size,
-        extra_files=carried_files(folder, config.max_position_embeddings)
-        | carried_task(folder, head),
+        extra_files=carried_files(folder, config.max_position_embeddings) | task_file(folder, head),
     )
     return Conversion(head, config, files, from_bert, notes)
 
 
-def carried_task(folder: Path, head: str) -> dict[str, bytes]:
+def task_file(folder: Path, head: str) -> dict[str, bytes]:
     """The task file of fine-tuning (thresholds, sizes of windows), if it is for this head."""
     path = folder / TASK_FILE
     same_head = read_optional_json(path).get("head") == head

@@ -12,7 +12,7 @@ import numpy as np
 
 from distilbert.checkpoint.bert import is_bert
 from distilbert.checkpoint.bert_folder import carried_files
-from distilbert.checkpoint.convert import carried_task
+from distilbert.checkpoint.convert import task_file
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.loading import fill_missing
 from distilbert.checkpoint.matching import infer_head, match_parameters
@@ -53,7 +53,7 @@ class ExportSource:
         files = carried_files(source, config.max_position_embeddings)
         if self.pooling is not None:
             files |= sentence_files(self.pooling, self.normalize, config.dim)
-        task = carried_task(source, self.head)
+        task = task_file(source, self.head)
         if task and (source / CARD_FILE).is_file():  # remembers the columns of the data
             task[CARD_FILE] = (source / CARD_FILE).read_bytes()
         files |= {**task, CONFIG_NAME: config.to_json_string().encode()}
