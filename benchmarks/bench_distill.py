@@ -1,13 +1,17 @@
 """Time of an update of distillation against the step of the original, re-stated from its paper.
 
-    python benchmarks/bench_distill.py [--rounds 3] [--sequences 20] [--size base]
+    python benchmarks/bench_distill.py [--rounds 3] [--sequences 20] [--size base] [--clock cpu]
 
 Both sides train a student of half the layers on the same sequences of real text with random weights
 of the sizes of BERT-base or of MiniLM: teacher forward, student forward and backward, all three
 losses, clipping, AdamW. The peer pads micro-batches of 5 sequences and keeps all logits, as the
 original does, in float32; ours packs the sequences of an update. The unit is seconds per 1,000
-tokens. The bars apply to processors with AMX; where bfloat16 is emulated it is slower than float32.
-Reads the public texts in Python's own documentation. Writes benchmarks/results/bench_distill.json.
+tokens. In the results, `padded_tokens` are what the peer computes: divided by `tokens`, the ratio
+that packing alone can give. The original can also group sequences by length, which leaves less
+padding (`padded_tokens_if_grouped`). The bars apply to processors with AMX; where bfloat16 is
+emulated it is slower than float32. On a busy machine, measure processor time with
+OMP_NUM_THREADS=1. Reads the public texts in Python's own documentation. Writes
+benchmarks/results/bench_distill.json.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from in_turns import Comparison, compare, seconds, write_results
+from in_turns import CLOCKS, Comparison, compare, seconds, write_results
 
 SIZES = {
     "base": {"dim": 768, "n_heads": 12, "hidden_dim": 3072, "n_layers": 12},
@@ -141,15 +145,21 @@ def chosen(values: Any, mask: Any) -> Any:
     return values.masked_select(mask.expand_as(values)).view(-1, values.shape[-1])
 
 
-def compare_steps(size: str, precision: str, rows: Rows, rounds: int) -> Comparison:
+def padded_tokens(rows: Rows) -> int:
+    """The tokens of micro-batches that are padded to their longest sequence."""
+    parts = [rows[i : i + MICRO_BATCH] for i in range(0, len(rows), MICRO_BATCH)]
+    return sum(len(part) * max(map(len, part)) for part in parts)
+
+
+def compare_steps(size: str, precision: str, rows: Rows, rounds: int, clock: str) -> Comparison:
     mine, theirs = ours(size, precision, rows), original(size, rows)
     thousands = sum(map(len, rows)) / 1000
     return compare(
         f"{size}, {precision} against float32",
-        lambda: seconds(mine) / thousands,
-        lambda: seconds(theirs) / thousands,
+        lambda: seconds(mine, clock) / thousands,
+        lambda: seconds(theirs, clock) / thousands,
         rounds=rounds,
-        unit="s per 1,000 tokens",
+        unit=f"s per 1,000 tokens ({clock})",
         bar=BARS.get((size, precision)),
     )
 
@@ -161,17 +171,26 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=20)
     parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16"), default=["fp32"])
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     import torch
 
     rows = sequences(options.sequences)
     results = [
-        compare_steps(size, precision, rows, options.rounds)
+        compare_steps(size, precision, rows, options.rounds, options.clock)
         for size in options.size
         for precision in options.precision
     ]
-    lengths = sorted(map(len, rows))
-    print(write_results("bench_distill", results, threads=torch.get_num_threads(), lengths=lengths))
+    ordered = sorted(rows, key=len)
+    facts = {
+        "threads": torch.get_num_threads(),
+        "clock": options.clock,
+        "lengths": list(map(len, ordered)),
+        "tokens": sum(map(len, rows)),
+        "padded_tokens": padded_tokens(rows),
+        "padded_tokens_if_grouped": padded_tokens(ordered),
+    }
+    print(write_results("bench_distill", results, **facts))
 
 
 if __name__ == "__main__":

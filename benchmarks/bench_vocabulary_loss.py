@@ -1,6 +1,7 @@
 """The fused loss of masked-LM distillation against the same loss from all logits.
 
     python benchmarks/bench_vocabulary_loss.py [--rows 1024] [--rounds 5] [--precision fp32 bf16]
+        [--clock cpu]
 
 Loss and gradients of divergence (T=2, all rows) and cross entropy (15 % of the rows) over 30,522
 words. There are two peers: the original's way, which also copies the logits of the chosen rows, has
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from in_turns import Comparison, compare, seconds, write_results
+from in_turns import CLOCKS, Comparison, compare, seconds, write_results
 
 N_WORDS, TEMPERATURE, SHARE_WITH_LABEL = 30_522, 2.0, 0.15
 PRECISIONS = ("fp32", "bf16")
@@ -158,14 +159,14 @@ def compare_memory(precision: str) -> list[Comparison]:
     ]
 
 
-def compare_speed(precision: str, width: int, n: int, rounds: int) -> list[Comparison]:
+def compare_speed(precision: str, width: int, n: int, rounds: int, clock: str) -> list[Comparison]:
     """Times of the loss and its gradients against those of both peers."""
     given = inputs(n, width)
     return [
         compare(
             f"{precision} time, H={width}, {peer}",
-            lambda: seconds(lambda: run("fused", given, precision)),
-            lambda peer=peer: seconds(lambda: run(peer, given, precision)),
+            lambda: seconds(lambda: run("fused", given, precision), clock),
+            lambda peer=peer: seconds(lambda: run(peer, given, precision), clock),
             rounds=rounds,
             bar=SPEED_BARS[precision, width] if peer == "original" else None,
         )
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.peak:
@@ -192,9 +194,14 @@ def main() -> None:
     results = [one for precision in chosen.precision for one in compare_memory(precision)]
     for precision, width in SPEED_BARS:
         if precision in chosen.precision:
-            results += compare_speed(precision, width, chosen.rows, chosen.rounds)
+            results += compare_speed(precision, width, chosen.rows, chosen.rounds, chosen.clock)
     flags = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f") if flag in processor_flags()]
-    facts = {"processor_flags": flags, "threads": torch.get_num_threads(), "rows": chosen.rows}
+    facts: dict[str, Any] = {
+        "processor_flags": flags,
+        "threads": torch.get_num_threads(),
+        "rows": chosen.rows,
+    }
+    facts["clock"] = chosen.clock
     print(write_results("bench_vocabulary_loss", results, differences=found, **facts))
 
 
