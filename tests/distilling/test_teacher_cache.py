@@ -153,6 +153,15 @@ def test_all_words_give_the_losses_of_the_live_teacher(run: Any) -> None:
     assert cached.scores == pytest.approx(live.scores, rel=5e-3, abs=5e-3)
 
 
+@pytest.mark.parametrize("kind", ["sampled", "top"])
+def test_a_cache_in_bfloat16_gives_losses_near_those_in_float32(run: Any, kind: str) -> None:
+    options = {"cache_teacher": kind, "max_steps": 2, "dropout": 0.0}
+    one = run("one", **options).scores
+    other = run("other", precision="bfloat16", **options).scores
+    for name in ("kl_loss", "mlm_loss", "cosine_loss"):
+        assert other[name] == pytest.approx(one[name], rel=0.05, abs=0.05)
+
+
 def test_batches_and_packing_do_not_change_what_is_read(
     teacher: Path, texts: Path, corpora: Path, tmp_path: Path
 ) -> None:

@@ -118,6 +118,17 @@ def test_only_what_is_wanted_is_computed() -> None:
     assert found["entropy"].dtype == np.float32
 
 
+def test_top_words_are_kept_where_products_are_in_bfloat16() -> None:
+    made = [
+        TeacherTargets(model(), KeptWords("top", V, T), states=True, device=CPU, dtype=dtype)
+        for dtype in (None, torch.bfloat16)
+    ]
+    exact, half = (maker(batch(), np.zeros(25)) for maker in made)
+    for name in ("states", "probabilities", "entropy"):
+        assert half[name].dtype == exact[name].dtype
+        np.testing.assert_allclose(half[name], exact[name], rtol=0.2, atol=0.05)
+
+
 def test_states_that_16_bits_do_not_hold_are_refused() -> None:
     large: Any = model()
     with torch.no_grad():

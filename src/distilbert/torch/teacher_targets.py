@@ -64,16 +64,18 @@ class TeacherTargets:
             pad_length(torch.from_numpy(batch[name]).to(self.device), longest)
             for name in ("input_ids", "attention_mask")
         )
+        parts: list[dict[str, Tensor]] = []
         with self._precision():
             output, packing = self.teacher.base_model.encode_packed(ids, mask)
             states = packing.in_batch_order(output.last_hidden_state)  # (T, D)
-            found = {STATES: _stored(states)} if self.states else {}
             if self.words is not None:
                 head: Any = self.teacher
                 drawn = torch.from_numpy(places).to(self.device)
-                parts = list(self._kept(head.transform_states(states), drawn, self.words))
-                names = parts[0].keys()
-                found |= {n: torch.cat([part[n] for part in parts]).cpu().numpy() for n in names}
+                parts += self._kept(head.transform_states(states), drawn, self.words)
+        # Outside of autocast, which refuses to join float16 where it computes in bfloat16.
+        found = {STATES: _stored(states)} if self.states else {}
+        for name in parts[0] if parts else ():
+            found[name] = torch.cat([part[name] for part in parts]).cpu().numpy()
         return found
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
