@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from exports import tiny_source
+from fake_hub import FakeHub, serve
 
 import distilbert
 from distilbert.errors import CheckpointError, InputError
@@ -89,6 +90,26 @@ def test_options_of_exported_models_are_refused_for_weights(source: Path) -> Non
         find_model(source, options=LoadOptions(num_threads=2))
     with pytest.raises(CheckpointError, match=r"has none. Write one with: distilbert export"):
         find_model(source, options=LoadOptions(runtime="onnx"))
+
+
+def test_the_file_of_a_hub_name_is_fetched_without_the_weights(
+    stored: Path, source: Path, tmp_path: Path, monkeypatch
+) -> None:
+    files = {
+        path.relative_to(stored).as_posix(): path.read_bytes()
+        for path in stored.rglob("*")
+        if path.is_file()
+    }
+    files["model.safetensors"] = (source / "model.safetensors").read_bytes()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with serve(FakeHub({"ann/both": files})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        np.testing.assert_array_equal(answers("ann/both", runtime="onnx"), answers(stored))
+        assert "onnx/model.onnx" in hub.downloaded()
+        assert "model.safetensors" not in hub.downloaded()
 
 
 def test_a_file_computes_one_head(stored: Path) -> None:
