@@ -19,6 +19,7 @@ EXTRA_FILES = {
         "adamw.py": "the others compute the gradient of a whole table anyway",
         "adapters.py": "peft, the package behind low-rank adapters, is PyTorch's",
         "checkpointing.py": "TensorFlow has no gradient checkpointing",
+        "compiling.py": "XLA compiles whole models anyway",
         "distillation.py": "only PyTorch distils; every framework loads the student",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
         "packed_attention.py": "as packing",

@@ -45,6 +45,7 @@ def test_sections_that_a_file_gives_in_part_keep_the_defaults_of_their_card(
         ({"min_length": 20, "max_length": 10}, "`min_length` must be at most `max_length`"),
         ({"restrict_ce_to_mask": True, "kl_share": 0.5}, "both choose where predictions"),
         ({"parallel": "fsdp", "value_weight": 1}, "cannot be used with FSDP"),
+        ({"parallel": "fsdp", "compile": True}, "`compile` cannot be used with FSDP"),
         ({"parallel": "fsdp", "dim": 8}, "another width cannot be trained with FSDP"),
         ({"mask_probability": 0}, "need masked tokens: got mask_probability=0"),
         ({"kl_wieght": 1}, "Nearest: `kl_weight`"),

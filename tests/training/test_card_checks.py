@@ -28,6 +28,8 @@ from distilbert.training.run_card import RunCard
             "`trackers` must be 'mlflow', 'wandb' or 'trackio': got 'x'.",
         ),
         ({"packing": True, "framework": "flax"}, "`packing` needs PyTorch"),
+        ({"compile": True, "framework": "tensorflow"}, "`compile` needs PyTorch"),
+        ({"compile": True, "parallel": "fsdp"}, "`compile` cannot be used with FSDP"),
         ({"parallel": "ddp", "framework": "tensorflow"}, "`parallel` needs PyTorch"),
         ({"lora_rank": 4, "framework": "flax"}, "`lora_rank` needs PyTorch"),
         ({"teacher": "t", "framework": "tensorflow"}, "`teacher` needs PyTorch"),

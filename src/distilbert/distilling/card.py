@@ -11,6 +11,7 @@ from pydantic import Field
 
 from distilbert.training.card import Card, Names, Section
 from distilbert.training.run_card import (
+    COMPILED_SHARDS,
     DataFormat,
     Evaluation,
     OptimizationSection,
@@ -204,6 +205,7 @@ class DistillCard(Card):
             "words in vain: set it to 1, or leave it out.": cached and losses.kl_share < 1,
             "`cache_folder` is the folder of what `cache_teacher` keeps: set it to sampled or "
             "top.": self.cache.cache_folder is not None and not cached,
+            COMPILED_SHARDS: self.optimization.compile and self.run.parallel == "fsdp",
             "A student of another width cannot be trained with FSDP, which divides its projection: "
             "use `parallel = 'ddp'`.": self.run.parallel == "fsdp" and student.dim is not None,
         }

@@ -27,7 +27,7 @@ from distilbert.distilling.predictions import check_predictions
 from distilbert.distilling.result import RUN, finish
 from distilbert.distilling.teacher_cache import cache_folder
 from distilbert.load_options import take_load_options
-from distilbert.opening import find_model
+from distilbert.opening import find_model, framework_module
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.checkpoints import Checkpoints
 from distilbert.training.environment import is_main_process
@@ -191,6 +191,8 @@ def _checked(card: DistillCard) -> DistillCard:
     for name in card.run.trackers:
         package_of(name)
     require_framework(FRAMEWORK, "distil a model")
+    if card.optimization.compile:
+        framework_module(FRAMEWORK, "compiling", "compile a model").check_compiler(card.run.device)
     return card
 
 

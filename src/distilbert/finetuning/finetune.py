@@ -21,7 +21,7 @@ from distilbert.finetuning.messages import (
 from distilbert.finetuning.result import RUN, finish
 from distilbert.finetuning.tasks import task_of
 from distilbert.load_options import take_load_options
-from distilbert.opening import choose_framework, find_model
+from distilbert.opening import choose_framework, find_model, framework_module
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, check_required, with_changes
 from distilbert.training.environment import is_main_process
@@ -182,4 +182,7 @@ def _checked(card: RunCard) -> RunCard:
         package_of(name)
     framework = choose_framework(card.framework)
     require_framework(framework, f"fine-tune with `framework={framework!r}`")
-    return with_changes(card, {"framework": framework})  # checks fields that it does not support
+    card = with_changes(card, {"framework": framework})  # checks fields that it does not support
+    if card.optimization.compile:
+        framework_module(framework, "compiling", "compile a model").check_compiler(card.run.device)
+    return card

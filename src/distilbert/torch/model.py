@@ -34,6 +34,7 @@ from distilbert.input_checks import (
 from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
+from distilbert.torch.compiling import after_attention
 from distilbert.torch.packed_attention import attend_packed
 from distilbert.torch.packing import Packing
 from distilbert.torch.pretrained import PreTrainedModel
@@ -207,6 +208,7 @@ class Block(nn.Module):
         self.sa_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
         self.ffn = FeedForward(config)
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
+        self.is_compiled = False
 
     def forward(
         self,
@@ -225,8 +227,7 @@ class Block(nn.Module):
         )
         if first_only and isinstance(visible, Packing):
             x = visible.first_tokens(x)
-        x = self.sa_layer_norm(attended + x)
-        return self.output_layer_norm(self.ffn(x) + x), probabilities
+        return after_attention(self, attended, x), probabilities
 
 
 class Transformer(nn.Module):

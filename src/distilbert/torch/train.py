@@ -21,6 +21,7 @@ from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.torch.adamw import MOMENTS, RowAdamW
 from distilbert.torch.adapters import add_adapters, without_adapters
+from distilbert.torch.compiling import compile_layers
 from distilbert.torch.heads import load_model
 from distilbert.torch.objective import INPUTS, Batch, TaskObjective
 from distilbert.torch.parallel import (
@@ -102,6 +103,10 @@ class Trainer:
             self.model.gradient_checkpointing_enable()
         if settings.lora.lora_rank:
             add_adapters(self.model, settings.lora)
+        if self.options.compile:
+            compile_layers(self.model)
+            if (teacher := getattr(objective, "teacher", None)) is not None:
+                compile_layers(teacher)
         self.objective = (
             objective.to(self.device) if isinstance(objective, nn.Module) else objective
         )

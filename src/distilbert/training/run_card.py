@@ -23,6 +23,7 @@ Framework = Literal["torch", "tensorflow", "flax"]
 DataFormat = Literal["csv", "tsv", "jsonl", "json", "parquet", "conll", "squad", "trec", "text"]
 Glue = Literal["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
 SEARCH = "search"
+COMPILED_SHARDS = "`compile` cannot be used with FSDP: use `parallel = 'ddp'`, or leave it out."
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -191,6 +192,9 @@ class OptimizationSection(Section):
     """Batches of examples of similar length, in random order."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass instead of keeping them."""
+    compile: bool = False
+    """Compile layers with torch.compile (torch): slower to start, see the documentation for when it
+    pays."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Factor of the learning rate from each layer to the one below."""
     freeze: tuple[str, ...] = ()
@@ -304,6 +308,7 @@ class RunCard(Card):
             "lora_rank": self.lora.lora_rank > 0,
             "teacher": self.distillation.teacher is not None,
             "packing": bool(options.packing),
+            "compile": options.compile,
             "parallel": self.run.parallel is not None,
         }
         found: dict[str, bool] = {
@@ -318,6 +323,7 @@ class RunCard(Card):
             ),
             "`gradient_checkpointing` cannot be used with TensorFlow: use torch or flax, or "
             "false.": (options.gradient_checkpointing and framework == "tensorflow"),
+            COMPILED_SHARDS: options.compile and self.run.parallel == "fsdp",
             "`patience` needs dev rows, which show whether the score improves: got neither `dev` "
             "nor `dev_split`.": (
                 self.evaluation.patience is not None and bool(data.train) and not has_dev
