@@ -278,6 +278,31 @@ def test_a_tokenizer_with_more_tokens_than_the_teacher_is_refused(
         run(other)
 
 
+def test_texts_from_memory_train_what_their_file_does(
+    run: Any, teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    lines = texts.read_text().splitlines()
+    frame = pandas.DataFrame({"id": range(len(lines)), "body": lines})
+    expected = weights(run(teacher, "file", max_steps=2).output)
+    forms: dict[str, Any] = {
+        "dicts": [{"text": line} for line in lines],
+        "columns": {"text": lines},
+        "series": frame["body"],
+        "frame": frame,
+        "generator": (line for line in lines),
+    }
+    for name, rows in forms.items():
+        text = {"text": "body"} if name == "frame" else {}
+        result = run(teacher, name, train=rows, max_steps=2, **text)
+        for key, array in weights(result.output).items():
+            np.testing.assert_array_equal(array, expected[key])
+        assert result.card.data.train[0].startswith("memory:")
+    with pytest.raises(DataError, match="must be a dict of columns or a text: got int"):
+        run(teacher, "numbers", train=pandas.Series([1, 2]))
+    assert not (tmp_path / "numbers").exists()
+
+
 def test_another_teacher_does_not_continue_a_run(run: Any, teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         run(teacher, "cut", checkpoint_every=1, on_scores=killed)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from distilbert.data.memory import rows_in_memory
+from distilbert.data.memory import rows_in_memory, take_rows
 from distilbert.errors import DataError, RunCardError
-from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.finetuning.datasets import SPLITS, read_examples
 from distilbert.finetuning.tasks import task_of
 from distilbert.training.card_file import as_card
 from distilbert.training.run_card import DataSection, EvaluationSection, RunCard
@@ -144,7 +144,7 @@ ROWS = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(20)]
 
 def test_rows_may_be_passed_in_python_and_the_card_says_so() -> None:
     changes: dict[str, Any] = {"train": ROWS, "dev": {"text": ["x"], "label": ["b"]}, "seed": 3}
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     assert changes == {
         "train": "memory:list of 20 rows",
         "dev": "memory:dict of 1 rows",
@@ -161,7 +161,7 @@ def test_rows_may_be_passed_in_python_and_the_card_says_so() -> None:
 
 def test_names_of_files_stay_in_the_card(tmp_path: Path) -> None:
     changes = {"train": [tmp_path / "a.csv", "b.csv"], "test": None}
-    assert take_rows(dict(changes)) == {}
+    assert take_rows(dict(changes), SPLITS) == {}
     card = as_card(None, {"train": changes["train"]})
     assert card.data.train == (str(tmp_path / "a.csv"), str(Path.cwd() / "b.csv"))
 
@@ -174,7 +174,7 @@ def test_several_files_are_read_together(tmp_path: Path) -> None:
 
 def test_dev_rows_may_be_a_part_of_the_training_rows() -> None:
     changes: dict[str, Any] = {"train": ROWS, "dev_split": 0.2}
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     card = as_card(None, changes)
     found = read_examples(card, task_of(card), memory)
     assert (len(found.train), sorted(one.truth for one in found.dev)) == (16, [0, 0, 1, 1])

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.data.memory import take_rows
+from distilbert.finetuning.datasets import SPLITS, read_examples
 from distilbert.finetuning.messages import (
     data_decisions,
     parts_of,
@@ -20,7 +21,7 @@ ROWS = [{"id": i, "text": f"text {i}", "label": "ab"[i % 4 == 0]} for i in range
 
 def decided(rows: Any, **changes: Any) -> list[str]:
     changes = {"train": rows, **changes}
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     card = as_card(None, changes)
     return data_decisions(card, read_examples(card, task_of(card), memory))
 
@@ -90,7 +91,7 @@ def test_the_columns_of_an_answer_in_a_table_are_named() -> None:
 
 def test_model_windows_updates_and_output_are_named() -> None:
     changes: dict[str, Any] = {"train": ROWS, "model": "owner/model", "output": "out"}
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     card = as_card(None, changes)
     examples = read_examples(card, task_of(card), memory)
     given: dict[str, Any] = {"framework": "torch", "windows": 23, "steps": 3}

@@ -5,7 +5,7 @@ Imports none of these packages: a table is known by its methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -13,6 +13,8 @@ from distilbert.data.hub_sets import rows_of_set
 from distilbert.data.rows import Row, text_row
 from distilbert.errors import DataError
 
+# Rows that a caller passed in Python, by the name of the argument.
+Memory = Mapping[str, Sequence[Row]]
 # Prefix of what a run card records of such rows.
 MEMORY = "memory:"
 KINDS = (
@@ -57,6 +59,24 @@ def rows_in_memory(value: Any, name: str) -> list[Row]:
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes)):
         raise DataError(f"`{name}` must be {KINDS}: got {type(value).__name__}.")
     return _rows(value, name)
+
+
+def take_rows(changes: dict[str, Any], names: Iterable[str]) -> Memory:
+    """Take rows out of `changes` that are not names of sources, and leave what the card records.
+
+    Args:
+        names: the arguments that may be rows.
+
+    Raises:
+        DataError: they are not rows.
+    """
+    memory: dict[str, Sequence[Row]] = {}
+    for name in names:
+        value = changes.get(name)
+        if not names_sources(value):
+            memory[name] = rows_in_memory(value, name)
+            changes[name] = describe(value, len(memory[name]))
+    return memory
 
 
 def describe(value: Any, n_rows: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from distilbert.checkpoint.spec import BASE_PREFIX
 from distilbert.checkpoint.student import Student, TeacherWeights, read_teacher, student_of
 from distilbert.checkpoint.trimming import with_tokens
 from distilbert.data.corpus_files import Corpus
+from distilbert.data.rows import Row
 from distilbert.distilling.batches import HELD_OUT, MaskedBatches
 from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
 from distilbert.distilling.teacher_cache import HIDDEN, KEPT, cache_of
@@ -119,6 +120,7 @@ def with_fewer_tokens(
     teacher: Teacher,
     student: Student,
     progress: Callable[[int], object] | None = None,
+    rows: Sequence[Row] | None = None,
 ) -> tuple[Teacher, Student]:
     """Both with the vocabulary that the card asks for; tokens of the texts are counted first.
 
@@ -129,15 +131,21 @@ def with_fewer_tokens(
     if size is None:
         return teacher, student
     check_size(teacher.tokenizer, size)
-    counts = corpus_of(card, teacher, progress).counts
+    counts = corpus_of(card, teacher, progress, rows).counts
     ids = kept_ids(teacher.tokenizer, counts, size)
     return teacher.with_ids(ids), with_tokens(student, ids)
 
 
 def corpus_of(
-    card: DistillCard, teacher: Teacher, progress: Callable[[int], object] | None = None
+    card: DistillCard,
+    teacher: Teacher,
+    progress: Callable[[int], object] | None = None,
+    rows: Sequence[Row] | None = None,
 ) -> Corpus:
-    """The corpus of a card, built if there is none yet; `progress` gets the tokens so far."""
+    """The corpus of a card, built if there is none yet; `progress` gets the tokens so far.
+
+    `rows` were passed in Python and are read instead of what the card names.
+    """
     data = card.data
     longest = teacher.weights.config.max_position_embeddings
     return open_or_build_corpus(
@@ -153,6 +161,7 @@ def corpus_of(
             text=data.text,
             skip_bad_rows=data.skip_bad_rows,
         ),
+        rows=rows,
         progress=progress,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import require_framework
+from distilbert.data.memory import take_rows
 from distilbert.distilling.assembly import (
     FRAMEWORK,
     Distillation,
@@ -90,7 +91,8 @@ def distill(
             main process.
         changes: fields of the card to replace, `teacher=`, `train=`, `n_layers=3`, and options of
             the hub (`revision`, `token`, ...) for the teacher; with `allow_untrained=True` a head
-            that predicts no better than frequencies may teach.
+            that predicts no better than frequencies may teach. `train` may also be rows: a column
+            or all of a DataFrame or Dataset, a list of dicts, or a dict of columns.
 
     Raises:
         RunCardError: the card has unknown keys or bad values, or lacks one that is needed.
@@ -144,6 +146,7 @@ class _How:
 
 def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     options = take_load_options(changes)
+    rows = take_rows(changes, ("train",)).get("train")
     files = [given] if isinstance(given, (str, PathLike)) else []
     if how.resume and given is None:
         given = card_of_run(changes, how.kind, start="teacher")
@@ -165,8 +168,8 @@ def _run(given: AnyCard, changes: dict[str, Any], how: _How) -> DistillResult:
     watched = is_watched() if how.show_progress is None else how.show_progress
     shows = watched and is_main_process()
     progress = counting("Tokenizing") if shows else None
-    teacher, student = with_fewer_tokens(card, teacher, student, progress)
-    corpus = corpus_of(card, teacher, progress)
+    teacher, student = with_fewer_tokens(card, teacher, student, progress, rows)
+    corpus = corpus_of(card, teacher, progress, rows)
     with new_head_is_expected():
         run = Distillation(card, teacher, student, corpus)
     processes = run.trainer.processes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from distilbert.data.memory import describe, names_sources, rows_in_memory
+from distilbert.data.memory import Memory
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
 from distilbert.data.sources import named_rows, read_rows
@@ -20,8 +20,6 @@ from distilbert.tasks.task import Task
 from distilbert.training.run_card import DataSection, RunCard
 
 SPLITS = ("train", "dev", "test")
-# Rows that a caller passed in Python, by the name of their split.
-Memory = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -35,21 +33,6 @@ class Examples:
     test: Sequence[Any]
     skipped: int
     columns: tuple[str, ...] = ()
-
-
-def take_rows(changes: dict[str, Any]) -> Memory:
-    """Take rows out of `changes` that are not names of sources, and leave what the card records.
-
-    Raises:
-        DataError: they are not rows.
-    """
-    memory: dict[str, Sequence[Row]] = {}
-    for name in SPLITS:
-        value = changes.get(name)
-        if not names_sources(value):
-            memory[name] = rows_in_memory(value, name)
-            changes[name] = describe(value, len(memory[name]))
-    return memory
 
 
 def read_examples(card: RunCard, task: Task, memory: Memory | None = None) -> Examples:

@@ -11,8 +11,9 @@ from typing import Any
 from distilbert._lazy import require_framework
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import match_parameters
+from distilbert.data.memory import take_rows
 from distilbert.finetuning.assembly import FineTuning
-from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.finetuning.datasets import SPLITS, read_examples
 from distilbert.finetuning.messages import (
     data_decisions,
     parts_of,
@@ -103,7 +104,7 @@ def finetune(
     """
     options = take_load_options(changes)
     files = [card] if isinstance(card, (str, PathLike)) else []
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     if resume and card is None:
         card = card_of_run(changes, RunCard, start="model")
     card = _checked(as_card(card, changes))

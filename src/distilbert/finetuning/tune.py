@@ -12,8 +12,9 @@ from typing import Any
 
 from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file, check_folder_writable
+from distilbert.data.memory import take_rows
 from distilbert.errors import InputError, TrainingError
-from distilbert.finetuning.datasets import read_examples, take_rows
+from distilbert.finetuning.datasets import SPLITS, read_examples
 from distilbert.finetuning.identity import data_identity
 from distilbert.finetuning.ray_search import EXPERIMENT, SAMPLERS, Search, check_packages, search
 from distilbert.finetuning.search_space import search_space, trial_card, with_absolute_models
@@ -143,7 +144,7 @@ def _plan(
     **options: Any,
 ) -> Search:
     """The plan of a new search, or of the one to resume, whose settings `kept` must be the same."""
-    memory = take_rows(changes)
+    memory = take_rows(changes, SPLITS)
     card = with_absolute_models(as_card(given, changes))
     space = search_space(card)
     check_required(card, ("output",) if "model" in space else ("model", "output"))

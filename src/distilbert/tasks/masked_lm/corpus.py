@@ -16,6 +16,7 @@ from distilbert.data.corpus import Encoder, write_corpus
 from distilbert.data.corpus_files import Corpus, open_or_write
 from distilbert.data.corpus_sequences import N_SPECIAL, SequenceRules
 from distilbert.data.problems import Problems
+from distilbert.data.rows import Row
 from distilbert.data.sources import ReadOptions, iter_rows
 from distilbert.digests import digest
 from distilbert.errors import DataError, InputError
@@ -80,6 +81,7 @@ def open_or_build_corpus(
     folder: str | Path,
     data: ReadOptions,
     options: CorpusOptions | None = None,
+    rows: Sequence[Row] | None = None,
     processes: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Corpus:
@@ -90,6 +92,7 @@ def open_or_build_corpus(
 
     Args:
         tokenizer: one of the tokenizer classes of this package.
+        rows: rows passed in Python, which are read instead of the sources.
         data: how sources are read, as for fine-tuning.
         processes: how many processes tokenize; by default one for each processor. The corpus does
             not depend on it.
@@ -106,16 +109,16 @@ def open_or_build_corpus(
         raise DataError("A corpus needs at least one file or data set of the hub: got none.")
     options = options or CorpusOptions()
     rules = _rules(tokenizer, options)
-    encoder = Encoder(tokenizer.token_ids, len(tokenizer))
-    before = states_of(names)
-    content_hash = _content_hash(names, tokenizer, data, options)
+    before = states_of(names) if rows is None else []
+    content_hash = _content_hash(names, rows, tokenizer, data, options)
 
     def write(staging: Path) -> None:
         problems = Problems()
+        texts = texts_of(names, data, options, problems)
         write_corpus(
             staging,
-            texts_of(names, data, options, problems),
-            encoder=encoder,
+            texts if rows is None else _texts(iter(rows), options, problems),
+            encoder=Encoder(tokenizer.token_ids, len(tokenizer)),
             rules=rules,
             content_hash=content_hash,
             problems=problems,
@@ -123,7 +126,7 @@ def open_or_build_corpus(
             processes=processes,
             progress=progress,
         )
-        changed = {name for name, *_ in set(before) ^ set(states_of(names))}
+        changed = {name for name, *_ in set(before) ^ set(states_of(names if before else []))}
         if changed:
             raise DataError(
                 f"Files must not change while a corpus is built from them: {min(changed)} did. "
@@ -142,18 +145,22 @@ def texts_of(
     """
     for source in sources:
         rows = iter_rows(source, data=data, problems=problems, keep_blank=True)
-        head = list(islice(rows, ROWS_SEEN))
-        name = text_column(head, options.text, problems)
-        if name is None:
-            continue
-        for row in chain(head, rows):
-            text = row.values.get(name)
-            if is_text(text, () if row.is_text else options.missing):
-                yield text
-            elif text is None or isinstance(text, str):
-                yield ""
-            else:
-                problems.add(NOT_A_TEXT, row.place, text)
+        yield from _texts(rows, options, problems)
+
+
+def _texts(rows: Iterator[Row], options: CorpusOptions, problems: Problems) -> Iterator[str]:
+    head = list(islice(rows, ROWS_SEEN))
+    name = text_column(head, options.text, problems)
+    if name is None:
+        return
+    for row in chain(head, rows):
+        text = row.values.get(name)
+        if is_text(text, () if row.is_text else options.missing):
+            yield text
+        elif text is None or isinstance(text, str):
+            yield ""
+        else:
+            problems.add(NOT_A_TEXT, row.place, text)
 
 
 def _rules(tokenizer: Any, options: CorpusOptions) -> SequenceRules:
@@ -170,9 +177,14 @@ def _rules(tokenizer: Any, options: CorpusOptions) -> SequenceRules:
 
 
 def _content_hash(
-    sources: Sequence[str], tokenizer: Any, data: ReadOptions, options: CorpusOptions
+    sources: Sequence[str],
+    rows: Sequence[Row] | None,
+    tokenizer: Any,
+    data: ReadOptions,
+    options: CorpusOptions,
 ) -> str:
     """A hash of all that decides which sequences a corpus has."""
     reading = (data.data_format, data.encoding, data.column_names, data.glue, data.tokens)
     facts = (VERSION, asdict(options), reading, data.tags, tokenizer_digest(tokenizer))
-    return digest([*facts, *contents_of(sources, data)])
+    of_rows = ((row.is_text, row.values) for row in rows or ())
+    return digest([*facts, *(contents_of(sources, data) if rows is None else of_rows)])
