@@ -1,7 +1,7 @@
 """What a teacher that runs once costs and changes: gradients, size, time of an update, the student.
 
     python benchmarks/bench_teacher_cache.py TEACHER TEXTS... [--tokens 2000] [--rounds 3]
-        [--parts gradients updates students] [--steps 100]
+        [--parts gradients updates students] [--steps 100] [--clock cpu]
 
 TEACHER is a folder with a masked-LM head. Gradients are those of the divergence with respect to all
 weights of the student, from words of the teacher's distributions against whole ones: of a single
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from in_turns import Comparison, compare, seconds, write_results
+from in_turns import CLOCKS, Comparison, compare, seconds, write_results
 from torch import Tensor
 
 from distilbert import distill
@@ -164,7 +164,7 @@ def run_of(card: DistillCard) -> Distillation:
     return run
 
 
-def updates(card: DistillCard, folder: str, rounds: int) -> list[Comparison]:
+def updates(card: DistillCard, folder: str, rounds: int, clock: str) -> list[Comparison]:
     """The time of an update from the cache against one with the teacher, in each precision."""
     found = []
     for precision in ("float32", "bfloat16"):
@@ -179,9 +179,10 @@ def updates(card: DistillCard, folder: str, rounds: int) -> list[Comparison]:
             found.append(
                 compare(
                     f"update, {precision}, {kind} {count}",
-                    lambda sides=sides: seconds(sides[0]),
-                    lambda sides=sides: seconds(sides[1]),
+                    lambda sides=sides: seconds(sides[0], clock),
+                    lambda sides=sides: seconds(sides[1], clock),
                     rounds=rounds,
+                    unit=f"s ({clock})",
                 )
             )
     return found
@@ -216,6 +217,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         card = as_card(
@@ -240,7 +242,7 @@ def main() -> None:
                 facts["gradients"] = gradients(predictions)
                 facts["states"] = precision_of_states(predictions.states)
             elif part == "updates":
-                found = updates(card, f"{folder}/cache", options.rounds)
+                found = updates(card, f"{folder}/cache", options.rounds, options.clock)
             else:
                 facts["students"] = students(card, f"{folder}/cache", options.steps)
             print(write_results(f"bench_teacher_cache_{part}", found, **facts))
