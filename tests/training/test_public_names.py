@@ -17,6 +17,7 @@ from distilbert.training.public_names import hub_model, public_name
         ("hub:owner/set:train", "hub:owner/set:train"),
         ("memory:DataFrame", "rows passed in Python (DataFrame)"),
         ("/home/me/texts.txt", "texts.txt"),
+        ("embedded", "embedded"),
         (r"C:\me\model\\", "model"),
     ],
 )
@@ -30,3 +31,7 @@ def test_a_folder_is_no_name_of_the_hub(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "owner" / "name").mkdir(parents=True)
     assert hub_model("owner/name") is None
     assert public_name("owner/name") == "name"
+
+
+def test_the_embedded_model_is_no_name_of_the_hub() -> None:
+    assert hub_model("embedded") is None

