@@ -106,6 +106,14 @@ def test_something_must_be_held_out_and_something_left(corpus: Corpus, held_out:
         corpus.split(held_out, seed=0)
 
 
+def test_a_corpus_of_one_sequence_cannot_be_split(tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path, vocab_size=9) as writer:
+        writer.add(np.array([2, 5, 3]), np.array([3]))
+        writer.finish(content_hash=HASH, max_length=5, **FACTS)
+    with pytest.raises(InputError, match=r"at least two sequences, .* got 1[.]"):
+        Corpus(tmp_path).split(0.02, seed=0)
+
+
 def test_a_corpus_is_written_once(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "corpora"
     first = open_or_write(folder, HASH, write)

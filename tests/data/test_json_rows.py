@@ -41,6 +41,12 @@ def test_a_broken_line_is_reported_with_where_it_breaks_in_that_line(tmp_path: P
     assert lines.problems.found[NOT_A_ROW] == [
         ("x line 2", repr('Expecting value at character 6 of {"a":'))
     ]
+    # Some messages of Python end in "at"
+    lines = lines_of(tmp_path, '{"a": "b')
+    list(read_jsonl(lines))
+    assert lines.problems.found[NOT_A_ROW] == [
+        ("x line 1", repr('Unterminated string starting at character 7 of {"a": "b'))
+    ]
 
 
 def test_broken_lines_are_reported_by_number_and_reading_goes_on(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ def test_only_losses_of_words_need_a_head(encoder: Path, teacher: Path) -> None:
     check_head(AdaptCard(), bare)
     with pytest.raises(InputError, match="`kl_weight` and `mlm_weight` need a teacher"):
         check_head(DistillCard(), bare)
+    with pytest.raises(
+        InputError, match=r"^`kl_weight` needs a teacher .* or set kl_weight = 0[.]"
+    ):
+        check_head(as_card(None, {"mlm_weight": 0}, DistillCard), bare)
 
 
 def test_a_file_of_weights_is_no_teacher(teacher: Path) -> None:

@@ -46,6 +46,8 @@ def test_a_random_head_is_refused_with_both_numbers_and_a_trained_one_teaches(
         distill(teacher=str(teacher), output=str(tmp_path / "no"), **options)
     loss, by_frequency = map(float, re.findall(r"(\d\.\d\d) by", str(e.value)))
     assert loss > by_frequency == pytest.approx(np.log(len(WORDS)), abs=0.15)
+    assert str(e.value).startswith("`kl_weight` and `mlm_weight` need a teacher")
+    assert "kl_weight = 0 and mlm_weight = 0. With `allow_untrained`" in str(e.value)
     assert not (tmp_path / "no").exists()
     changes: Any
     for changes in ({"allow_untrained": True}, {"kl_weight": 0, "mlm_weight": 0}):

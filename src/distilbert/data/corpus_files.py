@@ -128,6 +128,11 @@ class Corpus:
         Raises:
             InputError: no sequence would be held out, or none would be left.
         """
+        if len(self) < 2:
+            raise InputError(
+                f"A corpus must have at least two sequences, one to train on and one to hold out: "
+                f"got {len(self)}. Add texts, or set a smaller `max_length`."
+            )
         is_share = isinstance(held_out, float)
         count = max(1, round(held_out * len(self))) if is_share else int(held_out)
         if not held_out > 0 or not 0 < count < len(self) or (is_share and held_out >= 1):

@@ -31,7 +31,7 @@ def _rows_of_lines(texts: Iterable[str], lines: Lines) -> Iterator[Row]:
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
-            got = f"{error.msg} at character {error.pos + 1} of {text}"
+            got = f"{error.msg.removesuffix(' at')} at character {error.pos + 1} of {text}"
             lines.problems.add(NOT_A_ROW, place, got)
         except (ValueError, RecursionError) as error:
             lines.problems.add(NOT_A_ROW, place, f"{error} in {text}")

@@ -101,6 +101,12 @@ def losses_that_predict(card: DistillCard) -> list[str]:
     return [name for name in NEED_HEAD if getattr(card.losses, name)]
 
 
+def need_of_head(wanted: Sequence[str]) -> str:
+    """The rule that losses break which need a masked-LM head."""
+    verb = "needs" if len(wanted) == 1 else "need"
+    return f"`{'` and `'.join(wanted)}` {verb} a teacher with a trained masked-LM head"
+
+
 def check_head(card: DistillCard, teacher: Teacher) -> None:
     """
     Raises:
@@ -109,9 +115,8 @@ def check_head(card: DistillCard, teacher: Teacher) -> None:
     wanted = losses_that_predict(card)
     if wanted and not teacher.weights.has_head and not isinstance(card, AdaptCard):
         raise InputError(
-            f"`{'` and `'.join(wanted)}` need a teacher with a trained masked-LM head: "
-            f"{teacher.found.name} has none. Train one with `distilbert adapt`, or set "
-            f"{' and '.join(f'{name} = 0' for name in wanted)}."
+            f"{need_of_head(wanted)}: {teacher.found.name} has none. Train one with "
+            f"`distilbert adapt`, or set {' and '.join(f'{name} = 0' for name in wanted)}."
         )
 
 

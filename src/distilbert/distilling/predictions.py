@@ -9,7 +9,13 @@ import numpy as np
 
 from distilbert.batching import run_windows
 from distilbert.data.corpus_files import Corpus
-from distilbert.distilling.assembly import FRAMEWORK, Teacher, losses_that_predict, request_of
+from distilbert.distilling.assembly import (
+    FRAMEWORK,
+    Teacher,
+    losses_that_predict,
+    need_of_head,
+    request_of,
+)
 from distilbert.distilling.card import MASK_PROBABILITY, AdaptCard, DistillCard
 from distilbert.errors import InputError
 from distilbert.heads import IGNORED_LABEL
@@ -84,10 +90,11 @@ def check_predictions(
     by_frequency = _by_frequency(corpus.counts, Vocabulary.of(teacher.tokenizer), labels)
     if not loss < by_frequency:
         raise InputError(
-            f"`{'` and `'.join(wanted)}` need a teacher with a trained masked-LM head: the cross "
-            f"entropy of masked tokens of held-out texts is {loss:.2f} by {teacher.found.name}, "
-            f"and {by_frequency:.2f} by their frequencies alone. Train it with `distilbert adapt`, "
-            f"or set {' and '.join(f'{name} = 0' for name in wanted)}."
+            f"{need_of_head(wanted)}: the cross entropy of masked tokens of held-out texts is "
+            f"{loss:.2f} by {teacher.found.name}, and {by_frequency:.2f} by their frequencies "
+            "alone. Train it with `distilbert adapt`, or set "
+            f"{' and '.join(f'{name} = 0' for name in wanted)}. With `allow_untrained` it teaches "
+            "as it is."
         )
 
 
