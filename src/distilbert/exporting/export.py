@@ -25,7 +25,7 @@ from distilbert.opening import find_model, load_runner, open_tokenizer
 from distilbert.training.environment import package_version
 
 # onnxruntime reads it from 1.17 on. In 23, attention is one operator, which newer versions compute
-# no faster (docs/decisions/0010-onnx-graphs-are-built-from-arrays.md).
+# no faster (docs/decisions/0012-onnx-graphs-are-built-from-arrays.md).
 DEFAULT_OPSET = 20
 
 
