@@ -42,3 +42,10 @@ def test_teacher_student_corpus_losses_and_updates_are_named(
     )
     assert "3 epochs in batches of 512 tokens" in lines[4]
     assert lines[5] == "Output:  o"
+    card = as_card(card, {"max_steps": 1, "n_layers": 1}, DistillCard)
+    student = student_for(card, source.weights)
+    lines = decisions(Distillation(card, source, student, corpus_of(card, source)))
+    assert lines[1].startswith("Student: 1 layer of width 16")
+    assert lines[4].startswith(
+        "Steps:   1 update: as many as `max_steps` allows, in batches of 512"
+    )

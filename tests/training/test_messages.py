@@ -14,6 +14,7 @@ from distilbert.training.messages import (
     how_to_continue,
     is_watched,
     new_head_is_expected,
+    passes,
     score_line,
 )
 
@@ -64,3 +65,9 @@ def test_only_the_news_of_a_new_head_is_kept_out_of_the_log(
         logger.warning("X: Wrong file")
     logger.warning("Y: The head is newly initialized: classifier.")
     assert [record.getMessage()[0] for record in caplog.records] == ["X", "Y"]
+
+
+def test_a_run_ends_after_its_epochs_or_with_max_steps() -> None:
+    assert [passes(n, 9, None) for n in (0.5, 1, 3.0)] == ["0.5 epochs", "1 epoch", "3 epochs"]
+    assert passes(3, 9, 20) == "3 epochs"
+    assert passes(3, 9, 9) == "as many as `max_steps` allows,"

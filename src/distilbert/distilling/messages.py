@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from distilbert.distilling.assembly import Distillation
 from distilbert.distilling.teacher_cache import HIDDEN, KEPT, TeacherCache
-from distilbert.training.messages import counted, say
+from distilbert.training.messages import counted, passes, say
 
 SECONDS_BETWEEN_LINES = 5.0
 # Fields of the card -> the names of the losses in messages.
@@ -68,19 +68,21 @@ def decisions(run: Distillation) -> list[str]:
     ]
     options = card.optimization
     size = f"{options.batch_tokens:,} tokens" if options.batch_tokens else f"{options.batch_size}"
-    steps = run.feed.total(options.epochs)
+    total = run.feed.total(options.epochs)
+    steps = min(total, options.max_steps or total)
     return [
-        f"Teacher: {card.teacher}; {parent.n_layers} layers of width {parent.dim}, {head} a "
-        f"masked-LM head",
-        f"Student: {config.n_layers} layers of width {config.dim}, {start}{trimmed}; "
+        f"Teacher: {card.teacher}; {counted(parent.n_layers, 'layer')} of width {parent.dim}, "
+        f"{head} a masked-LM head",
+        f"Student: {counted(config.n_layers, 'layer')} of width {config.dim}, {start}{trimmed}; "
         f"{run.n_parameters / 1e6:.1f} M parameters",
         f"Corpus:  {counted(corpus.sequences, 'sequence')}, {corpus.tokens:,} tokens in "
         f"{run.corpus.folder}; {len(run.dev.numbers):,} held out"
         + (f"; left out: {left_out}" if left_out else ""),
         f"Losses:  {', '.join(weights)}",
         *([] if run.cache is None else [_cached(run.cache)]),
-        f"Steps:   {counted(min(steps, options.max_steps or steps), 'update')}: "
-        f"{options.epochs:g} epochs in batches of {size}; the best on held-out texts is kept",
+        f"Steps:   {counted(steps, 'update')}: "
+        f"{passes(options.epochs, steps, options.max_steps)} in batches of {size}; "
+        "the best on held-out texts is kept",
         f"Output:  {card.output}",
     ]
 

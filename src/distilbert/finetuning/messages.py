@@ -17,7 +17,7 @@ from distilbert.tasks.multiple_choice.rows import ChoiceColumns
 from distilbert.tasks.question_answering.rows import FURTHER, flat_columns
 from distilbert.tasks.sequence_classification.rows import MULTI, REGRESSION
 from distilbert.tasks.token_classification.rows import TAGS, TOKENS
-from distilbert.training.messages import counted
+from distilbert.training.messages import counted, passes
 from distilbert.training.run_card import RunCard
 
 # Labels that are listed with their counts.
@@ -65,12 +65,12 @@ def run_decisions(
         batches = f"batches of {options.batch_tokens:,} tokens"
     else:
         batches = f"batches of {options.batch_size}"
-    epochs = f"{options.epochs:g} {'epoch' if options.epochs == 1 else 'epochs'}"
+    ending = passes(options.epochs, steps, options.max_steps)
     kept = "the best on dev is kept" if examples.dev else "no dev rows: the last weights are kept"
     return [
         f"Model:   {card.model} ({framework}); {initial}",
         f"Window:  {window}",
-        f"Steps:   {counted(steps, 'update')}: {epochs} in {batches}; {kept}",
+        f"Steps:   {counted(steps, 'update')}: {ending} in {batches}; {kept}",
         f"Output:  {card.output}",
     ]
 

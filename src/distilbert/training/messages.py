@@ -37,6 +37,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def passes(epochs: float, steps: int, max_steps: int | None) -> str:
+    """What ends a run of so many updates: its epochs, or `max_steps`."""
+    if steps == max_steps:
+        return "as many as `max_steps` allows,"
+    return f"{epochs:g} {'epoch' if epochs == 1 else 'epochs'}"
+
+
 def brief_scores(scores: Mapping[str, float]) -> dict[str, float]:
     """The scores without those that are details of others, where there are many."""
     if len(scores) <= SCORES_SHOWN:
