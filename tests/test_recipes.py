@@ -20,7 +20,7 @@ TINY = sorted((RECIPES / "tiny").glob("*.toml"))
 PUBLISHED = sorted((RECIPES / "finetune").glob("*.toml"))
 SMALL = sorted((RECIPES / "small").glob("*.toml"))
 SECOND_STAGE = RECIPES / "distill" / "squad_second_stage.toml"
-DISTILL = sorted({*(RECIPES / "distill").glob("*.toml")} - {SECOND_STAGE})
+DISTILL = sorted({*(RECIPES / "distill").rglob("*.toml")} - {SECOND_STAGE})
 EMBEDDED = sorted(RECIPES.glob("embedded*.toml"))
 # What the header of a published recipe must tell.
 HEADER_LINES = ("# Reproduces: ", "# Expected dev score: ", "# Source: ", "# Time and hardware: ")
@@ -73,6 +73,38 @@ def test_a_recipe_of_distillation_states_its_source_and_command(path: Path) -> N
     kind = {"distill": DistillCard, "adapt": AdaptCard}[words[1]]
     assert words[:3] == ["distilbert", words[1], path.relative_to(RECIPES.parent).as_posix()]
     read_card(path, kind)
+
+
+@pytest.mark.parametrize("path", sorted((RECIPES / "distill" / "ablation").glob("*.toml")))
+def test_an_ablation_differs_from_the_whole_recipe_in_one_field(path: Path) -> None:
+    whole = read_card(RECIPES / "distill" / "minilm-3.toml", DistillCard).model_dump()
+    other = read_card(path, DistillCard).model_dump()
+    differing = [
+        (section, name)
+        for section in ("student", "data", "masking", "losses", "optimization", "evaluation")
+        for name, value in whole[section].items()
+        if other[section][name] != value
+    ]
+    expected = {
+        "no_kl": [("losses", "kl_weight")],
+        "no_cosine": [("losses", "cosine_weight")],
+        "no_mlm": [("losses", "mlm_weight")],
+        "random_init": [("student", "init")],
+    }
+    assert differing == expected[path.stem]
+
+
+def test_the_ablation_is_reported_as_it_was_measured() -> None:
+    path = RECIPES.parent / "benchmarks" / "results" / "distillation_ablation.json"
+    measured = json.loads(path.read_text())
+    cards = {"teacher": "minilm_adapted.toml", "minilm-3": "minilm-3.toml"}
+    for model, run in measured["distillation"].items():
+        if run:  # the control is not trained
+            card = RECIPES / "distill" / cards.get(model, f"ablation/{model}.toml")
+            header = f"# Expected held-out loss: {run['held_out']['loss']:.2f}"
+            assert header in card.read_text(), card.name
+    page = (RECIPES.parent / "docs" / "results.md").read_text().splitlines()
+    assert all(line in page for line in measured["table"])
 
 
 def test_the_tiny_recipe_of_distillation_trains(tmp_path: Path) -> None:
