@@ -247,7 +247,7 @@ def test_a_file_may_have_a_name_that_is_also_a_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("none*.csv", "must be a file that exists"),
+        ("none*.csv", "A pattern of data files must match at least one: got "),
         ("empty", "A folder of data must contain files that end in one of"),
         ("memory:list of 3 rows", "were passed in Python, so they cannot be read again"),
     ],

@@ -294,7 +294,7 @@ def test_an_encoder_keeps_its_states_alone_and_is_adapted_near_them(
     options = {**QUICK, "train": str(texts), "corpus": str(corpora), "max_steps": 2}
     options |= {"cache_folder": str(tmp_path / "cache"), "dropout": 0.0}
     cached = adapt(teacher=str(encoder), output=str(tmp_path / "cached"), **options)
-    options |= {"cache_teacher": None, "cache_folder": None}
+    options = {name: value for name, value in options.items() if not name.startswith("cache_")}
     live = adapt(teacher=str(encoder), output=str(tmp_path / "live"), **options)
     assert cached.scores == pytest.approx(live.scores, rel=1e-2, abs=1e-4)
 
@@ -341,7 +341,8 @@ def test_two_processes_train_what_one_does(
         ({"attention_weight": 1}, "need layers and logits of the teacher"),
         ({"mse_weight": 1}, "need layers and logits of the teacher"),
         ({"kl_share": 0.5}, "`kl_share` draws other tokens in every epoch"),
-        ({"cache_teacher": None, "cache_folder": "x"}, "`cache_folder` is the folder of what"),
+        ({"cache_teacher": None, "cache_folder": "x"}, "`cache_folder` are about what"),
+        ({"cache_teacher": None, "cache_words": 3}, "`cache_folder` are about what"),
         ({"cache_teacher": "all"}, "`cache_teacher` must be 'sampled' or 'top'"),
     ],
 )

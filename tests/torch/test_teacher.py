@@ -117,6 +117,24 @@ def test_labels_in_another_order_are_put_into_that_of_the_student(tmp_path: Path
     assert teacher.config.id2label == student.config.id2label
 
 
+@torch.no_grad()
+def test_labels_without_names_are_those_of_the_student_where_the_order_is_clear(
+    tmp_path: Path,
+) -> None:
+    theirs = fresh()
+    theirs.save_pretrained(tmp_path / "teacher")
+    request, ids = saved_at(tmp_path / "teacher"), IDS[:, :8]
+    numbers, named = ({n: str(n) for n in range(3)}, {0: "c", 1: "a", 2: "b"})
+    teacher: Any = load_teacher(request, fresh(id2label=numbers))
+    torch.testing.assert_close(teacher(ids).logits, theirs(ids).logits)
+    teacher = load_teacher(request, fresh(id2label=named), labels_are_ordered=True)
+    torch.testing.assert_close(teacher(ids).logits, theirs(ids).logits)
+    with pytest.raises(InputError, match="Give the student's labels in the order of these"):
+        load_teacher(request, fresh(id2label=named))
+    with pytest.raises(InputError, match="as many labels as its student: got 3, not 2"):
+        load_teacher(request, fresh(num_labels=2, id2label={0: "0", 1: "1"}))
+
+
 def test_the_value_of_a_regression_may_have_another_name_in_the_teacher(tmp_path: Path) -> None:
     fresh(num_labels=1).save_pretrained(tmp_path / "teacher")
     student = fresh(num_labels=1, id2label={0: "stars"})

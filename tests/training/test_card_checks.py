@@ -35,6 +35,8 @@ from distilbert.training.run_card import RunCard
         ({"teacher": "t", "framework": "tensorflow"}, "`teacher` needs PyTorch"),
         ({"gradient_checkpointing": True, "framework": "tensorflow"}, "`gradient_checkpointing`"),
         ({"patience": 2, "train": "a.csv"}, "`patience` needs dev rows"),
+        ({"teacher_weight": 0.9}, "are about a `teacher`: got none"),
+        ({"temperature": 1.0}, "are about a `teacher`: got none"),
         ({"dev": "a.csv", "dev_split": 0.1}, "`dev_split` takes dev rows from the training rows"),
         ({"dev_split": 1.0}, "`dev_split` must be less than 1: got 1.0."),
         (

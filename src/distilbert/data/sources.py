@@ -135,6 +135,8 @@ def files_of(source: str) -> list[str]:
             f"them as before, or name a file."
         )
     found = [one for one in glob(str(path), recursive=True) if Path(one).is_file()]
+    if not found and set(source) & set("*?["):
+        raise DataError(f"A pattern of data files must match at least one: got {source}.")
     if not found:
         raise DataError(f"Data must be a file that exists, or hub:owner/name:split: got {source}.")
     return sorted(found)

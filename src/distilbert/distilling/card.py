@@ -203,8 +203,8 @@ class DistillCard(Card):
             ),
             "`kl_share` draws other tokens in every epoch, for which `cache_teacher` would keep "
             "words in vain: set it to 1, or leave it out.": cached and losses.kl_share < 1,
-            "`cache_folder` is the folder of what `cache_teacher` keeps: set it to sampled or "
-            "top.": self.cache.cache_folder is not None and not cached,
+            "`cache_words`, `cache_masks` and `cache_folder` are about what `cache_teacher` keeps: "
+            "set it to sampled or top.": self.cache != CacheSection() and not cached,
             COMPILED_SHARDS: self.optimization.compile and self.run.parallel == "fsdp",
             "A student of another width cannot be trained with FSDP, which divides its projection: "
             "use `parallel = 'ddp'`.": self.run.parallel == "fsdp" and student.dim is not None,

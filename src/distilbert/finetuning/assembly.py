@@ -66,7 +66,7 @@ class FineTuning:
         if card.distillation.teacher is not None:
             found = find_model(card.distillation.teacher, framework=card.framework, options=options)
             teacher = Teacher.of(found, self.task.head, self.tokenizer)
-            loaded = teacher.loaded(model)
+            loaded = teacher.loaded(model, labels_are_ordered=bool(card.data.labels))
         self._adds_token_types = teacher is not None and teacher.segments is not None
         self.trainer = _trainer(package, model, card, loaded, weights)
         self.features = pack_features(self.task, self.tokenizer, examples.train)

@@ -51,8 +51,10 @@ class Teacher:
             segments = bert.segments
         return Teacher(found, request, segments)
 
-    def loaded(self, student: Any) -> Any:
+    def loaded(self, student: Any, *, labels_are_ordered: bool) -> Any:
         """The teacher in the framework of its student, PyTorch.
+
+        Labels without names of their own are those of the student if these are ordered, or numbers.
 
         Raises:
             InputError: it has another vocabulary or other labels.
@@ -60,7 +62,9 @@ class Teacher:
         package = framework_module(
             self.found.weights_framework(), "teacher", "learn from a teacher"
         )
-        return package.load_teacher(self.request, student, self.segments)
+        return package.load_teacher(
+            self.request, student, self.segments, labels_are_ordered=labels_are_ordered
+        )
 
 
 def _check_tokenizer(found: FoundModel, tokenizer: Any) -> None:

@@ -68,7 +68,11 @@ Teacher = PreTrainedModel | BertTeacher
 
 
 def load_teacher(
-    request: LoadRequest, student: PreTrainedModel, segments: np.ndarray | None = None
+    request: LoadRequest,
+    student: PreTrainedModel,
+    segments: np.ndarray | None = None,
+    *,
+    labels_are_ordered: bool = False,
 ) -> Teacher:
     """The model that `request` describes, fine-tuned for the task of `student`.
 
@@ -76,6 +80,8 @@ def load_teacher(
 
     Args:
         segments: of a BERT that `request` describes as a DistilBERT, see `BertTeacher`.
+        labels_are_ordered: the user gave the student's labels in the order of the teacher's
+            outputs, which need no names of their own (LABEL_0, LABEL_1, ...) then.
 
     Raises:
         InputError: the teacher has no such head, or another vocabulary or other labels.
@@ -93,8 +99,31 @@ def load_teacher(
             f"{ours.vocab_size}."
         )
     if student.head in LABELLED and not theirs.num_labels == ours.num_labels == 1:
-        _put_in_order(teacher, ours.id2label)
+        if not (
+            _is_unnamed(theirs.id2label) and (labels_are_ordered or _is_numbers(ours.id2label))
+        ):
+            _put_in_order(teacher, ours.id2label)
+        elif theirs.num_labels != ours.num_labels:
+            raise InputError(
+                f"A teacher must have as many labels as its student: got {theirs.num_labels}, not "
+                f"{ours.num_labels}."
+            )
     return teacher if segments is None else BertTeacher(teacher, segments)
+
+
+def _is_unnamed(labels: Mapping[int, str]) -> bool:
+    """Whether labels have the names that a config without any gives them."""
+    return all(label == f"LABEL_{number}" for number, label in labels.items())
+
+
+def _is_numbers(labels: Mapping[int, str]) -> bool:
+    return all(label == str(number) for number, label in labels.items())
+
+
+def _remedy(labels: Mapping[int, str]) -> str:
+    if _is_unnamed(labels):
+        return "Give the student's labels in the order of these with `labels`."
+    return "Give the student the names of the teacher with `labels`, if they mean the same."
 
 
 @torch.no_grad()
@@ -104,8 +133,7 @@ def _put_in_order(teacher: PreTrainedModel, labels: Mapping[int, str]) -> None:
     if sorted(theirs.values()) != sorted(labels.values()):
         raise InputError(
             f"A teacher must have the labels of its student: got {', '.join(theirs.values())}, not "
-            f"{', '.join(labels.values())}. Give the student the names of the teacher with "
-            f"`labels`, if they mean the same."
+            f"{', '.join(labels.values())}. {_remedy(theirs)}"
         )
     numbers = {label: number for number, label in theirs.items()}
     order = [numbers[labels[number]] for number in range(len(labels))]

@@ -324,6 +324,9 @@ class RunCard(Card):
             "`gradient_checkpointing` cannot be used with TensorFlow: use torch or flax, or "
             "false.": (options.gradient_checkpointing and framework == "tensorflow"),
             COMPILED_SHARDS: options.compile and self.run.parallel == "fsdp",
+            "`teacher_weight` and `temperature` are about a `teacher`: got none.": (
+                self.distillation.teacher is None and self.distillation != type(self.distillation)()
+            ),
             "`patience` needs dev rows, which show whether the score improves: got neither `dev` "
             "nor `dev_split`.": (
                 self.evaluation.patience is not None and bool(data.train) and not has_dev

@@ -69,9 +69,10 @@ def check_run_folder(
         raise InputError("Give either `resume` or `overwrite`: got both.")
     if resume and is_finished(output):
         remove_leftovers(output)  # of a process that was killed after its last step
+        further = "To train it further, set `model` to this folder and choose another `output`."
         raise InputError(
-            f"`resume` continues an interrupted run: {output} contains a finished run. To train "
-            f"it further, set `{start}` to this folder and choose another `output`."
+            f"`resume` continues an interrupted run: {output} contains a finished run. "
+            f"{further if start == 'model' else 'Choose another `output`.'}"
         )
     if not resume or not output.is_dir():
         check_output(output, contents, overwrite=overwrite, sources=sources)
