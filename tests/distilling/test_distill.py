@@ -98,6 +98,24 @@ def test_a_student_learns_what_its_teacher_predicts(run: Any, teacher: Path) -> 
     assert not (result.output / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("dim", [None, 16])
+def test_a_run_in_bfloat16_ends_near_one_in_float32(
+    run: Any, teacher: Path, dim: int | None
+) -> None:
+    whole, half = (
+        run(teacher, precision, precision=precision, epochs=1, dim=dim).scores
+        for precision in ("float32", "bfloat16")
+    )
+    losses = [name for name in whole if name.endswith("loss")]
+    assert [half[name] for name in losses] == pytest.approx([whole[n] for n in losses], rel=0.05)
+
+
+def test_an_encoder_is_adapted_in_bfloat16(encoder: Path, texts: Path, tmp_path: Path) -> None:
+    options = {**QUICK, "precision": "bfloat16", "train": str(texts), "epochs": 1}
+    found = adapt(teacher=str(encoder), output=str(tmp_path / "o"), **options)
+    assert 0 < found.scores["cosine_loss"] < 0.5 < found.scores["mlm_loss"]
+
+
 def test_without_training_the_student_is_the_teachers_layers(run: Any, teacher: Path) -> None:
     result = run(teacher, layers=[0, 3], max_steps=1, learning_rate=1e-12)
     student, parent = weights(result.output), weights(teacher)

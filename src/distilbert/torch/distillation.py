@@ -297,12 +297,13 @@ def held_out_losses(
 ) -> dict[str, float]:
     """The losses of an objective on all of some batches, without dropout, as means over `counts`.
 
-    `model` is computed where and as it is, and the teacher in its precision; it stays in evaluation
-    mode.
+    `model` is computed where it is; both models in bfloat16 if weights of either are, as those of
+    the teacher are in a run in bfloat16. It stays in evaluation mode.
     """
     model.eval()
     totals: dict[str, float] = {}
-    is_half = model.dtype == torch.bfloat16
+    weights = (*model.parameters(), *objective.parameters())
+    is_half = any(weight.dtype == torch.bfloat16 for weight in weights)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=is_half):
         for batch in batches:
             tensors = {n: torch.from_numpy(array).to(model.device) for n, array in batch.items()}
