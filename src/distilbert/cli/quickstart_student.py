@@ -92,8 +92,14 @@ def distil_student(teacher: str, output: str) -> DistillResult:
                 "has none of its source code. Use `--no-distil`."
             )
         texts.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        places = {"train": str(texts), "corpus": str(Path(folder) / "corpus")}
-        return distill(CARD, teacher=teacher, output=output, overwrite=True, **places)
+        return distill(
+            CARD,
+            teacher=teacher,
+            train=str(texts),
+            corpus=str(Path(folder) / "corpus"),
+            output=output,
+            overwrite=True,
+        )
 
 
 def compare_on(teacher: str, student: str, passages: Sequence[str]) -> Comparison:
