@@ -37,7 +37,8 @@ from ablation_scores import (
     verdicts,
 )
 from in_turns import RESULTS, machine, versions
-from mixed_corpus import lines_of, write_corpus
+from mixed_corpus import write_corpus
+from similarity import PAIRS, cosines_of
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "distill"
 TARGET = RESULTS / "distillation_ablation.json"
@@ -80,11 +81,7 @@ TASKS = {
     "mrpc": Labelled("mrpc/train.tsv.gz", "mrpc/dev.tsv.gz", 1500, {"glue": "mrpc"}),
     "cola": Labelled("cola/train.tsv.gz", "cola/dev.tsv.gz", 5000, {"glue": "cola"}),
 }
-# Files, then the columns of both sentences and of the value.
-SIMILARITY = {
-    "sick": (("sick/train.tsv.gz", "sick/dev.tsv.gz"), (1, 2, 3)),
-    "stsb": (("stsb/dev.tsv.gz",), (7, 8, 9)),
-}
+SIMILARITY = {"sick": ("sick/train.tsv.gz", "sick/dev.tsv.gz"), "stsb": ("stsb/dev.tsv.gz",)}
 
 
 @dataclass(frozen=True)
@@ -145,17 +142,10 @@ class Ablation:
 
     def similarity(self, model: str, task: str) -> None:
         """The cosines of the mean vectors of all pairs, without any training."""
-        from distilbert import pipeline
-
-        files, (first, second, value) = SIMILARITY[task]
-        rows = [line.split("\t") for name in files for line in list(lines_of(self.data / name))[1:]]
-        encode = pipeline("sentence-embedding", str(self.folder / model), pooling="mean")
-        pairs = [[row[column] for row in rows] for column in (first, second)]
-        distinct = list(dict.fromkeys(pairs[0] + pairs[1]))  # SICK repeats half of its sentences
-        vectors = dict(zip(distinct, np.asarray(encode(distinct), float), strict=True))
-        a, b = (np.array([vectors[sentence] for sentence in sentences]) for sentences in pairs)
-        cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-        self.keep(f"{model}-{task}", cosines, [float(row[value]) for row in rows], {})
+        files = SIMILARITY[task]
+        found = [cosines_of(str(self.folder / model), self.data / f, PAIRS[f]) for f in files]
+        said, truth = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        self.keep(f"{model}-{task}", said, truth.tolist(), {})
 
     def finetuned(self, model: str, task: str, seed: int) -> None:
         """Fine-tune a model, keep its answers and delete its weights."""
