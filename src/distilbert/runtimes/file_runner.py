@@ -1,0 +1,188 @@
+"""`FileRunner`: what running an exported file has in common, whatever program computes it.
+
+A `Session` computes arrays from arrays; the runner fits its inputs and outputs to a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError, InputError
+from distilbert.heads import HEADS
+from distilbert.input_checks import RUNNER_INPUTS, check_batch
+from distilbert.runner import only_wanted
+
+# What other exporters call our outputs.
+OTHER_NAMES = {"last_hidden_state": "token_embeddings"}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An input or output of a file.
+
+    Attributes:
+        type: as the file calls it.
+        integer: NumPy's type for it, if it is one of the integers that a batch may have.
+        shape: an integer for each axis of a fixed size, else a name or None; None for a value whose
+            number of axes the file does not say.
+    """
+
+    type: str
+    integer: Any
+    shape: Sequence[int | str | None] | None
+
+
+class Session(Protocol):
+    """An opened file. Threads may share it.
+
+    Attributes:
+        kind: what such a file is called in messages, such as "An ONNX file".
+        inputs, outputs: by name, in the order of the file.
+    """
+
+    kind: str
+    inputs: Mapping[str, Value]
+    outputs: Mapping[str, Value]
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs `names` for contiguous arrays of every input."""
+        ...
+
+    def close(self) -> None:
+        """Release the memory of the session."""
+        ...
+
+
+class FileRunner:
+    """A session that answers as a `distilbert.runner.Runner`; threads may share it."""
+
+    def __init__(
+        self,
+        session: Session,
+        file: Path,
+        config: DistilBertConfig,
+        head: str,
+        *,
+        preferred_batch_tokens: int,
+    ) -> None:
+        """
+        Raises:
+            CheckpointError: the file does not compute `head` for batches of any size.
+        """
+        self.session, self.head, self.config = session, head, config
+        self.preferred_batch_tokens = preferred_batch_tokens
+        self._inputs = _fitting_inputs(session, head, file)
+        self._outputs = _fitting_outputs(session, head, config, file)
+
+    def run_batch(
+        self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
+        arrays = check_batch(batch, self.config, self.head)
+        if not arrays[0].size:
+            return only_wanted(self._empty(arrays[0].shape), wanted)
+        values = self._run(list(self._outputs.values()), arrays)
+        return only_wanted(dict(zip(self._outputs, values, strict=True)), wanted)
+
+    def compute(self, name: str, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        """An output of the file that is not one of the head, such as `sentence_embedding`."""
+        return self._run([name], check_batch(batch, self.config, self.head))[0]
+
+    def close(self) -> None:
+        """Release the memory of the session; the runner cannot be used afterwards."""
+        self.session.close()
+        del self.session
+
+    def _run(self, names: list[str], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = zip(self._inputs.items(), arrays, strict=True)
+        feeds = {name: np.ascontiguousarray(array, kind) for (name, kind), array in given}
+        return [np.asarray(value, np.float32) for value in self.session.run(names, feeds)]
+
+    def _empty(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """The outputs for a batch without tokens, which runtimes cannot reshape."""
+        sizes = dict(zip(HEADS[self.head].input_axes, shape, strict=True)) | _sizes(self.config)
+        return {
+            name: np.zeros([sizes[axis] for axis in axes], np.float32)
+            for name, axes in HEADS[self.head].outputs.items()
+        }
+
+
+def check_threads(num_threads: Any) -> None:
+    """Raise InputError unless it is None or an integer >= 1."""
+    is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
+    if num_threads is not None and not (is_integer and num_threads >= 1):
+        raise InputError(f"`num_threads` must be an integer >= 1: got {num_threads!r}.")
+
+
+def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
+    """The inputs of the file in our order, with the types that it wants.
+
+    Raises:
+        CheckpointError: they are not those of a DistilBERT.
+    """
+    found, axes = session.inputs, HEADS[head].input_axes
+    fits = {*found} == {*RUNNER_INPUTS} and all(
+        one.integer is not None and one.shape is not None and len(one.shape) == len(axes)
+        for one in found.values()
+    )
+    if not fits:
+        described = ", ".join(f"{name} {one.type} {one.shape}" for name, one in found.items())
+        raise CheckpointError(
+            f"{session.kind} for {head} must take {' and '.join(RUNNER_INPUTS)}, integers with the "
+            f"axes {axes}: {file} takes {described or 'nothing'}."
+        )
+    fixed = {name: one.shape for name, one in found.items() if any(map(_is_size, one.shape or ()))}
+    if fixed:
+        raise CheckpointError(
+            f"{session.kind} must take batches of any size: {file} has fixed sizes {fixed}. Export "
+            f"it with dynamic axes."
+        )
+    return {name: found[name].integer for name in RUNNER_INPUTS}
+
+
+def _fitting_outputs(
+    session: Session, head: str, config: DistilBertConfig, file: Path
+) -> dict[str, str]:
+    """Our name -> the name in the file for each output of the head.
+
+    Raises:
+        CheckpointError: one is missing, or has other axes.
+    """
+    found = {name: one.shape for name, one in session.outputs.items()}
+    sizes, names = _sizes(config), {}
+    for name, axes in HEADS[head].outputs.items():
+        inside = name if name in found else OTHER_NAMES.get(name, name)
+        wanted = [sizes.get(axis, axis) for axis in axes]
+        if inside not in found or not _agree(found[inside], wanted):
+            raise CheckpointError(
+                f"{session.kind} for {head} must compute {name} {wanted}: {file} computes "
+                f"{', '.join(f'{one} {shape}' for one, shape in found.items())}."
+            )
+        names[name] = inside
+    return names
+
+
+def _agree(shape: Sequence[Any] | None, wanted: list[Any]) -> bool:
+    """Whether both have as many axes, of the same size where both sizes are known."""
+    return shape is None or (
+        len(shape) == len(wanted)
+        and all(
+            size == other or not (_is_size(size) and _is_size(other))
+            for size, other in zip(shape, wanted, strict=True)
+        )
+    )
+
+
+def _is_size(axis: Any) -> bool:
+    return isinstance(axis, int)
+
+
+def _sizes(config: DistilBertConfig) -> dict[str, int]:
+    """The axes whose sizes the config knows."""
+    return {"D": config.dim, "V": config.vocab_size, "N": config.num_labels}
