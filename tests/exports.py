@@ -1,19 +1,20 @@
-"""Tiny checkpoints to export, and the runner of a graph that was never written to a folder."""
+"""Tiny checkpoints to export, and files of graphs in every runtime, outside of any folder."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stand_ins import VOCAB, small_config
 
+from distilbert._lazy import RUNTIMES, require
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.exporting.model_graph import GraphOptions, build_graph
 from distilbert.runtimes.file_runner import FileRunner
-from distilbert.runtimes.onnx import load_runner
 
 PRODUCER = ("distilbert", "0")
 
@@ -51,9 +52,34 @@ def write_graph(
     return path
 
 
+def as_openvino(path: Path) -> Path:
+    """An ONNX file as an OpenVINO model, as OpenVINO itself converts it."""
+    openvino = require("openvino", "write a model for a test")
+    target = path.with_suffix(".xml")
+    model = openvino.Core().read_model(path.read_bytes(), b"")
+    openvino.save_model(model, str(target), compress_to_fp16=False)
+    return target
+
+
+# Runtime -> its file with the model of an ONNX file.
+CONVERTED = {"onnx": lambda path: path, "openvino": as_openvino}
+
+
+def open_file(runtime: str, path: Path, config: DistilBertConfig, head: str) -> FileRunner:
+    """The runner of a file, with one thread."""
+    module = importlib.import_module(RUNTIMES[runtime].module)
+    return module.load_runner(path, config, head, num_threads=1)
+
+
 def graph_runner(
-    folder: Path, config: DistilBertConfig, head: str, weights: Any, **options: Any
+    folder: Path,
+    config: DistilBertConfig,
+    head: str,
+    weights: Any,
+    *,
+    runtime: str = "onnx",
+    **options: Any,
 ) -> FileRunner:
     """The runner of a graph with these weights."""
-    path = write_graph(folder, config, head, weights, **options)
-    return load_runner(path, config, head, num_threads=1)
+    path = CONVERTED[runtime](write_graph(folder, config, head, weights, **options))
+    return open_file(runtime, path, config, head)

@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},
 }
 FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax", "flax")
-UNWANTED = (*FRAMEWORK_MODULES, "transformers", "h5py", "onnx", "onnxruntime")
+UNWANTED = (*FRAMEWORK_MODULES, "transformers", "h5py", "onnx", "onnxruntime", "openvino")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 # Files and functions that are longer, with their lines. Shorten them and delete their entry; new
 # entries are not allowed.

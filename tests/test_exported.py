@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from exports import tiny_source
 from fake_hub import FakeHub, serve
 
 import distilbert
+from distilbert._lazy import RUNTIMES
 from distilbert.errors import CheckpointError, InputError
 from distilbert.exported import MANIFEST, choose_exported, find_exported
 from distilbert.heads import HEADS
@@ -31,15 +33,21 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_source(tmp_path_factory.mktemp("source") / "m", "token_classification")
 
 
+@pytest.fixture(scope="module", params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def stored(source: Path) -> Path:
+def stored(source: Path, runtime: str) -> Path:
     """An export that no test changes."""
-    return distilbert.export(source, source.parent / "out").folder
+    return distilbert.export(source, source.parent / runtime, to=runtime).folder
 
 
 @pytest.fixture
-def folder(source: Path, tmp_path: Path) -> Path:
-    return distilbert.export(source, tmp_path / "out").folder
+def folder(stored: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(stored, tmp_path / "out")
 
 
 def answers(model: Any, **options: Any) -> np.ndarray:
@@ -47,20 +55,20 @@ def answers(model: Any, **options: Any) -> np.ndarray:
     return load_runner(found, "token_classification").run_batch(BATCH)["logits"]
 
 
-def test_a_folder_and_its_file_are_the_same_model(stored: Path, source: Path) -> None:
+def test_a_folder_and_its_file_are_the_same_model(stored: Path, source: Path, runtime: str) -> None:
     of_folder = answers(stored)
-    np.testing.assert_array_equal(answers(stored / "onnx" / "model.onnx"), of_folder)
+    np.testing.assert_array_equal(answers(stored / RUNTIMES[runtime].files[0]), of_folder)
     real = BATCH["attention_mask"] == 1
     np.testing.assert_allclose(of_folder[real], answers(source)[real], atol=2e-5)
     assert find_exported(source) is None
     assert find_exported(stored / "config.json") is None
 
 
-def test_next_to_weights_the_file_runs_if_its_runtime_is_named(folder: Path, source: Path) -> None:
+def test_next_to_weights_the_file_runs_if_its_runtime_is_named(folder, source, runtime) -> None:
     for name in ("model.safetensors", "config.json"):
         (folder / name).write_bytes((source / name).read_bytes())
     assert find_model(folder).framework == "torch"
-    found = find_model(folder, options=LoadOptions(runtime="onnx", num_threads=1))
+    found = find_model(folder, options=LoadOptions(runtime=runtime, num_threads=1))
     assert (found.framework, found.exported is not None) == (None, True)
 
 
@@ -73,8 +81,8 @@ def test_without_a_framework_the_file_is_preferred_to_weights(folder, source, mo
 @pytest.mark.parametrize(
     ("options", "framework", "error", "text"),
     [
-        ({"runtime": "tensorrt"}, None, InputError, "`runtime` must be one of onnx"),
-        ({"runtime": "onnx"}, "torch", InputError, "can only be run, and without `framework`"),
+        ({"runtime": "tensorrt"}, None, InputError, "`runtime` must be one of onnx, openvino"),
+        ({}, "torch", InputError, "can only be run, and without `framework`"),
         ({}, "flax", InputError, "Leave it out, or use the checkpoint"),
         ({"variant": "fp16"}, None, InputError, "`variant` must be left out"),
         ({"formats": {"from_tf": True}}, None, InputError, "`from_tf` must be left out"),
@@ -92,8 +100,27 @@ def test_options_of_exported_models_are_refused_for_weights(source: Path) -> Non
         find_model(source, options=LoadOptions(runtime="onnx"))
 
 
+def test_a_named_runtime_needs_its_own_file(stored: Path, runtime: str) -> None:
+    (other,) = {*RUNTIMES} - {runtime}
+    with pytest.raises(CheckpointError, match=f"OUTPUT --to {other}"):
+        find_model(stored, options=LoadOptions(runtime=other))
+
+
+def test_of_two_files_that_of_an_installed_runtime_runs(source, tmp_path, monkeypatch) -> None:
+    for name in RUNTIMES:
+        folder = distilbert.export(source, tmp_path / name, to=name).folder
+        shutil.copytree(folder / name, tmp_path / "both" / name)
+    shutil.copy(source / "config.json", tmp_path / "both")
+    for name in RUNTIMES:
+        needed = RUNTIMES[name].requirements
+        monkeypatch.setattr("distilbert.exported.is_available", lambda one: one in needed)  # noqa: B023
+        found = find_exported(tmp_path / "both")
+        assert found is not None
+        assert found.runtime == name
+
+
 def test_the_file_of_a_hub_name_is_fetched_without_the_weights(
-    stored: Path, source: Path, tmp_path: Path, monkeypatch
+    stored: Path, source: Path, runtime: str, tmp_path: Path, monkeypatch
 ) -> None:
     files = {
         path.relative_to(stored).as_posix(): path.read_bytes()
@@ -107,8 +134,8 @@ def test_the_file_of_a_hub_name_is_fetched_without_the_weights(
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with serve(FakeHub({"ann/both": files})) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        np.testing.assert_array_equal(answers("ann/both", runtime="onnx"), answers(stored))
-        assert "onnx/model.onnx" in hub.downloaded()
+        np.testing.assert_array_equal(answers("ann/both", runtime=runtime), answers(stored))
+        assert RUNTIMES[runtime].files[0] in hub.downloaded()
         assert "model.safetensors" not in hub.downloaded()
 
 
@@ -117,8 +144,8 @@ def test_a_file_computes_one_head(stored: Path) -> None:
         load_runner(find_model(stored), "base")
 
 
-def test_a_file_that_the_manifest_does_not_describe_is_refused(folder: Path) -> None:
-    file = folder / "onnx" / "model.onnx"
+def test_a_file_that_the_manifest_does_not_describe_is_refused(folder: Path, runtime: str) -> None:
+    file = folder / RUNTIMES[runtime].files[0]
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(CheckpointError, match=r"has another content\. Export the model again"):
@@ -143,11 +170,12 @@ def test_a_manifest_without_a_head_is_refused(folder: Path) -> None:
         answers(folder)
 
 
-def test_a_file_of_another_program_runs_without_a_manifest(folder: Path) -> None:
+def test_a_file_of_another_program_runs_without_a_manifest(folder: Path, runtime: str) -> None:
     expected = answers(folder)
     (folder / MANIFEST).unlink()
     np.testing.assert_array_equal(answers(folder), expected)
-    (folder / "onnx" / "model.onnx").rename(folder / "model.onnx")
+    for path in (folder / runtime).iterdir():
+        path.rename(folder / path.name)
     np.testing.assert_array_equal(answers(folder), expected)
 
 
@@ -189,7 +217,8 @@ def test_a_machine_without_any_framework_runs_it(stored: Path, source: Path) -> 
 
 
 @pytest.mark.parametrize("head", [head.name for head in HEADS.values() if head.task])
-def test_every_head_is_found_with_its_task(tmp_path: Path, head: str) -> None:
-    folder = distilbert.export(tiny_source(tmp_path / "m", head), tmp_path / "out").folder
+def test_every_head_is_found_with_its_task(tmp_path: Path, head: str, runtime: str) -> None:
+    source = tiny_source(tmp_path / "m", head)
+    folder = distilbert.export(source, tmp_path / "out", to=runtime).folder
     pipe = distilbert.pipeline(model=folder)
     assert pipe.runner.head == head

@@ -24,6 +24,7 @@ EXTRAS = {
     "datasets": "data",
     "ray": "ray",
     "onnxruntime": "onnx",
+    "openvino": "openvino",
     "onnx": "export",
 }
 # Import name -> what to install, where it is not the same name.

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -51,34 +54,71 @@ class Runtime:
         requirements: the import names of what it needs.
         suffix: that of its files.
         files: where a folder has its model, the usual place first.
+        more: the file with the weights that each of `files` may have next to it.
+        contents: the module that reads what a file needs, without the runtime.
     """
 
     module: str
     requirements: tuple[str, ...]
     suffix: str
     files: tuple[str, ...]
+    more: tuple[str, ...]
+    contents: str
 
 
 RUNTIMES = {
     "onnx": Runtime(
-        "distilbert.runtimes.onnx", ("onnxruntime",), ".onnx", ("onnx/model.onnx", "model.onnx")
+        module="distilbert.runtimes.onnx",
+        requirements=("onnxruntime",),
+        suffix=".onnx",
+        files=("onnx/model.onnx", "model.onnx"),
+        more=("onnx/model.onnx_data", "model.onnx_data"),
+        contents="distilbert.runtimes.onnx_contents",
+    ),
+    "openvino": Runtime(
+        module="distilbert.runtimes.openvino",
+        requirements=("openvino",),
+        suffix=".xml",
+        files=("openvino/openvino_model.xml", "openvino_model.xml"),
+        more=("openvino/openvino_model.bin", "openvino_model.bin"),
+        contents="distilbert.runtimes.openvino_contents",
     ),
 }
+
+# Packages that report their import to the vendor -> the package of theirs that sends the report,
+# which they do without where it is not installed.
+REPORTERS = {"openvino": "openvino_telemetry"}
 
 
 def require(name: str, purpose: str) -> ModuleType:
     """The optional module `name`; `purpose` completes the sentence "... is needed to <purpose>".
+
+    No report of the import is sent, see `REPORTERS`.
 
     Raises:
         MissingDependencyError: the package is not installed. An ImportError from inside an
             installed package is passed on as it is, since installing again would not help.
     """
     try:
-        return importlib.import_module(name)
+        with _no_report(name.partition(".")[0]):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != name.partition(".")[0]:
             raise
         raise MissingDependencyError(_sentence(name, purpose)) from None
+
+
+@contextmanager
+def _no_report(package: str) -> Iterator[None]:
+    reporter = REPORTERS.get(package)
+    if reporter is None or package in sys.modules or reporter in sys.modules:
+        yield
+        return
+    sys.modules[reporter] = None  # type: ignore[assignment]  # importing it now fails
+    try:
+        yield
+    finally:
+        del sys.modules[reporter]
 
 
 def require_framework(framework: str, purpose: str) -> None:

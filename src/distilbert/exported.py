@@ -72,10 +72,12 @@ class Exported:
 def find_exported(path: Path, runtime: str | None = None) -> Exported | None:
     """The exported model in a folder, or that in a file itself; None if there is none.
 
+    A folder with several has that of an installed runtime.
+
     Raises:
         CheckpointError: the manifest is not a JSON object.
     """
-    for name, facts in RUNTIMES.items():
+    for name, facts in sorted(RUNTIMES.items(), key=lambda one: not _is_installed(one[0])):
         if runtime not in (None, name):
             continue
         if path.is_file():
@@ -130,7 +132,8 @@ def choose_exported(
     if runtime is not None:
         if runtime not in RUNTIMES:
             raise InputError(f"`runtime` must be one of {', '.join(RUNTIMES)}: got {runtime!r}.")
-        files = RUNTIMES[runtime].files
+        facts = RUNTIMES[runtime]
+        files = [*zip(facts.files, facts.more, strict=True)]
         path = resolve(source, exported=files, **options.hub.as_keywords())
     found = find_exported(path, runtime)
     if found is None and is_named:
@@ -159,5 +162,9 @@ def choose_exported(
 def _is_needed(found: Exported) -> bool:
     """Whether nothing else in the folder can be used: no weights, or no framework for them."""
     has_weights = any(files.present(found.folder) for files in WEIGHT_FILES.values())
-    runs_here = all(is_available(name) for name in RUNTIMES[found.runtime].requirements)
+    runs_here = _is_installed(found.runtime)
     return not has_weights or (runs_here and not any(map(has_framework, FRAMEWORKS)))
+
+
+def _is_installed(runtime: str) -> bool:
+    return all(is_available(name) for name in RUNTIMES[runtime].requirements)

@@ -122,12 +122,13 @@ def test_another_format_is_fetched_when_it_alone_is_acceptable(hub: FakeHub) -> 
 def test_an_exported_model_is_fetched_instead_of_the_weights(hub: FakeHub) -> None:
     export = {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"data", "export.json": b"{}"}
     hub.repositories["ann/both"] = MODEL | export
-    folder = resolve("ann/both", exported=("onnx/model.onnx", "model.onnx"))
+    files = [("onnx/model.onnx", "onnx/model.onnx_data"), ("model.onnx", "model.onnx_data")]
+    folder = resolve("ann/both", exported=files)
     assert {name for name in export if (folder / name).is_file()} == {*export}
     assert (folder / "vocab.txt").is_file()
     assert not (folder / "model.safetensors").exists()
     with pytest.raises(HubError, match=r"model\.onnx"):
-        resolve("ann/tiny", exported=("onnx/model.onnx", "model.onnx"))
+        resolve("ann/tiny", exported=files)
 
 
 def test_a_second_load_downloads_nothing(hub: FakeHub) -> None:

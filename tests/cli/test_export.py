@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distilbert._lazy import RUNTIMES
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def runtime(request) -> str:
+    return request.param
+
 
 @pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
+def exported(checkpoint, runtime, tmp_path_factory):
     """head -> an exported folder."""
     import distilbert
 
@@ -19,7 +26,7 @@ def exported(checkpoint, tmp_path_factory):
     def make(head: str) -> Path:
         folder = root / head
         if not folder.exists():
-            distilbert.export(checkpoint(head), folder)
+            distilbert.export(checkpoint(head), folder, to=runtime)
         return folder
 
     return make
@@ -36,6 +43,17 @@ def test_it_says_what_it_wrote_and_how_close_it_is(run, checkpoint, tmp_path: Pa
     assert (facts["head"], facts["opset"], facts["dtype"]) == ("masked_lm", 23, "float16")
     assert [Path(file).name for file in facts["files"]] == ["model.onnx", "model.onnx_data"]
     assert facts["largest_difference"] < facts["tolerance"]
+
+
+def test_openvino_takes_no_options_of_onnx(run, checkpoint, tmp_path: Path) -> None:
+    ran = run("export", checkpoint("base"), tmp_path / "a", "--to", "openvino", "--json")
+    facts = json.loads(ran.out)
+    assert (facts["opset"], facts["outputs"]) == (None, ["last_hidden_state"])
+    assert [Path(file).suffix for file in facts["files"]] == [".xml", ".bin"]
+    options = ("--to", "openvino", "--opset", 20)
+    ran = run("export", checkpoint("base"), tmp_path / "b", *options)
+    expected = "`--opset` is an option of onnx: got 20 with to='openvino'. Leave it out."
+    assert (ran.code, ran.err) == (1, f"Error: {expected}\n")
 
 
 def test_a_wrong_option_is_one_sentence_with_its_name(run, checkpoint, tmp_path: Path) -> None:
@@ -68,7 +86,9 @@ def test_predict_answers_as_with_the_weights(run, checkpoint, exported, head: st
     np.testing.assert_allclose(scores(ran.out), scores(expected.out), atol=2e-5)
 
 
-def test_embed_evaluate_and_info_open_the_folder(run, checkpoint, exported, tmp_path) -> None:
+def test_embed_evaluate_and_info_open_the_folder(
+    run, checkpoint, exported, runtime, tmp_path
+) -> None:
     for name, folder in (("a", checkpoint("base")), ("b", exported("base"))):
         run("embed", "-m", folder, TEXT, "cat", "--output", tmp_path / f"{name}.npy")
     vectors = [np.load(tmp_path / f"{name}.npy") for name in "ab"]
@@ -82,7 +102,10 @@ def test_embed_evaluate_and_info_open_the_folder(run, checkpoint, exported, tmp_
     assert differences["accuracy"]["difference"] == 0
     shown = run("info", exported(head), "--json")
     facts = json.loads(shown.out)["checkpoint"]
-    assert (facts["runtime"], facts["opset"], facts["operators"]["Gelu"]) == ("onnx", 20, 2)
+    assert (facts["runtime"], facts["operators"]["Gelu"]) == (runtime, 2)
+    assert facts["opset"] == {"onnx": 20, "openvino": 8}[runtime]
+    sizes = [path.stat().st_size for path in exported(head).glob(f"{runtime}/*")]
+    assert facts["file_bytes"] == sum(sizes)
     assert facts["manifest"]["head"] == head
     assert "operators" in run("info", exported(head)).out
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exports import graph_runner, tiny_weights
+from exports import CONVERTED, graph_runner, open_file, tiny_weights
 from onnx import TensorProto, helper
 from stand_ins import small_config
 
@@ -16,18 +16,24 @@ from distilbert.errors import CheckpointError, InputError, TokenIdError
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.runtimes.file_runner import FileRunner
-from distilbert.runtimes.onnx import load_runner
 
 CONFIG = small_config(initializer_range=0.2)
 
 
-def runner_of(folder: Path, head: str) -> FileRunner:
-    return graph_runner(folder, CONFIG, head, tiny_weights(CONFIG, head))
+@pytest.fixture(params=CONVERTED)
+def runtime(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def runner_of(folder: Path, runtime: str, head: str) -> FileRunner:
+    return graph_runner(folder, CONFIG, head, tiny_weights(CONFIG, head), runtime=runtime)
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_batch_without_tokens_gives_empty_outputs(tmp_path: Path, head: str) -> None:
-    runner = runner_of(tmp_path, head)
+def test_a_batch_without_tokens_gives_empty_outputs(
+    tmp_path: Path, runtime: str, head: str
+) -> None:
+    runner = runner_of(tmp_path, runtime, head)
     assert isinstance(runner, Runner)
     shape = (0, 2, 5) if head == "multiple_choice" else (0, 5)
     sizes = {"B": 0, "C": 2, "S": 5, "D": 32, "V": CONFIG.vocab_size, "N": 2}
@@ -37,8 +43,10 @@ def test_a_batch_without_tokens_gives_empty_outputs(tmp_path: Path, head: str) -
         assert found[name].dtype == np.float32
 
 
-def test_only_wanted_tokens_are_returned_and_any_mask_but_0_is_visible(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "token_classification")
+def test_only_wanted_tokens_are_returned_and_any_mask_but_0_is_visible(
+    tmp_path: Path, runtime: str
+) -> None:
+    runner = runner_of(tmp_path, runtime, "token_classification")
     ids = np.array([[5, 6, 7], [8, 9, 0]])
     mask = np.array([[1, 1, 1], [1, 1, 0]])
     wanted = np.array([[True, False, True], [False, True, False]])
@@ -50,8 +58,8 @@ def test_only_wanted_tokens_are_returned_and_any_mask_but_0_is_visible(tmp_path:
     np.testing.assert_array_equal(without, ones)
 
 
-def test_a_row_of_padding_is_finite_and_changes_no_other_row(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "sequence_classification")
+def test_a_row_of_padding_is_finite_and_changes_no_other_row(tmp_path: Path, runtime: str) -> None:
+    runner = runner_of(tmp_path, runtime, "sequence_classification")
     ids, mask = np.array([[5, 6, 7], [8, 9, 10]]), np.array([[1, 1, 1], [0, 0, 0]])
     found = runner.run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
     assert np.isfinite(found).all()
@@ -68,13 +76,15 @@ def test_a_row_of_padding_is_finite_and_changes_no_other_row(tmp_path: Path) -> 
         ({"input_ids": np.ones((1, 2))}, InputError, "must hold integers"),
     ],
 )
-def test_a_wrong_batch_is_named_as_in_every_framework(tmp_path, batch, error, text) -> None:
+def test_a_wrong_batch_is_named_as_in_every_framework(
+    tmp_path, runtime, batch, error, text
+) -> None:
     with pytest.raises(error, match=text):
-        runner_of(tmp_path, "base").run_batch(batch)
+        runner_of(tmp_path, runtime, "base").run_batch(batch)
 
 
-def test_threads_share_a_runner(tmp_path: Path) -> None:
-    runner = runner_of(tmp_path, "base")
+def test_threads_share_a_runner(tmp_path: Path, runtime: str) -> None:
+    runner = runner_of(tmp_path, runtime, "base")
     batches = [{"input_ids": np.full((2, n), n)} for n in range(5, 13)]
     expected = [runner.run_batch(batch)["last_hidden_state"] for batch in batches]
     wrong: list[int] = []
@@ -94,14 +104,20 @@ def test_threads_share_a_runner(tmp_path: Path) -> None:
 
 
 def foreign(path: Path, *, inputs: dict[str, Any], outputs: dict[str, Any], **more: Any) -> Path:
-    """A file whose every output is the sum of ids and mask, unsqueezed and expanded to its axes."""
+    """A file that takes `inputs`, and whose every output is the ids, expanded to its axes."""
     kind = more.pop("kind", TensorProto.INT64)
+    first, *others = [f"{name}_float" for name in inputs]
     nodes = [
-        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
+        *(helper.make_node("Cast", [n], [f"{n}_float"], to=TensorProto.FLOAT) for n in inputs),
+        *(helper.make_node("Mul", [name, "zero"], [f"{name}_0"]) for name in others),
+        helper.make_node("Sum", [first, *(f"{name}_0" for name in others)], ["ids"]),
         helper.make_node("Unsqueeze", ["ids", "two"], ["column"]),
         *(helper.make_node("Mul", ["column", f"{name}_ones"], [name]) for name in outputs),
     ]
-    tensors = [helper.make_tensor("two", TensorProto.INT64, [1], [2])]
+    tensors = [
+        helper.make_tensor("two", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+    ]
     for name, axes in outputs.items():
         size = axes[-1]
         tensors.append(helper.make_tensor(f"{name}_ones", TensorProto.FLOAT, [size], [1.0] * size))
@@ -120,11 +136,14 @@ def foreign(path: Path, *, inputs: dict[str, Any], outputs: dict[str, Any], **mo
 ANY = {"input_ids": ["B", "S"], "attention_mask": ["B", "S"]}
 
 
-def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(tmp_path: Path) -> None:
+def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(
+    tmp_path: Path, runtime: str
+) -> None:
     path = tmp_path / "m.onnx"
     outputs = {"token_embeddings": ["B", "S", 32], "something_else": ["B", "S", 3]}
     foreign(path, inputs=ANY, outputs=outputs, kind=TensorProto.INT32)
-    found = load_runner(path, CONFIG, "base").run_batch({"input_ids": np.array([[5, 6]])})
+    runner = open_file(runtime, CONVERTED[runtime](path), CONFIG, "base")
+    found = runner.run_batch({"input_ids": np.array([[5, 6]])})
     assert list(found) == ["last_hidden_state"]
     np.testing.assert_array_equal(found["last_hidden_state"][0, :, 0], [5.0, 6.0])
 
@@ -150,7 +169,35 @@ def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(tmp_path: Pat
         ),
     ],
 )
-def test_a_file_that_does_not_fit_is_named(tmp_path, inputs, outputs, head, text) -> None:
+def test_a_file_that_does_not_fit_is_named(tmp_path, runtime, inputs, outputs, head, text) -> None:
     path = foreign(tmp_path / "m.onnx", inputs=inputs, outputs=outputs)
     with pytest.raises(CheckpointError, match=text):
-        load_runner(path, CONFIG, head)
+        open_file(runtime, CONVERTED[runtime](path), CONFIG, head)
+
+
+def test_another_output_is_computed_by_its_name(tmp_path: Path, runtime: str) -> None:
+    weights = tiny_weights(CONFIG, "base")
+    runner = graph_runner(tmp_path, CONFIG, "base", weights, runtime=runtime, pooling="cls")
+    batch = {"input_ids": np.array([[5, 6, 7], [8, 9, 10]])}
+    vectors = runner.compute("sentence_embedding", batch)
+    states = runner.run_batch(batch)["last_hidden_state"]
+    np.testing.assert_allclose(vectors, states[:, 0], atol=1e-6)
+
+
+def test_answers_are_the_same_whatever_was_computed_before(tmp_path: Path, runtime: str) -> None:
+    runner = runner_of(tmp_path, runtime, "base")
+    drawn = np.random.default_rng(3)
+    batches = [
+        {"input_ids": drawn.integers(1, 80, (n_rows, length))}
+        for n_rows, length in drawn.integers(1, 20, (30, 2))
+    ]
+    first = [runner.run_batch(batch)["last_hidden_state"] for batch in batches]
+    for batch, expected in zip(reversed(batches), reversed(first), strict=True):
+        np.testing.assert_array_equal(runner.run_batch(batch)["last_hidden_state"], expected)
+
+
+def test_a_closed_runner_has_no_session(tmp_path: Path, runtime: str) -> None:
+    runner = runner_of(tmp_path, runtime, "base")
+    runner.run_batch({"input_ids": np.array([[5, 6, 7]])})
+    runner.close()
+    assert not hasattr(runner, "session")

@@ -58,7 +58,7 @@ def resolve(
     want: Want = "all",
     formats: Sequence[str] = ("safetensors", "bin"),
     variant: str | None = None,
-    exported: Sequence[str] = (),
+    exported: Sequence[tuple[str, str]] = (),
     **hub_options: Any,
 ) -> Path:
     """The local folder with the files of `source`; an existing file is returned as it is.
@@ -68,7 +68,8 @@ def resolve(
     Args:
         want: which files are needed.
         formats: the weight formats to look for, the preferred one first.
-        exported: files of an exported model, of which the first there is replaces the weights.
+        exported: where an exported model may be, each with the file of its weights; the first that
+            is there replaces the weights of the checkpoint.
         hub_options: the fields of `HubOptions`.
 
     Raises:
@@ -118,7 +119,7 @@ def _fetch(
     *,
     formats: Sequence[str],
     variant: str | None,
-    exported: Sequence[str],
+    exported: Sequence[tuple[str, str]],
 ) -> Path:
     """Fetch what `want` needs from the folder `root` of the repository; its local folder."""
     folder = root
@@ -146,15 +147,15 @@ def _fetch(
 
 
 def _fetch_exported(
-    repository: Repository, folder: PurePosixPath, files: Sequence[str]
+    repository: Repository, folder: PurePosixPath, files: Sequence[tuple[str, str]]
 ) -> list[Path]:
-    """The first of `files` that the repository has, its external data, and the manifest."""
-    for name in files:
+    """The first of `files` that the repository has, with its weights and the manifest if any."""
+    for name, weights in files:
         model = repository.fetch(str(folder / name))
         if model is not None:
-            more = (repository.fetch(str(folder / one)) for one in (f"{name}_data", MANIFEST))
+            more = (repository.fetch(str(folder / one)) for one in (weights, MANIFEST))
             return [model, *(path for path in more if path is not None)]
-    raise repository.missing(" or ".join(files))
+    raise repository.missing(" or ".join(name for name, _ in files))
 
 
 def _fetch_weights(

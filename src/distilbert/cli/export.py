@@ -18,7 +18,7 @@ class FileOptions:
     """What is written, as the arguments of `distilbert.export`."""
 
     to: Annotated[
-        str, typer.Option("--to", help="onnx.", autocompletion=options.words(*RUNTIMES))
+        str, typer.Option("--to", help="onnx or openvino.", autocompletion=options.words(*RUNTIMES))
     ] = "onnx"
     head: Annotated[
         str | None,
@@ -52,7 +52,8 @@ class FileOptions:
     external_data: Annotated[
         bool,
         typer.Option(
-            "--external-data", help="Write the weights to a second file; always done above 2 GB."
+            "--external-data",
+            help="Write the weights of ONNX to a second file; always done above 2 GB.",
         ),
     ] = False
 
@@ -86,6 +87,8 @@ def export(
       distilbert export ./my-ner ./my-ner-onnx --to onnx
 
       distilbert export ./my-encoder ./encoder-onnx --pooling mean --normalize --dtype float16
+
+      distilbert export ./my-ner ./my-ner-openvino --to openvino
 
       distilbert predict ner -m ./my-ner-onnx "Ada lives in Paris."
     """

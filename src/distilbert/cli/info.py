@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -12,12 +13,13 @@ from typing import Annotated, Any
 import typer
 
 import distilbert
+from distilbert._lazy import RUNTIMES
 from distilbert.cli import options
 from distilbert.cli.outputs import json_line
 
 # The packages that matter in a bug report, in the order of the extras.
 PACKAGES = ("numpy", "tokenizers", "huggingface-hub", "torch", "h5py", "msgpack")
-PACKAGES += ("tensorflow", "keras", "jax", "flax", "onnxruntime", "onnx")
+PACKAGES += ("tensorflow", "keras", "jax", "flax", "onnxruntime", "openvino", "onnx")
 
 
 @options.command()
@@ -88,10 +90,9 @@ def facts_of(source: str, **hub: Any) -> dict[str, Any]:
 def exported_facts(found: Any) -> dict[str, Any]:
     """Facts of an exported model, read from its files; no runtime is imported."""
     from distilbert.config import DistilBertConfig
-    from distilbert.runtimes.onnx_contents import read_contents
 
     found.check_files()
-    contents = read_contents(found.file)
+    contents = importlib.import_module(RUNTIMES[found.runtime].contents).read_contents(found.file)
     files = [found.file, *(found.file.parent / name for name in sorted(contents.locations))]
     return {
         "source": str(found.file),

@@ -20,6 +20,8 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 from typer.core import TyperCommand
 
+from distilbert._lazy import RUNTIMES
+
 _hub = partial(typer.Option, rich_help_panel="Hub")
 _runtime = partial(typer.Option, rich_help_panel="Framework and device")
 
@@ -132,8 +134,8 @@ class ModelOptions(HubOptions):
     runtime: Annotated[
         str | None,
         _runtime(
-            help="onnx: run the exported model; by default if there are no weights.",
-            autocompletion=words("onnx"),
+            help="onnx or openvino: run the exported model; by default if there are no weights.",
+            autocompletion=words(*RUNTIMES),
         ),
     ] = None
     num_threads: Annotated[

