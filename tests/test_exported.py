@@ -64,6 +64,16 @@ def test_a_folder_and_its_file_are_the_same_model(stored: Path, source: Path, ru
     assert find_exported(stored / "config.json") is None
 
 
+def test_a_file_may_be_named_from_any_working_directory(stored, runtime, monkeypatch) -> None:
+    file = stored / RUNTIMES[runtime].files[0]
+    for place in (stored.parent, stored, file.parent):
+        monkeypatch.chdir(place)
+        found = find_exported(file.relative_to(place))
+        assert found is not None
+        assert (found.folder, found.manifest["runtime"]) == (stored, runtime)
+        found.check_files()
+
+
 def test_next_to_weights_the_file_runs_if_its_runtime_is_named(folder, source, runtime) -> None:
     for name in ("model.safetensors", "config.json"):
         (folder / name).write_bytes((source / name).read_bytes())

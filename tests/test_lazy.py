@@ -39,6 +39,25 @@ def test_a_broken_installed_package_shows_its_own_error(tmp_path, monkeypatch):
     sys.modules.pop("half_installed", None)
 
 
+def test_a_package_cannot_report_its_import(tmp_path, monkeypatch):
+    (tmp_path / "chatty.py").write_text(
+        "try:\n    import chatty_reporter as found\nexcept ImportError:\n    found = None\n"
+    )
+    (tmp_path / "chatty_reporter.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(_lazy.REPORTERS, "chatty", "chatty_reporter")
+    assert _lazy.require("chatty", "x").found is None
+    assert "chatty_reporter" not in sys.modules
+    # A program that imported the reporter itself keeps it.
+    del sys.modules["chatty"]
+    import chatty_reporter
+
+    assert _lazy.require("chatty", "x").found is chatty_reporter
+    assert sys.modules["chatty_reporter"] is chatty_reporter
+    for name in ("chatty", "chatty_reporter"):
+        del sys.modules[name]
+
+
 def test_a_missing_framework_is_named_without_importing_anything(monkeypatch):
     lightning = _lazy.Framework("distilbert.lightning", "L", ("json", "no_such_package"))
     monkeypatch.setitem(_lazy.FRAMEWORKS, "lightning", lightning)

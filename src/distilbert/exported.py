@@ -82,7 +82,8 @@ def find_exported(path: Path, runtime: str | None = None) -> Exported | None:
             continue
         if path.is_file():
             if path.suffix == facts.suffix:
-                return _described(name, _folder_of(path), path)
+                file = path.absolute()  # its folder may be the one above the working directory
+                return _described(name, _folder_of(file), file)
             continue
         files = (path / file for file in facts.files)
         found = next((file for file in files if file.is_file()), None)
@@ -93,7 +94,7 @@ def find_exported(path: Path, runtime: str | None = None) -> Exported | None:
 
 def _folder_of(file: Path) -> Path:
     """The folder with the config of a file, which may be in a folder of its own below it."""
-    folders = (file.parent, file.absolute().parent.parent)
+    folders = (file.parent, file.parent.parent)
     return next((one for one in folders if (one / CONFIG_NAME).is_file()), file.parent)
 
 

@@ -180,6 +180,7 @@ def test_a_model_with_a_largest_length_is_refused(path: Path, tmp_path: Path) ->
         load_runner(tmp_path / "b.xml", CONFIG, "base")
 
 
+@pytest.mark.filterwarnings("ignore")  # of tracing
 def test_a_model_converted_from_transformers_runs(tmp_path: Path) -> None:
     """As optimum-intel does it: the PyTorch model, traced with ids and mask."""
     import torch
