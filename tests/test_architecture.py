@@ -33,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "checkpoint": INNER,
     "data": INNER | SOURCE_AND_SINK,
     "batching": INNER,
+    "timing": INNER,
     "tasks": INNER | {"batching", "tokenization", "data"},
     "training": INNER | {"checkpoint", "opening"},
     "load_options": INNER | {"checkpoint"},
@@ -48,9 +49,14 @@ ARROWS: dict[str, set[str]] = {
     | {"batching", "checkpoint", "data", "pipelines", "tasks", "tokenization", "training"},
     "distilling": INNER
     | OPENING
-    | {"batching", "checkpoint", "data", "tasks", "tokenization", "training"},
+    | {"batching", "checkpoint", "data", "tasks", "timing", "tokenization", "training"},
     # Reads checkpoints as arrays; a framework and a runtime are opened to compare their answers.
     "exporting": INNER | OPENING | {"batching", "checkpoint", "tasks", "training"},
+    # Joins exported graphs with the metrics of tasks.
+    "quantizing": INNER
+    | OPENING
+    | {"batching", "checkpoint", "data", "exporting", "finetuning", "runtimes", "tasks"}
+    | {"timing", "training"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},
 }

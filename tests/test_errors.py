@@ -20,6 +20,7 @@ PARENTS = {
     "RunCardError": (ValueError, errors.ConfigError),
     "TrainingError": (RuntimeError,),
     "ExportError": (RuntimeError,),
+    "QuantizationError": (RuntimeError,),
 }
 
 

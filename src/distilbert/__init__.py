@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     )
     from distilbert.pipelines import pipeline as pipeline
     from distilbert.pipelines.sentence_encoder import SentenceEncoder as SentenceEncoder
+    from distilbert.quantizing.quantize import quantize as quantize
+    from distilbert.quantizing.result import Quantized as Quantized
     from distilbert.tensorflow.heads import (
         TFDistilBertForMaskedLM as TFDistilBertForMaskedLM,
         TFDistilBertForMultipleChoice as TFDistilBertForMultipleChoice,
@@ -110,6 +112,8 @@ def _public_names() -> dict[str, str]:
         "distilbert.finetuning.tune": ("tune", "TuneResult"),
         "distilbert.pipelines": ("pipeline",),
         "distilbert.pipelines.sentence_encoder": ("SentenceEncoder",),
+        "distilbert.quantizing.quantize": ("quantize",),
+        "distilbert.quantizing.result": ("Quantized",),
         "distilbert.tokenization.batch_encoding": ("BatchEncoding",),
         "distilbert.tokenization.fast": ("DistilBertTokenizerFast",),
         "distilbert.tokenization.slow": ("DistilBertTokenizer",),

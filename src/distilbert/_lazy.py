@@ -66,13 +66,16 @@ class Runtime:
     contents: str
 
 
+# Where transformers.js and optimum have a model in int8.
+QUANTIZED_ONNX = ("onnx/model_quantized.onnx", "model_quantized.onnx")
 RUNTIMES = {
     "onnx": Runtime(
         module="distilbert.runtimes.onnx",
         requirements=("onnxruntime",),
         suffix=".onnx",
-        files=("onnx/model.onnx", "model.onnx"),
-        more=("onnx/model.onnx_data", "model.onnx_data"),
+        # A quantized model is the one that runs where there is no other: it is less accurate.
+        files=("onnx/model.onnx", "model.onnx", *QUANTIZED_ONNX),
+        more=tuple(f"{file}_data" for file in ("onnx/model.onnx", "model.onnx", *QUANTIZED_ONNX)),
         contents="distilbert.runtimes.onnx_contents",
     ),
     "openvino": Runtime(

@@ -65,3 +65,7 @@ class TrainingError(DistilBertError, RuntimeError):
 
 class ExportError(DistilBertError, RuntimeError):
     """An exported model does not answer as its source."""
+
+
+class QuantizationError(ExportError):
+    """A quantized model loses more of its metric than was allowed."""

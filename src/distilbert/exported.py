@@ -57,6 +57,12 @@ class Exported:
         options = {"device": device, "dtype": dtype, "num_threads": num_threads}
         return module.load_runner(self.file, config, head, **options)
 
+    def size(self) -> int:
+        """The bytes of the file and, where its manifest names them, of its external data."""
+        names = self.manifest.get("files", {})
+        files = {self.folder / name for name in names} | {self.file}
+        return sum(path.stat().st_size for path in files)
+
     def check_files(self) -> None:
         """Raise CheckpointError if a file is not the one that the manifest describes."""
         for name, facts in self.manifest.get("files", {}).items():

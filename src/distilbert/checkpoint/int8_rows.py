@@ -45,8 +45,6 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write the arrays, those of two axes in int8, and the metadata.
 
-    The largest value of a row becomes 127 or -127; others are rounded to the nearest step.
-
     Raises:
         CheckpointError: a value is not finite.
     """
@@ -55,14 +53,27 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, s
         if array.ndim != 2:
             stored[name] = array
             continue
-        wide = array.astype(np.float32)
-        scales = np.abs(wide).max(axis=1, initial=0.0) / LARGEST
-        if not np.isfinite(scales).all():
-            raise CheckpointError(f"Only finite values can be stored in int8: `{name}` has others.")
-        scales[scales == 0] = 1.0
-        stored[name + VALUES] = np.rint(wide / scales[:, None]).astype(np.int8)
-        stored[name + SCALES] = scales
+        stored[name + VALUES], stored[name + SCALES] = quantize_rows(name, array)
     format_safetensors.write(path, stored, {**metadata, QUANTIZATION: INT8_ROWS})
+
+
+def quantize_rows(
+    name: str, array: np.ndarray, *, largest: int = LARGEST
+) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix (R, C) as int8 (R, C) and the scale of each row, float32 (R,).
+
+    The largest value of a row becomes `largest` or minus that; others are rounded to the nearest
+    step.
+
+    Raises:
+        CheckpointError: a value is not finite; `name` is that of the matrix.
+    """
+    wide = array.astype(np.float32)
+    scales = np.abs(wide).max(axis=1, initial=0.0) / np.float32(largest)
+    if not np.isfinite(scales).all():
+        raise CheckpointError(f"Only finite values can be stored in int8: `{name}` has others.")
+    scales[scales == 0] = 1.0
+    return np.rint(wide / scales[:, None]).astype(np.int8), scales
 
 
 def _dequantized(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -26,6 +26,7 @@ from distilbert.cli.finetune import finetune
 from distilbert.cli.info import info
 from distilbert.cli.options import CommandWithoutRepeats
 from distilbert.cli.predict import predict
+from distilbert.cli.quantize import quantize
 from distilbert.cli.quickstart import quickstart
 from distilbert.cli.tokens import tokenize
 from distilbert.cli.tune import tune
@@ -48,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt, compare)
-COMMANDS += (embed, tokenize, vocab, convert, export, info)
+COMMANDS += (embed, tokenize, vocab, convert, export, quantize, info)
 for command in COMMANDS:
     app.command(cls=CommandWithoutRepeats)(command)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -27,12 +25,12 @@ from distilbert.runner import Runner
 from distilbert.tasks import embedding
 from distilbert.tasks.masked_lm.corpus import CorpusOptions, texts_of
 from distilbert.tasks.windows import single_windows
+from distilbert.timing import median_seconds
 from distilbert.training.report import REPORT_FILE
 
 LENGTHS = (16, 32, 128)
 # The batch whose throughput is measured: how many inputs, and their lengths in tokens.
 N_INPUTS, SHORTEST, MOST = 32, 8, 64
-WARM_UP = 2
 MIB = 2**20
 
 
@@ -202,30 +200,16 @@ def _speeds(
     lines = []
     for length in sorted({min(length, longest) for length in lengths}):
         ids = rng.integers(1, n_ids, (1, length))
-        medians = _medians(runners, {"input_ids": ids}, rounds)
+        medians = median_seconds(runners, {"input_ids": ids}, rounds)
         name = f"latency of one input of {length} tokens (ms)"
         lines.append(_line(name, *(1000 * seconds for seconds in medians)))
     shortest, most = min(SHORTEST, longest), min(MOST, longest)
     rows = [rng.integers(1, n_ids, n) for n in rng.integers(shortest, most + 1, N_INPUTS)]
-    medians = _medians(runners, padded_batch(rows), max(1, rounds // 3))
+    medians = median_seconds(runners, padded_batch(rows), max(1, rounds // 3))
     n_tokens = sum(map(len, rows))
     throughput = [n_tokens / seconds for seconds in medians]
     name = f"throughput, {N_INPUTS} inputs of {shortest} to {most} tokens (tokens/s)"
     return [*lines, _line(name, *throughput)]
-
-
-def _medians(
-    runners: Sequence[Runner], batch: Mapping[str, np.ndarray], rounds: int
-) -> list[float]:
-    """The median seconds of a batch in each runner."""
-    seconds: list[list[float]] = [[] for _ in runners]
-    for number in range(WARM_UP + rounds):
-        for runner, found in zip(runners, seconds, strict=True):
-            begin = time.perf_counter()
-            runner.run_batch(batch)
-            if number >= WARM_UP:
-                found.append(time.perf_counter() - begin)
-    return [statistics.median(found) for found in seconds]
 
 
 def _agreement(

@@ -21,7 +21,8 @@ MIN_EXTERNAL_BYTES = 1024
 # Offsets in the data file are multiples of a page, so that runtimes can map the file into memory.
 PAGE = 4096
 
-Axes = Sequence[int | str]
+# None: the number of axes is not known.
+Axes = Sequence[int | str] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,19 +48,36 @@ class ExportSource:
 
     def write_settings(self, folder: Path) -> None:
         """Write all that an exported folder has next to the model: config, tokenizer, settings."""
-        source, config = self.found.folder, copy.deepcopy(self.config)
-        config.architectures = [HEADS[self.head].class_name]
-        files = carried_files(source, config.max_position_embeddings)
-        if self.pooling is not None:
-            files |= sentence_files(self.pooling, self.normalize, config.dim)
-        task = task_file(source, self.head)
-        if task and (source / CARD_FILE).is_file():  # remembers the columns of the data
-            task[CARD_FILE] = (source / CARD_FILE).read_bytes()
-        files |= {**task, CONFIG_NAME: config.to_json_string().encode()}
-        for name, content in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
-        open_tokenizer(folder).save_pretrained(folder)  # adds tokenizer.json where it is missing
+        sentences = None if self.pooling is None else (self.pooling, self.normalize)
+        write_settings(self.found.folder, folder, self.config, self.head, sentences=sentences)
+
+
+def write_settings(
+    source: Path,
+    folder: Path,
+    config: DistilBertConfig,
+    head: str,
+    *,
+    sentences: tuple[str, bool] | None,
+) -> None:
+    """Write config, tokenizer and settings of the model in `source` into another folder.
+
+    Args:
+        sentences: for a sentence encoder, its pooling and whether its vectors are normalized.
+    """
+    config = copy.deepcopy(config)
+    config.architectures = [HEADS[head].class_name]
+    files = carried_files(source, config.max_position_embeddings)
+    if sentences is not None:
+        files |= sentence_files(*sentences, config.dim)
+    task = task_file(source, head)
+    if task and (source / CARD_FILE).is_file():  # remembers the columns of the data
+        task[CARD_FILE] = (source / CARD_FILE).read_bytes()
+    files |= {**task, CONFIG_NAME: config.to_json_string().encode()}
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    open_tokenizer(folder).save_pretrained(folder)  # adds tokenizer.json where it is missing
 
 
 def read_export_source(

@@ -117,10 +117,10 @@ def evaluate(
     _check_pseudo(pseudo_perplexity, first)
     second = None if against is None else _opened(against, task, **opening)
     sources = sources_of(data) if names_sources(data) else ()
-    card = _card_for(card, first.folder, sources)
+    card = card_for(card, first.folder, sources)
     card = with_changes(card, {**changes, "task": HEADS[first.head].task})
     subject = as_trained(task_of(card), first.folder, first.config, chosen=changes)
-    examples, skipped = _read(subject, card, data)
+    examples, skipped = read_examples(subject, card, data)
     found = _evaluated(subject, first, examples, batch_tokens)
     if pseudo_perplexity:
         found.scores["pseudo_perplexity"] = _pseudo_perplexity(subject, first, found, batch_tokens)
@@ -169,7 +169,7 @@ def _target(output: str | PathLike[str] | None, *, overwrite: bool) -> Path | No
     return Path(output)
 
 
-def _card_for(card: AnyCard, folder: Path | None, sources: Sequence[str]) -> RunCard:
+def card_for(card: AnyCard, folder: Path | None, sources: Sequence[str]) -> RunCard:
     """The card passed, or what the folder of a run says about columns, inputs and scores.
 
     How a file is read (`data_format`, `column_names`) holds only for files with the same suffix.
@@ -189,8 +189,12 @@ def _suffixes(sources: Sequence[str]) -> set[tuple[str, ...]]:
     return {tuple(Path(source).suffixes) for source in sources}
 
 
-def _read(task: Task, card: RunCard, data: Any) -> tuple[list[Any], int]:
-    """The good examples, and how many rows were bad."""
+def read_examples(task: Task, card: RunCard, data: Any) -> tuple[list[Any], int]:
+    """The good examples of files, a hub data set or rows, and how many rows were bad.
+
+    Raises:
+        DataError: rows break rules, or there are none.
+    """
     problems, options = Problems(), card.data
     if names_sources(data):
         sources, limit = sources_of(data), options.max_dev_rows

@@ -92,7 +92,13 @@ class FileRunner:
 
     def compute(self, name: str, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         """An output of the file that is not one of the head, such as `sentence_embedding`."""
-        return self._run([name], check_batch(batch, self.config, self.head))[0]
+        return self.compute_all([name], batch)[0]
+
+    def compute_all(
+        self, names: Sequence[str], batch: Mapping[str, np.ndarray]
+    ) -> list[np.ndarray]:
+        """Several such outputs, float32, in one run."""
+        return self._run(list(names), check_batch(batch, self.config, self.head))
 
     def close(self) -> None:
         """Release the memory of the session; the runner cannot be used afterwards."""

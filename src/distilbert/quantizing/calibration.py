@@ -1,0 +1,82 @@
+"""The ranges of the values that quantized layers multiply, measured on texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from distilbert.batching import padded_batch
+from distilbert.config import DistilBertConfig
+from distilbert.errors import DataError
+from distilbert.exporting.graph import Graph
+from distilbert.heads import HEADS
+from distilbert.quantizing.files import open_graph
+
+RangeKind = Literal["percentile", "minmax"]
+# The fraction of the values of a text that may lie outside of its range, at each end.
+OUTSIDE = 1e-4
+# Texts that are used; more change the ranges by less than a step.
+MOST_TEXTS = 256
+
+
+def check_known(sequences: Sequence[np.ndarray], tokenizer: Any) -> None:
+    """Raise DataError if texts consist of nothing but unknown and special tokens."""
+    ids = np.unique(np.concatenate([np.zeros(0, np.int64), *sequences]))
+    meaningless = [*tokenizer.all_special_ids, tokenizer.unk_token_id]
+    if not np.setdiff1d(ids, meaningless).size:
+        raise DataError(
+            "Texts for calibration must have tokens of the vocabulary: those given have none but "
+            "unknown ones. Use texts of the kind, and in the language, that the model is for."
+        )
+
+
+def measure_ranges(
+    graph: Graph,
+    names: Sequence[str],
+    sequences: Sequence[np.ndarray],
+    *,
+    config: DistilBertConfig,
+    head: str,
+    kind: RangeKind,
+    folder: Path,
+) -> tuple[dict[str, tuple[float, float]], int]:
+    """The range of each value of a graph, and how many sequences were used.
+
+    Args:
+        names: values (..., K) of the graph.
+        sequences: ids (S,) of each text; each runs alone, so that padding has no part.
+        kind: "minmax" is the range of all values; "percentile" the mean over texts of the range in
+            which all but 0.01 % of the values of a text are, at each end.
+        folder: for a temporary file.
+    """
+    watched = Graph(graph.opset)
+    watched.nodes, watched.constants = graph.nodes, graph.constants
+    watched.inputs = graph.inputs
+    watched.outputs = {**graph.outputs, **dict.fromkeys(names, (np.float32, None))}
+    runner = open_graph(watched, folder / "ranges.onnx", config, head)
+    found = []  # (texts, names, 4): lowest, low, high, highest
+    for ids in sequences[:MOST_TEXTS]:
+        batch = padded_batch([ids])
+        if HEADS[head].input_axes == ("B", "C", "S"):
+            batch = {name: array[:, None] for name, array in batch.items()}
+        found.append([_ends(value) for value in runner.run_values(batch, names)])
+    runner.close()
+    ends = np.array(found)
+    if kind == "minmax":
+        low, high = ends[:, :, 0].min(axis=0), ends[:, :, 3].max(axis=0)
+    else:
+        low, high = ends[:, :, 1].mean(axis=0), ends[:, :, 2].mean(axis=0)
+    pairs = zip(low.tolist(), high.tolist(), strict=True)
+    return dict(zip(names, pairs, strict=True)), len(found)
+
+
+def _ends(value: np.ndarray) -> list[float]:
+    """Lowest, low, high and highest of an array; between the middle two are all but `OUTSIDE`."""
+    flat = value.ravel()
+    n_outside = int(flat.size * OUTSIDE)
+    places = sorted({0, n_outside, flat.size - 1 - n_outside, flat.size - 1})
+    ordered = np.partition(flat, places)
+    return [float(ordered[i]) for i in (0, n_outside, -1 - n_outside, -1)]

@@ -1,0 +1,134 @@
+"""`quantize`: a model in int8 that keeps its metric, or a sentence that says what it reached."""
+
+from __future__ import annotations
+
+import tempfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from distilbert._lazy import RUNTIMES, require
+from distilbert.checkpoint.hub import MANIFEST
+from distilbert.errors import InputError
+from distilbert.load_options import LoadOptions, take_load_options
+from distilbert.quantizing.job import Job
+from distilbert.quantizing.metric import first_windows, read_metric
+from distilbert.quantizing.plan import Mode, Plan, take_plan
+from distilbert.quantizing.result import PLOT_FILE, REPORT_FILE, Quantized
+from distilbert.quantizing.source import open_source
+from distilbert.quantizing.texts import read_texts
+from distilbert.quantizing.writing import write_quantized
+from distilbert.training.card_file import AnyCard, as_card, with_changes
+from distilbert.training.output_folder import Contents, check_output
+from distilbert.training.run_card import RunCard
+
+# All that a folder contains which an earlier quantization has written.
+OUTPUT = Contents(
+    "quantized model",
+    mark=MANIFEST,
+    decisive="onnx",
+    others=(REPORT_FILE, PLOT_FILE, "*.json", "*.txt", "*.toml", "1_Pooling", "2_Normalize"),
+)
+
+
+def quantize(
+    model: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    runtime: str = "onnx",
+    mode: Mode = "dynamic",
+    eval_data: Any = None,
+    max_drop: float | None = None,
+    texts: Any = None,
+    calibration: Any = None,
+    overwrite: bool = False,
+    card: AnyCard = None,
+    **changes: Any,
+) -> Quantized:
+    """Write a model in int8 that loses at most `max_drop` points of its metric.
+
+    The metric is that of `evaluate`, or Spearman's correlation of cosines for an encoder. If it
+    does not hold with all layers in int8, those that change the outputs most stay in float32.
+
+    Args:
+        model: a checkpoint of any head, which is exported first, or an exported model.
+        output: a new or empty folder, for `onnx/model_quantized.onnx`, config, tokenizer, settings,
+            `export.json`, `report.json`, and a plot if matplotlib is installed.
+        runtime: "onnx".
+        mode: "dynamic" finds the range of activations at each call; "static" once, on
+            `calibration`, so that answers do not depend on the batch.
+        eval_data: labelled rows, as `data` of `evaluate`; for an encoder pairs of texts with their
+            similarity.
+        max_drop: points, percent of the scale of the metric; 0.5 by default. For a loss, by how
+            many percent it may grow.
+        texts: on which agreement with float32 is measured; by default those of `eval_data`. Without
+            `eval_data` no metric is checked.
+        calibration: texts for the ranges, as `texts`; not those of `eval_data`.
+        overwrite: replace an earlier quantized model in `output`.
+        card, changes: as for `evaluate`; also the fields of `distilbert.quantizing.plan.Plan`,
+            `head`, `pooling`, `normalize` and `framework` as for `export`, and `num_threads`.
+
+    Raises:
+        DataError: rows or texts break rules, or calibration texts have only unknown tokens.
+        InputError: an option breaks a rule, or the model is quantized already.
+        QuantizationError: the metric does not hold; nothing was written.
+        Others as `export`.
+    """
+    plan = take_plan(changes, runtime=runtime, mode=mode, max_drop=max_drop)
+    _check_data(plan, eval_data, max_drop, texts, calibration)
+    loading = take_load_options(changes)
+    check_output(Path(output), OUTPUT, overwrite=overwrite, sources=[str(model)])
+    given = {"eval": eval_data, "texts": texts, "calibration": calibration}
+    return _quantize(model, Path(output), plan, loading, given, card=card, changes=changes)
+
+
+def _quantize(
+    model: str | PathLike[str],
+    output: Path,
+    plan: Plan,
+    loading: LoadOptions,
+    given: dict[str, Any],
+    *,
+    card: AnyCard,
+    changes: dict[str, Any],
+) -> Quantized:
+    exporting = {name: changes.pop(name, None) for name in ("pooling", "normalize", "framework")}
+    facts: dict[str, Any] = {"runtime": plan.runtime, "head": changes.pop("head", None)}
+    facts |= {"loading": loading, "export_options": exporting}
+    batch_tokens = changes.pop("batch_tokens", None)
+    reading = with_changes(RunCard() if card is None else as_card(card, {}), changes).data
+    with tempfile.TemporaryDirectory() as place:
+        source = open_source(model, Path(place) / "float32", **facts)
+        opened, metric, sequences = source.model, None, []
+        if given["eval"] is not None:
+            options: dict[str, Any] = {"card": card, "changes": changes}
+            options |= {"pooling": source.pooling, "batch_tokens": batch_tokens}
+            metric = read_metric(opened, given["eval"], **options)
+            sequences = metric.sequences
+        if given["texts"] is not None:
+            sequences = first_windows(opened, read_texts(given["texts"], "texts", reading))
+        job = Job(source, plan, Path(place), num_threads=loading.num_threads)
+        if given["calibration"] is not None:
+            calibrated = read_texts(given["calibration"], "calibration", reading)
+            job.calibrate(first_windows(opened, calibrated))
+        return write_quantized(job, output, metric, sequences)
+
+
+def _check_data(
+    plan: Plan, eval_data: Any, max_drop: float | None, texts: Any, calibration: Any
+) -> None:
+    for package in ("onnx", *RUNTIMES[plan.runtime].requirements):
+        require(package, f"quantize for {plan.runtime}")
+    if eval_data is None and texts is None:
+        raise InputError(
+            "`eval_data` must be given, labelled rows on which the metric must hold: got none. To "
+            "quantize without checking a metric, give `texts` on which agreement is measured."
+        )
+    if eval_data is None and max_drop is not None:
+        raise InputError("`max_drop` needs `eval_data`: without it no metric is checked.")
+    if (plan.mode == "static") != (calibration is not None):
+        raise InputError(
+            f"`calibration` must be given with the mode 'static', and only then, texts on which "
+            f"ranges are measured: got {plan.mode!r} "
+            f"{'without' if calibration is None else 'with'} it."
+        )

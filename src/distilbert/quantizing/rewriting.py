@@ -1,0 +1,181 @@
+"""A graph with some of its layers in int8, in standard operators.
+
+Weights are int8 with a scale per output channel; the rows of a table have one each. What a layer
+multiplies is uint8: with a range that is measured at each call (dynamic) or that is a constant
+(static, `QuantizeLinear` and `DequantizeLinear` around a float operator, which runtimes join).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from distilbert.checkpoint.int8_rows import quantize_rows
+from distilbert.exporting.graph import Graph, Node
+from distilbert.quantizing.layers import LINEAR, Layer, float_casts
+
+FLOAT = 1  # `TensorProto.FLOAT`
+LEVELS = 255  # steps of uint8
+# A bias in units of the product's step must fit an int32, with room for the product itself.
+LARGEST_BIAS = 2**30
+# Bits of a weight -> its largest value; products of 7 bits cannot overflow where a processor adds
+# pairs of them in int16 (x86 without VNNI).
+LARGEST = {8: 127, 7: 63}
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+def quantized(
+    graph: Graph, layers: Collection[Layer], *, ranges: Ranges | None = None, bits: int = 8
+) -> Graph:
+    """A copy of a graph with `layers` in int8.
+
+    Args:
+        ranges: the lowest and highest number of each value that a layer multiplies, by its name;
+            None measures them at each call.
+        bits: 8, or 7 for processors without VNNI instructions.
+
+    Raises:
+        CheckpointError: a weight is not finite.
+    """
+    return _Rewriter(graph, layers, ranges, bits).rewritten()
+
+
+class _Rewriter:
+    def __init__(
+        self, graph: Graph, layers: Collection[Layer], ranges: Ranges | None, bits: int
+    ) -> None:
+        self.source, self.ranges, self.bits = graph, ranges, bits
+        self.layers = {node.outputs[0]: layer for layer in layers for node in layer.nodes}
+        self.casts = float_casts(graph)
+        self.graph = Graph(graph.opset)
+        self.graph.inputs, self.graph.outputs = graph.inputs, graph.outputs
+        self.graph.constants = dict(graph.constants)
+        self.made: set[str] = set()
+
+    def rewritten(self) -> Graph:
+        for node in self.source.nodes:
+            layer = self.layers.get(node.outputs[0])
+            if layer is None:
+                self.graph.nodes.append(node)
+                continue
+            self._store(layer)
+            if node.operator not in LINEAR:
+                self._rows(node, layer)
+            elif self.ranges is None:
+                self._dynamic(node, layer)
+            else:
+                self._static(node, layer, self.ranges[node.inputs[0]])
+        _drop_unused(self.graph)
+        return self.graph
+
+    def _add(self, operator: str, *inputs: str, out: str | tuple[str, ...], **facts: int) -> str:
+        """A node with the output `out`, once, and the name of its first output."""
+        outputs = (out,) if isinstance(out, str) else out
+        if outputs[0] not in self.made:
+            self.made.add(outputs[0])
+            self.graph.nodes.append(Node(operator, inputs, outputs, facts))
+        return outputs[0]
+
+    def _constant(self, name: str, value: np.ndarray) -> str:
+        self.graph.constants[name] = value
+        return name
+
+    def _store(self, layer: Layer) -> None:
+        if f"{layer.name}.int8" in self.graph.constants:
+            return
+        matrix = self.source.constants[layer.weight]
+        rows = matrix if layer.axis == 0 else matrix.T
+        values, scales = quantize_rows(layer.name, rows, largest=LARGEST[self.bits])
+        values = values if layer.axis == 0 else values.T
+        self._constant(f"{layer.name}.int8", np.ascontiguousarray(values))
+        self._constant(f"{layer.name}.scale", scales)
+
+    def _rows(self, node: Node, layer: Layer) -> None:
+        """Rows of a table, (..., D): only those that are read become float32."""
+        out, ids = node.outputs[0], node.inputs[1]
+        column = self._constant(
+            f"{layer.name}.scales", self.graph.constants[f"{layer.name}.scale"][:, None]
+        )
+        rows = self._add("Gather", f"{layer.name}.int8", ids, out=f"{out}_int8", axis=0)
+        rows = self._add("Cast", rows, to=FLOAT, out=f"{out}_float")
+        scales = self._add("Gather", column, ids, out=f"{out}_scales", axis=0)
+        self._add("Mul", rows, scales, out=out)
+
+    def _dynamic(self, node: Node, layer: Layer) -> None:
+        x, out = node.inputs[0], node.outputs[0]
+        parts = (f"{x}_uint8", f"{x}_scale", f"{x}_zero")
+        self._add("DynamicQuantizeLinear", x, out=parts)
+        matrix = f"{layer.name}.int8"
+        if layer.axis == 0:  # a runtime turns a constant once, while it loads
+            matrix = self._add("Transpose", matrix, out=f"{layer.name}.turned")
+        product = self._add("MatMulInteger", parts[0], matrix, parts[2], out=f"{out}_int32")
+        product = self._add("Cast", product, to=FLOAT, out=f"{out}_float")
+        steps = self._add("Mul", parts[1], f"{layer.name}.scale", out=f"{out}_steps")
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        scaled = self._add("Mul", product, steps, out=out if bias is None else f"{out}_scaled")
+        if bias is not None:
+            self._add("Add", scaled, bias, out=out)
+
+    def _static(self, node: Node, layer: Layer, limits: tuple[float, float]) -> None:
+        x, out = node.inputs[0], node.outputs[0]
+        step, zero = _step(limits)
+        scales = (self._constant(f"{x}_scale", step), self._constant(f"{x}_zero", zero))
+        self._add("QuantizeLinear", x, *scales, out=f"{x}_uint8")
+        rows = self._add("DequantizeLinear", f"{x}_uint8", *scales, out=f"{x}_rounded")
+        matrix = self._restored(
+            layer.name,
+            f"{layer.name}.int8",
+            f"{layer.name}.scale",
+            f"{layer.name}.matrix",
+            layer.axis,
+        )
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        exact = None if bias is None else self._bias(bias, layer, out, step)
+        facts = dict(node.attributes)
+        inputs = (rows, matrix, *([] if exact is None else [exact]))
+        late = bias is not None and exact is None
+        product = f"{out}_product" if late else out
+        self.graph.nodes.append(Node(node.operator, inputs, (product,), facts))
+        if late:
+            self._add("Add", product, str(bias), out=out)
+
+    def _bias(self, bias: str, layer: Layer, out: str, step: np.ndarray) -> str | None:
+        """A bias as int32 in the steps of the product, as runtimes take it; None if it does not
+        fit."""
+        array = self.source.constants.get(self.casts.get(bias, bias))
+        if array is None:
+            return None
+        scales = step * self.graph.constants[f"{layer.name}.scale"]
+        with np.errstate(over="ignore", divide="ignore"):
+            steps = np.rint(array.astype(np.float64) / scales)
+        if array.shape != scales.shape or not (np.abs(steps) < LARGEST_BIAS).all():
+            return None
+        values = self._constant(f"{out}_bias", steps.astype(np.int32))
+        units = self._constant(f"{out}_bias_scale", scales.astype(np.float32))
+        return self._restored(f"{out}_bias", values, units, f"{out}_bias_float", 0)
+
+    def _restored(self, stem: str, values: str, scales: str, out: str, axis: int) -> str:
+        """A constant as float32. The zero point is the default, which onnxruntime wants written."""
+        array = self.graph.constants[values]
+        zero = self._constant(f"{stem}.zero", np.zeros(array.shape[axis], array.dtype))
+        return self._add("DequantizeLinear", values, scales, zero, out=out, axis=axis)
+
+
+def _step(limits: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The scale and the zero point of uint8 for a range, which is widened to contain 0."""
+    low, high = min(limits[0], 0.0), max(limits[1], 0.0)
+    step = np.float32((high - low) / LEVELS) or np.float32(1)
+    return np.array(step, np.float32), np.array(np.clip(np.rint(-low / step), 0, LEVELS), np.uint8)
+
+
+def _drop_unused(graph: Graph) -> None:
+    """Remove nodes and constants that no output depends on."""
+    needed, kept = set(graph.outputs), []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+    graph.nodes = kept[::-1]
+    graph.constants = {name: a for name, a in graph.constants.items() if name in needed}

@@ -1,0 +1,72 @@
+"""Ranges of activations, and texts that cannot give any."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from distilbert import AutoTokenizer
+from distilbert.config import DistilBertConfig
+from distilbert.errors import DataError
+from distilbert.quantizing.calibration import MOST_TEXTS, check_known, measure_ranges
+from distilbert.quantizing.files import open_graph
+from distilbert.quantizing.layers import find_layers
+from distilbert.quantizing.reading import read_graph
+
+SEQUENCES = [np.array([2, 7, 9, 11, 3]), np.array([2, 8, 3])]
+
+
+@pytest.mark.parametrize("head", ["base", "multiple_choice"])
+def test_minmax_is_the_range_of_what_the_layers_multiply(exported, tmp_path, head: str) -> None:
+    folder = exported(head)
+    config = DistilBertConfig.from_pretrained(folder)
+    graph = read_graph(folder / "onnx/model.onnx")
+    names = sorted({name for layer in find_layers(graph).values() for name in layer.inputs})
+    how = {"config": config, "head": head, "folder": tmp_path}
+    found, n_used = measure_ranges(graph, names, SEQUENCES, kind="minmax", **how)
+    assert (list(found), n_used) == (names, 2)
+    graph.outputs |= dict.fromkeys(names, (np.float32, None))
+    runner = open_graph(graph, tmp_path / "m.onnx", config, head)
+    shape = (1, 1, -1) if head == "multiple_choice" else (1, -1)
+    batches = [{"input_ids": ids.reshape(shape)} for ids in SEQUENCES]
+    for i, name in enumerate(names):
+        values = [runner.run_values(batch, names)[i] for batch in batches]
+        ends = (min(v.min() for v in values), max(v.max() for v in values))
+        assert found[name] == pytest.approx(ends)
+
+
+def test_percentiles_are_means_over_texts_and_leave_out_few_values(exported, tmp_path) -> None:
+    folder = exported("base")
+    config = DistilBertConfig.from_pretrained(folder)
+    graph = read_graph(folder / "onnx/model.onnx")
+    name = find_layers(graph)["transformer.layer.1.ffn.lin2"].inputs[0]
+    how = {"config": config, "head": "base", "folder": tmp_path}
+    per_text = [
+        measure_ranges(graph, [name], [ids], kind="minmax", **how)[0][name] for ids in SEQUENCES
+    ]
+    found, _ = measure_ranges(graph, [name], SEQUENCES, kind="percentile", **how)
+    # So short texts have no ten thousandth value to leave out.
+    assert found[name] == pytest.approx(np.mean(per_text, axis=0))
+    long = [np.arange(64) % 40 + 5] * 5
+    wide = measure_ranges(graph, [name], long, kind="minmax", **how)[0][name]
+    narrow = measure_ranges(graph, [name], long, kind="percentile", **how)[0][name]
+    assert wide[0] <= narrow[0] < narrow[1] <= wide[1]
+
+
+def test_only_the_first_texts_are_used(exported, tmp_path) -> None:
+    folder = exported("base")
+    graph = read_graph(folder / "onnx/model.onnx")
+    name = find_layers(graph)["transformer.layer.0.ffn.lin1"].inputs[0]
+    config = DistilBertConfig.from_pretrained(folder)
+    how = {"config": config, "head": "base", "folder": tmp_path, "kind": "minmax"}
+    many = [SEQUENCES[1]] * (MOST_TEXTS + 5)
+    assert measure_ranges(graph, [name], many, **how)[1] == MOST_TEXTS
+
+
+def test_texts_of_unknown_words_are_refused(exported) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(exported("base"))
+    unknown = [np.array(tokenizer("日本 ☃ [MASK]")["input_ids"])]
+    for sequences in (unknown, []):
+        with pytest.raises(DataError, match="those given have none but unknown ones"):
+            check_known(sequences, tokenizer)
+    check_known([*unknown, np.array(tokenizer("cat")["input_ids"])], tokenizer)

@@ -1,0 +1,39 @@
+"""Options of a quantization."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from distilbert.errors import InputError
+from distilbert.quantizing.plan import MAX_DROP, take_plan
+
+
+def test_a_plan_takes_its_options_and_leaves_others() -> None:
+    options = {"bits": 7, "repair": False, "revision": "main"}
+    plan = take_plan(options, max_drop=None, runtime="onnx", mode="static")
+    assert (plan.bits, plan.repair, plan.ranges, plan.max_drop) == (
+        7,
+        False,
+        "percentile",
+        MAX_DROP,
+    )
+    assert options == {"revision": "main"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"runtime": "coreml"}, "`runtime` must be one of onnx: got 'coreml'"),
+        ({"mode": "int4"}, "`mode` must be one of dynamic, static: got 'int4'"),
+        ({"ranges": "entropy"}, "`ranges` must be one of percentile, minmax"),
+        ({"bits": 4}, "`bits` must be 7 or 8: got 4"),
+        *(({"max_drop": n}, "`max_drop` must be a number") for n in (-1, math.nan, True, "1")),
+    ],
+)
+def test_values_that_break_a_rule_are_named(changes, text) -> None:
+    given = {"runtime": "onnx", "mode": "dynamic", "max_drop": 0.5, **changes}
+    options = {name: given.pop(name) for name in ("bits", "ranges") if name in given}
+    with pytest.raises(InputError, match=text):
+        take_plan(options, **given)

@@ -1,0 +1,164 @@
+"""`quantize`: from any checkpoint or exported folder to a smaller one with the same metric."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from exports import tiny_source
+
+import distilbert
+from distilbert.errors import (
+    DataError,
+    InputError,
+    MissingDependencyError,
+    QuantizationError,
+    RunCardError,
+)
+from distilbert.heads import HEADS
+from distilbert.tasks.embedding import normalize
+
+QUICK = {"num_threads": 1, "bootstrap": 10}
+ANY = {"max_drop": 1e6, **QUICK}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_is_quantized_checked_and_opened(
+    exported, rows, calibration, tmp_path, head: str, mode: str
+) -> None:
+    more = {"calibration": calibration} if mode == "static" else {}
+    out = tmp_path / "out"
+    done = distilbert.quantize(exported(head), out, eval_data=rows[head], mode=mode, **more, **ANY)
+    assert done.kept == []
+    assert done.checked.n_examples == len(rows[head])
+    assert {"onnx/model_quantized.onnx", "config.json", "tokenizer.json", "report.json"} < names_in(
+        out
+    )
+    size = (exported(head) / "onnx/model.onnx").stat().st_size
+    assert done.file.stat().st_size < size
+    if head != "base":
+        again = distilbert.evaluate(out, rows[head], bootstrap=10, runtime="onnx")
+        assert again.scores[again.metric] == pytest.approx(done.checked.after, rel=1e-3)
+    assert distilbert.Quantized is type(done)
+
+
+def test_a_checkpoint_is_exported_with_its_options(tmp_path, calibration) -> None:
+    source = tiny_source(tmp_path / "m", "base")
+    options = {"pooling": "cls", "normalize": True, "framework": "torch"}
+    done = distilbert.quantize(source, tmp_path / "out", texts=calibration, **options)
+    assert done.agreement.cosine > 0.98
+    model = onnx.load(done.file)
+    assert [one.name for one in model.graph.output] == ["last_hidden_state", "sentence_embedding"]
+    embed = distilbert.pipeline("sentence-embedding", done.folder)
+    expected = distilbert.pipeline("sentence-embedding", source, pooling="cls", normalize=True)
+    texts = [row["text"] for row in calibration]
+    cosines = (np.array(embed(texts)) * np.array(expected(texts))).sum(axis=1)
+    assert cosines.min() > 0.95
+    report = json.loads((done.folder / "report.json").read_text())
+    assert report["metric"] is None
+
+
+def texts_of(rows: dict[str, Any]) -> list[str]:
+    return [row["text"] for row in rows["masked_lm"]]
+
+
+@pytest.fixture
+def exact_rows(exported, rows) -> list[dict[str, Any]]:
+    """Pairs whose similarity is the cosine that the float32 model gives, so that int8 loses."""
+    texts = [
+        " ".join(text.split()[i:]) for text in texts_of(rows) for i in range(len(text.split()))
+    ]
+    pairs = list(zip(texts, texts[3:], strict=False))
+    embed = distilbert.pipeline("sentence-embedding", exported("base"))
+    first, second = (normalize(np.array(embed(list(one)))) for one in zip(*pairs, strict=True))
+    cosines = (first * second).sum(axis=1).tolist()
+    return [
+        {"text": a, "text_pair": b, "label": c} for (a, b), c in zip(pairs, cosines, strict=True)
+    ]
+
+
+def test_the_gate_keeps_layers_in_float32_until_the_metric_holds(
+    exported, exact_rows, tmp_path
+) -> None:
+    model, how = exported("base"), {"eval_data": exact_rows, "metric": "pearson", **QUICK}
+    loose = distilbert.quantize(model, tmp_path / "a", max_drop=100, **how)
+    assert loose.checked.before == pytest.approx(1)
+    strict = {"max_drop": loose.checked.points_lost / 4, **how}
+    done = distilbert.quantize(model, tmp_path / "b", **strict)
+    assert 0 < len(done.kept) < len(loose.layers)
+    assert done.checked.points_lost <= strict["max_drop"]
+    assert set(done.errors) == set(loose.layers)
+    manifest = json.loads((tmp_path / "b" / "export.json").read_text())
+    assert manifest["quantization"]["float32"] == done.kept
+    with pytest.raises(QuantizationError, match="let layers stay in float32 with `repair`"):
+        distilbert.quantize(model, tmp_path / "c", repair=False, **strict)
+    with pytest.raises(QuantizationError, match="Nothing was written; allow more"):
+        distilbert.quantize(model, tmp_path / "c", **{**strict, "max_drop": 0.0})
+    assert not (tmp_path / "c").exists()
+
+
+def test_only_an_earlier_quantized_model_is_replaced(exported, calibration, tmp_path) -> None:
+    out, model = tmp_path / "out", exported("base")
+    distilbert.quantize(exported("base", pooling="mean"), out, texts=calibration, **QUICK)
+    assert "modules.json" in names_in(out)
+    with pytest.raises(InputError, match="`output` must be a new or empty folder"):
+        distilbert.quantize(model, out, texts=calibration)
+    distilbert.quantize(model, out, texts=calibration, overwrite=True, **QUICK)
+    assert "modules.json" not in names_in(out)
+    (out / "thesis.doc").touch()
+    with pytest.raises(InputError, match=r"thesis\.doc"):
+        distilbert.quantize(model, out, texts=calibration, overwrite=True)
+    (out / "thesis.doc").unlink()
+    with pytest.raises(InputError, match="must not delete what is read"):
+        distilbert.quantize(out, out, texts=calibration, overwrite=True)
+
+
+def test_a_quantized_model_is_not_quantized_again(exported, calibration, tmp_path) -> None:
+    done = distilbert.quantize(exported("base"), tmp_path / "a", texts=calibration, **QUICK)
+    with pytest.raises(InputError, match="must not be quantized"):
+        distilbert.quantize(done.folder, tmp_path / "b", texts=calibration)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({}, InputError, "`eval_data` must be given, labelled rows"),
+        ({"texts": [], "max_drop": 1}, InputError, "`max_drop` needs `eval_data`"),
+        ({"texts": [], "mode": "static"}, InputError, "`calibration` must be given with"),
+        ({"texts": [], "calibration": []}, InputError, "got 'dynamic' with it"),
+        ({"texts": [], "runtime": "tflite"}, InputError, "`runtime` must be one of onnx"),
+    ],
+)
+def test_wrong_options_are_named_before_anything_is_read(tmp_path, options, error, text) -> None:
+    with pytest.raises(error, match=text):
+        distilbert.quantize("no/such-model", tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_data_leave_nothing(exported, rows, tmp_path) -> None:
+    unknown = [{"text": "日本 ☃"}]
+    model = exported("sequence_classification")
+    static = {"mode": "static", "texts": rows["masked_lm"], "calibration": unknown}
+    with pytest.raises(DataError, match="have none but unknown ones"):
+        distilbert.quantize(model, tmp_path / "out", **static)
+    with pytest.raises(DataError):
+        distilbert.quantize(model, tmp_path / "out", eval_data=[{"text": "a", "label": "NEW"}])
+    with pytest.raises(RunCardError, match="quantise"):
+        distilbert.quantize("no/such-model", tmp_path / "out", texts=[], quantise=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_package_is_named_before_anything_is_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(MissingDependencyError, match="`onnx` is needed to quantize for onnx"):
+        distilbert.quantize("no/such-model", tmp_path / "out", texts=[])

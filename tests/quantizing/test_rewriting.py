@@ -1,0 +1,140 @@
+"""Graphs with layers in int8: the operators, the arithmetic, what is left of the weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from distilbert.config import DistilBertConfig
+from distilbert.exporting.graph import Graph
+from distilbert.heads import HEADS
+from distilbert.quantizing.files import open_graph
+from distilbert.quantizing.layers import find_layers
+from distilbert.quantizing.reading import read_graph
+from distilbert.quantizing.rewriting import quantized
+
+BATCH = {
+    "input_ids": np.array([[5, 6, 7, 8], [9, 10, 0, 0]]),
+    "attention_mask": np.array([[1, 1, 1, 1], [1, 1, 0, 0]]),
+}
+
+
+def wide_ranges(layers) -> dict[str, tuple[float, float]]:
+    names = [name for layer in layers.values() for name in layer.inputs]
+    return dict.fromkeys(names, (-5.0, 5.0))
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("head", HEADS)
+def test_answers_stay_close(exported, tmp_path: Path, head: str, dtype: str, mode: str) -> None:
+    folder = exported(head, dtype=dtype)
+    config = DistilBertConfig.from_pretrained(folder)
+    graph = read_graph(folder / "onnx/model.onnx")
+    layers = find_layers(graph)
+    ranges = wide_ranges(layers) if mode == "static" else None
+    changed = quantized(graph, list(layers.values()), ranges=ranges)
+    batch = BATCH
+    if head == "multiple_choice":
+        batch = {name: array[:, None] for name, array in BATCH.items()}
+    pair = [open_graph(g, tmp_path / "m.onnx", config, head) for g in (graph, changed)]
+    expected, found = (runner.run_batch(batch) for runner in pair)
+    for name, axes in HEADS[head].outputs.items():
+        real = BATCH["attention_mask"] == 1 if "S" in axes else slice(None)
+        a, b = expected[name][real], found[name][real]
+        error = np.sqrt(((a - b) ** 2).sum() / (a**2).sum())
+        assert 0 < error < 0.25, (name, error)  # weights are random: a sum may be near 0
+    assert not [
+        name
+        for name in changed.constants
+        if changed.constants[name].dtype == np.float16
+        and changed.constants[name].ndim == 2
+        and "word" in name
+    ]
+
+
+def test_weights_are_stored_once_and_only_in_int8(exported) -> None:
+    graph = read_graph(exported("masked_lm") / "onnx/model.onnx")
+    layers = find_layers(graph)
+    changed = quantized(graph, list(layers.values()))
+    for layer in layers.values():
+        assert layer.weight not in changed.constants
+        values = changed.constants[f"{layer.name}.int8"]
+        assert (values.dtype, values.shape) == (np.int8, graph.constants[layer.weight].shape)
+        scales = changed.constants[f"{layer.name}.scale"]
+        assert scales.shape == (values.shape[layer.axis],)
+    some = quantized(graph, [layers["vocab_transform"]])
+    assert "vocab_transform.int8" in some.constants
+    assert "distilbert.embeddings.word_embeddings.weight" in some.constants
+    assert (
+        graph.constants.keys()
+        == read_graph(exported("masked_lm") / "onnx/model.onnx").constants.keys()
+    )
+
+
+def test_onnxruntime_joins_each_layer_into_one_integer_operator(exported, tmp_path) -> None:
+    graph = read_graph(exported("base") / "onnx/model.onnx")
+    layers = find_layers(graph)
+    for ranges, joined in ((None, "DynamicQuantizeMatMul"), (wide_ranges(layers), "QGemm")):
+        changed = quantized(graph, list(layers.values()), ranges=ranges)
+        changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+        onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), options)
+        optimized = onnx.load(tmp_path / "optimized.onnx").graph.node
+        assert Counter(node.op_type for node in optimized)[joined] == len(layers) - 1
+
+
+@pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
+@pytest.mark.parametrize("static", [False, True])
+def test_the_arithmetic_is_that_of_rounded_numbers(tmp_path, operator: str, static: bool) -> None:
+    rng = np.random.default_rng(0)
+    graph = Graph(20)
+    graph.inputs = {"x": (np.float32, ["T", 24])}
+    weight = rng.normal(size=(24, 16)).astype(np.float32)
+    bias = rng.normal(size=16).astype(np.float32)
+    graph.constants |= {"w.weight": weight, "b": bias}
+    inputs = ("x", "w.weight", *(["b"] if operator == "Gemm" else []))
+    graph.output("y", graph.add(operator, *inputs), np.float32, ["T", 16])
+    x = rng.uniform(-1, 3, size=(5, 24)).astype(np.float32)
+    x[0, :2] = -1, 3  # the ends of the range
+    ranges = {"x": (-1.0, 3.0)} if static else None
+    changed = quantized(graph, list(find_layers(graph).values()), ranges=ranges)
+    changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    step = 4 / 255
+    zero = np.rint(1 / step)
+    rounded = (np.clip(np.rint(x / step) + zero, 0, 255) - zero) * step
+    scales = np.abs(weight).max(axis=0) / 127
+    expected = rounded @ (np.rint(weight / scales) * scales)
+    expected = expected + bias if operator == "Gemm" else expected
+    found = session.run(None, {"x": x})[0]
+    np.testing.assert_allclose(found, expected, atol=step * float(scales.max()))
+
+
+def test_a_bias_too_large_for_int32_is_added_in_float32(tmp_path) -> None:
+    graph = Graph(20)
+    graph.inputs = {"x": (np.float32, ["T", 16])}
+    weight = np.full((16, 16), 1e-9, np.float32)
+    graph.constants |= {"w": weight, "b": np.full(16, 7, np.float32)}
+    graph.output("y", graph.add("Gemm", "x", "w", "b"), np.float32, ["T", 16])
+    changed = quantized(graph, list(find_layers(graph).values()), ranges={"x": (0.0, 1.0)})
+    assert [node.operator for node in changed.nodes][-2:] == ["Add", "Identity"]
+    changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
+    found = onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).run(
+        None, {"x": np.ones((2, 16), np.float32)}
+    )
+    np.testing.assert_allclose(found[0], 7, rtol=1e-6)
+
+
+def test_seven_bits_leave_the_largest_values_out(exported) -> None:
+    graph = read_graph(exported("base") / "onnx/model.onnx")
+    changed = quantized(graph, list(find_layers(graph).values()), bits=7)
+    values = [a for a in changed.constants.values() if a.dtype == np.int8]
+    assert max(int(np.abs(a.astype(int)).max()) for a in values) == 63
