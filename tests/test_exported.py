@@ -232,3 +232,24 @@ def test_every_head_is_found_with_its_task(tmp_path: Path, head: str, runtime: s
     folder = distilbert.export(source, tmp_path / "out", to=runtime).folder
     pipe = distilbert.pipeline(model=folder)
     assert pipe.runner.head == head
+
+
+def test_a_quantized_file_runs_where_there_is_no_other_or_it_is_named(folder, tmp_path) -> None:
+    texts = [{"text": "the cat sat"}, {"text": "berlin"}]
+    small = distilbert.quantize(folder, tmp_path / "int8", texts=texts, num_threads=1)
+    assert find_exported(small.folder).file == small.file
+    assert find_exported(small.folder, "onnx").manifest["dtype"] == "int8"
+    both = folder / "onnx" / small.file.name
+    both.write_bytes(small.file.read_bytes())
+    assert find_exported(folder).file.name == "model.onnx"
+    np.testing.assert_array_equal(answers(both), answers(small.folder))
+    assert np.abs(answers(folder) - answers(both)).max() > 0
+
+
+def test_the_size_counts_external_data(source, tmp_path) -> None:
+    inside = distilbert.export(source, tmp_path / "a").folder
+    outside = distilbert.export(source, tmp_path / "b", external_data=True).folder
+    sizes = [find_exported(folder).size() for folder in (inside, outside)]
+    assert sizes[0] == (inside / "onnx" / "model.onnx").stat().st_size
+    assert sizes[1] >= sum(path.stat().st_size for path in (outside / "onnx").iterdir())
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.5)
