@@ -234,7 +234,8 @@ def test_every_head_is_found_with_its_task(tmp_path: Path, head: str, runtime: s
     assert pipe.runner.head == head
 
 
-def test_a_quantized_file_runs_where_there_is_no_other_or_it_is_named(folder, tmp_path) -> None:
+def test_a_quantized_file_runs_where_there_is_no_other_or_it_is_named(source, tmp_path) -> None:
+    folder = distilbert.export(source, tmp_path / "out").folder
     texts = [{"text": "the cat sat"}, {"text": "berlin"}]
     small = distilbert.quantize(folder, tmp_path / "int8", texts=texts, num_threads=1)
     assert find_exported(small.folder).file == small.file

@@ -30,7 +30,7 @@ def test_minmax_is_the_range_of_what_the_layers_multiply(exported, tmp_path, hea
     shape = (1, 1, -1) if head == "multiple_choice" else (1, -1)
     batches = [{"input_ids": ids.reshape(shape)} for ids in SEQUENCES]
     for i, name in enumerate(names):
-        values = [runner.run_values(batch, names)[i] for batch in batches]
+        values = [runner.compute_all(names, batch)[i] for batch in batches]
         ends = (min(v.min() for v in values), max(v.max() for v in values))
         assert found[name] == pytest.approx(ends)
 

@@ -8,7 +8,8 @@ import shutil
 import pytest
 from exports import tiny_source
 
-from distilbert.errors import InputError
+import distilbert
+from distilbert.errors import CheckpointError, InputError
 from distilbert.load_options import LoadOptions
 from distilbert.quantizing.source import open_source, reopen
 
@@ -52,3 +53,10 @@ def test_without_a_manifest_the_config_names_the_head(exported, tmp_path) -> Non
 
 def test_a_folder_is_reopened_with_its_runtime(exported) -> None:
     assert reopen(exported("base"), "onnx", "base", 1).runner.head == "base"
+
+
+def test_a_model_of_another_runtime_is_refused(tmp_path) -> None:
+    pytest.importorskip("openvino")
+    done = distilbert.export(tiny_source(tmp_path / "m", "base"), tmp_path / "ov", to="openvino")
+    with pytest.raises(CheckpointError, match="`runtime='onnx'` needs an exported model"):
+        open_source(done.folder, tmp_path / "out", **HOW)

@@ -62,7 +62,7 @@ def measure_ranges(
         batch = padded_batch([ids])
         if HEADS[head].input_axes == ("B", "C", "S"):
             batch = {name: array[:, None] for name, array in batch.items()}
-        found.append([_ends(value) for value in runner.run_values(batch, names)])
+        found.append([_ends(value) for value in runner.compute_all(names, batch)])
     runner.close()
     ends = np.array(found)
     if kind == "minmax":

@@ -7,7 +7,8 @@ from pathlib import Path
 import distilbert
 from distilbert.config import DistilBertConfig
 from distilbert.exporting.graph import Graph
-from distilbert.runtimes.onnx import OnnxRunner
+from distilbert.runtimes.file_runner import FileRunner
+from distilbert.runtimes.onnx import load_runner
 
 
 def write_graph(graph: Graph, file: Path, head: str, *, external: bool = False) -> list[Path]:
@@ -23,10 +24,10 @@ def open_graph(
     head: str,
     *,
     num_threads: int | None = None,
-) -> OnnxRunner:
+) -> FileRunner:
     """Write a graph to a temporary `file` and open it; the file may be replaced afterwards."""
     files = write_graph(graph, file, head)
-    runner = OnnxRunner(file, config, head, num_threads=num_threads)
+    runner = load_runner(file, config, head, num_threads=num_threads)
     for one in files:
         one.unlink()
     return runner

@@ -16,7 +16,7 @@ from distilbert.quantizing.plan import Plan
 from distilbert.quantizing.reading import read_graph
 from distilbert.quantizing.rewriting import quantized
 from distilbert.quantizing.source import QuantizeSource
-from distilbert.runtimes.onnx import OnnxRunner
+from distilbert.runtimes.file_runner import FileRunner
 
 
 class Job:
@@ -77,7 +77,7 @@ class Job:
         chosen = [self.layers[name] for name in names]
         return quantized(self.graph, chosen, ranges=self.ranges, bits=self.plan.bits)
 
-    def runner_of(self, names: Sequence[str]) -> OnnxRunner:
+    def runner_of(self, names: Sequence[str]) -> FileRunner:
         """The runner of that graph."""
         file, model = self.place / "candidate.onnx", self.model
         threads = self.num_threads

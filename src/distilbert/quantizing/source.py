@@ -56,6 +56,8 @@ def open_source(
         InputError: `head` is not that of the exported model, or options do not fit one.
     """
     found = choose_exported(model, None, LoadOptions(hub=loading.hub, formats=loading.formats))
+    if found is not None and found.runtime != runtime:
+        found = choose_exported(model, None, LoadOptions(runtime=runtime))
     if found is None:
         hub = {**loading.hub.as_keywords(), **loading.formats}
         given = {name: one for name, one in export_options.items() if one is not None}

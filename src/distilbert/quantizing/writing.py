@@ -32,6 +32,9 @@ from distilbert.quantizing.source import reopen
 from distilbert.runner import Runner
 from distilbert.training.environment import package_version
 
+# Runtime -> where a folder has its quantized model.
+FILES = {"onnx": QUANTIZED_ONNX[0]}
+
 
 def write_quantized(
     job: Job, target: Path, metric: Metric | None, sequences: list[np.ndarray]
@@ -52,7 +55,7 @@ def write_quantized(
     with atomic_folder(target, replaces=old, last=(MANIFEST,)) as staging:
         folder = source.exported.folder
         write_settings(folder, staging, job.model.config, head, sentences=sentences)
-        file = staging / QUANTIZED_ONNX
+        file = staging / FILES[job.plan.runtime]
         file.parent.mkdir()
         files = write_graph(job.graph_of(choice.layers), file, head)
         runner = reopen(staging, job.plan.runtime, head, job.num_threads).runner
@@ -99,7 +102,7 @@ def _measured(
     size = Line("size", "MB", before / 1e6, sum(path.stat().st_size for path in files) / 1e6)
     return Quantized(
         folder=target,
-        file=target / QUANTIZED_ONNX,
+        file=target / FILES[job.plan.runtime],
         runtime=job.plan.runtime,
         head=job.model.head,
         mode=job.plan.mode,
