@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,11 @@ def test_the_table_has_both_numbers_and_their_ratio(tmp_path) -> None:
 
 def test_the_sentence_says_what_is_in_float32_and_what_was_lost(tmp_path) -> None:
     assert result(tmp_path).describe() == (
-        "2 of 3 layers in int8; in float32: c. accuracy lost 0.10 points (95 % interval -0.20 to "
-        "+0.40; allowed 0.5) on 1,200 examples."
+        "2 of 3 layers in int8; in float32: c. accuracy lost 0.10 points (95 % interval of the "
+        "loss -0.20 to +0.40; allowed 0.5) on 1,200 examples."
     )
+    better = replace(CHECKED, points_lost=-0.25)
+    assert "accuracy gained 0.25 points" in result(tmp_path, checked=better).describe()
     unchecked = result(tmp_path, kept=[], checked=None).describe()
     assert unchecked == (
         "2 of 2 layers in int8. No metric was checked: there were no labelled rows."

@@ -77,18 +77,31 @@ def test_weights_are_stored_once_and_only_in_int8(exported) -> None:
     )
 
 
+def optimized(graph: Graph, folder: Path) -> Counter[str]:
+    """The operators that onnxruntime makes of a graph."""
+    graph.write(folder / "m.onnx", external=False, producer=("d", "0"), facts={})
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    onnxruntime.InferenceSession(str(folder / "m.onnx"), options)
+    return Counter(node.op_type for node in onnx.load(folder / "optimized.onnx").graph.node)
+
+
 def test_onnxruntime_joins_each_layer_into_one_integer_operator(exported, tmp_path) -> None:
     graph = read_graph(exported("base") / "onnx/model.onnx")
     layers = find_layers(graph)
     for ranges, joined in ((None, "DynamicQuantizeMatMul"), (wide_ranges(layers), "QGemm")):
         changed = quantized(graph, list(layers.values()), ranges=ranges)
-        changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
-        onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), options)
-        optimized = onnx.load(tmp_path / "optimized.onnx").graph.node
-        assert Counter(node.op_type for node in optimized)[joined] == len(layers) - 1
+        assert optimized(changed, tmp_path)[joined] == len(layers) - 1
+
+
+def test_no_matrix_becomes_float32_at_each_call(exported, tmp_path) -> None:
+    graph = read_graph(exported("sequence_classification") / "onnx/model.onnx")  # ends in a ReLU
+    layers = find_layers(graph)
+    changed = quantized(graph, list(layers.values()), ranges=wide_ranges(layers))
+    found = optimized(changed, tmp_path)
+    assert (found["DequantizeLinear"], found["QGemm"]) == (0, len(layers) - 2)
+    assert found["MatMulInteger"] == 1
 
 
 @pytest.mark.parametrize("operator", ["MatMul", "Gemm"])

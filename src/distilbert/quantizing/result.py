@@ -82,11 +82,11 @@ class Quantized:
             what += f"; in float32: {', '.join(self.kept)}"
         if self.checked is None:
             return f"{what}. No metric was checked: there were no labelled rows."
-        low, high = self.checked.interval
+        (low, high), lost = self.checked.interval, self.checked.points_lost
         return (
-            f"{what}. {self.checked.metric} lost {self.checked.points_lost:.2f} points (95 % "
-            f"interval {low:+.2f} to {high:+.2f}; allowed {self.checked.max_drop:g}) on "
-            f"{self.checked.n_examples:,} examples."
+            f"{what}. {self.checked.metric} {'lost' if lost >= 0 else 'gained'} {abs(lost):.2f} "
+            f"points (95 % interval of the loss {low:+.2f} to {high:+.2f}; allowed "
+            f"{self.checked.max_drop:g}) on {self.checked.n_examples:,} examples."
         )
 
     def report(self) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from distilbert.exporting.graph import Graph, Node
 from distilbert.quantizing.layers import LINEAR, Layer, float_casts
 
 FLOAT = 1  # `TensorProto.FLOAT`
+# onnxruntime joins a Gemm with these after it to an operator of float32, before it looks for
+# DequantizeLinear; the product of integers is then written out.
+JOINED_ACTIVATIONS = ("Relu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus")
 LEVELS = 255  # steps of uint8
 # A bias in units of the product's step must fit an int32, with room for the product itself.
 LARGEST_BIAS = 2**30
@@ -53,6 +56,9 @@ class _Rewriter:
         self.graph.inputs, self.graph.outputs = graph.inputs, graph.outputs
         self.graph.constants = dict(graph.constants)
         self.made: set[str] = set()
+        self.activated = {
+            node.inputs[0] for node in graph.nodes if node.operator in JOINED_ACTIVATIONS
+        }
 
     def rewritten(self) -> Graph:
         for node in self.source.nodes:
@@ -104,42 +110,41 @@ class _Rewriter:
         self._add("Mul", rows, scales, out=out)
 
     def _dynamic(self, node: Node, layer: Layer) -> None:
-        x, out = node.inputs[0], node.outputs[0]
+        x = node.inputs[0]
         parts = (f"{x}_uint8", f"{x}_scale", f"{x}_zero")
         self._add("DynamicQuantizeLinear", x, out=parts)
+        self._product(node, layer, parts)
+
+    def _product(self, node: Node, layer: Layer, parts: tuple[str, str, str]) -> None:
+        """The product of integers, with `parts` values, scale and zero point of what is multiplied,
+        then scaled."""
+        (values, scale, zero), out = parts, node.outputs[0]
         matrix = f"{layer.name}.int8"
         if layer.axis == 0:  # a runtime turns a constant once, while it loads
             matrix = self._add("Transpose", matrix, out=f"{layer.name}.turned")
-        product = self._add("MatMulInteger", parts[0], matrix, parts[2], out=f"{out}_int32")
+        product = self._add("MatMulInteger", values, matrix, zero, out=f"{out}_int32")
         product = self._add("Cast", product, to=FLOAT, out=f"{out}_float")
-        steps = self._add("Mul", parts[1], f"{layer.name}.scale", out=f"{out}_steps")
+        steps = self._add("Mul", scale, f"{layer.name}.scale", out=f"{out}_steps")
         bias = node.inputs[2] if len(node.inputs) > 2 else None
         scaled = self._add("Mul", product, steps, out=out if bias is None else f"{out}_scaled")
         if bias is not None:
             self._add("Add", scaled, bias, out=out)
 
     def _static(self, node: Node, layer: Layer, limits: tuple[float, float]) -> None:
-        x, out = node.inputs[0], node.outputs[0]
+        (x, *_), (out, *_) = node.inputs, node.outputs
         step, zero = _step(limits)
         scales = (self._constant(f"{x}_scale", step), self._constant(f"{x}_zero", zero))
-        self._add("QuantizeLinear", x, *scales, out=f"{x}_uint8")
-        rows = self._add("DequantizeLinear", f"{x}_uint8", *scales, out=f"{x}_rounded")
-        matrix = self._restored(
-            layer.name,
-            f"{layer.name}.int8",
-            f"{layer.name}.scale",
-            f"{layer.name}.matrix",
-            layer.axis,
-        )
+        values = self._add("QuantizeLinear", x, *scales, out=f"{x}_uint8")
         bias = node.inputs[2] if len(node.inputs) > 2 else None
         exact = None if bias is None else self._bias(bias, layer, out, step)
-        facts = dict(node.attributes)
+        if out in self.activated or (bias is not None and exact is None):
+            self._product(node, layer, (values, *scales))
+            return
+        rows = self._add("DequantizeLinear", values, *scales, out=f"{x}_rounded")
+        names = [f"{layer.name}.{part}" for part in ("int8", "scale", "matrix")]
+        matrix = self._restored(layer.name, *names, axis=layer.axis)
         inputs = (rows, matrix, *([] if exact is None else [exact]))
-        late = bias is not None and exact is None
-        product = f"{out}_product" if late else out
-        self.graph.nodes.append(Node(node.operator, inputs, (product,), facts))
-        if late:
-            self._add("Add", product, str(bias), out=out)
+        self.graph.nodes.append(Node(node.operator, inputs, (out,), node.attributes))
 
     def _bias(self, bias: str, layer: Layer, out: str, step: np.ndarray) -> str | None:
         """A bias as int32 in the steps of the product, as runtimes take it; None if it does not
@@ -154,9 +159,9 @@ class _Rewriter:
             return None
         values = self._constant(f"{out}_bias", steps.astype(np.int32))
         units = self._constant(f"{out}_bias_scale", scales.astype(np.float32))
-        return self._restored(f"{out}_bias", values, units, f"{out}_bias_float", 0)
+        return self._restored(f"{out}_bias", values, units, f"{out}_bias_float", axis=0)
 
-    def _restored(self, stem: str, values: str, scales: str, out: str, axis: int) -> str:
+    def _restored(self, stem: str, values: str, scales: str, out: str, *, axis: int) -> str:
         """A constant as float32. The zero point is the default, which onnxruntime wants written."""
         array = self.graph.constants[values]
         zero = self._constant(f"{stem}.zero", np.zeros(array.shape[axis], array.dtype))
