@@ -68,6 +68,28 @@ def test_it_computes_what_the_whole_table_would(decay: float, limit: float) -> N
             assert torch.equal(found, wanted)
 
 
+def test_a_dense_gradient_that_was_asked_for_moves_every_row() -> None:
+    one, other = model(), model()
+    rows = by_row(one, 0.0)
+    whole = torch.optim.AdamW(other.parameters(), 1e-2, weight_decay=0.0, fused=True, **OPTIONS)
+    words: Any = one["words"].weight
+    for number in range(4):  # by row, then dense, then by row with moments in every row
+        backward(one, number)
+        backward(other, number)
+        if number == 1:
+            gradient = rows.dense_gradient(words)
+            assert gradient is words.grad
+            for added in (gradient, other["words"].weight.grad):
+                added += 0.5  # pyright: ignore[reportOperatorIssue]
+        rows.clip(0.0)
+        for optimizer, parts in ((rows, one), (whole, other)):
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+            assert all(not parameter.grad.any() for parameter in parts.parameters())  # pyright: ignore[reportOptionalMemberAccess]
+        for found, wanted in zip(state(rows, one), state(whole, other), strict=True):
+            assert torch.equal(found, wanted)
+
+
 def test_rows_with_moments_are_found_in_restored_ones() -> None:
     one, other = model(), model()
     rows, again = by_row(one, 0.1), by_row(other, 0.1)

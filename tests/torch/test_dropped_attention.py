@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from distilbert.torch.dropped_attention import dropped, dropped_attention
+from distilbert.torch.dropout import dropped
+from distilbert.torch.dropped_attention import dropped_attention
 
 SHORT_AND_LONG = [5, 70]
 
@@ -88,31 +89,3 @@ def test_autocast_does_not_change_the_dtype_of_products() -> None:
     torch.manual_seed(7)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(dropped_attention(query, key, value, None, 0.3), plain)
-
-
-@pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
-def test_as_many_are_dropped_as_asked(probability: float) -> None:
-    torch.manual_seed(0)
-    out, exact = dropped((1000, 1003), probability)
-    assert abs(exact - probability) <= 2**-17
-    n = out.numel()
-    spread = math.sqrt(probability * (1 - probability) / n)
-    assert abs(float(out.double().mean()) - probability) < 5 * spread
-    by_column = out.double().mean(0)
-    assert float((by_column - probability).abs().max()) < 6 * spread * math.sqrt(1003)
-
-
-def test_the_seed_decides_what_is_dropped() -> None:
-    torch.manual_seed(1)
-    first = dropped((3, 7), 0.5)[0]
-    second = dropped((3, 7), 0.5)[0]
-    torch.manual_seed(1)
-    assert torch.equal(dropped((3, 7), 0.5)[0], first)
-    assert not torch.equal(first, second)
-
-
-def test_some_are_kept_even_if_nearly_all_are_dropped() -> None:
-    torch.manual_seed(1)
-    out, probability = dropped((64, 1024, 8), 1 - 1e-9)
-    assert 0 < int((~out).sum()) < 40
-    assert probability == 1 - 1 / 65536

@@ -283,6 +283,17 @@ def test_the_gradients_of_a_tied_embedding_add_up(is_sparse: bool) -> None:
     torch.testing.assert_close(*results, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_the_gradient_of_the_weight_can_be_added_at_once(autocast: bool) -> None:
+    given = inputs()
+    kept = torch.full((V, H), 2.0)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        _, of_states, of_weight, of_bias = gradients(vocabulary_loss, given, scales=ALL)
+        _, *others = gradients(vocabulary_loss, given, scales=ALL, add_to=kept)
+    torch.testing.assert_close(kept, 2.0 + of_weight, rtol=1e-5, atol=1e-5)
+    assert all(map(torch.equal, others, (of_states, of_bias)))
+
+
 def test_a_second_backward_pass_gives_the_same() -> None:
     given = inputs()
     given["weight"].requires_grad_()

@@ -23,7 +23,7 @@ class RowAdamW(torch.optim.AdamW):
     """AdamW whose gradients of `tables` are computed row by row.
 
     Gradients of tables are dense and stay allocated; what is added to them in the backward pass is
-    sparse. If it is not, the whole table is computed.
+    sparse. If it is not, or if `dense_gradient` was asked for, the whole table is computed.
     """
 
     def __init__(
@@ -80,6 +80,14 @@ class RowAdamW(torch.optim.AdamW):
         for table in self._tables:
             table.clear()
 
+    def dense_gradient(self, parameter: nn.Parameter) -> Tensor | None:
+        """The gradient of a parameter so far, for the caller to add to any of its rows."""
+        if torch.is_grad_enabled():
+            for table in self._tables:
+                if table.parameter is parameter:
+                    table.fill()
+        return parameter.grad
+
     def _parameters(self) -> list[nn.Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
@@ -107,9 +115,13 @@ class _Table:
         self._moved, self._known = torch.empty(0), torch.empty(0)
         parameter.register_hook(self._record)
 
+    def fill(self) -> None:
+        """Any row may have a gradient in this update."""
+        self.is_by_row, self._known = False, torch.empty(0)
+
     def _record(self, gradient: Tensor) -> Tensor:
         if not gradient.is_sparse:
-            self.is_by_row, self._known = False, torch.empty(0)
+            self.fill()
             return gradient
         gradient = gradient.coalesce()
         self._found.append(gradient.indices()[0])

@@ -6,7 +6,7 @@ See `distilbert.training.objective`, which says what an objective is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,9 @@ class DistillationObjective(nn.Module):
         """
         super().__init__()
         self.settings = settings
+        # Where the trainer keeps gradients allocated: the gradient of the projection is added there
+        # at once. It must then start the backward pass with 1.
+        self.gradient_of: Callable[[nn.Parameter], Tensor | None] = lambda parameter: None
         needs_live = settings.attention or settings.value or settings.mse
         if teacher is None and needs_live:
             raise InputError(
@@ -169,6 +172,7 @@ class DistillationObjective(nn.Module):
             projector.bias,
             tokens.labels[rows],
             scales=scales,
+            add_to=self.gradient_of(projector.weight),
             **teacher_side,
         )
         sums = {

@@ -1,9 +1,7 @@
 """Attention with dropout for training on a CPU, where PyTorch has no fused kernel for it.
 
-PyTorch's fallback computes in float32, keeps float32 copies of everything for the backward pass,
-and draws one random number per probability. Here queries, keys, values and probabilities are kept
-in their dtype, the dropout mask in one byte per probability, and 64 random bits serve four
-probabilities.
+PyTorch's fallback computes in float32 and keeps float32 copies of everything for the backward pass.
+Here queries, keys, values and probabilities are kept in their dtype.
 """
 
 from __future__ import annotations
@@ -14,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distilbert.torch.dropout import dropped
+
 # Below this many tokens, products in bfloat16 are hardly faster than in float32, and a kernel would
 # be compiled and kept for each of the many shapes of batches of short sequences.
 SHORT = 64
-LEVELS = 2**16
 
 
 def dropped_attention(
@@ -37,15 +36,6 @@ def dropped_attention(
     with torch.autocast("cpu", enabled=False):  # the dtype of the products is chosen here
         context: Any = _DroppedAttention.apply(query, key, value, visible, dropout)
     return context
-
-
-def dropped(shape: tuple[int, ...], probability: float) -> tuple[Tensor, float]:
-    """A bool tensor that is True with `probability`, and the exact probability used."""
-    level = min(round(probability * LEVELS), LEVELS - 1)  # some values are always kept
-    n = math.prod(shape)
-    words = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
-    drawn = words.view(torch.int16)[:n].view(shape)
-    return drawn < level - LEVELS // 2, level / LEVELS
 
 
 class _DroppedAttention(torch.autograd.Function):

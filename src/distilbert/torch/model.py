@@ -35,6 +35,7 @@ from distilbert.outputs import BaseModelOutput
 from distilbert.torch.activations import activation_function
 from distilbert.torch.attention import attend, check_implementation
 from distilbert.torch.compiling import after_attention
+from distilbert.torch.dropout import Dropout
 from distilbert.torch.packed_attention import attend_packed
 from distilbert.torch.packing import Packing
 from distilbert.torch.pretrained import PreTrainedModel
@@ -61,7 +62,7 @@ class Embeddings(nn.Module):
         if config.sinusoidal_pos_embds:
             self.position_embeddings.weight.requires_grad_(False)
         self.LayerNorm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPS)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,
@@ -183,7 +184,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__()
         self.chunk_size = config.chunk_size_feed_forward
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.lin1 = nn.Linear(config.dim, config.hidden_dim)
         self.lin2 = nn.Linear(config.hidden_dim, config.dim)
         self.activation = activation_function(config.activation)

@@ -22,6 +22,7 @@ from distilbert.runner import Runner
 from distilbert.torch.adamw import MOMENTS, RowAdamW
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.compiling import compile_layers
+from distilbert.torch.distillation import DistillationObjective
 from distilbert.torch.heads import load_model
 from distilbert.torch.objective import INPUTS, Batch, TaskObjective
 from distilbert.torch.parallel import (
@@ -125,6 +126,9 @@ class Trainer:
             betas=(self.options.beta1, self.options.beta2),
             eps=self.options.epsilon,
         )
+        adds = self.keeps_gradients and self.model.dtype == torch.float32
+        if adds and isinstance(self.objective, DistillationObjective):
+            self.objective.gradient_of = self.optimizer.dense_gradient
         self.means: dict[str, Tensor] = {}
         if self.options.ema is not None:
             self.means = {name: p.detach().clone() for name, p in self._trained().items()}

@@ -25,7 +25,7 @@ BLOCK_BYTES_CPU = (64 * MIB, MIB)
 BLOCK_BYTES_ELSEWHERE = (512 * MIB, 128 * MIB)
 # Columns of which `row_maxima` takes a maximum at once, and rows of the weight whose gradient is
 # converted at once.
-COLUMNS_AT_ONCE, WORDS_AT_ONCE = 256, 4096
+COLUMNS_AT_ONCE, WORDS_AT_ONCE = 256, 1024
 # Words whose logits one product computes on a CPU in float32. A product with all of them is up to
 # half slower in MKL, which writes a whole row at a time; oneDNN, for bfloat16, has no such problem.
 WORDS_PER_PRODUCT = 1024
@@ -104,6 +104,7 @@ class Task:
     teacher: Projection | SparseTargets | None
     dtype: torch.dtype  # of the products
     wanted: tuple[bool, ...]  # whether states, weight and bias need gradients
+    add_to: Tensor | None = None  # where that of the weight is added, if not to zeros
 
 
 class Run:
@@ -131,9 +132,12 @@ class Run:
             torch.zeros((), dtype=dtype, device=device)
             for dtype in (*3 * [torch.float64], *2 * [torch.int64])
         )
+        given = (None, task.add_to, None)
         self.d_states, self.d_weight, self.d_bias = (
-            torch.zeros(x.shape, dtype=self.exact, device=device) if wanted else None
-            for x, wanted in zip(student, task.wanted, strict=True)
+            (torch.zeros(x.shape, dtype=self.exact, device=device) if out is None else out)
+            if wanted
+            else None
+            for x, wanted, out in zip(student, task.wanted, given, strict=True)
         )
         self.needs_gradient = any(task.wanted)
         self._allocate(len(student[1]), device)
@@ -157,6 +161,11 @@ class Run:
         n_blocks = -(-n_padded // max(most, TOKEN_STEP)) or 1
         self.n_at_once = -(-n_padded // (n_blocks * TOKEN_STEP)) * TOKEN_STEP
         self.n_in_cache = max(1, in_cache // (n_words * self.exact.itemsize))
+        width = self.pair[0][1].shape[1]
+        self.products = [
+            torch.empty((WORDS_AT_ONCE, width), dtype=dtype, device=device)
+            for dtype in (self.dtype, self.exact)
+        ]
         shape = (n_sides, self.n_at_once, n_words)
         self.block = torch.empty(shape, dtype=self.dtype, device=device)
         few = (min(self.n_in_cache, self.n_rows), n_words)
@@ -294,7 +303,10 @@ class Run:
             return
         for first in range(0, len(weight), WORDS_AT_ONCE):
             words = slice(first, first + WORDS_AT_ONCE)
-            self.d_weight[words].add_(gradients[:, words].t() @ states[rows], alpha=factor)
+            part = self.d_weight[words]
+            product, exact = (buffer[: len(part)] for buffer in self.products)
+            torch.mm(gradients[:, words].t(), states[rows], out=product)
+            part.add_(exact.copy_(product), alpha=factor)
 
     def results(self) -> tuple[Tensor, ...]:
         """The total and the five sums."""

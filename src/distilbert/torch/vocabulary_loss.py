@@ -45,6 +45,7 @@ def vocabulary_loss(
     teacher_bias: Tensor | None = None,
     teacher_rows: Tensor | None = None,
     targets: SparseTargets | None = None,
+    add_to: Tensor | None = None,
 ) -> VocabularyLoss:
     """Divergence from the teacher, cross entropy and squared distance of logits, in one pass.
 
@@ -71,6 +72,9 @@ def vocabulary_loss(
             not converted at every call.
         teacher_rows: bool (N,), the rows compared with the teacher; None for all.
         targets: the teacher's distributions at the temperature, in the place of its projection.
+        add_to: (V, H), float32 or the dtype of float64 products, to which the gradient of `weight`
+            is added now, e.g. `weight.grad`. It gets none in the backward pass then, so that must
+            start from `total` with a gradient of 1. Ignored where `weight` needs no gradient.
 
     Raises:
         InputError: shapes or dtypes do not match, a label is not in the vocabulary (checked on a
@@ -85,7 +89,7 @@ def vocabulary_loss(
     student = (states, weight, bias)
     rows = Rows.needed(labels, scales, None if teacher is None else teacher_rows)
     wanted = tuple(torch.is_grad_enabled() and x.requires_grad for x in student)
-    task = Task(rows, scales, teacher, _dtype_of_products(weight), wanted)
+    task = Task(rows, scales, teacher, _dtype_of_products(weight), wanted, add_to)
     with torch.autocast(states.device.type, enabled=False):  # the task has the dtype
         found: Any = _Loss.apply(*student, task)
     total, *sums = found
@@ -102,7 +106,8 @@ class _Loss(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, task: Task) -> Any:
         run = Run((states, weight, bias), task)
         run.compute()
-        ctx.save_for_backward(run.d_states, run.d_weight, run.d_bias)
+        of_weight = None if task.add_to is not None else run.d_weight
+        ctx.save_for_backward(run.d_states, of_weight, run.d_bias)
         ctx.dtypes = (states.dtype, weight.dtype, bias.dtype)
         total, *sums = run.results()
         ctx.mark_non_differentiable(*sums)
