@@ -227,3 +227,24 @@ def test_half_precision_is_chosen_here_and_answers_stay_float32(config, ids):
 def test_a_wrong_batch_is_named(config, batch, error, text):
     with pytest.raises(error, match=text):
         TorchRunner(DistilBertModel(config)).run_batch(batch)
+
+
+def test_prepacked_weights_follow_the_model(config, ids, mask):
+    model = DistilBertForTokenClassification(config)
+    runner, plain = TorchRunner(model, prepack=True), TorchRunner(model)
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    visible = mask.numpy() != 0
+
+    def assert_same() -> np.ndarray:
+        got, expected = (one.run_batch(batch)["logits"] for one in (runner, plain))
+        np.testing.assert_allclose(got[visible], expected[visible], atol=1e-5)
+        return got
+
+    before = assert_same()
+    with torch.no_grad():
+        model.distilbert.transformer.layer[0].ffn.lin1.weight.mul_(-3)
+    assert not np.allclose(assert_same(), before, atol=1e-3)
+    calls = []
+    model.distilbert.transformer.layer[0].register_forward_hook(lambda *given: calls.append(1))
+    runner.run_batch(batch)
+    assert calls  # the user's hook is called

@@ -18,6 +18,8 @@ from torch.nn import functional as F
 # oneDNN compiles a kernel for every shape and keeps the last thousand, a quarter to half a megabyte
 # each. Sizes are rounded up to multiples of these, so that few shapes occur.
 LENGTH_STEP, TOKEN_STEP = 16, 64
+# Inference has fewer shapes: attention compiles nothing there, and the other layers few kernels.
+INFERENCE_LENGTH_STEP, INFERENCE_TOKEN_STEP = 1, 16
 # The largest fraction of a padded batch that is worth packing, measured on a CPU by
 # benchmarks/bench_packing.py.
 WORTH_PACKING = 0.9
@@ -81,8 +83,10 @@ class Packing:
     groups: tuple[Group, ...]
 
     @staticmethod
-    def from_mask(attention_mask: Tensor) -> Packing:
+    def from_mask(attention_mask: Tensor, *, for_inference: bool = False) -> Packing:
         """The packing of a mask (B, S) in which 0 marks padding.
+
+        `for_inference` pads as little as pays without a backward pass.
 
         A sequence that begins with padding, or has nothing else, is packed with its padding: the
         hidden state of its first token is then that of the padded batch.
@@ -91,7 +95,8 @@ class Packing:
         kept = mask | ~mask[:, :1]
         n_rows, length = mask.shape
         lengths, order = kept.sum(1).sort(descending=True, stable=True)
-        ordered, n_tokens = padded_indices(kept[order])
+        step = INFERENCE_TOKEN_STEP if for_inference else TOKEN_STEP
+        ordered, n_tokens = padded_indices(kept[order], step)
         indices = order[ordered // length] * length + ordered % length
         is_full = n_tokens == n_rows * length and bool(mask.all())
         return Packing(
@@ -101,8 +106,8 @@ class Packing:
             indices,
             None if is_full else mask[:, None, None],
             order,
-            F.pad(lengths.cumsum(0) - lengths, (0, _rounded(n_rows) - n_rows)),
-            tuple(_groups(lengths, mask.flatten()[indices], length)),
+            F.pad(lengths.cumsum(0) - lengths, (0, _rounded(n_rows, step) - n_rows)),
+            tuple(_groups(lengths, mask.flatten()[indices], length, for_inference)),
         )
 
     @property
@@ -143,17 +148,19 @@ class Packing:
         return len(self.indices) != self.n_rows * self.length or self.visible is not None
 
 
-def _groups(lengths: Tensor, visible: Tensor, longest: int) -> Iterator[Group]:
+def _groups(lengths: Tensor, visible: Tensor, longest: int, for_inference: bool) -> Iterator[Group]:
     """Groups of sequences of falling `lengths` (B,), with so little padding that it pays.
 
     `visible` is bool (T,), False where a packed token is masked. There is one group except on a
     CPU, where a call costs little.
     """
     counts = lengths.tolist()
+    step = INFERENCE_LENGTH_STEP if for_inference else LENGTH_STEP
+    stepped = [min(longest, _stepped(count, step)) for count in counts]
     first = start = 0
     while first < len(counts):
-        width = min(longest, _stepped(counts[first], LENGTH_STEP))
-        stop = _end_of_group(counts, first, width) if lengths.is_cpu else len(counts)
+        width = stepped[first]
+        stop = _end_of_group(stepped, first) if lengths.is_cpu else len(counts)
         n_tokens = sum(counts[first:stop])
         is_token = torch.arange(width, device=lengths.device) < lengths[first:stop, None]
         slots = None
@@ -172,13 +179,13 @@ def _groups(lengths: Tensor, visible: Tensor, longest: int) -> Iterator[Group]:
         first, start = stop, start + n_tokens
 
 
-def _end_of_group(counts: list[int], first: int, width: int) -> int:
-    """The end of a group of sequences from `first` on that is padded to `width`."""
-    stop = first
-    while stop < len(counts):
-        own = min(width, _stepped(counts[stop], LENGTH_STEP))
+def _end_of_group(lengths: list[int], first: int) -> int:
+    """The end of a group of sequences from `first` on that is padded to the length of the first."""
+    stop, width = first, lengths[first]
+    while stop < len(lengths):
+        own = lengths[stop]
         same = stop
-        while same < len(counts) and _stepped(counts[same], LENGTH_STEP) >= own:
+        while same < len(lengths) and lengths[same] >= own:
             same += 1
         if (same - stop) * (width**2 - own**2) > SCORES_PER_CALL:
             break
@@ -195,14 +202,16 @@ def pad_length(batch: Tensor, longest: int) -> Tensor:
     return F.pad(batch, (0, min(-length % LENGTH_STEP, max(0, longest - length))))
 
 
-def padded_indices(chosen: Tensor) -> tuple[Tensor, int]:
+def padded_indices(chosen: Tensor, step: int = TOKEN_STEP) -> tuple[Tensor, int]:
     """Indices of the true values of a flattened bool (B, S), padded with zeros to few lengths T.
+
+    T is a multiple of `step`, or if it is at most that, of a smaller number.
 
     Returns the indices (T,), and how many of them are not padding.
     """
     indices = chosen.flatten().nonzero().squeeze(1)
     n = len(indices)
-    return F.pad(indices, (0, _rounded(n) - n)), n
+    return F.pad(indices, (0, _rounded(n, step) - n)), n
 
 
 def saves_work(attention_mask: Tensor) -> bool:
@@ -211,9 +220,9 @@ def saves_work(attention_mask: Tensor) -> bool:
     return _rounded(int((attention_mask != 0).sum())) < WORTH_PACKING * attention_mask.numel()
 
 
-def _rounded(n_tokens: int) -> int:
+def _rounded(n_tokens: int, step: int = TOKEN_STEP) -> int:
     """The number of tokens that are computed for so many, one of few."""
-    return _stepped(n_tokens, TOKEN_STEP if n_tokens > TOKEN_STEP else LENGTH_STEP)
+    return _stepped(n_tokens, step if n_tokens > step else LENGTH_STEP)
 
 
 def _stepped(n: int, step: int) -> int:

@@ -18,6 +18,7 @@ from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
+from distilbert.torch.inference import InferenceEncoder
 from distilbert.torch.loading import is_package_class, spec_model
 from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
@@ -26,7 +27,7 @@ from distilbert.torch.pretrained import PreTrainedModel
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return TorchRunner(model, device, dtype)
+    return TorchRunner(model, device, dtype, prepack=True)
 
 
 class TorchRunner:
@@ -37,11 +38,15 @@ class TorchRunner:
         model: PreTrainedModel,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
+        *,
+        prepack: bool = False,
     ) -> None:
         """
         Args:
             device: None takes the first CUDA device if there is one, else the CPU.
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
+            prepack: on a CPU, compute with a copy of the layers' weights in a faster layout, for as
+                long as the model stays as it is. Changes through `parameter.data` are not noticed.
 
         Raises:
             InputError: `dtype` is not a floating type, or there is no such device.
@@ -54,6 +59,7 @@ class TorchRunner:
         self.config = model.config
         is_cpu = self.model.device.type == "cpu"
         self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
+        self._prepack, self._packed_encoder = prepack, None
 
     @torch.inference_mode()
     def run_batch(
@@ -77,7 +83,18 @@ class TorchRunner:
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
-        del self.model
+        del self.model, self._packed_encoder
+
+    def _encoder(self) -> InferenceEncoder | None:
+        """The encoder with prepacked weights, or None where the model's own must compute."""
+        encoder = self._packed_encoder
+        if not self._prepack or (encoder is not None and encoder.is_current()):
+            return encoder
+        base = cast(Any, self.model).base_model
+        self._packed_encoder = (
+            InferenceEncoder(base) if InferenceEncoder.can_compute(base) else None
+        )
+        return self._packed_encoder
 
     def _outputs(
         self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor | None
@@ -86,7 +103,8 @@ class TorchRunner:
         head, model = HEADS[self.head], cast(Any, self.model)
         if head.reads_first_token:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))  # choices as rows
-            logits = model.compute_logits(model.base_model.encode_first(ids, mask))
+            encoder = self._encoder() or model.base_model
+            logits = model.compute_logits(encoder.encode_first(ids, mask))
             shape = (*input_ids.shape[:-1], logits.shape[-1])  # (B, N), or (B, C, 1)
             return {"logits": logits.view(shape).flatten(1)}
         states = self._states(input_ids, attention_mask)
@@ -98,6 +116,10 @@ class TorchRunner:
 
     def _states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last hidden states (B, S, D); those of padding mean nothing."""
+        packed = self._encoder()
+        if packed is not None:
+            states, packing = packed.encode(input_ids, attention_mask)
+            return packing.unpack(states[None])
         encoder = cast(Any, self.model).base_model
         length, longest = input_ids.shape[1], self.config.max_position_embeddings
         ids, mask = pad_length(input_ids, longest), pad_length(attention_mask, longest)
