@@ -19,8 +19,9 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop elements of a tensor of any shape while in training."""
+        is_recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         drops = self.training and 0 < self.p < 1 and not self.inplace
-        if not drops or not input.is_cpu or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if is_recorded or not drops or not input.is_cpu:
             return super().forward(input)
         result: Any = _Dropout.apply(input, self.p)
         return result

@@ -22,7 +22,7 @@ class InferenceEncoder:
 
     def __init__(self, model: DistilBertModel) -> None:
         self.model = model
-        self.blocks = [_Block(block) for block in model.transformer.layer]
+        self.blocks = [_Block(block) for block in _blocks(model)]
         modules = list(model.modules())
         self._parts = [
             (parts, name, part)
@@ -46,9 +46,9 @@ class InferenceEncoder:
         """Whether nothing of the model asks for more than its plain layers compute."""
         if type(model) is not DistilBertModel or model.device.type != "cpu" or model.training:
             return False
-        if model.dtype not in (torch.float32, torch.bfloat16) or not model.transformer.layer:
+        if model.dtype not in (torch.float32, torch.bfloat16) or not len(model.transformer.layer):
             return False
-        blocks = model.transformer.layer
+        blocks = _blocks(model)
         return (
             all(type(block) is Block and not block.is_compiled for block in blocks)
             and all(block.attention.implementation == "sdpa" for block in blocks)
@@ -88,7 +88,7 @@ class InferenceEncoder:
 class _Block:
     """One layer over packed tokens (T, D)."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Any) -> None:
         attention, ffn = block.attention, block.ffn
         linear = linear_type(block.sa_layer_norm.weight.dtype)
         self.head_size = attention.head_size
@@ -129,10 +129,14 @@ class _Block:
         return context[:, 0] if first_only else group.pack(context)
 
 
+def _blocks(model: DistilBertModel) -> list[Any]:
+    return list(model.transformer.layer)
+
+
 def _linear_layers(model: DistilBertModel) -> list[nn.Linear]:
     return [
         layer
-        for block in model.transformer.layer
+        for block in _blocks(model)
         for layer in (
             *(block.attention.q_lin, block.attention.k_lin, block.attention.v_lin),
             *(block.attention.out_lin, block.ffn.lin1, block.ffn.lin2),
