@@ -57,9 +57,8 @@ def vocabulary_loss(
     Rows that no term needs are not computed.
 
     Products are in the dtype of autocast if it is enabled, otherwise in that of `weight`; the rest
-    is in float32, or float64 if the products are. Of the student's inputs, those that require no
-    gradient cost nothing, nor do gradients where they are disabled. The gradients can be scaled and
-    added up but not differentiated again. Memory grows with N * H, not with N * V.
+    is in float32, or float64 if the products are. Gradients that no input requires cost nothing.
+    They can be scaled and added up, not differentiated again. Memory grows with N * H, not N * V.
 
     Args:
         states: (N, H), what is projected onto the vocabulary, e.g. the result of
@@ -72,9 +71,8 @@ def vocabulary_loss(
             not converted at every call.
         teacher_rows: bool (N,), the rows compared with the teacher; None for all.
         targets: the teacher's distributions at the temperature, in the place of its projection.
-        add_to: (V, H), float32 or the dtype of float64 products, to which the gradient of `weight`
-            is added now, e.g. `weight.grad`. It gets none in the backward pass then, so that must
-            start from `total` with a gradient of 1. Ignored where `weight` needs no gradient.
+        add_to: float32 (V, H), e.g. `weight.grad`, to which the gradient of `weight` is added now
+            and not in the backward pass, which must then start from `total` with 1.
 
     Raises:
         InputError: shapes or dtypes do not match, a label is not in the vocabulary (checked on a
@@ -94,9 +92,8 @@ def vocabulary_loss(
         found: Any = _Loss.apply(*student, task)
     total, *sums = found
     needs = (scales.kl, scales.ce, scales.mse, scales.ce, teacher is not None)
-    return VocabularyLoss(
-        total, *(x if need else None for x, need in zip(sums, needs, strict=True))
-    )
+    parts = (x if need else None for x, need in zip(sums, needs, strict=True))
+    return VocabularyLoss(total, *parts)
 
 
 class _Loss(torch.autograd.Function):
