@@ -75,8 +75,7 @@ def vocabulary_loss(
             and not in the backward pass, which must then start from `total` with 1.
 
     Raises:
-        InputError: shapes or dtypes do not match, a label is not in the vocabulary (checked on a
-            CPU), the temperature is not positive, or a term needs a teacher and there is none.
+        InputError: a shape, a dtype, a label (checked on a CPU), the temperature or a missing teacher.
     """
     _check(states, weight, bias, labels, scales)
     _check_taught(teacher_rows, targets, scales, len(states))
