@@ -75,7 +75,7 @@ def vocabulary_loss(
             and not in the backward pass, which must then start from `total` with 1.
 
     Raises:
-        InputError: a shape, a dtype, a label (checked on a CPU), the temperature or a missing teacher.
+        InputError: a wrong shape, dtype, label (on a CPU) or temperature, or no teacher.
     """
     _check(states, weight, bias, labels, scales)
     _check_taught(teacher_rows, targets, scales, len(states))
