@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.checkpoint.init import initial_weights
 from distilbert.config import DistilBertConfig
 from distilbert.exporting.model_graph import GraphOptions, build_graph
+from distilbert.exporting.targets import TARGETS, Choices
 from distilbert.runtimes.file_runner import FileRunner
 
 PRODUCER = ("distilbert", "0")
@@ -61,7 +63,7 @@ def as_openvino(path: Path) -> Path:
     return target
 
 
-# Runtime -> its file with the model of an ONNX file.
+# Runtime -> its file with the model of an ONNX file, where it takes such.
 CONVERTED = {"onnx": lambda path: path, "openvino": as_openvino}
 
 
@@ -80,6 +82,11 @@ def graph_runner(
     runtime: str = "onnx",
     **options: Any,
 ) -> FileRunner:
-    """The runner of a graph with these weights."""
+    """The runner of a model with these weights; of our ONNX graph for runtimes in `CONVERTED`."""
+    if runtime not in CONVERTED:
+        facts = {"pooling": None, "normalize": False, **options}
+        source: Any = SimpleNamespace(arrays=weights, config=config, head=head, **facts)
+        path, *_ = TARGETS[runtime].write(source, Choices(dtype="float32"), folder)
+        return open_file(runtime, path, config, head)
     path = CONVERTED[runtime](write_graph(folder, config, head, weights, **options))
     return open_file(runtime, path, config, head)

@@ -28,6 +28,7 @@ EXTRA_FILES = {
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",
         "parallel.py": "only PyTorch's engines need a process per device",
         "prepacked.py": "as the encoder for inference that uses it",
+        "recording.py": "only PyTorch has formats that record the operations of a call",
         "sparse_targets.py": "as the vocabulary loss that uses them",
         "teacher.py": "teachers need PyTorch",
         "teacher_targets.py": "only PyTorch runs a teacher",

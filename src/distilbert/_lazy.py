@@ -54,7 +54,7 @@ class Runtime:
         requirements: the import names of what it needs.
         suffix: that of its files.
         files: where a folder has its model, the usual place first.
-        more: the file with the weights that each of `files` may have next to it.
+        more: the files with weights that each of `files` may have next to it.
         contents: the module that reads what a file needs, without the runtime.
     """
 
@@ -62,7 +62,7 @@ class Runtime:
     requirements: tuple[str, ...]
     suffix: str
     files: tuple[str, ...]
-    more: tuple[str, ...]
+    more: tuple[tuple[str, ...], ...]
     contents: str
 
 
@@ -75,7 +75,9 @@ RUNTIMES = {
         suffix=".onnx",
         # A quantized model is the one that runs where there is no other: it is less accurate.
         files=("onnx/model.onnx", "model.onnx", *QUANTIZED_ONNX),
-        more=tuple(f"{file}_data" for file in ("onnx/model.onnx", "model.onnx", *QUANTIZED_ONNX)),
+        more=tuple(
+            (f"{file}_data",) for file in ("onnx/model.onnx", "model.onnx", *QUANTIZED_ONNX)
+        ),
         contents="distilbert.runtimes.onnx_contents",
     ),
     "openvino": Runtime(
@@ -83,8 +85,16 @@ RUNTIMES = {
         requirements=("openvino",),
         suffix=".xml",
         files=("openvino/openvino_model.xml", "openvino_model.xml"),
-        more=("openvino/openvino_model.bin", "openvino_model.bin"),
+        more=(("openvino/openvino_model.bin",), ("openvino_model.bin",)),
         contents="distilbert.runtimes.openvino_contents",
+    ),
+    "torchscript": Runtime(
+        module="distilbert.runtimes.torchscript",
+        requirements=("torch",),
+        suffix=".pt",
+        files=("torchscript/model.pt", "model.pt"),
+        more=((), ()),
+        contents="distilbert.runtimes.torchscript_contents",
     ),
 }
 

@@ -122,7 +122,7 @@ def test_another_format_is_fetched_when_it_alone_is_acceptable(hub: FakeHub) -> 
 def test_an_exported_model_is_fetched_instead_of_the_weights(hub: FakeHub) -> None:
     export = {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"data", "export.json": b"{}"}
     hub.repositories["ann/both"] = MODEL | export
-    files = [("onnx/model.onnx", "onnx/model.onnx_data"), ("model.onnx", "model.onnx_data")]
+    files = [("onnx/model.onnx", ["onnx/model.onnx_data"]), ("model.onnx", ["model.onnx_data"])]
     folder = resolve("ann/both", exported=files)
     assert {name for name in export if (folder / name).is_file()} == {*export}
     assert (folder / "vocab.txt").is_file()

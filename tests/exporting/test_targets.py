@@ -34,7 +34,9 @@ def test_an_option_without_a_use_is_refused_with_the_targets_that_have_one(monke
         text = f"`{name}` is an option of onnx: got {value} with to='other'. Leave it out."
         with pytest.raises(InputError, match=text):
             choose("other", dtype="float32", **given)
-    with pytest.raises(InputError, match="`dtype` must be one of float32: got 'float16'"):
+    with pytest.raises(
+        InputError, match="`dtype` must be one of float32 for to='other': got 'float16'"
+    ):
         choose("other", dtype="float16")
 
 

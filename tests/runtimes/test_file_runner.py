@@ -12,6 +12,7 @@ from exports import CONVERTED, graph_runner, open_file, tiny_weights
 from onnx import TensorProto, helper
 from stand_ins import small_config
 
+from distilbert._lazy import RUNTIMES
 from distilbert.errors import CheckpointError, InputError, TokenIdError
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
@@ -20,8 +21,14 @@ from distilbert.runtimes.file_runner import FileRunner
 CONFIG = small_config(initializer_range=0.2)
 
 
-@pytest.fixture(params=CONVERTED)
+@pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=CONVERTED)
+def converter(request: pytest.FixtureRequest) -> str:
+    """A runtime of ONNX graphs."""
     return request.param
 
 
@@ -137,12 +144,12 @@ ANY = {"input_ids": ["B", "S"], "attention_mask": ["B", "S"]}
 
 
 def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(
-    tmp_path: Path, runtime: str
+    tmp_path: Path, converter: str
 ) -> None:
     path = tmp_path / "m.onnx"
     outputs = {"token_embeddings": ["B", "S", 32], "something_else": ["B", "S", 3]}
     foreign(path, inputs=ANY, outputs=outputs, kind=TensorProto.INT32)
-    runner = open_file(runtime, CONVERTED[runtime](path), CONFIG, "base")
+    runner = open_file(converter, CONVERTED[converter](path), CONFIG, "base")
     found = runner.run_batch({"input_ids": np.array([[5, 6]])})
     assert list(found) == ["last_hidden_state"]
     np.testing.assert_array_equal(found["last_hidden_state"][0, :, 0], [5.0, 6.0])
@@ -169,10 +176,12 @@ def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(
         ),
     ],
 )
-def test_a_file_that_does_not_fit_is_named(tmp_path, runtime, inputs, outputs, head, text) -> None:
+def test_a_file_that_does_not_fit_is_named(
+    tmp_path, converter, inputs, outputs, head, text
+) -> None:
     path = foreign(tmp_path / "m.onnx", inputs=inputs, outputs=outputs)
     with pytest.raises(CheckpointError, match=text):
-        open_file(runtime, CONVERTED[runtime](path), CONFIG, head)
+        open_file(converter, CONVERTED[converter](path), CONFIG, head)
 
 
 def test_another_output_is_computed_by_its_name(tmp_path: Path, runtime: str) -> None:

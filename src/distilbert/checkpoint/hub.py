@@ -58,7 +58,7 @@ def resolve(
     want: Want = "all",
     formats: Sequence[str] = ("safetensors", "bin"),
     variant: str | None = None,
-    exported: Sequence[tuple[str, str]] = (),
+    exported: Sequence[tuple[str, Sequence[str]]] = (),
     **hub_options: Any,
 ) -> Path:
     """The local folder with the files of `source`; an existing file is returned as it is.
@@ -68,7 +68,7 @@ def resolve(
     Args:
         want: which files are needed.
         formats: the weight formats to look for, the preferred one first.
-        exported: where an exported model may be, each with the file of its weights; the first that
+        exported: where an exported model may be, each with the files of its weights; the first that
             is there replaces the weights of the checkpoint.
         hub_options: the fields of `HubOptions`.
 
@@ -119,7 +119,7 @@ def _fetch(
     *,
     formats: Sequence[str],
     variant: str | None,
-    exported: Sequence[tuple[str, str]],
+    exported: Sequence[tuple[str, Sequence[str]]],
 ) -> Path:
     """Fetch what `want` needs from the folder `root` of the repository; its local folder."""
     folder = root
@@ -147,13 +147,13 @@ def _fetch(
 
 
 def _fetch_exported(
-    repository: Repository, folder: PurePosixPath, files: Sequence[tuple[str, str]]
+    repository: Repository, folder: PurePosixPath, files: Sequence[tuple[str, Sequence[str]]]
 ) -> list[Path]:
     """The first of `files` that the repository has, with its weights and the manifest if any."""
     for name, weights in files:
         model = repository.fetch(str(folder / name))
         if model is not None:
-            more = (repository.fetch(str(folder / one)) for one in (weights, MANIFEST))
+            more = (repository.fetch(str(folder / one)) for one in (*weights, MANIFEST))
             return [model, *(path for path in more if path is not None)]
     raise repository.missing(" or ".join(name for name, _ in files))
 

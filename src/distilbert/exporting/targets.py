@@ -71,6 +71,9 @@ TARGETS = {
         options=("opset", "external_data"),
     ),
     "openvino": Target(module="distilbert.exporting.to_openvino", writers=("onnx",)),
+    "torchscript": Target(
+        module="distilbert.exporting.to_torchscript", writers=(), dtypes=("float32",)
+    ),
 }
 
 
@@ -96,7 +99,9 @@ def choose(to: str, *, dtype: str, **given: Any) -> Choices:
                 f"Leave it out."
             )
     if dtype not in target.dtypes:
-        raise InputError(f"`dtype` must be one of {', '.join(target.dtypes)}: got {dtype!r}.")
+        raise InputError(
+            f"`dtype` must be one of {', '.join(target.dtypes)} for to={to!r}: got {dtype!r}."
+        )
     if "opset" in target.options:
         set_options["opset"] = _opset(given.get("opset"))
     for package in (*target.writers, *RUNTIMES[to].requirements):

@@ -1,1 +1,1 @@
-"""Runs exported files: one module per runtime, each with a `Runner`. Imports no framework."""
+"""Runs exported files: one module per runtime, each with a `Runner`. Imports no model of ours."""

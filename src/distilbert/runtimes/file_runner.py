@@ -126,6 +126,15 @@ def check_threads(num_threads: Any) -> None:
         raise InputError(f"`num_threads` must be an integer >= 1: got {num_threads!r}.")
 
 
+def check_file_dtype(dtype: Any, file: Path) -> None:
+    """Raise InputError unless it is None, for files whose type of computation is fixed."""
+    if dtype is not None:
+        raise InputError(
+            f"`dtype` is chosen when a model is exported: got {dtype!r} for {file}. Export it "
+            f"again with another `dtype`."
+        )
+
+
 def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
     """The inputs of the file in our order, with the types that it wants.
 
@@ -134,7 +143,7 @@ def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
     """
     found, axes = session.inputs, HEADS[head].input_axes
     fits = {*found} == {*RUNNER_INPUTS} and all(
-        one.integer is not None and one.shape is not None and len(one.shape) == len(axes)
+        one.integer is not None and (one.shape is None or len(one.shape) == len(axes))
         for one in found.values()
     )
     if not fits:

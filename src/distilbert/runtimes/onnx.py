@@ -16,7 +16,7 @@ from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
 from distilbert.runtimes.onnx_contents import Contents, read_contents
 
 # Domains of operators that onnxruntime brings: its own optimizer writes them into files.
@@ -49,11 +49,7 @@ def load_runner(
             the file decides.
         MissingDependencyError: onnxruntime is not installed.
     """
-    if dtype is not None:
-        raise InputError(
-            f"`dtype` is chosen when a model is exported: got {dtype!r} for {file}. Export it "
-            f"again with another `dtype`."
-        )
+    check_file_dtype(dtype, file)
     session = OnnxSession(file, device=device, num_threads=num_threads)
     n_tokens = ACCELERATOR_BATCH_TOKENS if session.is_accelerated else CPU_BATCH_TOKENS
     return FileRunner(session, file, config, head, preferred_batch_tokens=n_tokens)

@@ -150,7 +150,7 @@ class SelfAttention(nn.Module):
         """Attend within x (B, S, D), or within each sequence of a packed x (1, T, D).
 
         Returns the same shape, and the probabilities (B, H, S, S) or None: of a packed x always
-        None. `first_only` computes only the first token of each packed sequence: (1, B, D).
+        None. `first_only` computes only the first token of each sequence: (B, 1, D), or (1, B, D).
         """
         dropout = self.dropout.p if self.training else 0.0
         if isinstance(visible, Packing):
@@ -164,8 +164,9 @@ class SelfAttention(nn.Module):
                 implementation=self.implementation,
             )
             return self.out_lin(context), None
+        queries = self.q_lin(x[:, :1] if first_only else x)
         context, probabilities = attend(
-            *(self._split(project(x)) for project in (self.q_lin, self.k_lin, self.v_lin)),
+            *(self._split(each) for each in (queries, self.k_lin(x), self.v_lin(x))),
             visible=visible,
             head_mask=head_mask,
             dropout=dropout,
@@ -221,13 +222,13 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Transform x (B, S, D); returns the same shape, and the probabilities or None.
 
-        `first_only` computes only the first token of each packed sequence: (1, B, D).
+        `first_only` computes only the first token of each sequence, as attention does.
         """
         attended, probabilities = self.attention(
             x, visible, head_mask, output_attentions, first_only
         )
-        if first_only and isinstance(visible, Packing):
-            x = visible.first_tokens(x)
+        if first_only:
+            x = visible.first_tokens(x) if isinstance(visible, Packing) else x[:, :1]
         return after_attention(self, attended, x), probabilities
 
 

@@ -1,0 +1,119 @@
+"""A file that PyTorch computes: device, threads, and arrays to tensors and back.
+
+Needs PyTorch, but none of this package's models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilbert._lazy import require
+from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError, InputError
+from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
+
+# The function of a file, the names of its inputs, and those of its outputs.
+Opened = tuple[Callable[..., Mapping[str, Any]], Sequence[str], Sequence[str]]
+# Opens a file on a device, with the module torch.
+Opener = Callable[[Any, Path, Any], Opened]
+
+
+def load_torch_runner(
+    file: Path,
+    config: DistilBertConfig,
+    head: str,
+    *,
+    kind: str,
+    opener: Opener,
+    device: Any,
+    dtype: Any,
+    num_threads: int | None,
+) -> FileRunner:
+    """The runner of a file that `opener` opens; `kind` and errors as in the modules of files."""
+    check_file_dtype(dtype, file)
+    check_threads(num_threads)
+    session = TorchSession(file, kind, opener, device=device, num_threads=num_threads)
+    is_cpu = session.device.type == "cpu"
+    n_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
+    return FileRunner(session, file, config, head, preferred_batch_tokens=n_tokens)
+
+
+class TorchSession:
+    """A file on a device; see `distilbert.runtimes.file_runner.Session`.
+
+    Attributes:
+        device: a `torch.device`.
+    """
+
+    inputs: Mapping[str, Value]
+    outputs: Mapping[str, Value]
+
+    def __init__(
+        self, file: Path, kind: str, opener: Opener, *, device: Any, num_threads: int | None
+    ) -> None:
+        self.kind, self.file, self.num_threads = kind, file, num_threads
+        self._torch: Any = require("torch", "run files of PyTorch")
+        self.device = _device(self._torch, device)
+        self._function, inputs, outputs = opener(self._torch, file, self.device)
+        # Neither sizes nor numbers of axes are in such a file.
+        self.inputs = {name: Value("Tensor", np.int64, None) for name in inputs}
+        self.outputs = {name: Value("Tensor", None, None) for name in outputs}
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs `names`.
+
+        Raises:
+            CheckpointError: the file does not take these arrays.
+        """
+        torch = self._torch
+        with torch.inference_mode(), self._threads():
+            # A tensor of an array that may only be read would warn.
+            tensors = [torch.from_numpy(feeds[name].copy()).to(self.device) for name in self.inputs]
+            try:
+                found = self._function(*tensors)
+            except RuntimeError as error:
+                raise CheckpointError(
+                    f"PyTorch cannot compute {self.file}: {reason_of(error)}"
+                ) from None
+            return [found[name].float().cpu().numpy() for name in names]
+
+    def close(self) -> None:
+        """Release the memory of the model."""
+        del self._function
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """PyTorch has one number of threads for everything; it is as before afterwards."""
+        if self.num_threads is None:
+            yield
+            return
+        before = self._torch.get_num_threads()
+        self._torch.set_num_threads(self.num_threads)
+        try:
+            yield
+        finally:
+            self._torch.set_num_threads(before)
+
+
+def reason_of(error: Exception) -> str:
+    """The line of an error of PyTorch that says what is wrong, the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _device(torch: Any, device: Any) -> Any:
+    try:
+        chosen = torch.device(str(device or "cpu"))
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"`device` must be one that PyTorch can use here: got {str(device)!r} ({reason})."
+        ) from None
+    return chosen

@@ -1,0 +1,147 @@
+"""A model as one function of ids and mask, which `torch.jit.trace` and `torch.export` can record.
+
+What is recorded has no size and no device of the example: a file runs for any batch, anywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distilbert.config import DistilBertConfig
+from distilbert.heads import HEADS
+from distilbert.runner import name_outputs
+from distilbert.torch.attention import DEFAULT_IMPLEMENTATION
+from distilbert.torch.heads import MODEL_CLASSES
+from distilbert.torch.weights import assign
+
+# The places in the source code of what was recorded, with the folders of this machine.
+SOURCE_PLACES = ".debug_pkl"
+# Tensors begin at multiples of this many bytes in a file, so that it can be mapped into memory.
+ALIGNMENT = 64
+# Bytes before a tensor: the header of its entry and, after the name, that of a field of padding.
+ENTRY_HEADER, PADDING_HEADER = 30, 4
+# Sizes of the example, by axis. An axis of size 0 or 1 would be recorded as one of this size, and
+# so would two axes of equal sizes as one.
+EXAMPLE_SIZES = {"B": 3, "C": 2, "S": 7}
+
+
+class Recordable(nn.Module):
+    """The outputs of a head from `input_ids` and `attention_mask`, by the names of the head.
+
+    Classifiers compute only the first token in their last layer.
+    """
+
+    positions: Tensor
+
+    def __init__(self, model: Any, *, more: Mapping[str, tuple[str, bool]]) -> None:
+        """
+        Args:
+            more: the name of a further output, a vector per text -> how the states are pooled, and
+                whether the vectors are scaled to length 1.
+        """
+        super().__init__()
+        self.model, self.head, self.more = model, model.head, dict(more)
+        longest = model.config.max_position_embeddings
+        # A slice of it is on the device of the model; `arange` would record that of the example.
+        self.register_buffer("positions", torch.arange(longest, device=model.device))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """The outputs for integers (B, S), or (B, C, S) for multiple choice; a mask of 0 hides."""
+        shape = input_ids.shape
+        ids, mask = (x.reshape(-1, shape[-1]) for x in (input_ids, attention_mask))
+        base, facts = cast(Any, self.model).base_model, HEADS[self.head]
+        x = base.embeddings(ids, positions=self.positions[: shape[-1]])  # (B, S, D)
+        visible = mask != 0  # (B, S)
+        keys = visible.unsqueeze(1).unsqueeze(1)  # (B, 1, 1, S)
+        no_head_mask = [None] * len(base.transformer.layer)
+        first = facts.reads_first_token
+        output = base.transformer(x, keys, no_head_mask, False, False, first_only=first)
+        states = output.last_hidden_state  # (B, S, D), or (B, 1, D)
+        if self.head == "base":
+            return {"last_hidden_state": states} | {
+                name: _vectors(states, visible, *how) for name, how in self.more.items()
+            }
+        logits = self.model.compute_logits(states)
+        if self.head == "multiple_choice":
+            logits = logits.reshape(shape[0], shape[1])  # (B, C)
+        return name_outputs(self.head, logits)
+
+
+def recordable(
+    arrays: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    head: str,
+    *,
+    more: Mapping[str, tuple[str, bool]],
+) -> Recordable:
+    """A module with the weights of a checkpoint, in float32 and on the CPU; `more` as there."""
+    config = copy.deepcopy(config)
+    config.chunk_size_feed_forward = 0  # the number of chunks would be recorded; answers are equal
+    config._attn_implementation = DEFAULT_IMPLEMENTATION
+    model = MODEL_CLASSES[head](config)
+    assign(model, arrays, dtype=torch.float32, device=torch.device("cpu"))
+    model.tie_weights()  # `arrays` may lack a tied one
+    return Recordable(model.eval(), more=more).eval().requires_grad_(False)
+
+
+def example_inputs(head: str) -> tuple[Tensor, Tensor]:
+    """Ids and a mask to record with; one token is hidden."""
+    shape = [EXAMPLE_SIZES[axis] for axis in HEADS[head].input_axes]
+    mask = torch.ones(shape, dtype=torch.int64)
+    mask[0, ..., -1] = 0
+    return torch.zeros(shape, dtype=torch.int64), mask
+
+
+def save_torchscript(model: Recordable, file: Path) -> None:
+    """Write a TorchScript file, which PyTorch runs from Python or C++ without this package."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():  # that PyTorch recommends `torch.export`
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(
+            model,
+            example_inputs(model.head),
+            strict=False,  # it returns a dict
+            check_trace=False,  # the export compares answers to texts
+            _store_inputs=False,
+        )
+        torch.jit.save(traced, buffer)
+    _write_without_places(buffer, file)
+
+
+def _write_without_places(archive: io.BytesIO, file: Path) -> None:
+    with zipfile.ZipFile(archive) as entries, zipfile.ZipFile(file, "w") as written:
+        for name in entries.namelist():
+            if name.endswith(SOURCE_PLACES):
+                continue
+            entry = zipfile.ZipInfo(name)  # of no date: equal models give equal bytes
+            position = cast(Any, written.fp).tell()
+            start = position + ENTRY_HEADER + len(name.encode()) + PADDING_HEADER
+            n_padding = -start % ALIGNMENT
+            entry.extra = b"FB" + n_padding.to_bytes(2, "little") + bytes(n_padding)
+            written.writestr(entry, entries.read(name))
+
+
+def _vectors(states: Tensor, visible: Tensor, mode: str, is_scaled: bool) -> Tensor:
+    """One vector per text, (B, D), from states (B, S, D) and the visible tokens (B, S)."""
+    counted = visible.unsqueeze(-1)  # (B, S, 1)
+    if mode == "cls":
+        vectors = states[:, 0]
+    elif mode == "max":
+        vectors = states.masked_fill(~counted, torch.finfo(states.dtype).min).amax(1)
+    else:
+        total = states.masked_fill(~counted, 0.0).sum(1)
+        vectors = total / visible.sum(1, keepdim=True).clamp(min=1)
+    if not is_scaled:
+        return vectors
+    length = vectors.norm(dim=-1, keepdim=True)
+    return vectors / length.clamp(min=torch.finfo(states.dtype).tiny)
