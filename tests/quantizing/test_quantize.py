@@ -110,7 +110,7 @@ def test_only_an_earlier_quantized_model_is_replaced(exported, calibration, tmp_
     out, model = tmp_path / "out", exported("base")
     distilbert.quantize(exported("base", pooling="mean"), out, texts=calibration, **QUICK)
     assert "modules.json" in names_in(out)
-    with pytest.raises(InputError, match="`output` must be a new or empty folder"):
+    with pytest.raises(InputError, match="Replace a quantized model with `overwrite`"):
         distilbert.quantize(model, out, texts=calibration)
     distilbert.quantize(model, out, texts=calibration, overwrite=True, **QUICK)
     assert "modules.json" not in names_in(out)

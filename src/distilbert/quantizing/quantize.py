@@ -28,6 +28,7 @@ OUTPUT = Contents(
     mark=MANIFEST,
     decisive="onnx",
     others=(REPORT_FILE, PLOT_FILE, "*.json", "*.txt", "*.toml", "1_Pooling", "2_Normalize"),
+    resumes=False,
 )
 
 

@@ -28,13 +28,21 @@ class Contents:
     """What the folder of a result contains.
 
     `mark` is there from the start, and no result is complete without `decisive`; `others` are
-    patterns of all further names.
+    patterns of all further names. One that `resumes` can be continued after an interruption.
     """
 
     kind: str
     mark: str
     decisive: str
     others: tuple[str, ...]
+    resumes: bool = True
+
+    @property
+    def advice(self) -> str:
+        """What to do with one that is in the way."""
+        if not self.resumes:
+            return f"Replace a {self.kind} with `overwrite`"
+        return f"Continue an interrupted {self.kind} with `resume`, replace it with `overwrite`"
 
     def foreign(self, names: Iterable[str]) -> list[str]:
         """The names that do not belong to such a result."""
@@ -62,9 +70,8 @@ def check_output(
         return
     if not overwrite:
         raise InputError(
-            f"`output` must be a new or empty folder: {output} contains files. Continue an "
-            f"interrupted {contents.kind} with `resume`, replace it with `overwrite`, or choose "
-            f"another folder."
+            f"`output` must be a new or empty folder: {output} contains files. "
+            f"{contents.advice}, or choose another folder."
         )
     foreign = contents.foreign(names)
     if foreign or contents.mark not in names:
