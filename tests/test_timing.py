@@ -7,7 +7,7 @@ import time
 import numpy as np
 from stand_ins import ArithmeticRunner, small_config
 
-from distilbert.timing import WARM_UP, median_seconds
+from distilbert.timing import FEWEST_ROUNDS, WARM_UP, median_seconds, seconds_in_turns
 
 BATCH = dict.fromkeys(("input_ids", "attention_mask"), np.ones((2, 4), int))
 
@@ -24,3 +24,30 @@ def test_every_runner_sees_each_batch_and_the_slow_one_takes_longer() -> None:
     assert 0 < quick < slow
     assert slow >= 0.002
     assert [len(runner.batches) for runner in runners] == [WARM_UP + 3] * 2
+
+
+def clock_of(seconds: list[float]):
+    """A clock that shows the sum of what calls have appended."""
+    return lambda: sum(seconds)
+
+
+def test_calls_are_made_in_turns_and_warm_up_is_not_kept() -> None:
+    order: list[str] = []
+    passed: list[float] = []
+
+    def call(name: str, seconds: float):
+        return lambda: (order.append(name), passed.append(seconds))
+
+    calls = [call("A", 1.0), call("B", 2.0), call("C", 4.0)]
+    found = seconds_in_turns(calls, rounds=2, warm_up=1, clock=clock_of(passed))
+    assert "".join(order) == "ABC" * 3
+    assert found == [[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]
+
+
+def test_a_spent_budget_ends_the_measurement_after_the_fewest_rounds() -> None:
+    passed: list[float] = []
+    calls = [lambda: passed.append(1.0)]
+    options = {"rounds": 100, "warm_up": 1, "clock": clock_of(passed)}
+    assert len(seconds_in_turns(calls, budget=0.5, **options)[0]) == FEWEST_ROUNDS
+    passed.clear()
+    assert len(seconds_in_turns(calls, budget=10, **options)[0]) == 9

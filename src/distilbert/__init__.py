@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         TFAutoModelForSequenceClassification as TFAutoModelForSequenceClassification,
         TFAutoModelForTokenClassification as TFAutoModelForTokenClassification,
     )
+    from distilbert.benchmarking.benchmark import benchmark as benchmark
+    from distilbert.benchmarking.result import Benchmark as Benchmark
     from distilbert.checkpoint.convert import convert as convert
     from distilbert.config import DistilBertConfig as DistilBertConfig
     from distilbert.distilling.compare import Comparison as Comparison, compare as compare
@@ -101,6 +103,8 @@ def _public_names() -> dict[str, str]:
     """Name -> the module it is imported from; the imports above list the same for type checkers."""
     modules = {
         "distilbert.auto": ("AutoConfig", "AutoTokenizer"),
+        "distilbert.benchmarking.benchmark": ("benchmark",),
+        "distilbert.benchmarking.result": ("Benchmark",),
         "distilbert.checkpoint.convert": ("convert",),
         "distilbert.config": ("DistilBertConfig",),
         "distilbert.distilling.compare": ("compare", "Comparison"),

@@ -138,7 +138,8 @@ def choose_exported(
     path = Path(fspath(source)) / options.hub.subfolder
     if runtime is not None:
         if runtime not in RUNTIMES:
-            raise InputError(f"`runtime` must be one of {', '.join(RUNTIMES)}: got {runtime!r}.")
+            known = ", ".join([*RUNTIMES, "fastest"])
+            raise InputError(f"`runtime` must be one of {known}: got {runtime!r}.")
         facts = RUNTIMES[runtime]
         files = [*zip(facts.files, facts.more, strict=True)]
         path = resolve(source, exported=files, **options.hub.as_keywords())

@@ -22,6 +22,7 @@ from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
 from distilbert.exported import Exported, choose_exported
+from distilbert.fastest import FASTEST, with_fastest
 from distilbert.heads import HEADS, TASK_ALIASES, TASK_HEADS, head_of_class
 from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
@@ -141,7 +142,7 @@ def open_model(
         MissingDependencyError: the framework is not installed.
     """
     if isinstance(model, (str, PathLike)):
-        model = find_model(model, framework=framework, options=options)
+        model = find_model(model, framework=framework, options=options, head=head, dtype=dtype)
     if isinstance(model, FoundModel):
         name, folder = model.name, model.folder
         runner = load_runner(model, head, device=device, dtype=dtype)
@@ -166,13 +167,19 @@ def open_model(
 
 
 def find_model(
-    source: Source, *, framework: str | None = None, options: LoadOptions | None = None
+    source: Source,
+    *,
+    framework: str | None = None,
+    options: LoadOptions | None = None,
+    head: str | None = None,
+    dtype: Any = None,
 ) -> FoundModel:
     """Bring the files of a source to this machine and choose which of them hold the model.
 
     Weights of any of the four formats are taken, those a framework prefers first, unless `options`
     name a format. An exported file is taken if `options` name its runtime, if the folder has no
-    weights, or if no framework is installed that could load them.
+    weights, or if no framework is installed that could load them. `head` and `dtype` say what the
+    runtime "fastest" must have been measured with; see `distilbert.fastest`.
 
     Raises:
         CheckpointError: `source` is neither an existing path nor a possible name.
@@ -181,6 +188,8 @@ def find_model(
         MissingDependencyError: the framework is not installed; nothing was downloaded.
     """
     options = options or LoadOptions()
+    if options.runtime == FASTEST:
+        framework, options = with_fastest(source, framework, options, head=head, dtype=dtype)
     exported = choose_exported(source, framework, options)
     if exported is not None:
         return FoundModel(

@@ -30,7 +30,7 @@ VERBS = (
     "embed",
     "tokenize",
 )
-VERBS += ("convert", "export", "quantize", "info", "vocab")
+VERBS += ("benchmark", "convert", "export", "quantize", "info", "vocab")
 
 
 def test_help_lists_every_verb_and_each_verb_shows_examples(run):

@@ -66,7 +66,7 @@ def info(
 
 def environment() -> dict[str, Any]:
     """Versions and machine, without importing any framework."""
-    from distilbert.training.environment import package_version
+    from distilbert.machine import package_version
 
     facts: dict[str, Any] = {
         "distilbert": distilbert.__version__,

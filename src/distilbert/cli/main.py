@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import distilbert
+from distilbert.cli.benchmark import benchmark
 from distilbert.cli.compare import compare
 from distilbert.cli.convert import convert
 from distilbert.cli.distill import adapt, distill
@@ -49,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (quickstart, predict, finetune, evaluate, tune, distill, adapt, compare)
-COMMANDS += (embed, tokenize, vocab, convert, export, quantize, info)
+COMMANDS += (embed, tokenize, vocab, convert, export, benchmark, quantize, info)
 for command in COMMANDS:
     app.command(cls=CommandWithoutRepeats)(command)
 

@@ -20,8 +20,8 @@ from distilbert.exporting.source import ExportSource, read_export_source
 from distilbert.exporting.targets import TARGETS, Choices, choose
 from distilbert.heads import HEADS
 from distilbert.load_options import LoadOptions, take_load_options
+from distilbert.machine import package_version
 from distilbert.opening import find_model, load_runner, open_tokenizer
-from distilbert.training.environment import package_version
 
 
 @dataclass(frozen=True, kw_only=True)

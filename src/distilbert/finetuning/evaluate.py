@@ -151,7 +151,8 @@ def evaluate(
 def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
     """The model with the head of `task`, or with the one it was saved with."""
     if isinstance(model, (str, PathLike)):
-        model = find_model(model, framework=opening["framework"], options=opening["options"])
+        wanted = {name: opening[name] for name in ("framework", "options", "dtype")}
+        model = find_model(model, **wanted)
     return open_model(model, task_head(model, task), **opening)
 
 

@@ -15,6 +15,7 @@ from distilbert.checkpoint.hub import MANIFEST
 from distilbert.digests import file_sha256
 from distilbert.errors import ExportError
 from distilbert.exporting.source import write_settings
+from distilbert.machine import package_version
 from distilbert.quantizing.agreement import (
     Agreement,
     batches_of,
@@ -30,7 +31,6 @@ from distilbert.quantizing.result import Checked, Quantized
 from distilbert.quantizing.search import Choice, choose_layers
 from distilbert.quantizing.source import reopen
 from distilbert.runner import Runner
-from distilbert.training.environment import package_version
 
 # Runtime -> where a folder has its quantized model.
 FILES = {"onnx": QUANTIZED_ONNX[0]}

@@ -6,9 +6,9 @@ import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
+
+from distilbert.machine import cpu_model, package_version, usable_cores
 
 PACKAGES = ("distilbert", "numpy", "torch", "tensorflow", "keras", "jax", "flax", "tokenizers")
 PACKAGES += ("peft", "optax", "safetensors")
@@ -29,8 +29,8 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
         "memory_gb": _memory_gb(),
         "gpus": (
             _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
@@ -38,30 +38,6 @@ def environment() -> dict[str, Any]:
         "packages": {name: version for name, version in versions.items() if version},
         "git_commit": _output_of("git", "rev-parse", "HEAD"),
     }
-
-
-def package_version(name: str) -> str | None:
-    """The version of an installed package; None for one that is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory_gb() -> float | None:

@@ -1,0 +1,87 @@
+"""`distilbert benchmark`: how fast a model runs here in everything that is installed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from distilbert.cli import options
+from distilbert.cli.outputs import json_line
+from distilbert.heads import HEADS
+
+
+@options.command()
+def benchmark(
+    model: Annotated[str, typer.Argument(help=options.CHECKPOINT)],
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="Head to measure: base, masked_lm, ...; by default that of the model.",
+            autocompletion=options.words(*HEADS),
+        ),
+    ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(help="Texts to measure with; by default a sample. Repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="About how long to measure, without exporting and opening.")
+    ] = 45.0,
+    num_threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of PyTorch and of runtimes; by default as each chooses.", min=1),
+    ] = None,
+    frameworks: Annotated[
+        bool,
+        typer.Option("--frameworks", help="Also measure TensorFlow and Flax, slow to import."),
+    ] = False,
+    peers: Annotated[
+        bool,
+        typer.Option(
+            "--peers",
+            help="Also measure transformers, and onnxruntime and openvino with plain padding.",
+        ),
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Folder for the report: JSON, table and plot."),
+    ] = None,
+    as_json: options.AsJson = False,
+    *,
+    hub: options.HubOptions,
+) -> None:
+    """Measure a model here in every runtime and precision; [dim]says which one to use.[/dim]
+
+    What is fastest is stored for this machine: `--runtime fastest` uses it.
+
+    [bold]Examples[/bold]
+
+      distilbert benchmark ./my-classifier
+
+      distilbert benchmark ./my-ner --texts articles.txt --num-threads 2 --output ./speed
+
+      distilbert benchmark ./my-encoder --peers
+
+      distilbert predict text-classification -m ./my-classifier "Good." --runtime fastest
+    """
+    from distilbert._lazy import has_framework
+    from distilbert.benchmarking.benchmark import benchmark as measured
+
+    if frameworks and has_framework("tensorflow"):
+        options.start_tensorflow()
+    found = measured(
+        model,
+        head=head,
+        texts=texts or None,
+        seconds=seconds,
+        num_threads=num_threads,
+        frameworks=frameworks,
+        peers=peers,
+        output=output,
+        **hub.given(),
+    )
+    if as_json:
+        print(json_line(found.report()))
+    else:
+        print(found.describe(), end="")
