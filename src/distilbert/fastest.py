@@ -75,7 +75,8 @@ def with_fastest(
     head: str | None = None,
     dtype: Any = None,
 ) -> tuple[str | None, LoadOptions]:
-    """The framework and options that open `source` in the fastest way that was measured.
+    """The framework and options that open `source` in the fastest way that was measured; those
+    given, unless `options.runtime` is "fastest".
 
     Args:
         head: by default the one whose class the config names.
@@ -85,6 +86,8 @@ def with_fastest(
         InputError: nothing was measured for such a model on this machine, nothing in this
             precision, the source has no files for what is fastest, or a framework is given.
     """
+    if options.runtime != FASTEST:
+        return framework, options
     if framework is not None:
         raise InputError(
             f"`framework` must be left out with `runtime={FASTEST!r}`, which chooses it: got "

@@ -22,7 +22,7 @@ from distilbert.checkpoint.preference import all_formats, wanted_formats
 from distilbert.config import DistilBertConfig
 from distilbert.errors import InputError
 from distilbert.exported import Exported, choose_exported
-from distilbert.fastest import FASTEST, with_fastest
+from distilbert.fastest import with_fastest
 from distilbert.heads import HEADS, TASK_ALIASES, TASK_HEADS, head_of_class
 from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
@@ -178,8 +178,7 @@ def find_model(
 
     Weights of any of the four formats are taken, those a framework prefers first, unless `options`
     name a format. An exported file is taken if `options` name its runtime, if the folder has no
-    weights, or if no framework is installed that could load them. `head` and `dtype` say what the
-    runtime "fastest" must have been measured with; see `distilbert.fastest`.
+    weights, or if no framework could load them. `head` and `dtype` are for `distilbert.fastest`.
 
     Raises:
         CheckpointError: `source` is neither an existing path nor a possible name.
@@ -188,8 +187,7 @@ def find_model(
         MissingDependencyError: the framework is not installed; nothing was downloaded.
     """
     options = options or LoadOptions()
-    if options.runtime == FASTEST:
-        framework, options = with_fastest(source, framework, options, head=head, dtype=dtype)
+    framework, options = with_fastest(source, framework, options, head=head, dtype=dtype)
     exported = choose_exported(source, framework, options)
     if exported is not None:
         return FoundModel(
