@@ -118,7 +118,8 @@ def with_fastest(
 
 def _without_files(source: str | PathLike[str], head: str, kind: str, best: Ranked) -> str:
     """What to do where a source has no files for what is fastest."""
-    beginning = f"`runtime={FASTEST!r}` is {best.name} for this model on this machine"
+    speed = f"{best.texts_per_second:,.0f} texts per second when it was measured"
+    beginning = f"`runtime={FASTEST!r}` is {best.name} for this model here ({speed})"
     if kind == WEIGHTS:
         return (
             f"{beginning}, and {source} has no file for it. Write one, and use OUTPUT as the "

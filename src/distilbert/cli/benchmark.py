@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -11,42 +12,49 @@ from distilbert.cli.outputs import json_line
 from distilbert.heads import HEADS
 
 
-@options.command()
-def benchmark(
-    model: Annotated[str, typer.Argument(help=options.CHECKPOINT)],
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured, as the arguments of `distilbert.benchmark`."""
+
     head: Annotated[
         str | None,
         typer.Option(
             help="Head to measure: base, masked_lm, ...; by default that of the model.",
             autocompletion=options.words(*HEADS),
         ),
-    ] = None,
+    ] = None
     texts: Annotated[
         list[str] | None,
         typer.Option(help="Texts to measure with; by default a sample. Repeatable."),
-    ] = None,
+    ] = None
     seconds: Annotated[
         float, typer.Option(help="About how long to measure, without exporting and opening.")
-    ] = 45.0,
+    ] = 45.0
     num_threads: Annotated[
         int | None,
         typer.Option(help="Threads of PyTorch and of runtimes; by default as each chooses.", min=1),
-    ] = None,
+    ] = None
     frameworks: Annotated[
         bool,
         typer.Option("--frameworks", help="Also measure TensorFlow and Flax, slow to import."),
-    ] = False,
+    ] = False
     peers: Annotated[
         bool,
         typer.Option(
             "--peers",
             help="Also measure transformers, and onnxruntime and openvino with plain padding.",
         ),
-    ] = False,
+    ] = False
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="Folder for the report: JSON, table and plot."),
-    ] = None,
+    ] = None
+
+
+@options.command()
+def benchmark(
+    model: Annotated[str, typer.Argument(help=options.CHECKPOINT)],
+    measuring: Measuring,
     as_json: options.AsJson = False,
     *,
     hub: options.HubOptions,
@@ -68,19 +76,10 @@ def benchmark(
     from distilbert._lazy import has_framework
     from distilbert.benchmarking.benchmark import benchmark as measured
 
-    if frameworks and has_framework("tensorflow"):
+    if measuring.frameworks and has_framework("tensorflow"):
         options.start_tensorflow()
-    found = measured(
-        model,
-        head=head,
-        texts=texts or None,
-        seconds=seconds,
-        num_threads=num_threads,
-        frameworks=frameworks,
-        peers=peers,
-        output=output,
-        **hub.given(),
-    )
+    given = {**vars(measuring), "texts": measuring.texts or None}
+    found = measured(model, **given, **hub.given())
     if as_json:
         print(json_line(found.report()))
     else:

@@ -67,10 +67,9 @@ def pipeline(
         options: those of the task (see the classes in `distilbert.pipelines`), those of the hub
             (`revision`, `token`, `cache_dir`, `local_files_only`, ...), of loading (`variant`,
             `from_pt`, `from_tf`, `from_flax`, `use_safetensors`, `attn_implementation`) and of an
-            exported model (`runtime`, `num_threads`). `runtime="fastest"` takes what
-            `distilbert benchmark` measured to be fastest here. Weights of any of the four formats
-            are read, and a fine-tuned folder states how texts were read when it was scored. Names
-            of the pipelines of transformers mean the same; docs/pipelines.md has a table.
+            exported model (`runtime`, also "fastest", `num_threads`). Weights of any of the four
+            formats are read, and a fine-tuned folder states how texts were read when it was scored.
+            Names of the pipelines of transformers mean the same; docs/pipelines.md has a table.
             `allow_untrained=True` answers with a model that was not trained for the task.
 
     Raises:
@@ -82,8 +81,7 @@ def pipeline(
     progress = bool(options.pop("show_progress", progress))
     framework = as_framework(framework)
     if task is None:
-        precision = renamed.get("dtype", dtype)
-        model, task = _with_task(model, framework, loading, precision)
+        model, task = _with_task(model, framework, loading, renamed.get("dtype", dtype))
     name = ALIASES.get(task, task)
     if name not in TASKS:
         raise InputError(f"`task` must be one of {', '.join([*TASKS, *ALIASES])}: got {task!r}.")
