@@ -8,10 +8,10 @@ losses, clipping, AdamW. The peer pads micro-batches of 5 sequences and keeps al
 original does, in float32; by default its update has 50 of them. Ours packs the sequences of an
 update. The unit is seconds per 1,000 tokens. In the results, `padded_tokens` are what the peer
 computes: divided by `tokens`, the ratio that packing alone can give. The original can also group
-sequences by length, which leaves less padding (`padded_tokens_if_grouped`). The bars apply to processors with AMX; where bfloat16 is
-emulated it is slower than float32. On a busy machine, measure processor time with
-OMP_NUM_THREADS=1. Reads the public texts in Python's own documentation. Writes
-benchmarks/results/bench_distill.json.
+sequences by length, which leaves less padding (`padded_tokens_if_grouped`). The bars apply to
+processors with AMX; where bfloat16 is emulated it is slower than float32. On a busy machine,
+measure processor time with OMP_NUM_THREADS=1. Reads the public texts in Python's own documentation.
+Writes benchmarks/results/bench_distill.json.
 """
 
 from __future__ import annotations
