@@ -67,10 +67,15 @@ def as_openvino(path: Path) -> Path:
 CONVERTED = {"onnx": lambda path: path, "openvino": as_openvino}
 
 
+# Runtimes whose number of threads is that of the first batch of a process.
+FIXED_THREADS = ("savedmodel",)
+
+
 def open_file(runtime: str, path: Path, config: DistilBertConfig, head: str) -> FileRunner:
-    """The runner of a file, with one thread."""
+    """The runner of a file, with one thread where a process may change its number."""
     module = importlib.import_module(RUNTIMES[runtime].module)
-    return module.load_runner(path, config, head, num_threads=1)
+    n_threads = None if runtime in FIXED_THREADS else 1
+    return module.load_runner(path, config, head, num_threads=n_threads)
 
 
 def graph_runner(

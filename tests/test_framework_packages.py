@@ -43,6 +43,7 @@ EXTRA_FILES = {
         "further_methods.py": "which only the reference's TensorFlow models have",
         "inputs.py": "a call may be one mapping, list or tuple",
         "keras_fit.py": "Keras' `fit` asks a model for its loss and its labels",
+        "serving.py": "only TensorFlow has formats for serving",
         "layers.py": "Keras' layers name and freeze variables differently",
     },
     "flax": {

@@ -68,6 +68,13 @@ class Runtime:
 
 # Where transformers.js and optimum have a model in int8.
 QUANTIZED_ONNX = ("onnx/model_quantized.onnx", "model_quantized.onnx")
+# What a SavedModel of TensorFlow consists of, besides its graph.
+SAVED_MODEL_FILES = (
+    "variables/variables.index",
+    "variables/variables.data-00000-of-00001",
+    "fingerprint.pb",
+)
+
 RUNTIMES = {
     "onnx": Runtime(
         module="distilbert.runtimes.onnx",
@@ -95,6 +102,24 @@ RUNTIMES = {
         files=("torchscript/model.pt", "model.pt"),
         more=((), ()),
         contents="distilbert.runtimes.torchscript_contents",
+    ),
+    "savedmodel": Runtime(
+        module="distilbert.runtimes.savedmodel",
+        requirements=("tensorflow",),
+        suffix=".pb",
+        files=("savedmodel/saved_model.pb", "saved_model.pb"),
+        more=tuple(
+            tuple(f"{place}{name}" for name in SAVED_MODEL_FILES) for place in ("savedmodel/", "")
+        ),
+        contents="distilbert.runtimes.savedmodel_contents",
+    ),
+    "tflite": Runtime(
+        module="distilbert.runtimes.tflite",
+        requirements=("tensorflow",),
+        suffix=".tflite",
+        files=("tflite/model.tflite", "model.tflite"),
+        more=((), ()),
+        contents="distilbert.runtimes.tflite_contents",
     ),
 }
 

@@ -96,6 +96,8 @@ def export(
 
       distilbert export ./my-ner ./my-ner-torchscript --to torchscript
 
+      distilbert export ./my-ner ./my-ner-tflite --to tflite --dtype float16
+
       distilbert predict ner -m ./my-ner-onnx "Ada lives in Paris."
     """
     from distilbert.exporting.export import export as export_checkpoint

@@ -74,6 +74,10 @@ TARGETS = {
     "torchscript": Target(
         module="distilbert.exporting.to_torchscript", writers=(), dtypes=("float32",)
     ),
+    "savedmodel": Target(
+        module="distilbert.exporting.to_savedmodel", writers=(), dtypes=("float32",)
+    ),
+    "tflite": Target(module="distilbert.exporting.to_tflite", writers=()),
 }
 
 

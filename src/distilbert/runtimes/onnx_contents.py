@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import mmap
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from distilbert.errors import CheckpointError
 from distilbert.git_lfs import refuse_pointer
+from distilbert.runtimes.protobuf import fields
 
 # Kind of message -> the numbers of the fields that hold messages, and the kinds of those.
 MESSAGES = {
@@ -33,9 +33,6 @@ FIELDS = {
     "function": {10: "domain"},
     "entry": {1: "key", 2: "value"},
 }
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-# Bytes of a number of at most 64 bits, 7 in each.
-MAX_VARINT = 10
 STANDARD = ("", "ai.onnx")
 
 
@@ -93,7 +90,7 @@ def _read(data: mmap.mmap) -> Contents:
         kind, start, stop = waiting.pop()
         inner, names = MESSAGES.get(kind, {}), FIELDS.get(kind, {})
         found: dict[str, str] = {}
-        for number, value in _fields(data, start, stop):
+        for number, value in fields(data, start, stop):
             if number in inner and isinstance(value, tuple):
                 waiting.append((inner[number], *value))
             elif number in names:
@@ -116,33 +113,3 @@ def _note(contents: Contents, kind: str, found: dict[str, str]) -> None:
             contents.functions.add(domain)
         case "entry" if found.get("key") == "location":
             contents.locations.add(found.get("value", ""))
-
-
-def _fields(data: mmap.mmap, start: int, stop: int) -> Iterator[tuple[int, int | tuple[int, int]]]:
-    """The number of each field of a message, and its value: an integer, or where its bytes are."""
-    while start < stop:
-        key, start = _varint(data, start)
-        wire = key & 7
-        if wire == VARINT:
-            value, start = _varint(data, start)
-            yield key >> 3, value
-        elif wire == LENGTH:
-            size, start = _varint(data, start)
-            yield key >> 3, (start, start + size)
-            start += size
-        elif wire in (FIXED64, FIXED32):
-            start += 8 if wire == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if start > stop:
-            raise ValueError("a field is longer than its message")
-
-
-def _varint(data: mmap.mmap, start: int) -> tuple[int, int]:
-    """An integer of 7 bits per byte, and where the next field begins."""
-    value = 0
-    for i, byte in enumerate(data[start : start + MAX_VARINT]):
-        value |= (byte & 0x7F) << (7 * i)
-        if byte < 0x80:
-            return value, start + i + 1
-    raise ValueError("a number without an end")
