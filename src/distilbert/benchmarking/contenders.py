@@ -70,6 +70,10 @@ class Contender:
     pipe: Any = None
 
 
+# Runtimes whose threads are those of the first batch of a process, such as the one that exports.
+FIXED_THREADS = ("savedmodel",)
+
+
 @dataclass
 class Found:
     """What can be measured, the exported files, and what cannot be measured and why."""
@@ -97,6 +101,10 @@ def find_ways(subject: Subject, folder: Path, *, frameworks: bool) -> Found:
         missing = [one for one in runtime.requirements if not is_available(one)]
         if missing:
             found.left_out.append(f"{name}: {', '.join(missing)} is not installed.")
+        elif "tensorflow" in runtime.requirements and not frameworks:
+            found.left_out.append(f"{name}: slow to import, ask for it with `frameworks`.")
+        elif name in FIXED_THREADS and subject.num_threads is not None:
+            found.left_out.append(f"{name}: its threads cannot be set, leave out `num_threads`.")
         else:
             _add_runtime(found, subject, name, folder / name)
     return found
