@@ -10,8 +10,10 @@ import pytest
 from exports import tiny_source
 
 from distilbert import DistilBertConfig, evaluate, export, pipeline
+from distilbert.checkpoint.hub import EMBEDDED_FOLDER
 from distilbert.errors import DataError, InputError
-from distilbert.fastest import Ranked, store
+from distilbert.fastest import Ranked, n_threads, store, with_fastest
+from distilbert.load_options import LoadOptions
 
 TORCH, HALF = Ranked("torch", "float32", True, 10), Ranked("torch", "bfloat16", False, 20)
 ONNX = Ranked("onnx", "float32", True, 30)
@@ -22,6 +24,7 @@ HEAD = "sequence_classification"
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
     monkeypatch.setenv("DISTILBERT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return tmp_path / "cache"
 
 
@@ -112,3 +115,25 @@ def test_a_framework_and_a_damaged_file_are_errors(source: Path) -> None:
     path.write_text(json.dumps({"ranking": []}))
     with pytest.raises(DataError, match="must have a ranking: delete"):
         opened(source)
+
+
+def test_the_variable_is_the_number_of_threads_where_none_is_given(
+    source: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert [n_threads(None), n_threads(3)] == [1, 3]
+    stored(source, TORCH, threads=1)
+    assert opened(source)("the cat") == opened(source, num_threads=1)("the cat")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    with pytest.raises(InputError, match="variable OMP_NUM_THREADS"):
+        opened(source, num_threads=1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    stored(source, ONNX)
+    options = with_fastest(exported, None, LoadOptions(runtime="fastest"), head=HEAD)[1]
+    assert (options.runtime, options.num_threads) == ("onnx", 1)
+
+
+def test_the_embedded_model_is_a_checkpoint() -> None:
+    stored(EMBEDDED_FOLDER, ONNX, head="base")
+    with pytest.raises(InputError, match="distilbert export embedded OUTPUT --to onnx"):
+        pipeline("sentence-embedding", "embedded", runtime="fastest")

@@ -16,6 +16,7 @@ from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, RUNTIMES
 from distilbert.checkpoint.atomic import atomic_file
+from distilbert.checkpoint.hub import EMBEDDED, EMBEDDED_FOLDER
 from distilbert.checkpoint.pypi import default_cache
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.config import DistilBertConfig
@@ -48,6 +49,12 @@ class Ranked:
     dtype: str
     is_exact: bool
     texts_per_second: float
+
+
+def n_threads(num_threads: int | None) -> int | None:
+    """`num_threads`, or else OMP_NUM_THREADS, which some programs obey and others do not."""
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    return int(variable) if num_threads is None and variable.isdecimal() else num_threads
 
 
 def store(
@@ -110,10 +117,14 @@ def with_fastest(
         )
     best = _best(ranking, dtype)
     if best.name in FRAMEWORKS and kind == WEIGHTS:
-        return best.name, replace(options, runtime=None)
+        # A framework has the threads of the variable; another number stays, and is an error.
+        same = n_threads(None) == options.num_threads
+        return best.name, replace(
+            options, runtime=None, num_threads=None if same else options.num_threads
+        )
     if best.name in FRAMEWORKS or (folder is not None and not find_exported(folder, best.name)):
         raise InputError(_without_files(source, head, kind, best))
-    return None, replace(options, runtime=best.name)
+    return None, replace(options, runtime=best.name, num_threads=n_threads(options.num_threads))
 
 
 def _without_files(source: str | PathLike[str], head: str, kind: str, best: Ranked) -> str:
@@ -162,6 +173,8 @@ def _read(
 def _folder(source: str | PathLike[str]) -> Path | None:
     """The folder of a local source; None for the name of another."""
     path = Path(fspath(source))
+    if source == EMBEDDED and not path.exists():
+        return EMBEDDED_FOLDER
     if path.is_file():
         exported = find_exported(path)
         return path.parent if exported is None else exported.folder
@@ -184,8 +197,7 @@ def _facts(config: DistilBertConfig, head: str, threads: int | None, kind: str) 
         "kind": kind,
         "processor": cpu_model(),
         "cores": usable_cores(),
-        "num_threads": threads,
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        "threads": n_threads(threads),
         "versions": {name: package_version(name) for name in PACKAGES},
     }
 

@@ -20,6 +20,7 @@ QUICK: dict[str, Any] = {"seconds": 0.01, "texts": [{"text": "the cat sat"}, {"t
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
     monkeypatch.setenv("DISTILBERT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return tmp_path / "cache"
 
 

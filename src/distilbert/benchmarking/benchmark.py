@@ -26,7 +26,7 @@ from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import infer_head
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, DistilBertError, InputError, UnknownArgumentError
-from distilbert.fastest import PACKAGES, store
+from distilbert.fastest import PACKAGES, n_threads, store
 from distilbert.heads import HEADS, head_of_class
 from distilbert.load_options import take_load_options
 from distilbert.machine import cpu_model, load_average, package_version, usable_cores
@@ -66,7 +66,8 @@ def benchmark(
         head: by default that of the model.
         texts: files, or rows with a column `text`; by default sentences of this package.
         seconds: about how long to measure, in addition to exporting and opening.
-        num_threads: of PyTorch and of the runtimes; by default as many as each takes.
+        num_threads: of PyTorch and of the runtimes; by default OMP_NUM_THREADS, or as many as each
+            takes.
         frameworks: also measure TensorFlow and Flax, which take long to import.
         peers: also measure transformers, and onnxruntime and openvino with plain padding.
         output: a folder for `report.json`, `report.md` and a plot.
@@ -77,14 +78,14 @@ def benchmark(
         DataError: the texts cannot be read.
         InputError: an option breaks a rule, or nothing that runs the model is installed.
     """
-    subject = _subject(model, head, num_threads, options)
+    subject = _subject(model, head, n_threads(num_threads), options)
     if not seconds > 0:
         raise InputError(f"`seconds` must be more than 0: got {seconds!r}.")
     if output is not None:
         check_folder_writable(output)
     sample = sample_texts(texts)
     source = "the sample of this package" if texts is None else "those given"
-    with tempfile.TemporaryDirectory() as place, torch_threads(num_threads):
+    with tempfile.TemporaryDirectory() as place, torch_threads(subject.num_threads):
         result = _measured(
             subject, sample, source, Path(place), seconds, frameworks=frameworks, peers=peers
         )

@@ -116,7 +116,9 @@ def _add_framework(found: Found, subject: Subject, name: str, *, frameworks: boo
     elif name != FIRST and not frameworks:
         found.left_out.append(f"{name}: slow to import, ask for it with `frameworks`.")
     elif name != FIRST and subject.num_threads is not None:
-        found.left_out.append(f"{name}: its threads cannot be set, leave out `num_threads`.")
+        found.left_out.append(
+            f"{name}: its threads cannot be set, leave out `num_threads` and OMP_NUM_THREADS."
+        )
     else:
         keywords = {**subject.options, "framework": name}
         for dtype in DTYPES.get(name, ("float32",)):

@@ -32,7 +32,11 @@ class Measuring:
     ] = 45.0
     num_threads: Annotated[
         int | None,
-        typer.Option(help="Threads of PyTorch and of runtimes; by default as each chooses.", min=1),
+        typer.Option(
+            help="Threads of PyTorch and of runtimes; by default OMP_NUM_THREADS, or as each "
+            "chooses.",
+            min=1,
+        ),
     ] = None
     frameworks: Annotated[
         bool,
