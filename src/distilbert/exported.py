@@ -49,7 +49,7 @@ class Exported:
         if inside != head:
             raise CheckpointError(
                 f"An exported model computes one head: {self.file} has {inside!r}, and {head!r} is "
-                f"needed. Export the checkpoint again with `head={head!r}`."
+                f"needed. Export the checkpoint again with `head={head!r}` (--head {head})."
             )
         config = DistilBertConfig.from_pretrained(self.folder)
         config.check_buildable(head)

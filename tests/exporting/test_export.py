@@ -75,6 +75,14 @@ def test_a_sentence_encoder_makes_its_vectors_in_the_graph(tmp_path: Path, pooli
     assert_close(of_folder, expected, OUTPUT)
 
 
+def test_the_embedded_encoder_as_masked_lm_says_how_to_get_its_vectors(tmp_path: Path) -> None:
+    done = distilbert.export("embedded", tmp_path / "out", framework="torch")
+    assert done.head == "masked_lm"
+    assert done.describe().endswith("export with `head='base'` (--head base).")
+    with pytest.raises(CheckpointError, match="--head base"):
+        distilbert.pipeline("sentence-embedding", tmp_path / "out")
+
+
 def test_external_data_stay_in_the_folder_and_are_part_of_the_manifest(tmp_path: Path) -> None:
     source = tiny_source(tmp_path / "m", "masked_lm")
     done = distilbert.export(source, tmp_path / "out", external_data=True, dtype="float16")

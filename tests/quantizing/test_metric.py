@@ -69,6 +69,12 @@ def test_rows_without_a_second_text_and_other_metrics_are_refused(exported, rows
         read_metric(model, rows["base"], **{**HOW, "changes": {"metric": "accuracy"}})
 
 
+def test_pairs_for_the_masked_lm_of_an_encoder_name_the_other_head(exported) -> None:
+    how = HOW | {"changes": {"glue": "stsb"}}
+    with pytest.raises(InputError, match="--head base"):
+        read_metric(open_model(exported("masked_lm"), "masked_lm"), "pairs.tsv", **how)
+
+
 def test_vectors_do_not_depend_on_the_batch(exported) -> None:
     model = open_model(exported("base"), "base")
     sequences = first_windows(model, ["the cat sat", "berlin", "the dog ran home ."])

@@ -135,7 +135,7 @@ def test_a_quantized_model_is_not_quantized_again(exported, calibration, tmp_pat
         ({}, InputError, "`eval_data` must be given, labelled rows"),
         ({"texts": [], "max_drop": 1}, InputError, "`max_drop` needs `eval_data`"),
         ({"texts": [], "mode": "static"}, InputError, "`calibration` must be given with"),
-        ({"texts": [], "calibration": []}, InputError, "got 'dynamic' with it"),
+        ({"texts": [], "calibration": []}, InputError, "got it with 'dynamic'"),
         ({"texts": [], "runtime": "tflite"}, InputError, "`runtime` must be one of onnx"),
     ],
 )

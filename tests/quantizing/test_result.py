@@ -70,6 +70,19 @@ def test_the_sentence_says_what_is_in_float32_and_what_was_lost(tmp_path) -> Non
     )
 
 
+def test_a_metric_that_says_little_is_not_certified(tmp_path) -> None:
+    few = replace(CHECKED, n_examples=1, points_lost=0.0, interval=(0.0, 0.0))
+    said = result(tmp_path, checked=few).describe()
+    assert said.endswith(
+        "on 1 example. So few examples say little, whatever the interval: use 100 or more."
+    )
+    useless = replace(CHECKED, metric="f1", before=0.0, after=0.0, points_lost=0.0)
+    said = result(tmp_path, checked=useless).describe()
+    assert "This says nothing: f1 is 0 in float32 and cannot drop." in said
+    assert result(tmp_path, checked=useless).report()["metric"]["caution"] in said
+    assert replace(CHECKED, metric="loss", before=0.0).caution == ""
+
+
 def test_the_report_is_json_and_the_plot_an_image(tmp_path) -> None:
     result(tmp_path).write(tmp_path)
     report = json.loads((tmp_path / REPORT_FILE).read_text())

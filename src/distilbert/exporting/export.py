@@ -12,6 +12,7 @@ from typing import Any
 from distilbert._lazy import FRAMEWORKS, RUNTIMES
 from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
 from distilbert.checkpoint.hub import MANIFEST
+from distilbert.checkpoint.sentence_modules import read_embedding_options
 from distilbert.digests import file_sha256
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
@@ -36,17 +37,21 @@ class Export:
     dtype: str
     outputs: list[str]
     agreement: Agreement
+    is_sentence_encoder: bool = False
 
     def describe(self) -> str:
         """One sentence."""
         size, found = sum(path.stat().st_size for path in self.files), self.agreement
         kind = self.runtime if self.opset is None else f"{self.runtime}, opset {self.opset}"
-        return (
+        said = (
             f"{HEADS[self.head].class_name} as {kind}, {size / 1e6:,.1f} MB of "
             f"{self.dtype}; largest difference from the source "
             f"{found.largest_difference:.1e} of the largest output (allowed {found.tolerance:.0e}) "
             f"on {found.n_rows} rows."
         )
+        if self.is_sentence_encoder and self.head != "base":
+            said += " Its vectors of texts are not in it: export with `head='base'` (--head base)."
+        return said
 
 
 def export(
@@ -155,6 +160,8 @@ def _write(
         dtype=choices.dtype,
         outputs=_outputs(source),
         agreement=agreement,
+        is_sentence_encoder="pooling"
+        in read_embedding_options(source.found.folder, source.config.max_position_embeddings),
     )
 
 

@@ -155,6 +155,11 @@ def read_metric(
     """
     sources = sources_of(data) if names_sources(data) else ()
     is_encoder = model.head == "base"
+    if model.head == "masked_lm" and {"glue", "text_pair"} & {*changes}:
+        raise InputError(
+            "Pairs of texts are the rows of an encoder: got them for the head 'masked_lm'. Choose "
+            "the encoder with `head='base'` (--head base)."
+        )
     task_name = TEXT_CLASSIFICATION if is_encoder else HEADS[model.head].task
     chosen = with_changes(card_for(card, model.folder, sources), {**changes, "task": task_name})
     pad_id = model.tokenizer.pad_token_id or 0

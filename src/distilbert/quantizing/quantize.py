@@ -127,9 +127,12 @@ def _check_data(
         )
     if eval_data is None and max_drop is not None:
         raise InputError("`max_drop` needs `eval_data`: without it no metric is checked.")
-    if (plan.mode == "static") != (calibration is not None):
+    if plan.mode == "static" and calibration is None:
         raise InputError(
-            f"`calibration` must be given with the mode 'static', and only then, texts on which "
-            f"ranges are measured: got {plan.mode!r} "
-            f"{'without' if calibration is None else 'with'} it."
+            "`calibration` must be given with the mode 'static': texts on which the ranges of "
+            "activations are measured. Got none."
+        )
+    if plan.mode != "static" and calibration is not None:
+        raise InputError(
+            f"`calibration` is only for the mode 'static': got it with {plan.mode!r}. Leave it out."
         )

@@ -11,11 +11,14 @@ from typing import Any
 from distilbert._lazy import is_available
 from distilbert.quantizing.agreement import Agreement
 from distilbert.quantizing.measuring import Line
+from distilbert.tasks.task import higher_is_better
 from distilbert.training.environment import environment
 from distilbert.training.plots import BLUE, GRAY, new_figure, png_of
 from distilbert.training.report import plain
 
 REPORT_FILE, PLOT_FILE = "report.json", "quantization.png"
+# Below this many examples, one of them is worth more than a point of accuracy.
+FEW_EXAMPLES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,18 @@ class Checked:
     interval: tuple[float, float]
     max_drop: float
     scores: Mapping[str, Mapping[str, float]]
+
+    @property
+    def caution(self) -> str:
+        """Why the metric says little here, as a sentence; "" if it does not."""
+        if higher_is_better(self.metric) and self.before <= 0:
+            return (
+                f"This says nothing: {self.metric} is {number(self.before)} in float32 and cannot "
+                f"drop. Use a model that was trained, or other rows."
+            )
+        if self.n_examples < FEW_EXAMPLES:
+            return f"So few examples say little, whatever the interval: use {FEW_EXAMPLES} or more."
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +98,17 @@ class Quantized:
         if self.checked is None:
             return f"{what}. No metric was checked: there were no labelled rows."
         (low, high), lost = self.checked.interval, self.checked.points_lost
-        return (
+        n_examples = self.checked.n_examples
+        said = (
             f"{what}. {self.checked.metric} {'lost' if lost >= 0 else 'gained'} {abs(lost):.2f} "
             f"points (95 % interval of the loss {low:+.2f} to {high:+.2f}; allowed "
-            f"{self.checked.max_drop:g}) on {self.checked.n_examples:,} examples."
+            f"{self.checked.max_drop:g}) on {n_examples:,} example{'s'[: n_examples != 1]}."
         )
+        return f"{said} {self.checked.caution}".rstrip()
 
     def report(self) -> dict[str, Any]:
         """All of it as plain values."""
-        checked = None if self.checked is None else asdict(self.checked)
+        checked = self.checked and {**asdict(self.checked), "caution": self.checked.caution}
         return {
             "kind": "quantization",
             "runtime": self.runtime,
