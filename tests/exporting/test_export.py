@@ -105,8 +105,11 @@ def test_an_export_replaces_an_earlier_one_but_nothing_else(tmp_path: Path) -> N
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert "onnx/model.onnx" in names
     assert not {"onnx/model.onnx_data", "modules.json", "1_Pooling/config.json"} & names
+    other = tiny_source(tmp_path / "other", "base")
     with pytest.raises(InputError, match=r"replaces only an export: .* has no export\.json"):
-        distilbert.export(source, source, overwrite=True)
+        distilbert.export(source, other, overwrite=True)
+    with pytest.raises(InputError, match="another folder than the model"):
+        distilbert.export(source, source / ".", overwrite=True)
     with pytest.raises(InputError, match="is a file"):
         distilbert.export(source, source / "config.json")
 

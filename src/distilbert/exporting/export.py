@@ -98,6 +98,8 @@ def export(
     """
     choices = choose(to, dtype=dtype, opset=opset, external_data=external_data)
     loading = _loading(options)
+    if Path(output).is_dir() and Path(output).resolve() == Path(model).resolve():
+        raise InputError(f"`output` must be another folder than the model: got {output} for both.")
     old = _replaced(Path(output), overwrite=overwrite)
     found = find_model(model, framework=framework, options=loading)
     source = read_export_source(found, head=head, pooling=pooling, normalize=normalize)
