@@ -142,7 +142,8 @@ def quantities(means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     if {TEACHER, STUDENT, CONTROL} <= macro.keys():
         gap = macro[TEACHER] - macro[CONTROL]
         found["gap"] = gap
-        found["gap closed"] = 100 * (macro[STUDENT] - macro[CONTROL]) / gap if gap else np.nan
+        if gap > 0:  # not where fine-tuning makes as much of the control
+            found["gap closed"] = 100 * (macro[STUDENT] - macro[CONTROL]) / gap
     for model in ABLATIONS:
         if model in macro and STUDENT in macro:
             found[f"cost of {model}"] = macro[STUDENT] - macro[model]
@@ -154,13 +155,14 @@ def verdicts(found: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, di
     value = {name: one["value"] for name, one in found["quantities"].items()}
     each = {task: value[f"kept of {task}"] for task in METRICS if f"kept of {task}" in value}
     cost = {model: value[f"cost of {model}"] for model in ABLATIONS}
+    closed = value.get("gap closed")
     kept_of_each = min(each.values()) >= 90
     if kept_of_each and len(each) < len(METRICS):
         kept_of_each = None  # the teacher learned nothing of a task, which decides nothing
     reached: dict[str, tuple[Any, bool | None]] = {
         "kept": (value["kept"], value["kept"] >= 97),
         "kept_of_each": (each, kept_of_each),
-        "gap_closed": (value["gap closed"], value["gap closed"] >= 50),
+        "gap_closed": (closed, None if closed is None else closed >= 50),
         "latency": (facts["latency_ratios"], min(facts["latency_ratios"].values()) >= 1.6),
         "blocks": (facts["layers_ratio"], facts["layers_ratio"] == 0.5),
         "base_size": (facts["base_saving"], round(facts["base_saving"], 1) == 39.4),

@@ -51,7 +51,6 @@ LAYERS = (0, 2, 5)
 FINE_TUNING = {
     "task": "text-classification",
     "freeze": ("word_embeddings",),
-    "epochs": 1.0,
     "batch_size": 32,
     "learning_rate": 3e-4,
     "dropout": 0.0,
@@ -65,21 +64,28 @@ FINE_TUNING = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """Files of a task of fine-tuning, how many rows to train on, and what its card says of them."""
+    """Files of a task of fine-tuning, how many rows to train on how often, and its own fields."""
 
     train: str
     dev: str
     rows: int
+    epochs: float
     card: dict[str, Any]
 
 
 TASKS = {
-    "sst2": Labelled("sst2/train.tsv.gz", "sst2/test_sentences.tsv.gz", 3000, {"glue": "sst2"}),
-    "trec": Labelled(
-        "trec/train.txt.gz", "trec/dev.txt.gz", 3000, {"data_format": "trec", "label": "coarse"}
+    "sst2": Labelled(
+        "sst2/train.tsv.gz", "sst2/test_sentences.tsv.gz", 15000, 1.0, {"glue": "sst2"}
     ),
-    "mrpc": Labelled("mrpc/train.tsv.gz", "mrpc/dev.tsv.gz", 1500, {"glue": "mrpc"}),
-    "cola": Labelled("cola/train.tsv.gz", "cola/dev.tsv.gz", 5000, {"glue": "cola"}),
+    "trec": Labelled(
+        "trec/train.txt.gz",
+        "trec/dev.txt.gz",
+        5000,
+        3.0,
+        {"data_format": "trec", "label": "coarse"},
+    ),
+    "mrpc": Labelled("mrpc/train.tsv.gz", "mrpc/dev.tsv.gz", 4000, 2.0, {"glue": "mrpc"}),
+    "cola": Labelled("cola/train.tsv.gz", "cola/dev.tsv.gz", 8000, 3.0, {"glue": "cola"}),
 }
 SIMILARITY = {"sick": ("sick/train.tsv.gz", "sick/dev.tsv.gz"), "stsb": ("stsb/dev.tsv.gz",)}
 
@@ -158,6 +164,7 @@ class Ablation:
             train=str(self.data / labelled.train),
             dev=str(self.data / labelled.dev),
             max_train_rows=labelled.rows,
+            epochs=labelled.epochs,
             seed=seed,
             output=str(output),
             overwrite=True,
