@@ -44,7 +44,7 @@ def test_calls_are_made_in_turns_and_warm_up_is_not_kept() -> None:
     assert found == [[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]
 
 
-def test_calls_that_settle_are_made_twice_and_the_second_one_counts() -> None:
+def test_calls_that_wake_are_made_twice_and_the_second_one_counts() -> None:
     order: list[str] = []
     passed: list[float] = []
     first_a, first_b = iter([9.0, 5.0, 1.0]), iter([9.0, 5.0, 2.0])
@@ -52,7 +52,7 @@ def test_calls_that_settle_are_made_twice_and_the_second_one_counts() -> None:
         lambda: (order.append("A"), passed.append(next(first_a))),
         lambda: (order.append("B"), passed.append(next(first_b))),
     ]
-    options = {"rounds": 1, "warm_up": 1, "settle": True, "clock": clock_of(passed)}
+    options = {"rounds": 1, "warm_up": 1, "wake": True, "clock": clock_of(passed)}
     assert seconds_in_turns(calls, **options) == [[1.0], [2.0]]
     assert "".join(order) == "ABAABB"
 

@@ -22,7 +22,7 @@ def seconds_in_turns(
     rounds: int,
     warm_up: int = WARM_UP,
     budget: float | None = None,
-    settle: bool = False,
+    wake: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[list[float]]:
     """The seconds of each call in each round, in the order A B C A B C ....
@@ -30,7 +30,7 @@ def seconds_in_turns(
     Args:
         rounds: at most this many, after `warm_up` rounds that are not kept.
         budget: start no further round after this many seconds, but do `FEWEST_ROUNDS` in any case.
-        settle: call once more before each measurement, for calls of a few milliseconds: threads of
+        wake: call once more before each measurement, for calls of a few milliseconds: threads of
             the call before may still wait busily, and caches hold its weights.
     """
     seconds: list[list[float]] = [[] for _ in calls]
@@ -40,7 +40,7 @@ def seconds_in_turns(
         if is_spent and number >= warm_up + FEWEST_ROUNDS:
             break
         for call, found in zip(calls, seconds, strict=True):
-            if settle and number >= warm_up:
+            if wake and number >= warm_up:
                 call()
             begin = clock()
             call()

@@ -220,7 +220,7 @@ def measure(
     lengths = sorted({min(length, longest) for length in LENGTHS})
     for length in lengths:
         calls = [one.batch(1, length) for one in everyone]
-        found = seconds_in_turns(calls, rounds=rounds, budget=SINGLE_SHARE * seconds, settle=True)
+        found = seconds_in_turns(calls, rounds=rounds, budget=SINGLE_SHARE * seconds, wake=True)
         for single, times in zip(singles, found, strict=True):
             single[length] = Spread.of(times)
     budget = (1 - SINGLE_SHARE * len(lengths)) * seconds
