@@ -69,6 +69,12 @@ def test_operators_that_answer_wrongly_are_not_used(monkeypatch: pytest.MonkeyPa
     assert not can_prepack.__wrapped__(torch.float32)
 
 
+def test_the_callers_random_numbers_stay_as_they_are() -> None:
+    before = torch.get_rng_state()
+    can_prepack.__wrapped__(torch.float32)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_other_dtypes_are_left_to_the_public_operators() -> None:
     assert linear_type(torch.float64) is PlainLinear
     plain = PlainLinear(*layers(torch.float64))

@@ -85,7 +85,7 @@ class RowAdamW(torch.optim.AdamW):
         if torch.is_grad_enabled():
             for table in self._tables:
                 if table.parameter is parameter:
-                    table.fill()
+                    table.take_all_rows()
         return parameter.grad
 
     def _parameters(self) -> list[nn.Parameter]:
@@ -115,13 +115,13 @@ class _Table:
         self._moved, self._known = torch.empty(0), torch.empty(0)
         parameter.register_hook(self._record)
 
-    def fill(self) -> None:
+    def take_all_rows(self) -> None:
         """Any row may have a gradient in this update."""
         self.is_by_row, self._known = False, torch.empty(0)
 
     def _record(self, gradient: Tensor) -> Tensor:
         if not gradient.is_sparse:
-            self.fill()
+            self.take_all_rows()
             return gradient
         gradient = gradient.coalesce()
         self._found.append(gradient.indices()[0])

@@ -15,13 +15,18 @@ LEVELS = 2**16
 
 
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout`, faster for training on a CPU; the probability is exact to 1 / 65,536."""
+    """`torch.nn.Dropout`, which the trainer can make faster on a CPU.
+
+    `is_fast` draws other random numbers, with a probability that is exact to 1 / 65,536, and cannot
+    be used with `torch.func`.
+    """
+
+    is_fast = False
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop elements of a tensor of any shape while in training."""
-        is_recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        drops = self.training and 0 < self.p < 1 and not self.inplace
-        if is_recorded or not drops or not input.is_cpu:
+        drops = self.is_fast and self.training and 0 < self.p < 1 and input.is_cpu
+        if not drops or torch.compiler.is_compiling():
             return super().forward(input)
         result: Any = _Dropout.apply(input, self.p)
         return result

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import skip_init
 
 from distilbert.torch.activations import Activation
 
@@ -22,6 +23,8 @@ from distilbert.torch.activations import Activation
 USUAL_ROWS = 512
 # The operators' names of activations that they can compute.
 FUSED: dict[Any, str] = {F.gelu: "gelu", F.relu: "relu"}
+# Of input, residual and weight in a test.
+SHAPES = ((32, 64), (32, 48), (48, 64))
 # What the kernels may differ from the public ones, relative to the largest value.
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
@@ -84,9 +87,11 @@ def can_prepack(dtype: torch.dtype) -> bool:
     tolerance = TOLERANCES.get(dtype)
     if tolerance is None or not torch.backends.mkldnn.is_available():
         return False
-    generator = torch.Generator().manual_seed(0)
-    layer = nn.Linear(64, 48, dtype=dtype)
-    x, residual = (torch.randn(32, n, generator=generator).to(dtype) for n in (64, 48))
+    generator = torch.Generator().manual_seed(0)  # the caller's random numbers stay as they are
+    drawn = (torch.randn(*shape, generator=generator).to(dtype) for shape in SHAPES)
+    x, residual, weight = drawn
+    layer = skip_init(nn.Linear, 64, 48, bias=False, dtype=dtype)
+    layer.weight = nn.Parameter(weight, requires_grad=False)
     try:
         packed, plain = PrepackedLinear(layer), PlainLinear(layer)
         pairs = [

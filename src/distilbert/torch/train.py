@@ -23,6 +23,7 @@ from distilbert.torch.adamw import MOMENTS, RowAdamW
 from distilbert.torch.adapters import add_adapters, without_adapters
 from distilbert.torch.compiling import compile_layers
 from distilbert.torch.distillation import DistillationObjective
+from distilbert.torch.dropout import Dropout
 from distilbert.torch.heads import load_model
 from distilbert.torch.objective import INPUTS, Batch, TaskObjective
 from distilbert.torch.parallel import (
@@ -97,7 +98,7 @@ class Trainer:
         self.processes = Processes()
         self.device = self.processes.device(settings.device)
         self.dtype = torch.bfloat16 if self.options.precision == "bfloat16" else None
-        _set_dropout(model, self.options.dropout)
+        _prepare_dropout(model, self.options.dropout)
         self.config = copy.deepcopy(model.config)
         self.model = model.to(self.device)
         if self.options.gradient_checkpointing:
@@ -382,8 +383,9 @@ def _round_frozen(objective: nn.Module, dtype: torch.dtype) -> None:
             module.weight = nn.Parameter(module.weight.to(dtype), requires_grad=False)
 
 
-def _set_dropout(model: PreTrainedModel, probability: float | None) -> None:
-    if probability is not None:
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = probability
+def _prepare_dropout(model: PreTrainedModel, probability: float | None) -> None:
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.is_fast = True
+        if probability is not None and isinstance(module, nn.Dropout):
+            module.p = probability
