@@ -90,7 +90,7 @@ def can_prepack(dtype: torch.dtype) -> bool:
     generator = torch.Generator().manual_seed(0)  # the caller's random numbers stay as they are
     drawn = (torch.randn(*shape, generator=generator).to(dtype) for shape in SHAPES)
     x, residual, weight = drawn
-    layer = skip_init(nn.Linear, 64, 48, bias=False, dtype=dtype)
+    layer: Any = skip_init(nn.Linear, 64, 48, bias=False, dtype=dtype)
     layer.weight = nn.Parameter(weight, requires_grad=False)
     try:
         packed, plain = PrepackedLinear(layer), PlainLinear(layer)
