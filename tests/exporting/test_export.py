@@ -108,6 +108,9 @@ def test_an_export_replaces_an_earlier_one_but_nothing_else(tmp_path: Path) -> N
     other = tiny_source(tmp_path / "other", "base")
     with pytest.raises(InputError, match=r"replaces only an export: .* has no export\.json"):
         distilbert.export(source, other, overwrite=True)
+    (out / "model.safetensors").write_bytes((source / "model.safetensors").read_bytes())
+    with pytest.raises(InputError, match="must not delete weights"):
+        distilbert.export(source, out, overwrite=True)
     with pytest.raises(InputError, match="another folder than the model"):
         distilbert.export(source, source / ".", overwrite=True)
     with pytest.raises(InputError, match="is a file"):

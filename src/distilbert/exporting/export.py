@@ -13,6 +13,7 @@ from distilbert._lazy import FRAMEWORKS, RUNTIMES
 from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
 from distilbert.checkpoint.hub import MANIFEST
 from distilbert.checkpoint.sentence_modules import read_embedding_options
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.digests import file_sha256
 from distilbert.errors import InputError, UnknownArgumentError
 from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
@@ -131,7 +132,15 @@ def _replaced(output: Path, *, overwrite: bool) -> list[str]:
             f"`overwrite` replaces only an export: {output} has no {MANIFEST}. Choose another "
             f"`output`."
         )
-    return sorted(str(one.relative_to(output)) for one in _files(output)) if names else []
+    if not names:
+        return []
+    weights = [name for files in WEIGHT_FILES.values() for name in files.present(output)]
+    if weights:
+        raise InputError(
+            f"`overwrite` must not delete weights: {output} contains {weights[0]}. Choose another "
+            f"`output`."
+        )
+    return sorted(str(one.relative_to(output)) for one in _files(output))
 
 
 def _files(folder: Path) -> Iterable[Path]:
