@@ -26,7 +26,8 @@ FRAMEWORKS = {"torch", "tensorflow", "flax"}
 INNER |= {"_install"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
 SOURCE_AND_SINK = {"checkpoint.hub", "checkpoint.preference", "checkpoint.atomic"}
-SOURCE_AND_SINK |= {"checkpoint.sentence_modules", "checkpoint.upload"}
+SOURCE_AND_SINK |= {"checkpoint.output_folder", "checkpoint.sentence_modules"}
+SOURCE_AND_SINK |= {"checkpoint.upload"}
 OPENING = {"exported", "load_options", "opening"}
 ARROWS: dict[str, set[str]] = {
     "tokenization": INNER | SOURCE_AND_SINK,
@@ -61,8 +62,8 @@ ARROWS: dict[str, set[str]] = {
     # Times pipelines on checkpoints and on the files that the exporter writes.
     "benchmarking": INNER
     | OPENING
-    | {"batching", "checkpoint", "exporting", "fastest", "pipelines", "quantizing", "tasks"}
-    | {"timing", "training"},
+    | {"batching", "checkpoint", "data", "exporting", "fastest", "pipelines", "quantizing"}
+    | {"tasks", "timing", "training"},
     "server": INNER | {"pipelines", "tasks", "tokenization"},
     **{framework: INNER | {"checkpoint", "training"} for framework in FRAMEWORKS},
 }

@@ -22,6 +22,10 @@ def test_a_model_is_measured_and_then_opened_as_the_fastest(run, tmp_path, monke
     assert "| torch float32" in ran.out
     assert "For many texts use" in ran.out
     assert (tmp_path / "out" / "report.md").read_text().startswith(ran.out)
+    again = ("benchmark", source, "--seconds", "0.01", "-o", tmp_path / "out")
+    assert "Replace a benchmark with `--overwrite`" in run(*again).err
+    (tmp_path / "out" / "answers.jsonl").touch()  # of an evaluation, which also has a report.json
+    assert "contains answers.jsonl" in run(*again, "--overwrite").err
     after = run(*predict)  # torch answers, or the error says how to write the faster file
     assert after.code == 0 or "distilbert export" in after.err
 

@@ -67,4 +67,18 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
 def test_a_checkpoint_is_never_converted_onto_itself(run, checkpoint):
     ran = run("convert", checkpoint("base"), checkpoint("base"))
     assert ran.code == 1
-    assert "`target` must be another folder than the source" in ran.err
+    assert "`target` must not contain what is read" in ran.err
+
+
+def test_a_conversion_is_replaced_on_request_but_nothing_else(run, checkpoint, tmp_path):
+    out = tmp_path / "out"
+    assert run("convert", checkpoint("base"), out).code == 0
+    ran = run("convert", checkpoint("masked_lm"), out, "--format", "h5")
+    assert "Replace a converted checkpoint with `--overwrite`" in ran.err
+    assert run("convert", checkpoint("masked_lm"), out, "--format", "h5", "--overwrite").code == 0
+    assert (out / "tf_model.h5").is_file()
+    assert not (out / "model.safetensors").exists()
+    (out / "README.md").touch()
+    ran = run("convert", checkpoint("base"), out, "--overwrite")
+    assert ran.code == 1
+    assert "contains README.md. Choose another folder." in ran.err

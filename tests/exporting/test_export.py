@@ -106,13 +106,21 @@ def test_an_export_replaces_an_earlier_one_but_nothing_else(tmp_path: Path) -> N
     assert "onnx/model.onnx" in names
     assert not {"onnx/model.onnx_data", "modules.json", "1_Pooling/config.json"} & names
     other = tiny_source(tmp_path / "other", "base")
-    with pytest.raises(InputError, match=r"replaces only an export: .* has no export\.json"):
+    with pytest.raises(
+        InputError, match=r"only the folder of an export: .* contains model\.safetensors"
+    ):
         distilbert.export(source, other, overwrite=True)
     (out / "model.safetensors").write_bytes((source / "model.safetensors").read_bytes())
-    with pytest.raises(InputError, match="must not delete weights"):
+    with pytest.raises(InputError, match=r"an export: .* contains model\.safetensors"):
         distilbert.export(source, out, overwrite=True)
-    with pytest.raises(InputError, match="another folder than the model"):
+    (out / "model.safetensors").unlink()
+    (out / "onnx" / "mine.onnx").touch()
+    with pytest.raises(InputError, match=r"an export: .* contains onnx/mine\.onnx"):
+        distilbert.export(source, out, overwrite=True)
+    with pytest.raises(InputError, match="must not contain what is read"):
         distilbert.export(source, source / ".", overwrite=True)
+    distilbert.export(source, source / "exported")  # in the folder of the model
+    assert (source / "exported" / "export.json").is_file()
     with pytest.raises(InputError, match="is a file"):
         distilbert.export(source, source / "config.json")
 

@@ -135,14 +135,18 @@ def test_answers_and_a_report_are_written_to_a_new_folder(
     report = json.loads((tmp_path / "scores" / "report.json").read_text())
     assert report["splits"]["test"]["scores"] == found.scores
     assert (tmp_path / "scores" / "report.html").is_file()
-    with pytest.raises(InputError, match="`output` must be a new folder"):
+    with pytest.raises(InputError, match="Replace an evaluation with `overwrite`"):
         evaluate(str(sentiment), rows, output=tmp_path / "scores", **QUICK)
     again = {"output": tmp_path / "scores", "overwrite": True, "report": False, "max_dev_rows": 4}
     assert evaluate(str(sentiment), rows, **again, **QUICK).n_examples == 4
     assert len((tmp_path / "scores" / "answers.jsonl").read_text().splitlines()) == 4
     assert not (tmp_path / "scores" / "report.html").exists()
-    with pytest.raises(InputError, match="only the folder of a finished evaluation"):
+    with pytest.raises(InputError, match="must not contain what is read"):
         evaluate(str(sentiment), rows, **{**again, "output": sentiment}, **QUICK)
+    (tmp_path / "scores" / "plots").mkdir()
+    (tmp_path / "scores" / "plots" / "mine.svg").touch()
+    with pytest.raises(InputError, match=r"the folder of an evaluation: .* plots/mine\.svg"):
+        evaluate(str(sentiment), rows, **again, **QUICK)
 
 
 def test_two_models_are_compared_on_the_same_examples(

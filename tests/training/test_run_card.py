@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from distilbert.training.card_file import card_from
-from distilbert.training.run_card import RunCard
+from distilbert.training.run_card import DataSection, RunCard, TeacherSection
 
 
 def test_a_card_cannot_be_changed() -> None:
@@ -22,3 +22,14 @@ def test_cards_do_not_share_their_search() -> None:
     first, second = RunCard(), RunCard()
     first.search["epochs"] = [1, 2]
     assert second.search == {}
+
+
+def test_a_card_names_what_it_reads_the_models_of_a_search_too() -> None:
+    card = RunCard(
+        model="m",
+        distillation=TeacherSection(teacher="t"),
+        data=DataSection(train=("a", "b"), dev=("c",)),
+        search={"model": ["x", "y"], "epochs": [1, 2]},
+    )
+    assert card.sources() == ["m", "t", "x", "y", "a", "b", "c"]
+    assert RunCard().sources() == []

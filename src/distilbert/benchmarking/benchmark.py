@@ -20,11 +20,12 @@ from distilbert.benchmarking.contenders import (
 )
 from distilbert.benchmarking.inputs import LENGTHS, sample_texts, sequences_of
 from distilbert.benchmarking.peers import find_peers
-from distilbert.benchmarking.result import Benchmark, Row, Spread
-from distilbert.checkpoint.atomic import check_folder_writable
+from distilbert.benchmarking.result import MEASURED, Benchmark, Row, Spread
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.matching import infer_head
+from distilbert.checkpoint.output_folder import check_output
 from distilbert.config import DistilBertConfig
+from distilbert.data.memory import names_sources, sources_of
 from distilbert.errors import CheckpointError, DistilBertError, InputError, UnknownArgumentError
 from distilbert.fastest import PACKAGES, n_threads, store
 from distilbert.heads import HEADS, head_of_class
@@ -52,6 +53,7 @@ def benchmark(
     frameworks: bool = False,
     peers: bool = False,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> Benchmark:
     """Measure how fast a model runs here in everything that is installed, and say what to use.
@@ -70,7 +72,8 @@ def benchmark(
             takes.
         frameworks: also measure TensorFlow and Flax, which take long to import.
         peers: also measure transformers, and onnxruntime and openvino with plain padding.
-        output: a folder for `report.json`, `report.md` and a plot.
+        output: a new or empty folder for `report.json`, `report.md` and a plot.
+        overwrite: replace an earlier benchmark in `output`, once the new one is complete.
         options: those of the hub (`revision`, `token`, ...), `variant`, `from_tf`, ....
 
     Raises:
@@ -82,7 +85,8 @@ def benchmark(
     if not seconds > 0:
         raise InputError(f"`seconds` must be more than 0: got {seconds!r}.")
     if output is not None:
-        check_folder_writable(output)
+        files = sources_of(texts) if names_sources(texts) else ()
+        check_output(Path(output), MEASURED, overwrite=overwrite, sources=[model, *files])
     sample = sample_texts(texts)
     source = "the sample of this package" if texts is None else "those given"
     with tempfile.TemporaryDirectory() as place, torch_threads(subject.num_threads):

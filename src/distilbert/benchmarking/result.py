@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import is_available
-from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.output_folder import Contents, new_result
 from distilbert.training.plots import BLUE, GRAY, ORANGE, new_figure, png_of
 from distilbert.training.report import plain
 
 REPORT_FILE, TABLE_FILE, PLOT_FILE = "report.json", "report.md", "benchmark.png"
+MEASURED = Contents("benchmark", mark=REPORT_FILE, others=(TABLE_FILE, PLOT_FILE))
 # Root mean square of the differences from the reference, as a fraction of its outputs: rounding of
 # float32 stays below, bfloat16 and int8 are far above.
 EXACT = 1e-4
@@ -168,7 +169,7 @@ class Benchmark:
 
     def write(self, folder: str | PathLike[str]) -> None:
         """Write `report.json`, `report.md` and, with matplotlib, the plot to a folder."""
-        with atomic_folder(folder) as staging:
+        with new_result(Path(folder), MEASURED) as staging:
             text = json.dumps(self.report(), indent=1, ensure_ascii=False, allow_nan=False)
             (staging / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
             picture = is_available("matplotlib")

@@ -176,12 +176,17 @@ def remove_leftovers(folder: Path, *, of: str = "*") -> None:
     `of` is the name of one file, or a pattern.
     """
     for path in folder.glob(f".{of}.*{TEMPORARY_SUFFIX}"):
-        if not _TEMPORARY.fullmatch(path.name):
+        if not is_temporary(path.name):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder has a name that only this module gives."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def _temporary_name(path: Path) -> Path:

@@ -25,6 +25,9 @@ TOKENIZER_CLASS = "DistilBertTokenizer"
 _SENTENCE_FILES = ("sentence_bert_config.json", "config_sentence_transformers.json")
 # Modules without weights, which a DistilBERT folder can hold.
 _CARRIED_MODULES = ("Transformer", "Pooling", "Normalize")
+# Patterns of the names of what `carried_files` finds.
+CARRIED = (*TOKENIZER_FILES, *_SENTENCE_FILES, MODULES)
+CARRIED += tuple(f"*_{kind}/{CONFIG_NAME}" for kind in _CARRIED_MODULES)
 # Settings for the source's tokenizer class or machine, wrong in the copy.
 _STALE_KEYS = ("name_or_path", "tokenizer_file", "special_tokens_map_file", "auto_map", "backend")
 

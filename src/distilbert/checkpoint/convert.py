@@ -14,17 +14,29 @@ from typing import Any
 import numpy as np
 
 from distilbert.checkpoint.bert import fold_bert, is_bert
-from distilbert.checkpoint.bert_folder import carried_files
+from distilbert.checkpoint.bert_folder import CARRIED, carried_files
 from distilbert.checkpoint.folder import open_checkpoint, save_checkpoint
 from distilbert.checkpoint.hub import resolve
 from distilbert.checkpoint.matching import infer_head, match_parameters
+from distilbert.checkpoint.output_folder import Contents, check_output, new_result
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.checkpoint.stored_types import check_stored
 from distilbert.config import DistilBertConfig
+from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.json_files import read_optional_json
 from distilbert.task_file import TASK_FILE
+
+CONVERTED = Contents(
+    "converted checkpoint",
+    mark=CONFIG_NAME,
+    others=(
+        *(pattern for files in WEIGHT_FILES.values() for pattern in files.patterns()),
+        *CARRIED,
+        TASK_FILE,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ def convert(
     segment: int = 0,
     dtype: str | None = None,
     max_shard_size: int | str = "5GB",
+    overwrite: bool = False,
     **hub_options: Any,
 ) -> Conversion:
     """Write `source`, a BERT or DistilBERT checkpoint, to `target` as DistilBERT.
@@ -70,18 +83,19 @@ def convert(
         dtype: how weights are stored: "float32", "float16", "bfloat16", or "int8" with a scale for
             each row of a matrix, which only this package reads; by default as in the source, or
             float32 for int8.
+        overwrite: replace an earlier conversion in `target`, once the new one is complete.
         hub_options: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`,
             `subfolder`.
 
     Raises:
         CheckpointError: the source is missing, damaged, or of another kind, or lacks parameters of
             the requested head, or weights do not fit into `dtype`.
-        InputError: an option is out of range, or only for BERT.
+        InputError: an option is out of range, or only for BERT; `target` contains something else.
     """
     check_stored(dtype, format)
     folder = resolve(source, want="all", formats=tuple(WEIGHT_FILES), **hub_options)
-    if Path(target).resolve() == folder.resolve():
-        raise InputError(f"`target` must be another folder than the source: got {target}.")
+    target = Path(target)
+    check_output(target, CONVERTED, overwrite=overwrite, sources=[folder], name="target")
     from_bert = is_bert(folder)
     if from_bert:
         folded = fold_bert(folder, head=head, layers=layers, segment=segment)
@@ -94,16 +108,19 @@ def convert(
         notes = []
     if left_out:
         notes.append(f"Not carried over: {', '.join(left_out)}.")
-    files = save_checkpoint(
-        target,
-        arrays,
-        config,
-        head=head,
-        format=format,
-        dtype=dtype,
-        max_shard_size=max_shard_size,
-        extra_files=carried_files(folder, config.max_position_embeddings) | task_file(folder, head),
-    )
+    small = carried_files(folder, config.max_position_embeddings) | task_file(folder, head)
+    with new_result(target, CONVERTED) as staging:
+        written = save_checkpoint(
+            staging,
+            arrays,
+            config,
+            head=head,
+            format=format,
+            dtype=dtype,
+            max_shard_size=max_shard_size,
+            extra_files=small,
+        )
+    files = [target / path.relative_to(staging) for path in written]
     return Conversion(head, config, files, from_bert, notes)
 
 

@@ -40,6 +40,10 @@ class WeightFiles:
         """`model-00001-of-00003.safetensors`; `number` counts from 1."""
         return f"{self.stem}{_dotted(variant)}-{number:05d}-of-{n_shards:05d}{self.suffix}"
 
+    def patterns(self) -> tuple[str, str]:
+        """Patterns of the names of all files of this format: of any variant, and shards."""
+        return f"{self.stem}*{self.suffix}", f"{self.stem}{self.suffix}.index*.json"
+
     def present(self, folder: Path, variant: str | None = None) -> list[str]:
         """Names of all files of this format and variant in the folder: single, index, shards."""
         stem, suffix = re.escape(self.stem + _dotted(variant)), re.escape(self.suffix)

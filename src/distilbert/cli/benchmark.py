@@ -51,8 +51,14 @@ class Measuring:
     ] = False
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Folder for the report: JSON, table and plot."),
+        typer.Option("--output", "-o", help="New folder for the report: JSON, table and plot."),
     ] = None
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace the benchmark in --output once the new one is complete."
+        ),
+    ] = False
 
 
 @options.command()

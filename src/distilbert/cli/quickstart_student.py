@@ -67,8 +67,8 @@ def check_student(output: str) -> str:
     Raises:
         InputError: it is a file, or it contains others than those of a student.
     """
+    from distilbert.checkpoint.output_folder import check_output
     from distilbert.distilling.result import RUN
-    from distilbert.training.output_folder import check_output
 
     check_output(Path(output), RUN, overwrite=True)
     return output

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from distilbert.checkpoint.bert_folder import CARRIED
 from distilbert.checkpoint.hub import TOKENIZER_FILES
-from distilbert.checkpoint.sentence_modules import MODULES
 from distilbert.distilling.assembly import FRAMEWORK, Distillation, losses_of
 from distilbert.opening import find_model, load_runner
 from distilbert.training.card_file import card_text
@@ -19,11 +19,8 @@ from distilbert.training.report import PAGE_FILE, REPORT_FILE, write_report
 from distilbert.training.result import course, result_folder, run_contents, write_model
 from distilbert.training.run_folder import CARD_FILE
 
-# Files of a sentence encoder, which a student may be.
-RUN = run_contents(
-    *(MODULES, "*_Pooling", "*_Normalize"),
-    *("sentence_bert_config.json", "config_sentence_transformers.json"),
-)
+# A student may be a sentence encoder.
+RUN = run_contents(*CARRIED)
 
 
 def finish(run: Distillation, trained: Trained, *, command: str | None) -> dict[str, Any]:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, RUNTIMES
-from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
 from distilbert.checkpoint.hub import MANIFEST
+from distilbert.checkpoint.output_folder import Contents, check_output, new_result
 from distilbert.checkpoint.sentence_modules import read_embedding_options
-from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.digests import file_sha256
-from distilbert.errors import InputError, UnknownArgumentError
+from distilbert.errors import UnknownArgumentError
 from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
 from distilbert.exporting.model_graph import SENTENCE_OUTPUT
-from distilbert.exporting.source import ExportSource, read_export_source
+from distilbert.exporting.source import SETTINGS, ExportSource, read_export_source
 from distilbert.exporting.targets import TARGETS, Choices, choose
 from distilbert.heads import HEADS
 from distilbert.load_options import LoadOptions, take_load_options
 from distilbert.machine import package_version
 from distilbert.opening import find_model, load_runner, open_tokenizer
+
+EXPORT = Contents(
+    "export",
+    mark=MANIFEST,
+    others=(
+        *(name for one in RUNTIMES.values() for name in (one.files[0], *one.more[0])),
+        *SETTINGS,
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +106,10 @@ def export(
     """
     choices = choose(to, dtype=dtype, opset=opset, external_data=external_data)
     loading = _loading(options)
-    if Path(output).is_dir() and Path(output).resolve() == Path(model).resolve():
-        raise InputError(f"`output` must be another folder than the model: got {output} for both.")
-    old = _replaced(Path(output), overwrite=overwrite)
+    check_output(Path(output), EXPORT, overwrite=overwrite, sources=[model])
     found = find_model(model, framework=framework, options=loading)
     source = read_export_source(found, head=head, pooling=pooling, normalize=normalize)
-    return _write(source, Path(output), old, to=to, choices=choices)
+    return _write(source, Path(output), to=to, choices=choices)
 
 
 def _loading(options: dict[str, Any]) -> LoadOptions:
@@ -116,41 +121,8 @@ def _loading(options: dict[str, Any]) -> LoadOptions:
     return loading
 
 
-def _replaced(output: Path, *, overwrite: bool) -> list[str]:
-    """The files of an earlier export that a new one replaces; none for a new or empty folder."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"`output` must be a new or empty folder: {output} is a file.")
-    check_folder_writable(output)
-    names = [path.name for path in output.iterdir()] if output.is_dir() else []
-    if names and not overwrite:
-        raise InputError(
-            f"`output` must be a new or empty folder: {output} contains files. Replace an earlier "
-            f"export with `overwrite`, or choose another folder."
-        )
-    if names and MANIFEST not in names:
-        raise InputError(
-            f"`overwrite` replaces only an export: {output} has no {MANIFEST}. Choose another "
-            f"`output`."
-        )
-    if not names:
-        return []
-    weights = [name for files in WEIGHT_FILES.values() for name in files.present(output)]
-    if weights:
-        raise InputError(
-            f"`overwrite` must not delete weights: {output} contains {weights[0]}. Choose another "
-            f"`output`."
-        )
-    return sorted(str(one.relative_to(output)) for one in _files(output))
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _write(
-    source: ExportSource, target: Path, old: list[str], *, to: str, choices: Choices
-) -> Export:
-    with atomic_folder(target, last=(MANIFEST,)) as staging:
+def _write(source: ExportSource, target: Path, *, to: str, choices: Choices) -> Export:
+    with new_result(target, EXPORT) as staging:
         source.write_settings(staging)
         files = TARGETS[to].write(source, choices, staging)
         agreement = _agreement(source, staging, to, choices)
@@ -159,9 +131,6 @@ def _write(
         manifest = _manifest(source, staging, names, to=to, choices=choices)
         text = json.dumps({**manifest, "agreement": asdict(agreement)}, indent=2) + "\n"
         (staging / MANIFEST).write_text(text, encoding="utf-8")
-        written = {str(one.relative_to(staging)) for one in _files(staging)}
-    for name in set(old) - written:  # of an export with other files
-        (target / name).unlink(missing_ok=True)
     return Export(
         folder=target,
         files=[target / name for name in names],

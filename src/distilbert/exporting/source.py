@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from distilbert.checkpoint.bert import is_bert
-from distilbert.checkpoint.bert_folder import carried_files
+from distilbert.checkpoint.bert_folder import CARRIED, carried_files
 from distilbert.checkpoint.convert import task_file
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.loading import fill_missing
@@ -23,8 +23,12 @@ from distilbert.digests import files_digest
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.opening import FoundModel, open_tokenizer
+from distilbert.task_file import TASK_FILE
 from distilbert.tasks.embedding import PoolingMode
 from distilbert.training.run_folder import CARD_FILE
+
+# Patterns of the names of what `write_settings` writes.
+SETTINGS = (CONFIG_NAME, *CARRIED, TASK_FILE, CARD_FILE)
 
 
 @dataclass(frozen=True, kw_only=True)

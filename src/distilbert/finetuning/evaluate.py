@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from distilbert.checkpoint.atomic import atomic_folder, check_folder_writable
+from distilbert.checkpoint.output_folder import Contents, check_output, new_result
 from distilbert.data.memory import describe, names_sources, rows_in_memory, sources_of
 from distilbert.data.problems import Problems
 from distilbert.data.sources import named_rows, read_rows
@@ -27,7 +27,6 @@ from distilbert.tasks.task import Answer, Task, higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, read_result_card, with_changes
 from distilbert.training.environment import environment
 from distilbert.training.intervals import paired_bootstrap
-from distilbert.training.output_folder import Contents, check_output
 from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE, write_report
 from distilbert.training.run_card import DataSection, RunCard
 from distilbert.training.run_folder import CARD_FILE
@@ -36,10 +35,7 @@ from distilbert.training.run_folder import CARD_FILE
 CHUNK = 4096
 ANSWERS_FILE = "answers.jsonl"
 EVALUATION = Contents(
-    "finished evaluation",
-    mark=REPORT_FILE,
-    decisive=ANSWERS_FILE,
-    others=(PAGE_FILE, PLOTS_FOLDER),
+    "evaluation", mark=REPORT_FILE, others=(ANSWERS_FILE, PAGE_FILE, f"{PLOTS_FOLDER}/*.png")
 )
 # Fields of the card of a run that are about its rows, not about those to be scored.
 OTHER_ROWS = ("train", "dev", "dev_split", "test", "max_train_rows", "max_dev_rows")
@@ -93,7 +89,7 @@ def evaluate(
         task: as in a run card; by default the model's task.
         tokenizer: a tokenizer or its source; by default the model's.
         against: a second model of the same labels, compared by a paired bootstrap; also `compare`.
-        output: a new folder for scores, raw answers and a report.
+        output: a new or empty folder for scores, raw answers and a report.
         overwrite: replace an evaluation in `output`, once the new one is complete.
         framework, device, dtype: of models that come from a source.
         batch_tokens: padded tokens per batch.
@@ -110,13 +106,16 @@ def evaluate(
         InputError: the tasks of the models, `output` or another option break a rule.
     """
     against = changes.pop("compare", against)
-    target = _target(output, overwrite=overwrite)
+    sources = sources_of(data) if names_sources(data) else ()
+    target = None if output is None else Path(output)
+    if target is not None:
+        read = (model, against, tokenizer, *sources)
+        check_output(target, EVALUATION, overwrite=overwrite, sources=read)
     opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}
     opening |= {"framework": framework, "options": take_load_options(changes)}
     first = _opened(model, task, **opening)
     _check_pseudo(pseudo_perplexity, first)
     second = None if against is None else _opened(against, task, **opening)
-    sources = sources_of(data) if names_sources(data) else ()
     card = card_for(card, first.folder, sources)
     card = with_changes(card, {**changes, "task": HEADS[first.head].task})
     subject = as_trained(task_of(card), first.folder, first.config, chosen=changes)
@@ -154,20 +153,6 @@ def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
         wanted = {name: opening[name] for name in ("framework", "options", "dtype")}
         model = find_model(model, **wanted)
     return open_model(model, task_head(model, task), **opening)
-
-
-def _target(output: str | PathLike[str] | None, *, overwrite: bool) -> Path | None:
-    if output is None:
-        return None
-    if overwrite:
-        check_output(Path(output), EVALUATION, overwrite=True)
-    elif Path(output).exists():
-        raise InputError(
-            f"`output` must be a new folder: {output} exists. Choose another name, or replace an "
-            f"evaluation with `overwrite`."
-        )
-    check_folder_writable(output)
-    return Path(output)
 
 
 def card_for(card: AnyCard, folder: Path | None, sources: Sequence[str]) -> RunCard:
@@ -227,15 +212,9 @@ def _write(
         "higher_is_better": higher_is_better(task.metric),
         "environment": environment(),
     }
-    old = _files(target)
-    with atomic_folder(target, replaces=old, last=(REPORT_FILE,)) as staging:
+    with new_result(target, EVALUATION) as staging:
         write_answers(staging / ANSWERS_FILE, task, found)
         write_report(staging, report, pages=pages)
-        old -= _files(staging)
-
-
-def _files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def _evaluated(

@@ -28,7 +28,6 @@ from distilbert.training.card_file import AnyCard, as_card, check_required, with
 from distilbert.training.environment import is_main_process
 from distilbert.training.loop import Trained, train
 from distilbert.training.messages import announced, counted, is_watched, new_head_is_expected, say
-from distilbert.training.output_folder import sources_in
 from distilbert.training.run_card import RunCard
 from distilbert.training.run_folder import (
     begin_run,
@@ -110,7 +109,7 @@ def finetune(
     card = _checked(as_card(card, changes))
     output = Path(card.output)
     how = {"resume": resume, "overwrite": overwrite}
-    check_run_folder(output, RUN, **how, sources=[*files, *sources_in(card)], start="model")
+    check_run_folder(output, RUN, **how, sources=[*files, *card.sources()], start="model")
     watched = is_watched() if show_progress is None else show_progress
     shows = watched and is_main_process()
     examples = read_examples(card, task_of(card), memory)

@@ -12,6 +12,7 @@ from typing import Any
 
 from distilbert._lazy import is_available
 from distilbert.checkpoint.atomic import atomic_file, check_folder_writable
+from distilbert.checkpoint.output_folder import Contents, check_output, empty_output
 from distilbert.data.memory import take_rows
 from distilbert.errors import InputError, TrainingError
 from distilbert.finetuning.datasets import SPLITS, read_examples
@@ -33,12 +34,6 @@ from distilbert.finetuning.trials import (
 )
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, card_text, check_required, with_changes
-from distilbert.training.output_folder import (
-    Contents,
-    check_output,
-    empty_output,
-    sources_in,
-)
 from distilbert.training.run_card import RunCard
 
 PLAN_FILE, BEST_FILE, PLOT_FILE = "search.json", "best.toml", "trials.png"
@@ -48,6 +43,7 @@ SEARCH = Contents(
     mark=PLAN_FILE,
     decisive=EXPERIMENT,
     others=(BEST_FILE, PLOT_FILE, TRIALS, JSON_FILE, CSV_FILE),
+    resumes=True,
 )
 
 
@@ -186,7 +182,7 @@ def _output(card: RunCard, files: list[Any], *, resume: bool, overwrite: bool) -
     if resume:
         check_folder_writable(output)
     else:
-        check_output(output, SEARCH, overwrite=overwrite, sources=[*files, *sources_in(card)])
+        check_output(output, SEARCH, overwrite=overwrite, sources=[*files, *card.sources()])
     return output
 
 

@@ -8,28 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import RUNTIMES, require
-from distilbert.checkpoint.hub import MANIFEST
+from distilbert.checkpoint.output_folder import check_output
+from distilbert.data.memory import names_sources, sources_of
 from distilbert.errors import InputError
 from distilbert.load_options import LoadOptions, take_load_options
 from distilbert.quantizing.job import Job
 from distilbert.quantizing.metric import first_windows, read_metric
 from distilbert.quantizing.plan import Mode, Plan, take_plan
-from distilbert.quantizing.result import PLOT_FILE, REPORT_FILE, Quantized
+from distilbert.quantizing.result import Quantized
 from distilbert.quantizing.source import open_source
 from distilbert.quantizing.texts import read_texts
-from distilbert.quantizing.writing import write_quantized
+from distilbert.quantizing.writing import QUANTIZED, write_quantized
 from distilbert.training.card_file import AnyCard, as_card, with_changes
-from distilbert.training.output_folder import Contents, check_output
 from distilbert.training.run_card import RunCard
-
-# All that a folder contains which an earlier quantization has written.
-OUTPUT = Contents(
-    "quantized model",
-    mark=MANIFEST,
-    decisive="onnx",
-    others=(REPORT_FILE, PLOT_FILE, "*.json", "*.txt", "*.toml", "1_Pooling", "2_Normalize"),
-    resumes=False,
-)
 
 
 def quantize(
@@ -78,8 +69,9 @@ def quantize(
     plan = take_plan(changes, runtime=runtime, mode=mode, max_drop=max_drop)
     _check_data(plan, eval_data, max_drop, texts, calibration)
     loading = take_load_options(changes)
-    check_output(Path(output), OUTPUT, overwrite=overwrite, sources=[str(model)])
     given = {"eval": eval_data, "texts": texts, "calibration": calibration}
+    files = [one for data in given.values() if names_sources(data) for one in sources_of(data)]
+    check_output(Path(output), QUANTIZED, overwrite=overwrite, sources=[model, *files])
     return _quantize(model, Path(output), plan, loading, given, card=card, changes=changes)
 
 

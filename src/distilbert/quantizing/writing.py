@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from distilbert._lazy import QUANTIZED_ONNX, RUNTIMES
-from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.hub import MANIFEST
+from distilbert.checkpoint.output_folder import Contents, new_result
 from distilbert.digests import file_sha256
 from distilbert.errors import ExportError
-from distilbert.exporting.source import write_settings
+from distilbert.exporting.source import SETTINGS, write_settings
 from distilbert.machine import package_version
 from distilbert.quantizing.agreement import (
     Agreement,
@@ -27,13 +27,18 @@ from distilbert.quantizing.files import write_graph
 from distilbert.quantizing.job import Job
 from distilbert.quantizing.measuring import Line, measure_speed
 from distilbert.quantizing.metric import Metric
-from distilbert.quantizing.result import Checked, Quantized
+from distilbert.quantizing.result import PLOT_FILE, REPORT_FILE, Checked, Quantized
 from distilbert.quantizing.search import Choice, choose_layers
 from distilbert.quantizing.source import reopen
 from distilbert.runner import Runner
 
 # Runtime -> where a folder has its quantized model.
 FILES = {"onnx": QUANTIZED_ONNX[0]}
+QUANTIZED = Contents(
+    "quantized model",
+    mark=MANIFEST,
+    others=(*FILES.values(), f"{FILES['onnx']}_data", *SETTINGS, REPORT_FILE, PLOT_FILE),
+)
 
 
 def write_quantized(
@@ -51,8 +56,7 @@ def write_quantized(
     choice = choose_layers(job, metric)
     source, head = job.source, job.model.head
     sentences = None if source.pooling is None else (source.pooling, source.normalize)
-    old = _files(target)
-    with atomic_folder(target, replaces=old, last=(MANIFEST,)) as staging:
+    with new_result(target, QUANTIZED) as staging:
         folder = source.exported.folder
         write_settings(folder, staging, job.model.config, head, sentences=sentences)
         file = staging / FILES[job.plan.runtime]
@@ -65,12 +69,7 @@ def write_quantized(
         done.write(staging)
         manifest = json.dumps(_manifest(job, done, staging, files), indent=2) + "\n"
         (staging / MANIFEST).write_text(manifest, encoding="utf-8")
-        old -= _files(staging)
     return done
-
-
-def _files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def _check_same(job: Job, runner: Runner, choice: Choice, sequences: list[np.ndarray]) -> None:

@@ -13,11 +13,11 @@ from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.convert import convert
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.hub import TOKENIZER_FILES
+from distilbert.checkpoint.output_folder import Contents
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.training.checkpoints import FOLDER, remove_checkpoints
 from distilbert.training.log import EVENTS_FOLDER, LOG_FILE
 from distilbert.training.loop import Trained
-from distilbert.training.output_folder import Contents
 from distilbert.training.report import PAGE_FILE, PLOTS_FOLDER, REPORT_FILE
 from distilbert.training.run_folder import CARD_FILE, RESULT_FILE
 
@@ -28,7 +28,8 @@ FILES += (PLOTS_FOLDER, LOG_FILE, EVENTS_FOLDER, FOLDER)
 
 def run_contents(*others: str) -> Contents:
     """What the folder of a run contains, with patterns of the names that only some runs write."""
-    return Contents("run", mark=CARD_FILE, decisive=RESULT_FILE, others=(*FILES, *others))
+    names = (*FILES, *others)
+    return Contents("run", mark=CARD_FILE, decisive=RESULT_FILE, others=names, resumes=True)
 
 
 @contextmanager

@@ -299,6 +299,16 @@ class RunCard(Card):
         """The task by its other names: ner, qa, fill-mask, sentiment-analysis."""
         return TASK_ALIASES.get(value, value) if isinstance(value, str) else value
 
+    def sources(self) -> list[str]:
+        """Models and rows that a run or a search with this card reads, as far as it names them."""
+        searched = [self.search.get(name) for name in ("model", "teacher")]
+        models = [self.model, self.distillation.teacher]
+        models += [
+            one for values in searched if isinstance(values, (list, tuple)) for one in values
+        ]
+        rows = [*self.data.train, *self.data.dev, *self.data.test]
+        return [one for one in (*models, *rows) if isinstance(one, str) and one]
+
     def conflicts(self) -> list[str]:
         """Sentences on fields that are each right alone and do not fit together."""
         framework, options, inputs = self.framework, self.optimization, self.inputs

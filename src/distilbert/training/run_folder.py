@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from distilbert.checkpoint.atomic import atomic_file, check_folder_writable, remove_leftovers
+from distilbert.checkpoint.output_folder import Contents, check_output, empty_output
 from distilbert.errors import InputError
 from distilbert.training.card import Card
 from distilbert.training.card_file import card_text, read_card, with_changes
 from distilbert.training.checkpoints import FOLDER, Checkpoints
 from distilbert.training.messages import how_to_continue
-from distilbert.training.output_folder import Contents, check_output, empty_output
 
 C = TypeVar("C", bound=Card)
 # The card of a run, and the file of a result that is written last.
