@@ -276,7 +276,7 @@ def test_a_run_is_replaced_on_request_once_the_new_one_starts(interrupted: Path)
         run_there(output.parent, resume=True, overwrite=True)
     with pytest.raises(DataError):
         run_there(output.parent, overwrite=True, train="no-such-file.csv")
-    with pytest.raises(InputError, match="must not delete what is read"):
+    with pytest.raises(InputError, match="must not contain what is read"):
         run_there(output.parent, overwrite=True, dev=str(output / "log.jsonl"))
     assert any((output / "checkpoints").glob("step-*"))
 
