@@ -109,17 +109,9 @@ def convert(
     if left_out:
         notes.append(f"Not carried over: {', '.join(left_out)}.")
     small = carried_files(folder, config.max_position_embeddings) | task_file(folder, head)
+    stored: dict[str, Any] = {"format": format, "dtype": dtype, "max_shard_size": max_shard_size}
     with new_result(target, CONVERTED) as staging:
-        written = save_checkpoint(
-            staging,
-            arrays,
-            config,
-            head=head,
-            format=format,
-            dtype=dtype,
-            max_shard_size=max_shard_size,
-            extra_files=small,
-        )
+        written = save_checkpoint(staging, arrays, config, head=head, extra_files=small, **stored)
     files = [target / path.relative_to(staging) for path in written]
     return Conversion(head, config, files, from_bert, notes)
 

@@ -31,6 +31,9 @@ Dtype = Annotated[
         autocompletion=options.words("float32", "float16", "bfloat16", "int8"),
     ),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier conversion in TARGET.")
+]
 
 
 @options.command()
@@ -56,9 +59,7 @@ def convert(
     max_shard_size: Annotated[
         str, typer.Option(help="Split the weights into files of at most this size.")
     ] = "5GB",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier conversion in TARGET.")
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: options.AsJson = False,
     *,
     hub: options.HubOptions,

@@ -107,10 +107,7 @@ def evaluate(
     """
     against = changes.pop("compare", against)
     sources = sources_of(data) if names_sources(data) else ()
-    target = None if output is None else Path(output)
-    if target is not None:
-        read = (model, against, tokenizer, *sources)
-        check_output(target, EVALUATION, overwrite=overwrite, sources=read)
+    target = _target(output, (model, against, tokenizer, *sources), overwrite=overwrite)
     opening = {"tokenizer": tokenizer, "device": device, "dtype": dtype}
     opening |= {"framework": framework, "options": take_load_options(changes)}
     first = _opened(model, task, **opening)
@@ -145,6 +142,14 @@ def evaluate(
         facts = {"model": first.name, "data": named, "command": command, "splits": {"test": report}}
         _write(target, result, subject, found, facts, pages=card.run.report)
     return result
+
+
+def _target(
+    output: str | PathLike[str] | None, sources: Sequence[Any], *, overwrite: bool
+) -> Path | None:
+    if output is not None:
+        check_output(Path(output), EVALUATION, overwrite=overwrite, sources=sources)
+    return None if output is None else Path(output)
 
 
 def _opened(model: Any, task: str | None, **opening: Any) -> OpenModel:
