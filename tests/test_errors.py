@@ -44,3 +44,27 @@ def test_every_error_of_the_module_is_in_the_table():
 
 def test_an_error_without_a_text_prints_as_nothing():
     assert str(errors.DistilBertError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5, "5"),
+        ("name", "'name'"),
+        (2**20000, "a number of 20001 bits"),
+        ([2**20000], "[a number of 20001 bits]"),
+        ("x" * 10**6, None),
+        ([[[[[[0] * 99] * 99] * 99] * 99] * 99] * 99, None),
+    ],
+    ids=["number", "text", "long number", "in a list", "long text", "lists"],
+)
+def test_values_are_shown_in_short(value, text):
+    found = errors.shown(value)
+    assert found == text if text else len(found) < 2 * errors.LONGEST_VALUE
+
+
+def test_a_message_has_a_limited_length():
+    text = str(errors.CheckpointError(f"Not found: {'x' * 10**6}. Do this."))
+    assert len(text) < 1.1 * errors.LONGEST_MESSAGE
+    assert text.startswith("Not found: xxx")
+    assert text.endswith("xxx. Do this.")

@@ -7,12 +7,23 @@ rule, the value that broke it, and what to do.
 
 from __future__ import annotations
 
+import reprlib
+
+# Characters of a message. Only names and values from a file that are no names make a longer one.
+LONGEST_MESSAGE = 20_000
+# Characters of one value in a message.
+LONGEST_VALUE = 120
+
 
 class DistilBertError(Exception):
     """The base class of every error this package raises on purpose."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its message
-        return str(self.args[0]) if self.args else ""
+        text = str(self.args[0]) if self.args else ""
+        if len(text) <= LONGEST_MESSAGE:
+            return text
+        half = LONGEST_MESSAGE // 2  # the end says what to do
+        return f"{text[:half]} [{len(text) - 2 * half} more characters] {text[-half:]}"
 
 
 class ConfigError(DistilBertError, ValueError):
@@ -69,3 +80,22 @@ class ExportError(DistilBertError, RuntimeError):
 
 class QuantizationError(ExportError):
     """A quantized model loses more of its metric than was allowed."""
+
+
+class _Shortened(reprlib.Repr):
+    """`repr` that goes a few levels deep and ends early."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxstring = self.maxother = LONGEST_VALUE
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to print a number of more than 4,300 digits."""
+        return repr(x) if x.bit_length() <= 256 else f"a number of {x.bit_length()} bits"
+
+
+def shown(value: object) -> str:
+    """A value from a file or a caller as a message shows it: short, whatever it is."""
+    text = _Shortened().repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

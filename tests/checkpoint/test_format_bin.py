@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+import warnings
 import zipfile
 from io import BytesIO
 
@@ -87,15 +89,48 @@ def test_stored_bytes_are_aligned_and_mapped(tmp_path, base):
     assert not any(array.flags.owndata for array in arrays.values())
 
 
-def test_compressed_members_are_read(tmp_path):
-    tensor = StoredTensor(Storage("0", "float32", 4), 0, (4,), (1,))
-    data = np.arange(4, dtype="<f4").tobytes()
-    zip_of(tmp_path / "a", {"x": tensor}, {"data/0": data}, method=zipfile.ZIP_DEFLATED)
-    assert read(tmp_path / "a")[0]["x"].tolist() == [0, 1, 2, 3]
-    wrong = StoredTensor(Storage("0", "float32", 5), 0, (4,), (1,))
-    zip_of(tmp_path / "b", {"x": wrong}, {"data/0": data}, method=zipfile.ZIP_DEFLATED)
-    with pytest.raises(CheckpointError, match="must have 20 bytes"):
-        read(tmp_path / "b")
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_members_are_refused(tmp_path, method):
+    tensor = StoredTensor(Storage("0", "float32", 2**20), 0, (2**20,), (1,))
+    zip_of(tmp_path / "a", {"x": tensor}, {"data/0": bytes(2**22)}, method=method)
+    with pytest.raises(CheckpointError, match="must not be compressed.*zip -0"):
+        read(tmp_path / "a")
+
+
+def test_members_of_one_name_and_of_two_folders_are_refused(tmp_path):
+    data = write_pickle([])
+    for other in ("archive/data.pkl", "other/data.pkl"):
+        with zipfile.ZipFile(tmp_path / "a", "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zipfile's, of a repeated name
+            archive.writestr("archive/data.pkl", data)
+            archive.writestr(other, data)
+        with pytest.raises(CheckpointError, match="must have different names and be in one folder"):
+            read(tmp_path / "a")
+
+
+def test_a_storage_that_is_not_aligned_is_copied_once(tmp_path):
+    tensors = {
+        str(i): StoredTensor(Storage("0", "float32", 2**20), 0, (2**20,), (1,)) for i in range(2000)
+    }
+    zip_of(tmp_path / "a", tensors, {"data/0": bytes(2**22)})
+    arrays, _ = read(tmp_path / "a")
+    assert len({array.ctypes.data for array in arrays.values()}) == 1
+
+
+def test_storages_that_overlap_are_refused(tmp_path):
+    tensors = {
+        str(i): StoredTensor(Storage(str(i), "float32", 250), 0, (250,), (1,)) for i in range(50)
+    }
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        archive.writestr("archive/data.pkl", write_pickle(tensors.items()))
+        archive.writestr("archive/data/00", bytes(1001))
+        (entry,) = (e for e in archive.infolist() if e.filename.endswith("00"))
+        for i in range(50):  # the directory names the same bytes again and again
+            again = copy.copy(entry)
+            again.filename = f"archive/data/{i}"
+            archive.filelist.append(again)
+    with pytest.raises(CheckpointError, match="overlap"):
+        read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +158,7 @@ def test_a_storage_must_be_there_and_long_enough(tmp_path):
     ("value", "text"),
     [
         ([1, 2], "holds a list, not a dict"),
-        ({1: 2}, "not a dict with text keys"),
+        ({1: 2}, "a int, not a text, as a key"),
         ({"a": 1}, "`a` is a int"),
         ({"model": {"a": torch.zeros(1)}}, "`model` is a dict.*Save `model.state_dict"),
     ],
@@ -208,6 +243,13 @@ def test_cut_and_foreign_old_files_are_refused(tmp_path, base):
 
     for version, machine, keys, text in (
         (1000, {}, (), "unknown version 1000"),
+        (
+            [[[[[[[1] * 99] * 99] * 99] * 99] * 99] * 99] * 99,
+            {},
+            (),
+            r"unknown version \[{4}\.\.\.",
+        ),
+        (1001, {}, ((1, 2),), r"storage \(1, 2\) belongs to no tensor"),
         (1001, {"little_endian": False}, (), "big-endian"),
         (1001, {}, ("0",), "storage '0' belongs to no tensor"),
     ):

@@ -142,6 +142,53 @@ def test_damaged_pickles_raise_one_error(data):
         read_pickle(BytesIO(data))
 
 
+DICTIONARY = b"ccollections\nOrderedDict\n"
+# A tuple in 20,000 tuples, and one whose halves are the same tuple, 60 times over.
+DEEP = b")" + b"\x85" * 20_000
+DOUBLED = b")" + b"".join(b"q%cq%ch%c\x86" % (i, i, i) for i in range(60))
+
+
+@pytest.mark.parametrize("value", [DEEP, DOUBLED], ids=["deep", "doubled"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"}", b"K\x01s."),
+        (b"}(", b"K\x01u."),
+        (DICTIONARY + b"(](", b"K\x01\x86etR."),
+        (DICTIONARY + b"(](K\x01", b"\x86etR."),
+        (b"", b"\x8c\x01a\x93."),
+        (b"", b"Q."),
+        (b"", b")R."),
+        (DICTIONARY, b"R."),
+        (REBUILD + b"(" + STORAGE, b"K\x01\x85K\x01\x85tR."),
+        (REBUILD + b"(" + STORAGE + b"K\0", b"K\x01\x85tR."),
+    ],
+)
+def test_values_inside_of_each_other_are_neither_hashed_nor_printed(before, value, after):
+    with pytest.raises(CheckpointError):
+        read_pickle(BytesIO(before + value + after))
+
+
+def test_a_list_of_pairs_is_not_copied_again_and_again():
+    pairs = b"](" + b"".join(b"X\x01\0\0\0%cN\x86" % (97 + i % 26) for i in range(500)) + b"eq\0"
+    copies = b"".join(DICTIONARY + b"(h\0tR" for _ in range(500))
+    with pytest.raises(CheckpointError, match="a list of pairs is used for many dictionaries"):
+        read_pickle(BytesIO(pairs + b"(" + copies + b"t."))
+
+
+def test_numbers_have_a_limited_length():
+    with pytest.raises(CheckpointError, match="more than 128 bits"):
+        read_pickle(BytesIO(b"\x8b\0\x10\0\0" + b"\x01" * 4096 + b"."))
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_pickle(BytesIO(b"L" + b"9" * 10_000 + b"L\n."))
+
+
+def test_long_names_are_shortened_in_messages():
+    with pytest.raises(CheckpointError) as caught:
+        read_pickle(BytesIO(b"c" + b"a" * 100_000 + b"\nb\n."))
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_huge_memo_index_allocates_nothing():
     assert read_pickle(BytesIO(b"K\x01r\xff\xff\xff\xff.")) == 1
 

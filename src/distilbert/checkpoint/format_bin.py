@@ -1,7 +1,7 @@
 """`pytorch_model.bin` without torch: the zip that `torch.save` writes, and its older form.
 
-Tensors are memory-mapped where the zip stores them uncompressed, as torch always does. The pickle
-inside is read as data (`state_dict_pickle.py`). Names stay as they are in the file.
+Tensors are memory-mapped: torch never compresses the members of the zip. The pickle inside is read
+as data (`state_dict_pickle.py`). Names stay as they are in the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from distilbert.checkpoint.state_dict_pickle import (
     read_pickle,
     write_pickle,
 )
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
 
 ZIP_MAGIC = b"PK\x03\x04"
 # First value in files of torch.save before PyTorch 1.6, followed by the version of that form.
@@ -35,6 +35,8 @@ MAX_PICKLE_BYTES = 16 * 1024 * 1024
 
 # Storages start at a multiple of this in the file, as in torch.
 ALIGNMENT = 64
+WIDEST = max(dtype.itemsize for dtype in DTYPES.values())
+ENCRYPTED = 1  # bit of a zip member's flags
 LOCAL_HEADER_BYTES = 30
 # What `zipfile` raises for a damaged archive (OSError for a negative offset) and for
 # an unknown method of compression (NotImplementedError, a RuntimeError).
@@ -126,54 +128,86 @@ def _tensor(name: str, tensor: object, storages: Mapping[str, np.ndarray]) -> np
 
 def _read_zip(path: Path, buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     with zipfile.ZipFile(path) as archive:
-        members = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
-        if "data.pkl" not in members:
-            raise CheckpointError("it is a zip without `data.pkl`.")
-        pickled = _small_member(archive, members["data.pkl"], MAX_PICKLE_BYTES)
-        order = members.get("byteorder")
-        if order is not None and _small_member(archive, order, 16) != b"little":
-            raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
-        tensors = _state_dict(read_pickle(BytesIO(pickled)))
-        storages = {
-            key: _member(archive, members[f"data/{key}"], buffer, n_bytes=storage.n_bytes)
-            for key, storage in _used_storages(tensors).items()
-            if f"data/{key}" in members
-        }
-    return tensors, storages
+        members = _members(archive)
+    if "data.pkl" not in members:
+        raise CheckpointError("it is a zip without `data.pkl`.")
+    pickled = _small_member(members["data.pkl"], buffer, MAX_PICKLE_BYTES)
+    order = members.get("byteorder")
+    if order is not None and _small_member(order, buffer, 16) != b"little":
+        raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
+    tensors = _state_dict(read_pickle(BytesIO(pickled)))
+    storages = {
+        key: _member(members[f"data/{key}"], buffer)
+        for key in _used_storages(tensors)
+        if f"data/{key}" in members
+    }
+    return tensors, _aligned(storages, buffer.size)
 
 
-def _used_storages(tensors: Mapping[str, object]) -> dict[str, Storage]:
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members by their names inside of the zip's one folder.
+
+    Readers differ in which of two members of one name they take, and in which folder they look.
+    """
+    entries = archive.infolist()
+    members = {entry.filename.partition("/")[2]: entry for entry in entries}
+    roots = {entry.filename.partition("/")[0] for entry in entries}
+    if len(members) != len(entries) or len(roots) > 1:
+        raise CheckpointError("its members must have different names and be in one folder.")
+    return members
+
+
+def _used_storages(tensors: Mapping[str, object]) -> set[str]:
     stored = (tensor for tensor in tensors.values() if isinstance(tensor, StoredTensor))
-    return {tensor.storage.key: tensor.storage for tensor in stored}
+    return {tensor.storage.key for tensor in stored}
 
 
-def _small_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+def _small_member(entry: zipfile.ZipInfo, buffer: np.ndarray, limit: int) -> bytes:
     if entry.file_size > limit:
         raise CheckpointError(
-            f"`{entry.filename}` must have at most {limit} bytes: got {entry.file_size}."
+            f"`{entry.filename}` must have at most {limit} bytes: got {entry.file_size}. Save the "
+            f"state dict as safetensors."
         )
-    with archive.open(entry) as member:
-        return member.read(limit + 1)
+    data = _member(entry, buffer).tobytes()
+    if zlib.crc32(data) != entry.CRC:
+        raise CheckpointError(f"`{entry.filename}` is damaged. Download it again.")
+    return data
 
 
-def _member(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, buffer: np.ndarray, *, n_bytes: int
-) -> np.ndarray:
-    """The member's bytes: mapped when stored, else decompressed, never more than `n_bytes`."""
-    if entry.compress_type != zipfile.ZIP_STORED:
-        if n_bytes > entry.file_size:
-            raise CheckpointError(f"`{entry.filename}` must have {n_bytes} bytes.")
-        with archive.open(entry) as member:
-            return np.frombuffer(bytearray(member.read(n_bytes)), np.uint8)
+def _member(entry: zipfile.ZipInfo, buffer: np.ndarray) -> np.ndarray:
+    """The member's bytes, mapped."""
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & ENCRYPTED:
+        raise CheckpointError(
+            f"its members must not be compressed or encrypted, but {shown(entry.filename)} is. "
+            f"Unpack it and pack it again with `zip -0`, or save it with PyTorch."
+        )
     at = max(entry.header_offset, 0)
     header = buffer[at : at + LOCAL_HEADER_BYTES].tobytes()
     if len(header) < LOCAL_HEADER_BYTES or header[:4] != ZIP_MAGIC:
-        raise CheckpointError(f"the zip is damaged at `{entry.filename}`. Download it again.")
+        raise CheckpointError(f"the zip is damaged at {shown(entry.filename)}. Download it again.")
     n_name, n_extra = (int.from_bytes(header[i : i + 2], "little") for i in (26, 28))
     start = at + LOCAL_HEADER_BYTES + n_name + n_extra
     if start + entry.file_size > buffer.size:
-        raise CheckpointError(f"the zip ends inside of `{entry.filename}`. Download it again.")
+        raise CheckpointError(f"the zip ends inside of {shown(entry.filename)}. Download it again.")
     return buffer[start : start + entry.file_size]
+
+
+def _aligned(storages: Mapping[str, np.ndarray], n_bytes: int) -> dict[str, np.ndarray]:
+    """The storages, copied where they do not begin at a multiple of every dtype's size.
+
+    Raises:
+        CheckpointError: they overlap, so that their copies would be larger than the file.
+    """
+    out: dict[str, np.ndarray] = {}
+    n_copied = 0
+    for key, storage in storages.items():
+        if storage.ctypes.data % WIDEST:
+            n_copied += storage.size
+            if n_copied > n_bytes:
+                raise CheckpointError("its storages overlap.")
+            storage = storage.copy()
+        out[key] = storage
+    return out
 
 
 def _state_dict(value: object) -> dict[str, object]:
@@ -196,18 +230,18 @@ def _read_legacy(buffer: np.ndarray) -> tuple[dict[str, object], dict[str, np.nd
         raise CheckpointError("it is neither a zip nor an old torch.save file.")
     version, machine, value, keys = (read_pickle(stream) for _ in range(4))
     if version != LEGACY_VERSION or not isinstance(machine, dict):
-        raise CheckpointError(f"its old torch.save form has the unknown version {version!r}.")
+        raise CheckpointError(f"its old torch.save form has the unknown version {shown(version)}.")
     if not machine.get("little_endian", True):
         raise CheckpointError("it is from a big-endian machine; save it as safetensors.")
     tensors = _state_dict(value)
-    used = _used_storages(tensors)
+    used = {t.storage.key: t.storage for t in tensors.values() if isinstance(t, StoredTensor)}
     position = stream.tell()
     storages: dict[str, np.ndarray] = {}
     for key in keys if isinstance(keys, list) else ():
-        if key not in used:
-            raise CheckpointError(f"storage {key!r} belongs to no tensor.")
+        if not isinstance(key, str) or key not in used:
+            raise CheckpointError(f"storage {shown(key)} belongs to no tensor.")
         n_elements = int.from_bytes(buffer[position : position + 8].tobytes(), "little")
         start = position + 8
         position = start + n_elements * DTYPES[used[key].dtype].itemsize
         storages[key] = buffer[start:position]
-    return tensors, storages
+    return tensors, _aligned(storages, buffer.size)

@@ -30,6 +30,8 @@ DTYPES = {
 # More axes than any framework writes; NumPy itself allows 64.
 MAX_AXES = 32
 MAX_ELEMENTS = 2**48
+# Characters of a library's message about a damaged file; some repeat parts of the file.
+LONGEST_REASON = 300
 
 
 def map_file(path: Path) -> np.ndarray:
@@ -64,7 +66,7 @@ def explain_errors(
     except CheckpointError as error:
         raise CheckpointError(f"{path} cannot be read as {kind}: {error}") from None
     except damaged as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = str(error).partition("\n")[0][:LONGEST_REASON] or type(error).__name__
         raise CheckpointError(
             f"{path} cannot be read as {kind}: the file is incomplete or damaged ({reason}). "
             f"Download or save it again."
@@ -72,12 +74,13 @@ def explain_errors(
 
 
 def is_shape(value: object) -> TypeGuard[Sequence[int]]:
-    """Whether `value` is a list or tuple of at most MAX_AXES integers >= 0."""
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) <= MAX_AXES
-        and all(type(size) is int and size >= 0 for size in value)
-    )
+    """Whether `value` is a list or tuple of at most MAX_AXES sizes."""
+    return isinstance(value, (list, tuple)) and len(value) <= MAX_AXES and all(map(is_size, value))
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    """Whether `value` is an integer from 0 to MAX_ELEMENTS."""
+    return type(value) is int and 0 <= value <= MAX_ELEMENTS
 
 
 def view(

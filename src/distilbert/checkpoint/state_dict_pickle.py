@@ -1,8 +1,9 @@
 """The pickle inside a `torch.save` file: read as data, never executed; written without torch.
 
 Python's pickle machine is not used: the opcodes are interpreted here, "calls" of the few functions
-of a state dict become plain records, and all others are refused by name. The bytes of the storages
-are the business of `format_bin`.
+of a state dict become plain records, and all others are refused by name. Values of a pickle may
+contain each other thousands of times: only texts are used as keys, and only numbers and texts are
+compared or printed. The bytes of the storages are the business of `format_bin`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from distilbert.checkpoint.mapped import DTYPES, is_shape
-from distilbert.errors import CheckpointError
+from distilbert.checkpoint.mapped import DTYPES, is_shape, is_size
+from distilbert.errors import CheckpointError, shown
 
 # torch's storage classes -> dtype names of `mapped.DTYPES`.
 STORAGE_TYPES = {
@@ -36,8 +37,10 @@ REBUILD_TENSOR = "torch._utils _rebuild_tensor_v2"
 REBUILD_PARAMETER = "torch._utils _rebuild_parameter"
 ALLOWED = {DICTIONARY, REBUILD_TENSOR, REBUILD_PARAMETER, *STORAGE_TYPES}
 
-# Pickles of state dicts have about 40 opcodes for each tensor.
-MAX_OPCODES = 5_000_000
+# Pickles of state dicts have about 40 opcodes for each tensor: this is enough for 25,000 of them.
+MAX_OPCODES = 1_000_000
+# An integer has at most this many bits; the sizes in a state dict have 64.
+MAX_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,13 @@ def read_pickle(stream: BytesIO) -> Any:
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count > MAX_OPCODES:
-                raise CheckpointError(f"A state dict must have < {MAX_OPCODES} pickle opcodes.")
+                raise CheckpointError(
+                    f"A state dict must have < {MAX_OPCODES} pickle opcodes. Load the file with "
+                    f"PyTorch and save its state dict as safetensors."
+                )
             if opcode.name == "STOP":
                 return reader.stack.pop()
+            reader.n_opcodes = count
             reader.step(opcode.name, argument)
     except CheckpointError:
         raise
@@ -103,6 +110,8 @@ class _Reader:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.n_opcodes = 0
+        self.n_pairs = 0  # copied into dictionaries
 
     def step(self, opcode: str, argument: Any) -> None:
         stack = self.stack
@@ -130,6 +139,8 @@ class _Reader:
             case _ if opcode in _GET:
                 stack.append(self.memo[int(argument)])
             case _ if opcode in _CONSTANTS:
+                if isinstance(argument, int) and argument.bit_length() > MAX_BITS:
+                    raise ValueError(f"a number of more than {MAX_BITS} bits")
                 stack.append(argument)
             case _:
                 self._call(opcode, argument)
@@ -142,12 +153,14 @@ class _Reader:
                 stack.append(_global(argument))
             case "STACK_GLOBAL":
                 name, module = stack.pop(), stack.pop()
+                if not isinstance(name, str) or not isinstance(module, str):
+                    raise ValueError("a function without a name")
                 stack.append(_global(f"{module} {name}"))
             case "BINPERSID":
                 stack.append(_storage(stack.pop()))
             case "REDUCE":
                 arguments, function = stack.pop(), stack.pop()
-                stack.append(_reduce(function, arguments))
+                stack.append(self._reduce(function, arguments))
             case "BUILD":
                 # Attributes of the dictionary (`_metadata`, versions of modules): not needed.
                 stack.pop()
@@ -158,6 +171,33 @@ class _Reader:
                     f"A state dict must not use the pickle opcode {opcode}: the file holds other "
                     f"objects, possibly malicious ones, and nothing of it was run."
                 )
+
+    def _reduce(self, function: object, arguments: object) -> Any:
+        match function, arguments:
+            case _Global("collections OrderedDict"), ():
+                return {}
+            case _Global("collections OrderedDict"), (list(pairs),):
+                return self._dictionary(pairs)
+            case (
+                _Global("torch._utils _rebuild_tensor_v2"),
+                (Storage() as storage, int(offset), tuple(shape), tuple(strides), *_),
+            ) if _is_place(offset, shape, strides):
+                return StoredTensor(storage, offset, shape, strides)
+            case _Global("torch._utils _rebuild_parameter"), (StoredTensor() as tensor, *_):
+                return tensor
+        raise ValueError("a function with wrong arguments")
+
+    def _dictionary(self, pairs: list[Any]) -> dict[str, Any]:
+        """A dictionary of pairs; a list that is used again and again would take all memory."""
+        self.n_pairs += len(pairs)
+        if self.n_pairs > self.n_opcodes:
+            raise ValueError("a list of pairs is used for many dictionaries")
+        out: dict[str, Any] = {}
+        for pair in pairs:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise ValueError("a dictionary of something other than pairs")
+            _fill(out, list(pair))
+        return out
 
     def _pop(self, n: int) -> list[Any]:
         if len(self.stack) < n:
@@ -196,8 +236,8 @@ def _fill(target: object, items: list[Any]) -> None:
     if not isinstance(target, dict) or len(items) % 2:
         raise ValueError("items for something that is not a dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, (str, int)):
-            raise ValueError(f"a {type(key).__name__} as a key")
+        if not isinstance(key, str):  # hashing a tuple of tuples may never end
+            raise ValueError(f"a {type(key).__name__}, not a text, as a key")
         target[key] = value
 
 
@@ -210,37 +250,31 @@ def _extend(target: object, items: list[Any]) -> None:
 def _global(name: str) -> _Global:
     if name not in ALLOWED:
         raise CheckpointError(
-            f"A state dict must hold tensors only: this file asks for `{name.replace(' ', '.')}`, "
-            f"which could run code. Nothing of it was run. If you trust the file, load it with "
+            f"A state dict must hold tensors only: this file asks for "
+            f"`{shown(name.replace(' ', '.'))[1:-1]}`, which could run code. Nothing of it was run. If you trust the file, load it with "
             f"PyTorch and save its state dict as safetensors."
         )
     return _Global(name)
+
+
+def _is_place(offset: object, shape: object, strides: object) -> bool:
+    return (
+        isinstance(offset, int)
+        and offset.bit_length() <= 64
+        and is_shape(shape)
+        and is_shape(strides)
+        and len(shape) == len(strides)
+    )
 
 
 def _storage(identity: object) -> Storage:
     match identity:
         # Old files may add a view into another storage; only None is supported.
         case ("storage", _Global(name), str(key), str(), int(n_elements), *view) if (
-            name in STORAGE_TYPES and n_elements >= 0 and view in ([], [None])
+            name in STORAGE_TYPES and is_size(n_elements) and view in ([], [None])
         ):
             return Storage(key, STORAGE_TYPES[name], n_elements)
     raise ValueError("a storage without a type, a key and a size")
-
-
-def _reduce(function: object, arguments: object) -> Any:
-    match function, arguments:
-        case _Global("collections OrderedDict"), ():
-            return {}
-        case _Global("collections OrderedDict"), (list(pairs),):
-            return dict(pairs)
-        case (
-            _Global("torch._utils _rebuild_tensor_v2"),
-            (Storage() as storage, int(offset), tuple(shape), tuple(strides), *_),
-        ) if is_shape(shape) and is_shape(strides) and len(shape) == len(strides):
-            return StoredTensor(storage, offset, tuple(shape), tuple(strides))
-        case _Global("torch._utils _rebuild_parameter"), (StoredTensor() as tensor, *_):
-            return tensor
-    raise ValueError("a function with wrong arguments")
 
 
 def write_pickle(tensors: Iterable[tuple[str, StoredTensor]]) -> bytes:
