@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import CheckpointError
-from distilbert.json_files import read_json, read_optional_json
+from distilbert.json_files import parse_json, read_json, read_optional_json
 
 
 def test_objects_and_arrays_are_read(tmp_path: Path) -> None:
@@ -55,3 +55,37 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[" * 66 + "]" * 66, "deeper than 64 objects and arrays"),
+        ('{"a":' * 900 + "1" + "}" * 900, "deeper than 64"),
+        ("[" * 10**6, "deeper than 64"),
+        ("9" * 41, "more than 40 digits"),
+        (f'[{{"a": 1, "b": -{"9" * 41}}}]', "more than 40 digits"),
+        ("9" * 5000, "digits"),
+        (r'{"a": "\ud83d"}', "half a character"),
+        (r'{"\uDE00": 1}', "half a character"),
+        ("{'a': 1}", "Expecting property name"),
+    ],
+    ids=range(9),
+)
+def test_values_have_limits(text, fault):
+    with pytest.raises(ValueError, match=fault):
+        parse_json(text)
+
+
+def test_what_is_within_the_limits_is_read():
+    assert parse_json("[" * 64 + "]" * 64)
+    assert parse_json(str(int(1e30))) == int(1e30)
+    assert parse_json(r'"\ud83d\ude00"') == "\U0001f600"
+    assert parse_json("[1, -2.5, null, true]") == [1, -2.5, None, True]
+
+
+def test_names_may_have_to_be_unique():
+    text = '{"a": {"b": 1, "c": 2, "b": 3}}'
+    assert parse_json(text) == {"a": {"b": 3, "c": 2}}
+    with pytest.raises(ValueError, match="the name 'b' occurs twice"):
+        parse_json(text, unique_names=True)

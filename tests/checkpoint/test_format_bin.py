@@ -93,7 +93,7 @@ def test_stored_bytes_are_aligned_and_mapped(tmp_path, base):
 def test_compressed_members_are_refused(tmp_path, method):
     tensor = StoredTensor(Storage("0", "float32", 2**20), 0, (2**20,), (1,))
     zip_of(tmp_path / "a", {"x": tensor}, {"data/0": bytes(2**22)}, method=method)
-    with pytest.raises(CheckpointError, match="must not be compressed.*zip -0"):
+    with pytest.raises(CheckpointError, match=r"must not be compressed.*zip -0"):
         read(tmp_path / "a")
 
 

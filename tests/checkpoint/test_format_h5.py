@@ -76,17 +76,35 @@ def test_a_whole_saved_model_is_read(tmp_path):
     assert list(read(tmp_path / "a.h5")[0]) == [NAME]
 
 
-def test_compressed_big_endian_and_half_precision_data_is_read(tmp_path):
+def test_chunked_big_endian_and_half_precision_data_is_read(tmp_path):
     values = np.arange(10_000)
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("zip", data=values, compression="gzip")
+        file.create_dataset("chunks", data=values, chunks=(999,))
         file.create_dataset("big", data=values.astype(">f4"))
         file.create_dataset("half", data=(values % 100).astype("f2"))
     arrays, _ = read(tmp_path / "a.h5")
-    assert np.array_equal(arrays["zip"], values)
+    assert np.array_equal(arrays["chunks"], values)
     assert np.array_equal(arrays["big"], values)
     assert arrays["big"].dtype.isnative
     assert arrays["half"].dtype == np.float16
+
+
+@pytest.mark.parametrize("options", [{"compression": "gzip"}, {"shuffle": True}])
+def test_compressed_data_is_refused(tmp_path, options):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (2**30,), "i1", chunks=(2**30,), **options)
+    with pytest.raises(CheckpointError, match=r"`x` must not be compressed.*h5repack -f NONE"):
+        read(tmp_path / "a.h5")
+
+
+def test_a_dataset_of_many_names_is_read_once(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["0"] = np.arange(2**18, dtype=">f4")
+        for number in range(1, 2000):
+            file[str(number)] = file["0"]
+    arrays, _ = read(tmp_path / "a.h5")
+    assert len(arrays) == 2000
+    assert len({id(array) for array in arrays.values()}) == 1
 
 
 def test_data_that_is_claimed_but_not_stored_is_refused(tmp_path):

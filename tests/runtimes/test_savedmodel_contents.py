@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import CheckpointError
+from distilbert.runtimes import savedmodel_contents
 from distilbert.runtimes.savedmodel_contents import read_contents
 
 
@@ -55,3 +56,10 @@ def test_another_file_is_one_sentence(tmp_path: Path) -> None:
         read_contents(written(tmp_path, function("")))
     with pytest.raises(CheckpointError, match="must be readable"):
         read_contents(tmp_path / "missing.pb")
+
+
+def test_functions_that_use_files_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(savedmodel_contents, "MAX_FILE_FUNCTIONS", 1)
+    read_contents(written(tmp_path, function("a", "SaveV2")))
+    with pytest.raises(CheckpointError, match="more than 1 functions use files"):
+        read_contents(written(tmp_path, function("a", "SaveV2"), function("b", "SaveV2")))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import CheckpointError
-from distilbert.runtimes.torch_archive import open_archive
+from distilbert.runtimes import torch_archive
+from distilbert.runtimes.torch_archive import Unreadable, open_archive
 
 KIND = "A file"
 
@@ -47,3 +48,13 @@ def test_a_missing_file_and_another_kind_of_file_are_named(tmp_path: Path) -> No
     for name, text in (("m", "damaged or another kind of file"), ("n", "must be readable")):
         with pytest.raises(CheckpointError, match=text), open_archive(tmp_path / name, KIND):
             pass
+
+
+def test_entries_are_unpacked_up_to_a_limit(tmp_path: Path) -> None:
+    for method, n_bytes in ((zipfile.ZIP_LZMA, 9), (zipfile.ZIP_DEFLATED, torch_archive.MAX_BYTES)):
+        with zipfile.ZipFile(tmp_path / "m", "w", method) as file:
+            file.writestr("m/a", bytes(n_bytes + 1))
+        with open_archive(tmp_path / "m", KIND) as entries:
+            assert "a" in entries
+            with pytest.raises(Unreadable, match="the entry 'a' has more than"):
+                entries["a"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from distilbert.errors import CheckpointError
+from distilbert.runtimes.torch_archive import MAX_BYTES
 from distilbert.runtimes.torchscript_contents import read_contents
 
 FUNCTION = """class M(Module):
@@ -61,4 +62,20 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         file.writestr("m/data.pkl", b"")
         file.writestr("m/version", "3")
     with pytest.raises(CheckpointError, match="contains no functions"):
+        read_contents(tmp_path / "m")
+
+
+@pytest.mark.parametrize("text", ["torch.add" + "(_0)" * 3000, "-" * 100_000 + "1", "(" * 10_000])
+def test_functions_that_nest_too_deep_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CheckpointError, match="its functions are not readable"):
+        read_contents(written(tmp_path / "m", text))
+
+
+def test_functions_have_a_limited_size(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("m/data.pkl", b"")
+        file.writestr("m/version", "3")
+        for number in range(3):
+            file.writestr(f"m/code/{number}.py", b"\n" * (MAX_BYTES // 2))
+    with pytest.raises(CheckpointError, match=f"its functions have more than {MAX_BYTES} bytes"):
         read_contents(tmp_path / "m")

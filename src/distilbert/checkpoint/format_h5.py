@@ -32,9 +32,6 @@ MAX_MEMBERS = 20_000
 # Kinds of dtypes that HDF5 can hold: float, signed, unsigned, bool.
 NUMBERS = "fiub"
 
-# gzip, the only filter in use, cannot shrink data by more than this.
-MAX_COMPRESSION = 1100
-
 # The reference's MLM projector contains the embeddings, so Keras saves them with it again.
 PROJECTOR = "vocab_projector"
 EMBEDDINGS = "distilbert/embeddings/"
@@ -46,7 +43,7 @@ def model_name(head: str) -> str:
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors of a complete file or a shard, and no metadata; mapped where not compressed.
+    """The tensors of a complete file or a shard, and no metadata; mapped where contiguous.
 
     A name that occurs in several groups is taken from the first.
 
@@ -59,9 +56,18 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     arrays: dict[str, np.ndarray] = {}
     damaged = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError)
     with explain_errors(path, "Keras weights (HDF5)", damaged), h5py.File(path, "r") as file:
+        known: dict[int, np.ndarray] = {}  # a dataset may have many names
+        n_copied = 0
         for name, dataset in _datasets(h5py, file):
-            if name not in arrays:
-                arrays[name] = _array(name, dataset, buffer)
+            if name in arrays:
+                continue
+            place = h5py.h5o.get_info(dataset.id).addr
+            if place not in known:
+                known[place] = array = _array(name, dataset, buffer)
+                n_copied += 0 if np.may_share_memory(array, buffer) else array.nbytes
+            if n_copied > buffer.size:
+                raise CheckpointError("its datasets overlap.")
+            arrays[name] = known[place]
     return arrays, {}
 
 
@@ -153,7 +159,12 @@ def _array(name: str, dataset: Any, buffer: np.ndarray) -> np.ndarray:
     shape, offset = tuple(dataset.shape), dataset.id.get_offset()
     if offset is not None and dtype.isnative and dataset.chunks is None:
         return view(buffer, dtype, shape, offset=offset)
+    if dataset.id.get_create_plist().get_nfilters():
+        raise CheckpointError(
+            f"`{name}` must not be compressed. Run `h5repack -f NONE` on the file, or save the "
+            f"model as safetensors."
+        )
     stored = dataset.id.get_storage_size()
-    if stored > buffer.size or dataset.nbytes > stored * MAX_COMPRESSION:
+    if stored > buffer.size or dataset.nbytes > stored:
         raise CheckpointError(f"`{name}` claims {dataset.nbytes} bytes but stores {stored}.")
     return np.asarray(dataset[()], dtype=dtype.newbyteorder("="))

@@ -7,7 +7,7 @@ limits are set so that a damaged file cannot make it allocate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ ARRAY = 1  # Flax's extension type of an array: a packed (shape, dtype name, byt
 CHUNK_BYTES = 2**30
 CHUNKED = "__msgpack_chunked_array__"
 
-# No model has more parts than this at one level of its tree.
-MAX_KEYS = 100_000
+# More than any model has at one level of its tree, and in all of it: the members of a file of empty
+# maps would take 60 times its size in memory.
+MAX_KEYS = 10_000
+MAX_MEMBERS = 100_000
 MAX_DEPTH = 64
 
 
@@ -51,8 +53,9 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         tree = msgpack.unpackb(
             buffer.data,
             ext_hook=lambda code, data: _array(msgpack, code, data),
+            object_hook=_at_most(MAX_MEMBERS),
             max_map_len=MAX_KEYS,
-            max_array_len=MAX_AXES,
+            max_array_len=0,
         )
         if not isinstance(tree, dict):
             raise CheckpointError(f"it holds a {type(tree).__name__}, not a tree of arrays.")
@@ -105,13 +108,31 @@ def _split(array: np.ndarray) -> dict[str, Any]:
 def _array(msgpack: Any, code: int, data: bytes) -> np.ndarray:
     if code != ARRAY:
         raise CheckpointError(f"leaves must be arrays (extension {ARRAY}): got extension {code}.")
-    content = msgpack.unpackb(data, use_list=False, max_array_len=MAX_AXES, max_map_len=0)
+    content = msgpack.unpackb(
+        data, use_list=False, list_hook=_at_most(MAX_AXES), max_array_len=MAX_AXES, max_map_len=0
+    )
     match content:
         case (tuple(shape), str(dtype), bytes(raw)) if is_shape(shape) and dtype in DTYPES:
             kind = DTYPES[dtype]
             if math.prod(shape) * kind.itemsize == len(raw):
                 return view(np.frombuffer(bytearray(raw), np.uint8), kind, tuple(shape))
     raise CheckpointError("an array is not a (shape, dtype, bytes) that fits together.")
+
+
+def _at_most(limit: int) -> Callable[[Collection[Any]], Any]:
+    """A hook that counts the members of all maps or arrays, and refuses more than `limit`."""
+    left = limit
+
+    def count(value: Collection[Any]) -> Any:
+        nonlocal left
+        left -= 1 + len(value)
+        if left < 0:
+            raise CheckpointError(
+                f"it has more than {limit} members. Save the model as safetensors."
+            )
+        return value
+
+    return count
 
 
 def _flatten(tree: dict[Any, Any], prefix: str, *, depth: int) -> Iterator[tuple[str, np.ndarray]]:

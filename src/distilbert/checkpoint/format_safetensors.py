@@ -23,7 +23,8 @@ from distilbert.checkpoint.mapped import (
     raw_bytes,
     view,
 )
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
+from distilbert.json_files import parse_json
 
 # The header of DistilBERT-base has 10 kB; this allows a thousand times as many tensors.
 MAX_HEADER_BYTES = 16 * 1024 * 1024
@@ -105,21 +106,12 @@ def _read_header(buffer: np.ndarray) -> tuple[dict[str, Any], int]:
         )
     try:
         text = buffer[8 : 8 + length].tobytes().decode("utf-8")
-        header = json.loads(text, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text, unique_names=True)
+    except ValueError as error:
         raise CheckpointError(f"its header must be JSON: {error}.") from None
     if not isinstance(header, dict):
         raise CheckpointError(f"its header must be a JSON object, got a {type(header).__name__}.")
     return header, 8 + length
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r} occurs twice")
-    return out
 
 
 def _check_entry(name: str, entry: object) -> Entry:
@@ -128,11 +120,11 @@ def _check_entry(name: str, entry: object) -> Entry:
     code, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(code, str) or code not in TYPE_CODES:
         known = ", ".join(TYPE_CODES)
-        raise CheckpointError(f"the dtype of `{name}` must be one of {known}, got {code!r}.")
+        raise CheckpointError(f"the dtype of `{name}` must be one of {known}, got {shown(code)}.")
     if not is_shape(shape):
-        raise CheckpointError(f"the shape of `{name}` must be a list of sizes, got {shape!r}.")
+        raise CheckpointError(f"the shape of `{name}` must be a list of sizes, got {shown(shape)}.")
     if not is_shape(offsets) or len(offsets) != 2:
-        raise CheckpointError(f"`{name}` must have two data offsets, got {offsets!r}.")
+        raise CheckpointError(f"`{name}` must have two data offsets, got {shown(offsets)}.")
     dtype, (begin, end) = DTYPES[TYPE_CODES[code]], offsets
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise CheckpointError(

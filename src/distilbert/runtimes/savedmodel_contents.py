@@ -49,6 +49,10 @@ FILE_OPERATORS = {
 }
 
 
+# Functions that use them; TensorFlow writes two. All of a file is searched for the name of each.
+MAX_FILE_FUNCTIONS = 32
+
+
 @dataclass(frozen=True, slots=True)
 class _Function:
     name: str
@@ -97,11 +101,15 @@ def _note(data: bytes, contents: Contents) -> None:
         for library in _messages(data, graph, LIBRARY)
         for span in _messages(data, library, FUNCTIONS)
     ]
+    n_searched = 0
     for function in functions:
         others = {*function.operators} - TENSOR_OPERATORS
         if not others:
             contents.operators.update(function.operators)
             continue
+        n_searched += 1
+        if n_searched > MAX_FILE_FUNCTIONS:
+            raise _NotAModel(f"more than {MAX_FILE_FUNCTIONS} functions use files")
         callers = [*objects, *((f.start, f.stop) for f in functions if f is not function)]
         if others <= FILE_OPERATORS and not _is_named(data, function.name, callers):
             continue

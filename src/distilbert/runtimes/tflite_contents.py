@@ -21,6 +21,8 @@ OLD_CODE, CUSTOM_CODE, CODE = 0, 1, 3  # of an operator code
 OPERATORS = 3  # of a subgraph
 CODE_INDEX = 0  # of an operator
 CUSTOM = 32
+# Bytes of the name of an operator.
+MAX_NAME = 1000
 # Codes of operators that an encoder has; others are shown by their number.
 NAMES = {
     0: "ADD", 2: "CONCATENATION", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC",
@@ -60,8 +62,13 @@ def _note(data: bytes, contents: Contents) -> None:
     model = _Table(data, _number(data, 0, "<I"))
     contents.opset = model.number(VERSION, "<I")
     codes = [_name(code, contents) for code in model.tables(OPERATOR_CODES)]
+    n_operators = 0
     for graph in model.tables(SUBGRAPHS):
-        for operator in graph.tables(OPERATORS):
+        operators = graph.tables(OPERATORS)
+        n_operators += len(operators)
+        if n_operators > len(data):  # graphs that have all operators in common
+            raise ValueError("it has more operators than bytes")
+        for operator in operators:
             contents.operators[codes[operator.number(CODE_INDEX, "<I")]] += 1
     if not contents.operators:
         raise ValueError("it has no operators")
@@ -115,6 +122,8 @@ class _Table:
     def text(self, field: int) -> str:
         """A text, empty if it is missing."""
         start, n_bytes = self._vector(field)
+        if n_bytes > MAX_NAME:
+            raise ValueError(f"a name is longer than {MAX_NAME} bytes")
         return self.data[start : start + n_bytes].decode()
 
 

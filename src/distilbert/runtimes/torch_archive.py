@@ -5,13 +5,28 @@ What is read here has to be what PyTorch reads afterwards: a name may occur only
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
 from distilbert.git_lfs import refuse_pointer
+
+# Bytes of all functions; those of DistilBERT-base have 200 kB. Python's parser takes a hundred times
+# as much memory as the text that it reads.
+MAX_BYTES = 4 * 1024 * 1024
+# The methods that can be unpacked up to a limit.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+# What `zipfile` raises for a damaged archive, and for an entry that is missing or encrypted.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError),
+    *(ValueError, RuntimeError, OverflowError, struct.error),
+)
 
 
 class Unreadable(ValueError):
@@ -36,7 +51,20 @@ class Archive(Mapping[str, bytes]):
         self._file, (self._root,) = file, roots
 
     def __getitem__(self, name: str) -> bytes:
-        return self._file.read(f"{self._root}/{name}")
+        """
+        Raises:
+            Unreadable: it is larger than a part of a program can be, or cannot be unpacked safely.
+        """
+        entry = self._file.getinfo(f"{self._root}/{name}")
+        if entry.file_size > MAX_BYTES or entry.compress_type not in METHODS:
+            raise Unreadable(
+                f"the entry {shown(name)} has more than {MAX_BYTES} bytes, or is not deflated"
+            )
+        with self._file.open(entry) as member:
+            return member.read(MAX_BYTES)
+
+    def __contains__(self, name: object) -> bool:
+        return f"{self._root}/{name}" in self._file.NameToInfo
 
     def __iter__(self) -> Iterator[str]:
         return (name.partition("/")[2] for name in self._file.namelist())
@@ -63,7 +91,7 @@ def open_archive(path: Path, kind: str) -> Iterator[Archive]:
     except OSError as error:
         reason = error.strerror or error
         raise CheckpointError(f"{kind} must be readable: {path} is not ({reason}).") from None
-    except (zipfile.BadZipFile, NotImplementedError, KeyError, ValueError) as error:
+    except DAMAGED as error:
         reason = str(error).strip("'\"")
         raise CheckpointError(
             f"{kind} must be an archive of PyTorch: {path} is damaged or another kind of file "

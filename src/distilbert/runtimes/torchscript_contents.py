@@ -11,7 +11,7 @@ import ast
 from pathlib import Path
 
 from distilbert.runtimes.contents import Contents
-from distilbert.runtimes.torch_archive import Unreadable, open_archive
+from distilbert.runtimes.torch_archive import MAX_BYTES, Unreadable, open_archive
 
 KIND = "A TorchScript file"
 # Where the version of the format is, in newer and in older files.
@@ -63,26 +63,31 @@ def read_contents(path: Path) -> Contents:
     """
     contents = Contents()
     with open_archive(path, KIND) as entries:
-        entries["data.pkl"]
+        if "data.pkl" not in entries:
+            raise Unreadable("it contains no values")
         contents.opset = int(entries[next(filter(entries.__contains__, VERSIONS), VERSIONS[0])])
         sources = [name for name in entries if name.endswith(".py")]
         if not sources:
             raise Unreadable("it contains no functions")
+        n_bytes = 0
         for name in sources:
-            _note(entries[name].decode(), contents)
+            source = entries[name]
+            n_bytes += len(source)
+            if n_bytes > MAX_BYTES:
+                raise Unreadable(f"its functions have more than {MAX_BYTES} bytes")
+            _note(source.decode(), contents)
     return contents
 
 
 def _note(source: str, contents: Contents) -> None:
     try:
-        tree = ast.parse(source)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef) and node.name not in METHODS:
+                contents.foreign.add(f"the method {node.name}")
+            if isinstance(node, ast.Call):
+                _note_call(ast.unparse(node.func), contents)
     except (SyntaxError, RecursionError, MemoryError):
         raise Unreadable("its functions are not readable") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name not in METHODS:
-            contents.foreign.add(f"the method {node.name}")
-        if isinstance(node, ast.Call):
-            _note_call(ast.unparse(node.func), contents)
 
 
 def _note_call(function: str, contents: Contents) -> None:
