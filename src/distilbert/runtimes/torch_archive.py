@@ -15,8 +15,8 @@ from pathlib import Path
 from distilbert.errors import CheckpointError, shown
 from distilbert.git_lfs import refuse_pointer
 
-# Bytes of all functions; those of DistilBERT-base have 200 kB. Python's parser takes a hundred times
-# as much memory as the text that it reads.
+# Bytes of all functions; those of DistilBERT-base have 200 kB. Python's parser takes a hundred
+# times as much memory as the text that it reads.
 MAX_BYTES = 4 * 1024 * 1024
 # The methods that can be unpacked up to a limit.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
