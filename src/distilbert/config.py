@@ -117,14 +117,12 @@ class DistilBertConfig:
         names.check_names(kwargs, names.known_names(type(self)))
         for name, value in kwargs.items():  # aliases and unknown keys, last so that aliases win
             setattr(self, name, value)
-        checks.check_problem_type(self.problem_type)
+        checks.check_types(self)
 
     def _take_generic(self, kwargs: dict[str, Any]) -> None:
         for name, default in GENERIC_DEFAULTS.items():
             setattr(self, name, kwargs.pop(name, copy.copy(default)))
-        self.pruned_heads = {
-            int(layer): list(heads) for layer, heads in (self.pruned_heads or {}).items()
-        }
+        self.pruned_heads = checks.parse_pruned_heads(self.pruned_heads)
         kwargs.pop("model_type", None)
         kwargs.pop("transformers_version", None)
         self._name_or_path = str(kwargs.pop("_name_or_path", kwargs.pop("name_or_path", "")) or "")
@@ -197,6 +195,7 @@ class DistilBertConfig:
         self._dtype_name = checks.dtype_name(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        names.check_settable(type(self), name)
         super().__setattr__(type(self).attribute_map.get(name, name), value)
 
     def __getattr__(self, name: str) -> Any:  # only reached when no real attribute exists
@@ -379,7 +378,7 @@ class DistilBertConfig:
             if name in ("torch_dtype", "dtype") and value == "auto":
                 continue  # for the model's loader; the config keeps the type of the weights
             setattr(self, name, checks.parsed_attribute(name, value))
-        checks.check_problem_type(self.problem_type)
+        checks.check_types(self)
 
     def update_from_string(self, update_str: str) -> None:
         """Set attributes from text such as `"n_layers=3,dropout=0.2"`, in the types they have.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distilbert.errors import ActivationError, ConfigError
+from distilbert.errors import ActivationError, ConfigError, shown
 
 if TYPE_CHECKING:
     from distilbert.config import DistilBertConfig
@@ -66,13 +67,33 @@ MINIMUM = {
     "hidden_dim": 1,
     "chunk_size_feed_forward": 0,
 }
+# The largest value of each size. The deepest published transformer has 1,000 layers (Wang et al.
+# 2022, DeepNet); other sizes are numbers of 32 bits in several runtimes.
+MAX_LAYERS = 1000
+LARGEST_SIZE = 2**31 - 1
+# Labels that get names of their own, LABEL_0 and so on.
+MAX_UNNAMED = 100_000
+
+
+def check_types(config: DistilBertConfig) -> None:
+    """Raise ConfigError for settings of other types than those that the package works with."""
+    check_problem_type(config.problem_type)
+    classes = config.architectures
+    if classes is not None and not (
+        isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+    ):
+        raise ConfigError(
+            f"`architectures` must be a list of names of classes, or None: got {shown(classes)}."
+        )
 
 
 def check_problem_type(problem_type: str | None) -> None:
     """Raise ConfigError unless the problem type is known or None."""
     if problem_type is not None and problem_type not in PROBLEM_TYPES:
         known = ", ".join(PROBLEM_TYPES)
-        raise ConfigError(f"`problem_type` must be one of {known}, or None: got {problem_type!r}.")
+        raise ConfigError(
+            f"`problem_type` must be one of {known}, or None: got {shown(problem_type)}."
+        )
 
 
 def check_label_maps(**maps: object) -> None:
@@ -86,7 +107,7 @@ def check_label_maps(**maps: object) -> None:
 def parsed_attribute(name: str, value: Any) -> Any:
     """The value of an attribute from that of a file, whose keys are texts."""
     if name == "pruned_heads":
-        return {int(layer): list(heads) for layer, heads in value.items()}
+        return parse_pruned_heads(value)
     return parse_id2label(value) if name == "id2label" else value
 
 
@@ -94,15 +115,36 @@ def parse_id2label(id2label: Mapping[Any, str]) -> dict[int, str]:
     """`id2label` with its keys as integers; in a JSON file they are text.
 
     Raises:
-        ConfigError: a key is not an integer.
+        ConfigError: a key is not an integer, or a name is a list or an object.
     """
     try:
-        return {int(key): name for key, name in id2label.items()}
-    except (TypeError, ValueError):
+        found = {int(key): name for key, name in id2label.items()}
+        {*found.values()}  # names are keys of `label2id`
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise ConfigError(
             f"`id2label` must map the numbers of the classes to names, such as {{0: 'NEGATIVE', 1: "
-            f"'POSITIVE'}}: got the keys {', '.join(map(repr, id2label))}."
+            f"'POSITIVE'}}: got {shown(id2label)}."
         ) from None
+    return found
+
+
+def parse_pruned_heads(pruned: Any) -> dict[int, list[int]]:
+    """`pruned_heads` with its keys as integers; in a JSON file they are text.
+
+    Raises:
+        ConfigError: it does not map numbers of layers to lists of numbers of heads.
+    """
+    try:
+        found = {int(layer): [*heads] for layer, heads in (pruned or {}).items()}
+        is_valid = all(isinstance(head, int) for heads in found.values() for head in heads)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        found, is_valid = {}, False
+    if not is_valid:
+        raise ConfigError(
+            f"`pruned_heads` must map the numbers of layers to lists of heads, such as "
+            f"{{0: [1, 2]}}: got {shown(pruned)}."
+        )
+    return found
 
 
 def pruned_by_layer(
@@ -161,44 +203,55 @@ def check_label_count(id2label: object, num_labels: int | None) -> None:
         )
 
 
-def check_num_labels(value: object) -> None:
-    """Raise ConfigError unless `value` is an integer >= 0."""
+def check_num_labels(value: Any) -> None:
+    """Raise ConfigError unless `value` is an integer from 0 to MAX_UNNAMED."""
     if not _is_integer(value, 0):
-        raise ConfigError(f"`num_labels` must be an integer >= 0: got {value!r}.")
+        raise ConfigError(f"`num_labels` must be an integer >= 0: got {shown(value)}.")
+    if value > MAX_UNNAMED:
+        raise ConfigError(
+            f"`num_labels` must be at most {MAX_UNNAMED}: got {shown(value)}. For more classes, "
+            f"pass `id2label` with a name for each."
+        )
 
 
 def dtype_name(value: Any) -> str | None:
     """The plain name of a dtype given by name or as `torch.dtype`; ConfigError if it is unknown."""
     name = None if value is None else str(value).removeprefix("torch.")
     if name is not None and name not in DTYPES:
-        raise ConfigError(f"`torch_dtype` must be one of {', '.join(DTYPES)}: got {value!r}.")
+        raise ConfigError(f"`torch_dtype` must be one of {', '.join(DTYPES)}: got {shown(value)}.")
     return name
 
 
 def check_sizes(config: DistilBertConfig, head: str) -> None:
     """Raise one ConfigError that lists every size, probability or count out of range."""
     problems = [
-        f"`{name}` must be an integer >= {least}: got {value!r}."
+        f"`{name}` must be an integer >= {least}: got {shown(value)}."
         for name, least in MINIMUM.items()
         if not _is_integer(value := getattr(config, name), least)
     ]
     problems += [
-        f"`{name}` must be a probability in [0, 1]: got {value!r}."
+        f"`{name}` must be at most {most}: got {shown(value)}."
+        for name in MINIMUM
+        if isinstance(value := getattr(config, name), int)
+        and value > (most := MAX_LAYERS if name == "n_layers" else LARGEST_SIZE)
+    ]
+    spread = config.initializer_range
+    if not isinstance(spread, int | float) or not 0 <= spread < math.inf:
+        problems.append(f"`initializer_range` must be a number >= 0: got {shown(spread)}.")
+    problems += [
+        f"`{name}` must be a probability in [0, 1]: got {shown(value)}."
         for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
         if not isinstance(value := getattr(config, name), (int, float)) or not 0 <= value <= 1
     ]
     if not problems and config.dim % config.n_heads:
-        near = sorted(
-            (n for n in range(1, config.dim + 1) if config.dim % n == 0),
-            key=lambda n: (abs(n - config.n_heads), n),
-        )[:2]
+        near = sorted(_divisors(config.dim), key=lambda n: (abs(n - config.n_heads), n))[:2]
         problems.append(
             f"`n_heads` must divide `dim`: got n_heads={config.n_heads}, dim={config.dim}. "
             f"Divisors near {config.n_heads}: {', '.join(map(str, sorted(near)))}."
         )
     if config.pad_token_id is not None and not _is_integer(config.pad_token_id, 0):
         problems.append(
-            f"`pad_token_id` must be None or an integer >= 0: got {config.pad_token_id!r}."
+            f"`pad_token_id` must be None or an integer >= 0: got {shown(config.pad_token_id)}."
         )
     if not problems:
         try:
@@ -221,11 +274,12 @@ def check_sizes(config: DistilBertConfig, head: str) -> None:
 
 
 def check_activation(activation: str | Callable[..., Any]) -> None:
-    """Raise ActivationError for an unknown name."""
-    if isinstance(activation, str) and activation not in ACTIVATIONS:
+    """Raise ActivationError for an unknown name, and for what is neither a name nor a function."""
+    is_known = activation in ACTIVATIONS if isinstance(activation, str) else callable(activation)
+    if not is_known:
         known = ", ".join(ACTIVATIONS)
         raise ActivationError(
-            f"`activation` must be a callable or one of {known}: got {activation!r}."
+            f"`activation` must be a callable or one of {known}: got {shown(activation)}."
         )
 
 
@@ -239,6 +293,11 @@ def find_activation(functions: Mapping[str, Function], activation: str | Functio
     if not isinstance(activation, str):
         return activation
     return functions[ACTIVATION_ALIASES.get(activation, activation)]
+
+
+def _divisors(number: int) -> set[int]:
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return {*small, *(number // n for n in small)}
 
 
 def _is_integer(value: object, least: int) -> bool:

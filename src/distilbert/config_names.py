@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from distilbert.config_file import GENERIC_DEFAULTS
-from distilbert.errors import ConfigError
+from distilbert.errors import LONGEST_VALUE, ConfigError, shown
 
 # What a config may hold in addition to the parameters of its constructor and the generic settings.
 OTHER_NAMES = {"num_labels", "id2label", "label2id", "torch_dtype", "attn_implementation"}
@@ -21,6 +21,10 @@ OTHER_NAMES |= {"name_or_path", "_name_or_path", "gradient_checkpointing"}
 OTHER_NAMES |= {"model_type", "transformers_version"}
 # Names at least this similar (`difflib`; 1 is equal) are taken for a misspelling.
 SIMILAR = 0.9
+# Settings of one file; those of transformers have less than 200.
+MAX_SETTINGS = 2000
+# What a file may not set: it would not be checked, or it is not passed to the constructor.
+RESERVED = ("self", "_dtype_name")
 
 
 @functools.cache
@@ -42,6 +46,14 @@ def meant(name: str, known: Collection[str]) -> str | None:
     return next((one for one in close if one is not None), None)
 
 
+def check_settable(config_class: type, name: str) -> None:
+    """Raise ConfigError for the name of a method or of anything else that a value would replace."""
+    present = getattr(config_class, name, None)
+    is_computed = isinstance(present, property) and present.fset is None
+    if name.startswith("__") or callable(present) or is_computed:
+        raise ConfigError(f"A setting must not have the name of a part of the class: got `{name}`.")
+
+
 def check_names(names: Iterable[str], known: Collection[str]) -> None:
     """Raise ConfigError for names that seem to misspell a known one, all at once."""
     misspelled = {name: near for name in names if (near := meant(name, known)) is not None}
@@ -58,15 +70,24 @@ def check_names(names: Iterable[str], known: Collection[str]) -> None:
 def without_misspelled(
     data: Mapping[str, Any], known: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of a file, and those under misspelled names, each with a warning."""
+    """The settings of a file, and those under misspelled names, each with a warning.
+
+    Raises:
+        ConfigError: there are too many, or one has a name that no file may use.
+    """
+    if len(data) > MAX_SETTINGS or not data.keys().isdisjoint(RESERVED):
+        raise ConfigError(
+            f"A config must have at most {MAX_SETTINGS} settings, and none of the names "
+            f"{', '.join(RESERVED)}: got {shown(list(data))}. Remove them from the file."
+        )
     misspelled = {}
     for name, value in data.items():
         near = meant(name, known)
         if near is not None:
             misspelled[name] = value
             warnings.warn(
-                f"The config has an unknown setting `{name}`, which has no effect. Did you mean "
-                f"`{near}`?",
+                f"The config has an unknown setting `{name[:LONGEST_VALUE]}`, which has no effect. "
+                f"Did you mean `{near}`?",
                 stacklevel=4,
             )
     return {name: value for name, value in data.items() if name not in misspelled}, misspelled
@@ -77,8 +98,8 @@ def warn_of_other_type(data: Mapping[str, Any], model_type: str, source: object)
     kind = data.get("model_type")
     if kind not in (None, model_type):
         warnings.warn(
-            f"The config of {source} describes a model of type {kind!r}, not {model_type!r}; its "
-            f"shared fields are used. `distilbert convert` turns a BERT checkpoint into a "
+            f"The config of {source} describes a model of type {shown(kind)}, not {model_type!r}; "
+            f"its shared fields are used. `distilbert convert` turns a BERT checkpoint into a "
             f"DistilBERT one.",
             stacklevel=3,
         )

@@ -15,6 +15,7 @@ from distilbert.checkpoint.loading import (
     LoadRequest,
     check_report,
     fill_missing,
+    match_checkpoint,
     read_source,
     resolve_dtype,
 )
@@ -152,3 +153,22 @@ def test_dtype_has_two_names_and_one_value() -> None:
     assert resolve_dtype(None, None) is None
     with pytest.raises(InputError, match="are the same argument: got 'float32' and 'float16'"):
         resolve_dtype("float16", "float32")
+
+
+@pytest.mark.parametrize(
+    ("claim", "error", "text"),
+    [
+        ({"vocab_size": 10**9}, WeightMismatchError, "the model needs"),
+        ({"n_layers": 1000, "hidden_dim": 10**6}, WeightMismatchError, "the model needs"),
+        ({"n_layers": 1000, "dim": 512, "hidden_dim": 512}, CheckpointError, "it has 0 of"),
+    ],
+)
+def test_sizes_in_a_config_are_compared_with_the_file_before_values_are_drawn(
+    folder: Path, claim: dict[str, int], error: type[Exception], text: str
+) -> None:
+    wanted = request(folder)
+    config, arrays = read_source(wanted, claim)
+    if text == "it has 0 of":
+        arrays = {}
+    with pytest.raises(error, match=text):
+        match_checkpoint(arrays, config, wanted, ignore_mismatched=False)

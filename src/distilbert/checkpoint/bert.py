@@ -34,7 +34,7 @@ from distilbert.checkpoint.spec import (
     tied_parameters,
 )
 from distilbert.config import DistilBertConfig
-from distilbert.config_checks import ACTIVATIONS
+from distilbert.config_checks import ACTIVATIONS, parse_pruned_heads
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS, LAYER_NORM_EPS
@@ -135,11 +135,16 @@ def read_bert(
 def saved_class(folder: str | PathLike[str]) -> str | None:
     """The class of BERT that a folder was saved from, by its config; None if that names none."""
     settings = read_json(transformer_folder(folder) / CONFIG_NAME)
-    return _saved_class(settings.get("architectures") or [])
+    return _saved_class(_classes(settings))
+
+
+def _classes(settings: Mapping[str, Any]) -> list[Any]:
+    classes = settings.get("architectures")
+    return classes if isinstance(classes, list) else []
 
 
 def _saved_class(classes: Sequence[str]) -> str | None:
-    return next((name for name in classes if name in HEAD_OF_CLASS), None)
+    return next((c for c in classes if isinstance(c, str) and c in HEAD_OF_CLASS), None)
 
 
 def _model_type(settings: Mapping[str, Any]) -> str | None:
@@ -171,6 +176,8 @@ def _check_settings(settings: Mapping[str, Any], folder: Path) -> None:
         for name, value in wanted.items()
         if settings.get(name, value) not in (value, None)
     ]
+    fields = {name: _setting(settings, name) for name in CONFIG_FIELDS if name != "activation"}
+    DistilBertConfig(**fields).check_buildable()
     activation = _setting(settings, "activation")
     if activation not in ACTIVATIONS:
         faults.append(f"hidden_act={activation!r} instead of one of {', '.join(ACTIVATIONS)}")
@@ -188,7 +195,7 @@ def _choose_head(
         if head not in HEADS:
             raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
         return head
-    classes = settings.get("architectures") or []
+    classes = _classes(settings)
     if (name := _saved_class(classes)) is not None:
         return HEAD_OF_CLASS[name]
     if "classifier.weight" in tensors:
@@ -215,7 +222,7 @@ def _check_layers(layers: Sequence[int] | None, n_layers: int) -> tuple[int, ...
 def _config(settings: Mapping[str, Any], head: str, kept: Sequence[int]) -> DistilBertConfig:
     fields = {name: _setting(settings, name) for name in CONFIG_FIELDS}
     fields |= {name: settings[name] for name in SHARED_FIELDS if settings.get(name) is not None}
-    pruned = {int(k): v for k, v in (settings.get("pruned_heads") or {}).items()}
+    pruned = parse_pruned_heads(settings.get("pruned_heads"))
     n_all = _setting(settings, "n_layers")
     fields["n_layers"] = len(kept)
     fields["pruned_heads"] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -19,7 +20,7 @@ import numpy as np
 from distilbert.checkpoint.folder import open_checkpoint
 from distilbert.checkpoint.hub import HubOptions, resolve, take_hub_options
 from distilbert.checkpoint.init import initial_weights
-from distilbert.checkpoint.matching import LoadingReport
+from distilbert.checkpoint.matching import LoadingReport, match_parameters
 from distilbert.checkpoint.spec import parameter_spec, tied_parameters
 from distilbert.config import DistilBertConfig
 from distilbert.errors import (
@@ -35,6 +36,11 @@ logger = logging.getLogger(__name__)
 # Keywords of the reference without effect: models are always built without values first, and code
 # in a checkpoint is never run.
 IMPLIED_KEYWORDS = ("low_cpu_mem_usage", "_fast_init", "trust_remote_code")
+
+# Values of parameters that a file lacks: at most this many, unless its own are a part of this size
+# or more. A head and a new table of positions have less; the sizes in a config are only claims.
+MAX_INITIAL = 64 * 1024 * 1024
+LEAST_PART = 1 / 16
 
 Source = str | PathLike[str]
 
@@ -158,6 +164,40 @@ def resolve_dtype(torch_dtype: Any, dtype: Any) -> Any:
     return dtype if torch_dtype is None else torch_dtype
 
 
+def match_checkpoint(
+    arrays: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    request: LoadRequest,
+    *,
+    ignore_mismatched: bool,
+) -> tuple[dict[str, np.ndarray], LoadingReport]:
+    """`match_parameters`, and what must be known before a model is built or values are drawn.
+
+    Raises:
+        WeightMismatchError: tensors of another shape, unless they are to be ignored.
+        CheckpointError: a file of few values claims to be a large model.
+    """
+    found, report = match_parameters(arrays, config, request.head)
+    if not ignore_mismatched:
+        _check_shapes(report, request)
+    _check_sizes(found, config, request.head)
+    return found, report
+
+
+def _check_sizes(found: Mapping[str, np.ndarray], config: DistilBertConfig, head: str) -> None:
+    tied = tied_parameters(config, head)
+    n_all = sum(
+        math.prod(row.shape) for row in parameter_spec(config, head) if row.name not in tied
+    )
+    n_found = sum(array.size for array in found.values())
+    if n_all - n_found > MAX_INITIAL and n_found < LEAST_PART * n_all:
+        raise CheckpointError(
+            f"A checkpoint must hold the model that its config describes: it has {n_found} of "
+            f"{n_all} values. Check the sizes in `config.json`; for a model without a checkpoint, "
+            f"pass the config to its class."
+        )
+
+
 def fill_missing(
     arrays: Mapping[str, np.ndarray],
     config: DistilBertConfig,
@@ -186,18 +226,11 @@ def check_report(
         WeightMismatchError: tensors of another shape, unless they are to be ignored.
         CheckpointError: what the request needs did not come from the file.
     """
-    name = request.class_name
-    if report.mismatched_keys and not ignore_mismatched:
-        listed = "; ".join(
-            f"`{name}` is {tuple(in_file)}, the model needs {tuple(in_model)}"
-            for name, in_file, in_model in report.mismatched_keys
-        )
-        raise WeightMismatchError(
-            f"Tensors of the checkpoint must have the shapes of `{name}`: {listed}. Change "
-            f"the config, or pass `ignore_mismatched_sizes=True` to initialize them instead."
-        )
+    if not ignore_mismatched:
+        _check_shapes(report, request)
     _check_needs(report, request)
     initialized = [*report.missing_keys, *(name for name, _, _ in report.mismatched_keys)]
+    name = request.class_name
     in_verdict = {*report.initialized_encoder, *report.initialized_head}
     others = ", ".join(name for name in initialized if name not in in_verdict)
     if initialized or report.surplus_layers or report.other_head:
@@ -205,6 +238,18 @@ def check_report(
         logger.warning("%s: %s%s", name, report.verdict(), more)
     elif report.unexpected_keys:
         logger.info("%s does not use: %s.", name, ", ".join(report.unexpected_keys))
+
+
+def _check_shapes(report: LoadingReport, request: LoadRequest) -> None:
+    if report.mismatched_keys:
+        listed = "; ".join(
+            f"`{name}` is {tuple(in_file)}, the model needs {tuple(in_model)}"
+            for name, in_file, in_model in report.mismatched_keys
+        )
+        raise WeightMismatchError(
+            f"Tensors of the checkpoint must have the shapes of `{request.class_name}`: {listed}. "
+            f"Change the config, or pass `ignore_mismatched_sizes=True` to initialize them instead."
+        )
 
 
 def _check_needs(report: LoadingReport, request: LoadRequest) -> None:

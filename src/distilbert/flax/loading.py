@@ -12,10 +12,11 @@ from distilbert.checkpoint.loading import (
     LoadRequest,
     check_report,
     fill_missing,
+    match_checkpoint,
     own_keywords,
     read_source,
 )
-from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.checkpoint.matching import LoadingReport
 from distilbert.config import DistilBertConfig
 from distilbert.flax.own_modules import encoder_prefix, load_additions, own_fields
 from distilbert.flax.weights import Tree, floating_dtype, merged, to_tree
@@ -53,7 +54,9 @@ def load(
     config, checkpoint = read_source(request, kwargs)
     if stored is not None:
         config.torch_dtype = stored.name
-    found, report = match_parameters(checkpoint, config, request.head)
+    found, report = match_checkpoint(
+        checkpoint, config, request, ignore_mismatched=ignore_mismatched_sizes
+    )
     model = model_class(config, *model_args, dtype=dtype, _do_init=False, **options)
     arrays = fill_missing(found, config, request.head, seed=lambda: model.seed)
     prefix = encoder_prefix(model)

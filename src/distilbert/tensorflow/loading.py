@@ -16,10 +16,11 @@ from distilbert.checkpoint.loading import (
     LoadRequest,
     check_report,
     fill_missing,
+    match_checkpoint,
     own_keywords,
     read_source,
 )
-from distilbert.checkpoint.matching import LoadingReport, match_parameters
+from distilbert.checkpoint.matching import LoadingReport
 from distilbert.tensorflow.layers import deferred_init
 from distilbert.tensorflow.weights import assign, draw_seed, floating_dtype, load_additions
 
@@ -50,7 +51,9 @@ def load(
     policy = floating_dtype(dtype, config=config, arrays=arrays)
     if dtype is not None:
         config.torch_dtype = policy.variable_dtype
-    found, report = match_parameters(arrays, config, model_class.head)
+    found, report = match_checkpoint(
+        arrays, config, request, ignore_mismatched=ignore_mismatched_sizes
+    )
     options: dict[str, Any] = {} if name is None else {"name": name}
     if dtype is not None:  # a user's child class may not take keywords that it was not passed
         options["dtype"] = policy

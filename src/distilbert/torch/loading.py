@@ -17,11 +17,12 @@ from distilbert.checkpoint.loading import (
     LoadRequest,
     check_report,
     fill_missing,
+    match_checkpoint,
     own_keywords,
     read_source,
     resolve_dtype,
 )
-from distilbert.checkpoint.matching import LoadingReport, match_additions, match_parameters
+from distilbert.checkpoint.matching import LoadingReport, match_additions
 from distilbert.checkpoint.spec import parameter_spec
 from distilbert.errors import InputError
 from distilbert.torch.attention import check_implementation
@@ -64,7 +65,9 @@ def load(
     dtype = floating_dtype(requested_dtype, config=config, arrays=arrays)
     if requested_dtype is not None:
         config.torch_dtype = dtype
-    matched, report = match_parameters(arrays, config, model_class.head)
+    matched, report = match_checkpoint(
+        arrays, config, request, ignore_mismatched=ignore_mismatched_sizes
+    )
     device = _single_device(device_map)
     if is_package_class(model_class):
         with deferred_init():
