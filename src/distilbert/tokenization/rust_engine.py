@@ -22,10 +22,9 @@ from tokenizers import (
 )
 
 from distilbert.errors import CheckpointError, InputError, TokenIdError
-from distilbert.json_files import read_json
 from distilbert.tokenization.chunk_ids import ChunkIds, has_independent_chunks
 from distilbert.tokenization.inputs import Text
-from distilbert.tokenization.loading import BACKEND
+from distilbert.tokenization.loading import BACKEND, read_backend
 from distilbert.tokenization.rust_ids import placed_tokens, renumbered, with_only, with_vocabulary
 from distilbert.tokenization.special_tokens import (
     SpecialTokens,
@@ -204,7 +203,7 @@ def read(
     Raises:
         CheckpointError: no such file, or not a WordPiece tokenizer.
     """
-    listed = read_json(path).get("added_tokens") or ()
+    listed = read_backend(path).get("added_tokens") or ()
     try:
         backend = Tokenizer.from_file(os.fspath(path))
     except Exception as error:  # the library raises bare Exception for every kind of fault
