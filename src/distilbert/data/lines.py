@@ -23,7 +23,7 @@ UNREADABLE = "\ufffd"
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Encodings to suggest for 8-bit files, the strictest first.
 LIKELY = ("utf-8", "cp1252", "latin-1")
-# Bytes of a line, which is held in memory: a compressed file of 1 MB may consist of one of 1 GB. The
+# Bytes of a line, which is held in memory: a compressed file of 1 MB may be one of 1 GB. The
 # largest data sets that are one line, SQuAD and the like, have 50 MB.
 LONGEST_LINE = 256 * 1024 * 1024
 
