@@ -25,7 +25,7 @@ def test_it_prints_the_table_and_the_folder_is_a_model(run, checkpoint, rows, tm
     assert (ran.code, ran.err) == (0, "")
     for text in ("size (MB)", "latency", "throughput", "accuracy", "same decisions as float32"):
         assert f"| {text}" in ran.out
-    assert f"{out}: 11 of 11 layers in int8. accuracy lost" in ran.out
+    assert f"{out}: 11 of 11 layers in int8. accuracy was" in ran.out
     ran = run("evaluate", out, rows, "--compare", model, "--json", "--bootstrap", 10)
     assert ran.code == 0, ran.err
     ran = run("predict", "text-classification", "-m", out, "the cat", "--runtime", "onnx", "--json")
@@ -50,6 +50,19 @@ def test_static_models_and_encoders(run, checkpoint, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
 
 
+def test_openvino_and_float16(run, checkpoint, rows, tmp_path: Path) -> None:
+    model, out = checkpoint("sequence_classification"), tmp_path / "out"
+    given = ("--eval", rows, "--max-drop", 100, "--bootstrap", 10, "--runtime", "openvino", *ONE)
+    ran = run("quantize", model, out, *given, "--dtype", "float16")
+    assert ran.code == 0, ran.err
+    assert "| float16 / float32 |" in ran.out
+    assert f"{out}: 11 of 11 layers in float16. accuracy was" in ran.out
+    ran = run("predict", "text-classification", "-m", out, "the cat", "--json")
+    assert ran.code == 0, ran.err
+    facts = json.loads(run("info", out, "--json").out)["checkpoint"]
+    assert facts["manifest"]["quantization"]["weights"] == "float16"
+
+
 def test_what_is_wrong_is_one_sentence_with_the_name_of_the_option(
     run, checkpoint, rows, tmp_path
 ) -> None:
@@ -59,4 +72,6 @@ def test_what_is_wrong_is_one_sentence_with_the_name_of_the_option(
     assert ran.err.startswith("Error: `--eval` must be given, labelled rows on which the metric")
     ran = run("quantize", model, out, "--eval", rows, "--max-drop", -1)
     assert ran.err == "Error: `--max-drop` must be a number of points >= 0: got -1.0.\n"
+    ran = run("quantize", model, out, "--eval", rows, "--runtime", "coreml")
+    assert ran.err == "Error: `--runtime` must be one of onnx, openvino: got 'coreml'.\n"
     assert not out.exists()

@@ -77,23 +77,27 @@ def calibration() -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def job(exported: Callable[..., Path], tmp_path: Path) -> Callable[..., Any]:
-    """A job for the exported model of a head; options are those of a plan."""
+def wanted() -> Callable[..., Any]:
+    """What a user asks for, with a model."""
     from distilbert.load_options import LoadOptions
-    from distilbert.quantizing.job import Job
-    from distilbert.quantizing.plan import Plan
-    from distilbert.quantizing.source import open_source
+    from distilbert.quantizing.source import Wanted
 
-    def make(head: str, **options: Any) -> Job:
-        source = open_source(
-            exported(head),
-            tmp_path / "float32",
-            runtime="onnx",
-            head=head,
-            loading=LoadOptions(),
-            export_options={},
-        )
+    def make(model: Path, head: str | None = None, **export_options: Any) -> Wanted:
+        loading = LoadOptions(num_threads=1)
+        return Wanted(model=model, head=head, loading=loading, export_options=export_options)
+
+    return make
+
+
+@pytest.fixture
+def job(exported: Callable[..., Path], wanted: Callable[..., Any], tmp_path: Path) -> Any:
+    """A job for the exported model of a head; options are those of a plan."""
+    from distilbert.quantizing.plan import Plan
+    from distilbert.quantizing.targets import TARGETS
+
+    def make(head: str, **options: Any) -> Any:
         given = {"runtime": "onnx", "mode": "dynamic", "max_drop": 0.5, **options}
-        return Job(source, Plan(**given), tmp_path, num_threads=1)
+        target = TARGETS[given["runtime"]]
+        return target.open_job(wanted(exported(head), head), Plan(**given), tmp_path)
 
     return make

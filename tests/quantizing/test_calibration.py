@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from distilbert import AutoTokenizer
-from distilbert.config import DistilBertConfig
-from distilbert.errors import DataError
+from distilbert.errors import DataError, InputError
+from distilbert.exporting.graph import Graph
 from distilbert.quantizing.calibration import MOST_TEXTS, check_known, measure_ranges
-from distilbert.quantizing.files import open_graph
 from distilbert.quantizing.layers import find_layers
 from distilbert.quantizing.reading import read_graph
+from distilbert.runtimes.file_runner import FileRunner
 
 SEQUENCES = [np.array([2, 7, 9, 11, 3]), np.array([2, 8, 3])]
+Opened = Callable[[Graph], FileRunner]
+
+
+@pytest.fixture
+def opener(job) -> Callable[[str], Opened]:
+    """What opens graphs with the inputs and outputs of a head."""
+    return lambda head: job(head).open
 
 
 @pytest.mark.parametrize("head", ["base", "multiple_choice"])
-def test_minmax_is_the_range_of_what_the_layers_multiply(exported, tmp_path, head: str) -> None:
-    folder = exported(head)
-    config = DistilBertConfig.from_pretrained(folder)
-    graph = read_graph(folder / "onnx/model.onnx")
+def test_minmax_is_the_range_of_what_the_layers_multiply(exported, opener, head: str) -> None:
+    graph, open_graph = read_graph(exported(head) / "onnx/model.onnx"), opener(head)
     names = sorted({name for layer in find_layers(graph).values() for name in layer.inputs})
-    how = {"config": config, "head": head, "folder": tmp_path}
-    found, n_used = measure_ranges(graph, names, SEQUENCES, kind="minmax", **how)
+    found, n_used = measure_ranges(graph, names, SEQUENCES, kind="minmax", open_graph=open_graph)
     assert (list(found), n_used) == (names, 2)
     graph.outputs |= dict.fromkeys(names, (np.float32, None))
-    runner = open_graph(graph, tmp_path / "m.onnx", config, head)
+    runner = open_graph(graph)
     shape = (1, 1, -1) if head == "multiple_choice" else (1, -1)
     batches = [{"input_ids": ids.reshape(shape)} for ids in SEQUENCES]
     for i, name in enumerate(names):
@@ -35,12 +41,10 @@ def test_minmax_is_the_range_of_what_the_layers_multiply(exported, tmp_path, hea
         assert found[name] == pytest.approx(ends)
 
 
-def test_percentiles_are_means_over_texts_and_leave_out_few_values(exported, tmp_path) -> None:
-    folder = exported("base")
-    config = DistilBertConfig.from_pretrained(folder)
-    graph = read_graph(folder / "onnx/model.onnx")
+def test_percentiles_are_means_over_texts_and_leave_out_few_values(exported, opener) -> None:
+    graph = read_graph(exported("base") / "onnx/model.onnx")
     name = find_layers(graph)["transformer.layer.1.ffn.lin2"].inputs[0]
-    how = {"config": config, "head": "base", "folder": tmp_path}
+    how = {"open_graph": opener("base")}
     per_text = [
         measure_ranges(graph, [name], [ids], kind="minmax", **how)[0][name] for ids in SEQUENCES
     ]
@@ -53,12 +57,10 @@ def test_percentiles_are_means_over_texts_and_leave_out_few_values(exported, tmp
     assert wide[0] <= narrow[0] < narrow[1] <= wide[1]
 
 
-def test_only_the_first_texts_are_used(exported, tmp_path) -> None:
-    folder = exported("base")
-    graph = read_graph(folder / "onnx/model.onnx")
+def test_only_the_first_texts_are_used(exported, opener) -> None:
+    graph = read_graph(exported("base") / "onnx/model.onnx")
     name = find_layers(graph)["transformer.layer.0.ffn.lin1"].inputs[0]
-    config = DistilBertConfig.from_pretrained(folder)
-    how = {"config": config, "head": "base", "folder": tmp_path, "kind": "minmax"}
+    how = {"open_graph": opener("base"), "kind": "minmax"}
     many = [SEQUENCES[1]] * (MOST_TEXTS + 5)
     assert measure_ranges(graph, [name], many, **how)[1] == MOST_TEXTS
 
@@ -70,3 +72,13 @@ def test_texts_of_unknown_words_are_refused(exported) -> None:
         with pytest.raises(DataError, match="those given have none but unknown ones"):
             check_known(sequences, tokenizer)
     check_known([*unknown, np.array(tokenizer("cat")["input_ids"])], tokenizer)
+
+
+def test_activations_that_are_not_numbers_are_refused(exported, opener) -> None:
+    graph = read_graph(exported("base") / "onnx/model.onnx")
+    layers = find_layers(graph)
+    name = layers["transformer.layer.1.ffn.lin2"].inputs[0]
+    bias = "transformer.layer.1.ffn.lin1.bias"
+    graph.constants[bias] = np.full_like(graph.constants[bias], np.nan)
+    with pytest.raises(InputError, match=f"must compute finite values: {name} of its graph"):
+        measure_ranges(graph, [name], SEQUENCES, kind="percentile", open_graph=opener("base"))

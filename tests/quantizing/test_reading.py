@@ -10,8 +10,8 @@ import pytest
 
 from distilbert.errors import InputError
 from distilbert.heads import HEADS
-from distilbert.quantizing.files import write_graph
 from distilbert.quantizing.reading import read_graph
+from distilbert.quantizing.to_onnx import write_graph
 
 MODEL = Path("onnx/model.onnx")
 
@@ -74,4 +74,13 @@ def test_graphs_that_cannot_be_changed_are_refused(exported, tmp_path, change, t
     file = exported("base") / MODEL
     other = changed(file, tmp_path / "m.onnx", lambda model: change(model.graph.node[-1]))
     with pytest.raises(InputError, match=text):
+        read_graph(other)
+
+
+def test_a_file_of_old_operators_is_refused(exported, tmp_path) -> None:
+    def date_back(model):
+        model.opset_import[0].version = 12
+
+    other = changed(exported("base") / MODEL, tmp_path / "m.onnx", date_back)
+    with pytest.raises(InputError, match=r"opset 13 or later: .* uses those of 12"):
         read_graph(other)

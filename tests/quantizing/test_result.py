@@ -36,6 +36,7 @@ def result(folder: Path, **changes: Any) -> Quantized:
         "file": folder / "onnx" / "model_quantized.onnx",
         "runtime": "onnx",
         "head": "sequence_classification",
+        "dtype": "int8",
         "mode": "static",
         "layers": ["a", "b"],
         "kept": ["c"],
@@ -59,11 +60,15 @@ def test_the_table_has_both_numbers_and_their_ratio(tmp_path) -> None:
 
 def test_the_sentence_says_what_is_in_float32_and_what_was_lost(tmp_path) -> None:
     assert result(tmp_path).describe() == (
-        "2 of 3 layers in int8; in float32: c. accuracy lost 0.10 points (95 % interval of the "
-        "loss -0.20 to +0.40; allowed 0.5) on 1,200 examples."
+        "2 of 3 layers in int8; in float32: c. accuracy was 0.9 and is 0.899 on 1,200 examples: "
+        "0.10 points worse (95 % interval: 0.40 points worse to 0.20 points better), where 0.5 "
+        "points are allowed to be lost."
     )
     better = replace(CHECKED, points_lost=-0.25)
-    assert "accuracy gained 0.25 points" in result(tmp_path, checked=better).describe()
+    assert "examples: 0.25 points better" in result(tmp_path, checked=better).describe()
+    same = replace(CHECKED, points_lost=0.0, interval=(float("nan"),) * 2)
+    assert "examples: no change, where 0.5" in result(tmp_path, checked=same).describe()
+    assert "in float16;" in result(tmp_path, dtype="float16", mode=None).describe()
     unchecked = result(tmp_path, kept=[], checked=None).describe()
     assert unchecked == (
         "2 of 2 layers in int8. No metric was checked: there were no labelled rows."
@@ -73,9 +78,8 @@ def test_the_sentence_says_what_is_in_float32_and_what_was_lost(tmp_path) -> Non
 def test_a_metric_that_says_little_is_not_certified(tmp_path) -> None:
     few = replace(CHECKED, n_examples=1, points_lost=0.0, interval=(0.0, 0.0))
     said = result(tmp_path, checked=few).describe()
-    assert said.endswith(
-        "on 1 example. So few examples say little, whatever the interval: use 100 or more."
-    )
+    assert "on 1 example: no change (95 % interval: no change)" in said
+    assert said.endswith("So few examples say little, whatever the interval: use 100 or more.")
     useless = replace(CHECKED, metric="f1", before=0.0, after=0.0, points_lost=0.0)
     said = result(tmp_path, checked=useless).describe()
     assert "This says nothing: f1 is 0 in float32 and cannot drop." in said

@@ -10,13 +10,12 @@ import onnx
 import onnxruntime
 import pytest
 
-from distilbert.config import DistilBertConfig
+from distilbert.errors import CheckpointError
 from distilbert.exporting.graph import Graph
 from distilbert.heads import HEADS
-from distilbert.quantizing.files import open_graph
 from distilbert.quantizing.layers import find_layers
 from distilbert.quantizing.reading import read_graph
-from distilbert.quantizing.rewriting import quantized
+from distilbert.quantizing.rewriting import Form, quantized
 
 BATCH = {
     "input_ids": np.array([[5, 6, 7, 8], [9, 10, 0, 0]]),
@@ -32,17 +31,16 @@ def wide_ranges(layers) -> dict[str, tuple[float, float]]:
 @pytest.mark.parametrize("mode", ["dynamic", "static"])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("head", HEADS)
-def test_answers_stay_close(exported, tmp_path: Path, head: str, dtype: str, mode: str) -> None:
+def test_answers_stay_close(exported, job, head: str, dtype: str, mode: str) -> None:
     folder = exported(head, dtype=dtype)
-    config = DistilBertConfig.from_pretrained(folder)
     graph = read_graph(folder / "onnx/model.onnx")
     layers = find_layers(graph)
-    ranges = wide_ranges(layers) if mode == "static" else None
-    changed = quantized(graph, list(layers.values()), ranges=ranges)
+    form = Form(ranges=wide_ranges(layers) if mode == "static" else None)
+    changed = quantized(graph, list(layers.values()), form)
     batch = BATCH
     if head == "multiple_choice":
         batch = {name: array[:, None] for name, array in BATCH.items()}
-    pair = [open_graph(g, tmp_path / "m.onnx", config, head) for g in (graph, changed)]
+    pair = [job(head).open(one) for one in (graph, changed)]
     expected, found = (runner.run_batch(batch) for runner in pair)
     for name, axes in HEADS[head].outputs.items():
         real = BATCH["attention_mask"] == 1 if "S" in axes else slice(None)
@@ -61,14 +59,14 @@ def test_answers_stay_close(exported, tmp_path: Path, head: str, dtype: str, mod
 def test_weights_are_stored_once_and_only_in_int8(exported) -> None:
     graph = read_graph(exported("masked_lm") / "onnx/model.onnx")
     layers = find_layers(graph)
-    changed = quantized(graph, list(layers.values()))
+    changed = quantized(graph, list(layers.values()), Form())
     for layer in layers.values():
         assert layer.weight not in changed.constants
         values = changed.constants[f"{layer.name}.int8"]
         assert (values.dtype, values.shape) == (np.int8, graph.constants[layer.weight].shape)
         scales = changed.constants[f"{layer.name}.scale"]
         assert scales.shape == (values.shape[layer.axis],)
-    some = quantized(graph, [layers["vocab_transform"]])
+    some = quantized(graph, [layers["vocab_transform"]], Form())
     assert "vocab_transform.int8" in some.constants
     assert "distilbert.embeddings.word_embeddings.weight" in some.constants
     assert (
@@ -91,17 +89,32 @@ def test_onnxruntime_joins_each_layer_into_one_integer_operator(exported, tmp_pa
     graph = read_graph(exported("base") / "onnx/model.onnx")
     layers = find_layers(graph)
     for ranges, joined in ((None, "DynamicQuantizeMatMul"), (wide_ranges(layers), "QGemm")):
-        changed = quantized(graph, list(layers.values()), ranges=ranges)
+        changed = quantized(graph, list(layers.values()), Form(ranges=ranges))
         assert optimized(changed, tmp_path)[joined] == len(layers) - 1
 
 
 def test_no_matrix_becomes_float32_at_each_call(exported, tmp_path) -> None:
     graph = read_graph(exported("sequence_classification") / "onnx/model.onnx")  # ends in a ReLU
     layers = find_layers(graph)
-    changed = quantized(graph, list(layers.values()), ranges=wide_ranges(layers))
+    changed = quantized(graph, list(layers.values()), Form(ranges=wide_ranges(layers)))
     found = optimized(changed, tmp_path)
     assert (found["DequantizeLinear"], found["QGemm"]) == (0, len(layers) - 2)
     assert found["MatMulInteger"] == 1
+
+
+def one_product(weight: np.ndarray, bias: np.ndarray) -> Graph:
+    """The graph of y = x `weight` + `bias`."""
+    graph = Graph(20)
+    graph.inputs = {"x": (np.float32, ["T", weight.shape[0]])}
+    graph.constants |= {"w.weight": weight, "b": bias}
+    graph.output("y", graph.add("Gemm", "x", "w.weight", "b"), np.float32, ["T", len(bias)])
+    return graph
+
+
+def answers(graph: Graph, folder: Path, x: np.ndarray) -> np.ndarray:
+    """y of a graph in onnxruntime."""
+    graph.write(folder / "m.onnx", external=False, producer=("d", "0"), facts={})
+    return onnxruntime.InferenceSession(str(folder / "m.onnx")).run(None, {"x": x})[0]
 
 
 @pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
@@ -118,7 +131,7 @@ def test_the_arithmetic_is_that_of_rounded_numbers(tmp_path, operator: str, stat
     x = rng.uniform(-1, 3, size=(5, 24)).astype(np.float32)
     x[0, :2] = -1, 3  # the ends of the range
     ranges = {"x": (-1.0, 3.0)} if static else None
-    changed = quantized(graph, list(find_layers(graph).values()), ranges=ranges)
+    changed = quantized(graph, list(find_layers(graph).values()), Form(ranges=ranges))
     changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
     step = 4 / 255
@@ -132,22 +145,69 @@ def test_the_arithmetic_is_that_of_rounded_numbers(tmp_path, operator: str, stat
 
 
 def test_a_bias_too_large_for_int32_is_added_in_float32(tmp_path) -> None:
-    graph = Graph(20)
-    graph.inputs = {"x": (np.float32, ["T", 16])}
-    weight = np.full((16, 16), 1e-9, np.float32)
-    graph.constants |= {"w": weight, "b": np.full(16, 7, np.float32)}
-    graph.output("y", graph.add("Gemm", "x", "w", "b"), np.float32, ["T", 16])
-    changed = quantized(graph, list(find_layers(graph).values()), ranges={"x": (0.0, 1.0)})
+    graph = one_product(np.full((16, 16), 1e-9, np.float32), np.full(16, 7, np.float32))
+    changed = quantized(graph, list(find_layers(graph).values()), Form(ranges={"x": (0.0, 1.0)}))
     assert [node.operator for node in changed.nodes][-2:] == ["Add", "Identity"]
-    changed.write(tmp_path / "m.onnx", external=False, producer=("d", "0"), facts={})
-    found = onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).run(
-        None, {"x": np.ones((2, 16), np.float32)}
-    )
-    np.testing.assert_allclose(found[0], 7, rtol=1e-6)
+    found = answers(changed, tmp_path, np.ones((2, 16), np.float32))
+    np.testing.assert_allclose(found, 7, rtol=1e-6)
 
 
 def test_seven_bits_leave_the_largest_values_out(exported) -> None:
     graph = read_graph(exported("base") / "onnx/model.onnx")
-    changed = quantized(graph, list(find_layers(graph).values()), bits=7)
+    changed = quantized(graph, list(find_layers(graph).values()), Form(bits=7))
     values = [a for a in changed.constants.values() if a.dtype == np.int8]
     assert max(int(np.abs(a.astype(int)).max()) for a in values) == 63
+
+
+def test_a_channel_without_weights_keeps_its_bias(tmp_path) -> None:
+    weight = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
+    weight[:, 3] = 0
+    graph = one_product(weight, np.full(16, 0.4321, np.float32))
+    changed = quantized(graph, list(find_layers(graph).values()), Form(ranges={"x": (0.0, 50.0)}))
+    found = answers(changed, tmp_path, np.ones((2, 16), np.float32))
+    np.testing.assert_allclose(found[:, 3], 0.4321, atol=1e-3)
+    graph.constants["w.weight"] = np.zeros_like(weight)
+    changed = quantized(graph, list(find_layers(graph).values()), Form(ranges={"x": (0.0, 50.0)}))
+    found = answers(changed, tmp_path, np.ones((2, 16), np.float32))
+    np.testing.assert_allclose(found, 0.4321, atol=1e-3)
+
+
+@pytest.mark.parametrize("limits", [(0.0, 0.0), (3.0, 3.0), (-2.0, -2.0), (0.0, 1e-44)])
+def test_a_range_of_one_value_is_no_fault(tmp_path, limits: tuple[float, float]) -> None:
+    graph = one_product(np.eye(16, dtype=np.float32), np.zeros(16, np.float32))
+    changed = quantized(graph, list(find_layers(graph).values()), Form(ranges={"x": limits}))
+    x = np.full((1, 16), limits[0], np.float32)
+    np.testing.assert_allclose(answers(changed, tmp_path, x), x, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_floating_point_weights_are_stored_once_and_become_float32(exported, dtype: str) -> None:
+    graph = read_graph(exported("masked_lm") / "onnx/model.onnx")
+    layers = find_layers(graph)
+    changed = quantized(graph, list(layers.values()), Form(dtype=dtype))
+    for layer in layers.values():
+        assert layer.weight not in changed.constants
+        stored = changed.constants[f"{layer.name}.{dtype}"]
+        assert (stored.dtype.name, stored.shape) == (dtype, graph.constants[layer.weight].shape)
+    kinds = Counter(node.operator for node in changed.nodes)
+    before = Counter(node.operator for node in graph.nodes)
+    assert kinds["Cast"] == before["Cast"] + len(layers) + 1  # the tied table has two readers
+    layer = layers["vocab_transform"]
+    graph.constants[layer.weight] = np.full_like(graph.constants[layer.weight], 1e6)
+    if dtype == "float16":
+        with pytest.raises(CheckpointError, match=r"too large for float16\. Use bfloat16"):
+            quantized(graph, [layer], Form(dtype=dtype))
+
+
+def test_a_runtime_that_finds_integers_gets_weights_and_biases_in_plain_operators(
+    exported,
+) -> None:
+    graph = read_graph(exported("sequence_classification") / "onnx/model.onnx")
+    layers = find_layers(graph)
+    for ranges in (None, wide_ranges(layers)):
+        form = Form(ranges=ranges, finds_integers=True)
+        kinds = Counter(n.operator for n in quantized(graph, list(layers.values()), form).nodes)
+        assert kinds["Gemm"] == Counter(n.operator for n in graph.nodes)["Gemm"]
+        assert kinds["MatMulInteger"] == kinds["DynamicQuantizeLinear"] == 0
+        n_inputs = len({node.inputs[0] for layer in layers.values() for node in layer.nodes}) - 1
+        assert kinds["QuantizeLinear"] == (0 if ranges is None else n_inputs)

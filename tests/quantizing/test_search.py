@@ -42,7 +42,9 @@ def job_with(sensitive: dict[str, int], **options: Any) -> Any:
         lost = sum(sensitive.get(name, 0) for name in names)
         return SimpleNamespace(right=90 - lost, close=lambda: None, names=names)
 
-    plan = SimpleNamespace(**{"max_drop": 0.5, "repair": True, "mode": "dynamic", **options})
+    plan = SimpleNamespace(
+        **{"max_drop": 0.5, "repair": True, "dtype": "int8", "mode": "dynamic", **options}
+    )
     model = SimpleNamespace(head="sequence_classification", runner=SimpleNamespace(right=90))
     return SimpleNamespace(
         layers=dict.fromkeys(LAYERS), plan=plan, model=model, runner_of=build, pad_id=0

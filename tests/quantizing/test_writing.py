@@ -9,7 +9,6 @@ import pytest
 
 from distilbert.errors import ExportError
 from distilbert.exported import find_exported
-from distilbert.quantizing import writing
 from distilbert.quantizing.writing import write_quantized
 
 SEQUENCES = [np.array([2, 7, 9, 11, 3]), np.array([2, 8, 3])]
@@ -39,14 +38,8 @@ def test_the_manifest_says_what_is_in_int8_and_how(job, tmp_path) -> None:
 
 def test_a_file_that_answers_otherwise_is_not_kept(job, tmp_path, monkeypatch) -> None:
     made = job("base")
-    monkeypatch.setattr(writing, "write_graph", lambda graph, file, head: other(file, head))
-    layers = list(made.layers)
-
-    def other(file, head):
-        from distilbert.quantizing.files import write_graph
-
-        return write_graph(made.graph_of(layers[:1]), file, head)
-
+    layers, written = list(made.layers), made.write
+    monkeypatch.setattr(made, "write", lambda names, folder: written(layers[:1], folder))
     with pytest.raises(ExportError, match="must answer as the model that was scored"):
         write_quantized(made, tmp_path / "out", None, SEQUENCES)
     assert not (tmp_path / "out").exists()

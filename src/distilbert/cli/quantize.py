@@ -1,4 +1,4 @@
-"""`distilbert quantize`: a model in int8 that keeps its metric."""
+"""`distilbert quantize`: a smaller model that keeps its metric."""
 
 from __future__ import annotations
 
@@ -46,16 +46,28 @@ class Gate:
 class Method:
     """How the model is quantized, as the arguments of `distilbert.quantize`."""
 
-    runtime: Annotated[str, typer.Option(help="onnx.", autocompletion=options.words("onnx"))] = (
-        "onnx"
-    )
-    mode: Annotated[
+    runtime: Annotated[
         str,
         typer.Option(
-            help="dynamic: ranges of activations at each call; static: those of --calibration.",
+            help="What will run it: onnx or openvino.",
+            autocompletion=options.words("onnx", "openvino"),
+        ),
+    ] = "onnx"
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="Of the weights: int8, or float16 or bfloat16, which halve the size only.",
+            autocompletion=options.words("int8", "float16", "bfloat16"),
+        ),
+    ] = "int8"
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="Of int8. dynamic (the default): ranges of activations at each call; static: "
+            "those of --calibration.",
             autocompletion=options.words("dynamic", "static"),
         ),
-    ] = "dynamic"
+    ] = None
     calibration: Annotated[
         list[str] | None,
         typer.Option(help="Texts for static ranges: a file or data set; repeatable."),
@@ -134,7 +146,9 @@ def quantize(
 
       distilbert quantize ./my-model ./int8 --eval dev.csv --mode static --calibration texts.txt
 
-      distilbert quantize ./my-encoder ./encoder-int8 --texts texts.txt
+      distilbert quantize ./my-model ./my-model-int8 --eval dev.csv --runtime openvino
+
+      distilbert quantize ./my-encoder ./encoder-float16 --texts texts.txt --dtype float16
     """
     from distilbert.quantizing.quantize import quantize as quantized
 

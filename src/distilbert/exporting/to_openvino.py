@@ -19,19 +19,32 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: onnx or openvino is not installed.
     """
-    openvino: Any = require("openvino", "export to openvino")
     file = folder / RUNTIMES["openvino"].files[0]
     file.parent.mkdir()
-    core = openvino.Core()
-    core.set_property({"ENABLE_MMAP": False})  # a mapped file could not be deleted on Windows
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         # OpenVINO rounds to float16 itself, and marks such weights for runtimes.
         graph = Path(scratch) / "model.onnx"
         write_graph(source, replace(choices, dtype="float32"), graph)
-        model = core.read_model(str(graph))
+        return convert(graph, file, compress=choices.dtype == "float16")
+
+
+def convert(graph: Path, file: Path, *, compress: bool = False) -> list[Path]:
+    """Convert an ONNX file, which may be deleted afterwards; the files written.
+
+    Args:
+        file: the XML file.
+        compress: round weights of float32 to float16.
+
+    Raises:
+        MissingDependencyError: openvino is not installed.
+    """
+    openvino: Any = require("openvino", "write OpenVINO models")
+    core = openvino.Core()
+    core.set_property({"ENABLE_MMAP": False})  # a mapped file could not be deleted on Windows
+    model = core.read_model(str(graph))
     _drop_identities(model)
     _name_operators(model)
-    openvino.save_model(model, str(file), compress_to_fp16=choices.dtype == "float16")
+    openvino.save_model(model, str(file), compress_to_fp16=compress)
     return [file, file.with_suffix(".bin")]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from distilbert.batching import padded_batch
-from distilbert.config import DistilBertConfig
-from distilbert.errors import DataError
+from distilbert.errors import DataError, InputError
 from distilbert.exporting.graph import Graph
 from distilbert.heads import HEADS
-from distilbert.quantizing.files import open_graph
+from distilbert.runtimes.file_runner import FileRunner
 
 RangeKind = Literal["percentile", "minmax"]
 # The fraction of the values of a text that may lie outside of its range, at each end.
@@ -38,33 +36,40 @@ def measure_ranges(
     names: Sequence[str],
     sequences: Sequence[np.ndarray],
     *,
-    config: DistilBertConfig,
-    head: str,
+    open_graph: Callable[[Graph], FileRunner],
     kind: RangeKind,
-    folder: Path,
 ) -> tuple[dict[str, tuple[float, float]], int]:
     """The range of each value of a graph, and how many sequences were used.
 
     Args:
         names: values (..., K) of the graph.
         sequences: ids (S,) of each text; each runs alone, so that padding has no part.
+        open_graph: gives the runner of a graph.
         kind: "minmax" is the range of all values; "percentile" the mean over texts of the range in
             which all but 0.01 % of the values of a text are, at each end.
-        folder: for a temporary file.
+
+    Raises:
+        InputError: a value is not finite.
     """
     watched = Graph(graph.opset)
     watched.nodes, watched.constants = graph.nodes, graph.constants
     watched.inputs = graph.inputs
     watched.outputs = {**graph.outputs, **dict.fromkeys(names, (np.float32, None))}
-    runner = open_graph(watched, folder / "ranges.onnx", config, head)
+    runner = open_graph(watched)
     found = []  # (texts, names, 4): lowest, low, high, highest
     for ids in sequences[:MOST_TEXTS]:
         batch = padded_batch([ids])
-        if HEADS[head].input_axes == ("B", "C", "S"):
+        if HEADS[runner.head].input_axes == ("B", "C", "S"):
             batch = {name: array[:, None] for name, array in batch.items()}
         found.append([_ends(value) for value in runner.compute_all(names, batch)])
     runner.close()
     ends = np.array(found)
+    if not np.isfinite(ends).all():
+        wrong = names[int(np.argmin(np.isfinite(ends).all(axis=(0, 2))))]
+        raise InputError(
+            f"`model` must compute finite values: {wrong} of its graph has others on the texts for "
+            f"calibration. Use a checkpoint that was not damaged in training."
+        )
     if kind == "minmax":
         low, high = ends[:, :, 0].min(axis=0), ends[:, :, 3].max(axis=0)
     else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from distilbert.errors import InputError
 from distilbert.quantizing.calibration import RangeKind
-from distilbert.quantizing.rewriting import LARGEST
+from distilbert.quantizing.rewriting import LARGEST, Stored
+from distilbert.quantizing.targets import TARGETS
 
 Mode = Literal["dynamic", "static"]
-QUANTIZING_RUNTIMES = ("onnx",)
 MAX_DROP = 0.5  # points, the bar of the project for models in int8
 
 
@@ -20,6 +20,9 @@ class Plan:
     """How a model is quantized.
 
     Attributes:
+        dtype: of the stored weights.
+        mode: how ranges of activations are found for int8; None for floating-point weights, which
+            change no other type.
         max_drop: the points that the metric may lose.
         ranges: of static activations: "percentile" leaves out the outermost 0.01 % of each text,
             "minmax" nothing.
@@ -29,34 +32,56 @@ class Plan:
     """
 
     runtime: str
-    mode: Mode
+    dtype: Stored = "int8"
+    mode: Mode | None
     max_drop: float
     ranges: RangeKind = "percentile"
     bits: int = 8
     repair: bool = True
 
 
-def take_plan(options: dict[str, Any], *, max_drop: float | None, **chosen: Any) -> Plan:
+def take_plan(
+    options: dict[str, Any], *, mode: str | None, max_drop: float | None, **chosen: Any
+) -> Plan:
     """The plan of `chosen` fields and those that it pops from `options`.
 
     Raises:
         InputError: a value breaks a rule.
     """
-    names = ("ranges", "bits", "repair")
+    names = ("dtype", "ranges", "bits", "repair")
+    given = {name: options.pop(name) for name in names if name in options}
+    is_int8 = given.get("dtype", "int8") == "int8"
+    if mode is None and is_int8:
+        mode = "dynamic"
     plan = Plan(
+        mode=cast(Any, mode),
         max_drop=MAX_DROP if max_drop is None else max_drop,
         **chosen,
-        **{name: options.pop(name) for name in names if name in options},
+        **given,
     )
-    words = {"runtime": QUANTIZING_RUNTIMES, "mode": get_args(Mode), "ranges": get_args(RangeKind)}
-    for name, allowed in words.items():
-        if getattr(plan, name) not in allowed:
-            raise InputError(
-                f"`{name}` must be one of {', '.join(allowed)}: got {getattr(plan, name)!r}."
-            )
+    _check_words(plan)
     if plan.bits not in LARGEST:
         raise InputError(f"`bits` must be 7 or 8: got {plan.bits!r}.")
+    for name, value in (("mode", plan.mode), ("bits", None if plan.bits == 8 else plan.bits)):
+        if value is not None and not is_int8:
+            raise InputError(
+                f"`{name}` is for the dtype 'int8': got {value!r} with {plan.dtype!r}, which "
+                f"changes the weights only. Leave it out."
+            )
     most = plan.max_drop
     if isinstance(most, bool) or not (isinstance(most, (int, float)) and 0 <= most < math.inf):
         raise InputError(f"`max_drop` must be a number of points >= 0: got {most!r}.")
     return plan
+
+
+def _check_words(plan: Plan) -> None:
+    words = {
+        "runtime": tuple(TARGETS),
+        "dtype": get_args(Stored),
+        "mode": (*get_args(Mode), None),
+        "ranges": get_args(RangeKind),
+    }
+    for name, allowed in words.items():
+        if getattr(plan, name) not in allowed:
+            known = ", ".join(word for word in allowed if word)
+            raise InputError(f"`{name}` must be one of {known}: got {getattr(plan, name)!r}.")

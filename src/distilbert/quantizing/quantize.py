@@ -1,4 +1,4 @@
-"""`quantize`: a model in int8 that keeps its metric, or a sentence that says what it reached."""
+"""`quantize`: a smaller model that keeps its metric, or a sentence that says what it reached."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import RUNTIMES, require
+from distilbert._lazy import require
 from distilbert.checkpoint.output_folder import check_output
 from distilbert.data.memory import names_sources, sources_of
 from distilbert.errors import InputError
 from distilbert.load_options import LoadOptions, take_load_options
-from distilbert.quantizing.job import Job
 from distilbert.quantizing.metric import first_windows, read_metric
 from distilbert.quantizing.plan import Mode, Plan, take_plan
 from distilbert.quantizing.result import Quantized
-from distilbert.quantizing.source import open_source
+from distilbert.quantizing.source import Wanted
+from distilbert.quantizing.targets import TARGETS
 from distilbert.quantizing.texts import read_texts
 from distilbert.quantizing.writing import QUANTIZED, write_quantized
 from distilbert.training.card_file import AnyCard, as_card, with_changes
@@ -28,7 +28,7 @@ def quantize(
     output: str | PathLike[str],
     *,
     runtime: str = "onnx",
-    mode: Mode = "dynamic",
+    mode: Mode | None = None,
     eval_data: Any = None,
     max_drop: float | None = None,
     texts: Any = None,
@@ -37,18 +37,19 @@ def quantize(
     card: AnyCard = None,
     **changes: Any,
 ) -> Quantized:
-    """Write a model in int8 that loses at most `max_drop` points of its metric.
+    """Write a model in int8, or in float16, that loses at most `max_drop` points of its metric.
 
     The metric is that of `evaluate`, or Spearman's correlation of cosines for an encoder. If it
-    does not hold with all layers in int8, those that change the outputs most stay in float32.
+    does not hold with all layers quantized, those that change the outputs most stay in float32.
 
     Args:
         model: a checkpoint of any head, which is exported first, or an exported model.
-        output: a new or empty folder, for `onnx/model_quantized.onnx`, config, tokenizer, settings,
-            `export.json`, `report.json`, and a plot if matplotlib is installed.
-        runtime: "onnx".
-        mode: "dynamic" finds the range of activations at each call; "static" once, on
-            `calibration`, so that answers do not depend on the batch.
+        output: a new or empty folder, for the model (`onnx/model_quantized.onnx`,
+            `openvino/openvino_model.xml` and `.bin`), config, tokenizer, settings, `export.json`,
+            `report.json`, and a plot if matplotlib is installed.
+        runtime: a key of `distilbert.quantizing.targets.TARGETS`: "onnx", "openvino".
+        mode: of int8. "dynamic", the default, finds the range of activations at each call;
+            "static" once, on `calibration`.
         eval_data: labelled rows, as `data` of `evaluate`; for an encoder pairs of texts with their
             similarity.
         max_drop: points, percent of the scale of the metric; 0.5 by default. For a loss, by how
@@ -58,7 +59,8 @@ def quantize(
         calibration: texts for the ranges, as `texts`; not those of `eval_data`.
         overwrite: replace an earlier quantized model in `output`.
         card, changes: as for `evaluate`; also the fields of `distilbert.quantizing.plan.Plan`,
-            `head`, `pooling`, `normalize` and `framework` as for `export`, and `num_threads`.
+            such as `dtype` ("int8", "float16" or "bfloat16"), `head`, `pooling`, `normalize` and
+            `framework` as for `export`, and `num_threads`.
 
     Raises:
         DataError: rows or texts break rules, or calibration texts have only unknown tokens.
@@ -86,31 +88,31 @@ def _quantize(
     changes: dict[str, Any],
 ) -> Quantized:
     exporting = {name: changes.pop(name, None) for name in ("pooling", "normalize", "framework")}
-    facts: dict[str, Any] = {"runtime": plan.runtime, "head": changes.pop("head", None)}
-    facts |= {"loading": loading, "export_options": exporting}
-    batch_tokens = changes.pop("batch_tokens", None)
+    head, batch_tokens = changes.pop("head", None), changes.pop("batch_tokens", None)
+    wanted = Wanted(model=model, head=head, loading=loading, export_options=exporting)
     reading = with_changes(RunCard() if card is None else as_card(card, {}), changes).data
     with tempfile.TemporaryDirectory() as place:
-        source = open_source(model, Path(place) / "float32", **facts)
-        opened, metric, sequences = source.model, None, []
+        job = TARGETS[plan.runtime].open_job(wanted, plan, Path(place))
+        opened, metric, sequences = job.model, None, []
         if given["eval"] is not None:
             options: dict[str, Any] = {"card": card, "changes": changes}
-            options |= {"pooling": source.pooling, "batch_tokens": batch_tokens}
+            options |= {"pooling": job.source.pooling, "batch_tokens": batch_tokens}
             metric = read_metric(opened, given["eval"], **options)
             sequences = metric.sequences
         if given["texts"] is not None:
             sequences = first_windows(opened, read_texts(given["texts"], "texts", reading))
-        job = Job(source, plan, Path(place), num_threads=loading.num_threads)
         if given["calibration"] is not None:
             calibrated = read_texts(given["calibration"], "calibration", reading)
             job.calibrate(first_windows(opened, calibrated))
-        return write_quantized(job, output, metric, sequences)
+        done = write_quantized(job, output, metric, sequences)
+        opened.runner.close()
+        return done
 
 
 def _check_data(
     plan: Plan, eval_data: Any, max_drop: float | None, texts: Any, calibration: Any
 ) -> None:
-    for package in ("onnx", *RUNTIMES[plan.runtime].requirements):
+    for package in TARGETS[plan.runtime].packages:
         require(package, f"quantize for {plan.runtime}")
     if eval_data is None and texts is None:
         raise InputError(
@@ -126,5 +128,6 @@ def _check_data(
         )
     if plan.mode != "static" and calibration is not None:
         raise InputError(
-            f"`calibration` is only for the mode 'static': got it with {plan.mode!r}. Leave it out."
+            f"`calibration` is only for the mode 'static': got it with "
+            f"{plan.mode or plan.dtype!r}. Leave it out."
         )

@@ -11,6 +11,8 @@ from distilbert.errors import InputError
 from distilbert.exporting.graph import Axes, Graph, Node
 
 STANDARD = ("", "ai.onnx")
+# The first in which scales may be one per channel.
+OLDEST_OPSET = 13
 # Operators that only a quantized graph has.
 OF_QUANTIZED = {"DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear", "MatMulInteger"}
 
@@ -21,8 +23,8 @@ def read_graph(file: Path) -> Graph:
     The file must have been opened by the runner before, which refuses data outside of the folder.
 
     Raises:
-        InputError: it is quantized already, or has operators that are not standard, or graphs
-            inside of operators.
+        InputError: it is quantized already, or has operators that are not standard or too old, or
+            graphs inside of operators.
         MissingDependencyError: the package onnx is not installed.
     """
     onnx: Any = require("onnx", "quantize ONNX files")
@@ -50,6 +52,12 @@ def _check(model: Any, file: Path) -> None:
         raise InputError(
             f"`model` must not be quantized: {file} has {', '.join(sorted(kinds & OF_QUANTIZED))}. "
             f"Use the model that it was made from."
+        )
+    opset = max((one.version for one in model.opset_import if one.domain in STANDARD), default=0)
+    if opset < OLDEST_OPSET:
+        raise InputError(
+            f"A model to quantize must use ONNX operators of opset {OLDEST_OPSET} or later: {file} "
+            f"uses those of {opset}. Export the checkpoint with `distilbert export`."
         )
     domains = {node.domain for node in model.graph.node if node.domain not in STANDARD}
     if domains:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,15 +56,16 @@ class Checked:
 class Quantized:
     """A quantized model; `checked` is None where no metric was checked.
 
-    `layers` are in int8, `kept` stayed in float32; `errors` has the effect of each layer alone on
-    the outputs where it was measured.
+    `layers` are in `dtype`, `kept` stayed in float32; `errors` has the effect of each layer alone
+    on the outputs where it was measured. `mode` is that of int8.
     """
 
     folder: Path
     file: Path
     runtime: str
     head: str
-    mode: str
+    dtype: str
+    mode: str | None
     layers: list[str]
     kept: list[str]
     errors: Mapping[str, float] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Quantized:
 
     def table(self) -> str:
         """Sizes, speed, metric and agreement before and after, in Markdown."""
-        rows = [["", "float32", "int8", "int8 / float32"]]
+        rows = [["", "float32", self.dtype, f"{self.dtype} / float32"]]
         for line in self.lines:
             name = f"{line.name} ({line.unit})" if line.unit else line.name
             before = "" if line.before is None else number(line.before)
@@ -92,19 +94,24 @@ class Quantized:
 
     def describe(self) -> str:
         """What was done, in one sentence or two."""
-        what = f"{len(self.layers)} of {len(self.layers) + len(self.kept)} layers in int8"
+        n_layers = len(self.layers) + len(self.kept)
+        what = f"{len(self.layers)} of {n_layers} layers in {self.dtype}"
         if self.kept:
             what += f"; in float32: {', '.join(self.kept)}"
         if self.checked is None:
             return f"{what}. No metric was checked: there were no labelled rows."
-        (low, high), lost = self.checked.interval, self.checked.points_lost
-        n_examples = self.checked.n_examples
+        checked = self.checked
         said = (
-            f"{what}. {self.checked.metric} {'lost' if lost >= 0 else 'gained'} {abs(lost):.2f} "
-            f"points (95 % interval of the loss {low:+.2f} to {high:+.2f}; allowed "
-            f"{self.checked.max_drop:g}) on {n_examples:,} example{'s'[: n_examples != 1]}."
+            f"{what}. {checked.metric} was {number(checked.before)} and is "
+            f"{number(checked.after)} on {checked.n_examples:,} "
+            f"example{'s'[: checked.n_examples != 1]}: {_in_words(checked.points_lost)}"
         )
-        return f"{said} {self.checked.caution}".rstrip()
+        best, worst = checked.interval
+        if math.isfinite(best) and math.isfinite(worst):
+            ends = dict.fromkeys([_in_words(worst), _in_words(best)])
+            said += f" (95 % interval: {' to '.join(ends)})"
+        said += f", where {checked.max_drop:g} points are allowed to be lost."
+        return f"{said} {checked.caution}".rstrip()
 
     def report(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -113,6 +120,7 @@ class Quantized:
             "kind": "quantization",
             "runtime": self.runtime,
             "head": self.head,
+            "dtype": self.dtype,
             "mode": self.mode,
             "layers": self.layers,
             "float32": self.kept,
@@ -140,13 +148,21 @@ class Quantized:
         n_bars = max(len(ratios), len(self.errors))
         figure = new_figure(width=12 if self.errors else 7, height=1.2 + 0.3 * n_bars)
         axes = figure.subplots(1, 2 if self.errors else 1, squeeze=False)[0]
-        _bars(axes[0], ratios, [BLUE] * len(ratios), "int8 / float32")
+        _bars(axes[0], ratios, [BLUE] * len(ratios), f"{self.dtype} / float32")
         axes[0].axvline(1, color=GRAY, linewidth=1)
         if self.errors:
             colors = [GRAY if name in self.kept else BLUE for name in self.errors]
             title = "effect of each layer on the outputs (gray: in float32)"
             _bars(axes[1], self.errors, colors, title)
         return png_of(figure)
+
+
+def _in_words(points_lost: float) -> str:
+    """Points as worse or better, without a sign that has to be explained."""
+    rounded = round(points_lost, 2)
+    if not rounded:
+        return "no change"
+    return f"{abs(rounded):.2f} points {'worse' if rounded > 0 else 'better'}"
 
 
 def _bars(axis: Any, values: Mapping[str, float], colors: list[str], title: str) -> None:

@@ -1,4 +1,4 @@
-"""Which layers of a job can be in int8 so that the metric holds."""
+"""Which layers of a job can be quantized so that the metric holds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from distilbert.errors import QuantizationError
 from distilbert.quantizing.agreement import sample_of
-from distilbert.quantizing.job import Job
 from distilbert.quantizing.metric import Metric, Scored, interval_of_loss, points_lost
 from distilbert.quantizing.repair import fewest, layer_errors
 from distilbert.quantizing.result import Checked
+from distilbert.quantizing.targets import Job
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The layers in int8, the metric with them, and the effect of each layer alone if measured."""
+    """The quantized layers, the metric with them, and what each alone changes, if measured."""
 
     layers: list[str]
     checked: Checked | None
@@ -26,7 +26,7 @@ def choose_layers(job: Job, metric: Metric | None) -> Choice:
     """All layers if the metric holds then or is None, else all but the most sensitive ones.
 
     Raises:
-        QuantizationError: it does not hold even with one layer in int8, or `repair` is off.
+        QuantizationError: it does not hold even with one layer quantized, or `repair` is off.
     """
     every = list(job.layers)
     if metric is None:
@@ -52,7 +52,7 @@ def choose_layers(job: Job, metric: Metric | None) -> Choice:
 
 
 class _Search:
-    """Scores models with different layers in int8 against the float32 model."""
+    """Scores models with different quantized layers against the float32 model."""
 
     def __init__(self, job: Job, metric: Metric) -> None:
         self.job, self.metric = job, metric
@@ -60,7 +60,7 @@ class _Search:
         self.found: dict[tuple[str, ...], Scored] = {}
 
     def holds(self, layers: Sequence[str]) -> bool:
-        """Whether the metric holds with these layers in int8."""
+        """Whether the metric holds with these layers quantized."""
         runner = self.job.runner_of(layers)
         self.found[tuple(layers)] = self.metric.score(runner)
         runner.close()
@@ -72,7 +72,7 @@ class _Search:
         return points_lost(name, head, self.before.scores[name], after)
 
     def checked(self, layers: Sequence[str]) -> Checked:
-        """The metric before and after, with these layers in int8."""
+        """The metric before and after, with these layers quantized."""
         name, head, after = self.metric.name, self.job.model.head, self.found[tuple(layers)]
         return Checked(
             metric=name,
@@ -83,7 +83,10 @@ class _Search:
             points_lost=self._lost(layers),
             interval=interval_of_loss(self.metric, head, self.before, after),
             max_drop=self.job.plan.max_drop,
-            scores={"float32": dict(self.before.scores), "int8": dict(after.scores)},
+            scores={
+                "float32": dict(self.before.scores),
+                self.job.plan.dtype: dict(after.scores),
+            },
         )
 
     def failure(self, n_kept: int) -> str:
@@ -93,7 +96,7 @@ class _Search:
         attempts = dict.fromkeys([tuple(self.job.layers), best])
         reached = " and ".join(
             f"{self.found[one].scores[name]:.4f} ({self._lost(one):.2f} points lost) with "
-            f"{len(one)} of {n_layers} layers in int8"
+            f"{len(one)} of {n_layers} layers in {self.job.plan.dtype}"
             for one in attempts
         )
         advice = "allow more with `max_drop`"
@@ -101,8 +104,12 @@ class _Search:
         return (
             f"A quantized model may lose {self.job.plan.max_drop:g} points of its metric: {name} "
             f"is {self.before.scores[name]:.4f} in float32, and {reached}. Nothing was written; "
-            f"{advice}, or try the mode {self._other_mode()!r}."
+            f"{advice}, or try {self._alternative()}."
         )
 
-    def _other_mode(self) -> str:
-        return "dynamic" if self.job.plan.mode == "static" else "static"
+    def _alternative(self) -> str:
+        plan = self.job.plan
+        if plan.mode is None:
+            return "another `dtype`"
+        other = "dynamic" if plan.mode == "static" else "static"
+        return f"the mode {other!r}"

@@ -6,84 +6,116 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from distilbert.checkpoint.sentence_modules import read_embedding_options
 from distilbert.digests import files_digest
 from distilbert.errors import InputError
-from distilbert.exported import Exported, choose_exported
+from distilbert.exported import Exported, choose_exported, find_exported
 from distilbert.exporting.export import export
 from distilbert.heads import HEADS, head_of_class
 from distilbert.load_options import LoadOptions
 from distilbert.opening import FoundModel, OpenModel, find_model, open_model
 
+# What a checkpoint is exported for, and whose files are read: our graph.
+RUNTIME = "onnx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asks to quantize.
+
+    Attributes:
+        head: None for that of the model.
+        loading: `num_threads`, and the options of the hub.
+        export_options: further keywords of `export`, for a checkpoint; None where the user gave
+            none.
+    """
+
+    model: str | PathLike[str]
+    head: str | None
+    loading: LoadOptions
+    export_options: Mapping[str, Any]
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizeSource:
-    """A float32 model that a runtime opened.
+    """A float32 model that was opened.
 
     Attributes:
         name: as the user gave it.
+        folder: with its settings.
+        file: the model itself.
         pooling, normalize: those of a sentence encoder, else None and False.
         facts: what the manifest of the quantized model says about its source.
     """
 
     name: str
     model: OpenModel
-    exported: Exported
+    folder: Path
+    file: Path
     pooling: str | None
     normalize: bool
     facts: Mapping[str, Any]
 
 
-def open_source(
-    model: str | PathLike[str],
-    folder: Path,
-    *,
-    runtime: str,
-    head: str | None,
-    loading: LoadOptions,
-    export_options: Mapping[str, Any],
-) -> QuantizeSource:
-    """Open an exported model, or export a checkpoint into `folder`, which must not exist.
-
-    Args:
-        loading: `num_threads`, and the options of the hub.
-        export_options: further keywords of `export`, for a checkpoint.
+def open_source(wanted: Wanted, folder: Path) -> QuantizeSource:
+    """Open an ONNX file, or export a checkpoint as one into `folder`, which must not exist.
 
     Raises:
         CheckpointError, ExportError: as `export`.
-        InputError: `head` is not that of the exported model, or options do not fit one.
+        InputError: `head` is not that of the exported model, options do not fit one, or it has no
+            ONNX file.
     """
+    model, head, loading = wanted.model, wanted.head, wanted.loading
+    given = {name: one for name, one in wanted.export_options.items() if one is not None}
     found = choose_exported(model, None, LoadOptions(hub=loading.hub, formats=loading.formats))
-    if found is not None and found.runtime != runtime:
-        found = choose_exported(model, None, LoadOptions(runtime=runtime))
+    if found is not None and found.runtime != RUNTIME:
+        found = find_exported(found.folder, RUNTIME) or _refuse(found)
     if found is None:
         hub = {**loading.hub.as_keywords(), **loading.formats}
-        given = {name: one for name, one in export_options.items() if one is not None}
-        export(model, folder, to=runtime, head=head, variant=loading.variant, **given, **hub)
-        found = choose_exported(folder, None, LoadOptions(runtime=runtime))
+        export(model, folder, to=RUNTIME, head=head, variant=loading.variant, **given, **hub)
+        found = find_exported(folder, RUNTIME)
         assert found is not None
-    elif unfit := [name for name, one in export_options.items() if one is not None]:
+    elif given:
         raise InputError(
-            f"`{unfit[0]}` is for checkpoints: got it with {found.file}, which is exported already."
+            f"`{next(iter(given))}` is for checkpoints: got it with {found.file}, which is "
+            f"exported already."
         )
-    options = LoadOptions(runtime=runtime, num_threads=loading.num_threads)
+    return _opened(wanted, found)
+
+
+def _refuse(found: Exported) -> NoReturn:
+    if "quantization" in found.manifest:
+        raise InputError(
+            f"`model` must not be quantized: {found.file} is already. Use the model that it was "
+            f"made from."
+        )
+    raise InputError(
+        f"A model to quantize must be a checkpoint or an ONNX file: {found.file} is neither. Use "
+        f"the checkpoint that it was exported from."
+    )
+
+
+def _opened(wanted: Wanted, found: Exported) -> QuantizeSource:
+    name = str(wanted.model)
+    options = LoadOptions(runtime=RUNTIME, num_threads=wanted.loading.num_threads)
     opened = open_model(
-        FoundModel(name=str(model), folder=found.folder, options=options, exported=found),
-        _head(found, head),
+        FoundModel(name=name, folder=found.folder, options=options, exported=found),
+        _head(found, wanted.head),
     )
     stored = (
         read_embedding_options(found.folder, opened.max_length) if opened.head == "base" else {}
     )
     return QuantizeSource(
-        name=str(model),
+        name=name,
         model=opened,
-        exported=found,
+        folder=found.folder,
+        file=found.file,
         pooling=stored.get("pooling"),
         normalize="pooling" in stored and stored.get("normalize", False),
         facts=found.manifest.get("source")
-        or {"name": Path(str(model)).name, "sha256": files_digest([found.file])},
+        or {"name": Path(name).name, "sha256": files_digest([found.file])},
     )
 
 

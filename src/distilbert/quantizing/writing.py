@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from distilbert._lazy import QUANTIZED_ONNX, RUNTIMES
 from distilbert.checkpoint.hub import MANIFEST
 from distilbert.checkpoint.output_folder import Contents, new_result
 from distilbert.digests import file_sha256
@@ -23,21 +22,22 @@ from distilbert.quantizing.agreement import (
     sample_of,
     visible_outputs,
 )
-from distilbert.quantizing.files import write_graph
-from distilbert.quantizing.job import Job
 from distilbert.quantizing.measuring import Line, measure_speed
 from distilbert.quantizing.metric import Metric
 from distilbert.quantizing.result import PLOT_FILE, REPORT_FILE, Checked, Quantized
 from distilbert.quantizing.search import Choice, choose_layers
-from distilbert.quantizing.source import reopen
+from distilbert.quantizing.targets import TARGETS, Job
 from distilbert.runner import Runner
 
-# Runtime -> where a folder has its quantized model.
-FILES = {"onnx": QUANTIZED_ONNX[0]}
 QUANTIZED = Contents(
     "quantized model",
     mark=MANIFEST,
-    others=(*FILES.values(), f"{FILES['onnx']}_data", *SETTINGS, REPORT_FILE, PLOT_FILE),
+    others=(
+        *(file for target in TARGETS.values() for file in target.files),
+        *SETTINGS,
+        REPORT_FILE,
+        PLOT_FILE,
+    ),
 )
 
 
@@ -57,12 +57,9 @@ def write_quantized(
     source, head = job.source, job.model.head
     sentences = None if source.pooling is None else (source.pooling, source.normalize)
     with new_result(target, QUANTIZED) as staging:
-        folder = source.exported.folder
-        write_settings(folder, staging, job.model.config, head, sentences=sentences)
-        file = staging / FILES[job.plan.runtime]
-        file.parent.mkdir()
-        files = write_graph(job.graph_of(choice.layers), file, head)
-        runner = reopen(staging, job.plan.runtime, head, job.num_threads).runner
+        write_settings(source.folder, staging, job.model.config, head, sentences=sentences)
+        files = job.write(choice.layers, staging)
+        runner = job.reopen(staging)
         _check_same(job, runner, choice, sequences)
         done = _measured(job, runner, target, choice, sequences, files)
         runner.close()
@@ -97,13 +94,13 @@ def _measured(
     source, original = job.source, job.model.runner
     options: dict[str, Any] = {"pad_id": job.pad_id, "pooling": source.pooling}
     agreement = measure_agreement(original, runner, sequences, **options)
-    before = source.exported.size()
-    size = Line("size", "MB", before / 1e6, sum(path.stat().st_size for path in files) / 1e6)
+    size = Line("size", "MB", job.n_bytes / 1e6, sum(path.stat().st_size for path in files) / 1e6)
     return Quantized(
         folder=target,
-        file=target / FILES[job.plan.runtime],
+        file=target / TARGETS[job.plan.runtime].files[0],
         runtime=job.plan.runtime,
         head=job.model.head,
+        dtype=job.plan.dtype,
         mode=job.plan.mode,
         layers=choice.layers,
         kept=[name for name in job.layers if name not in choice.layers],
@@ -136,31 +133,38 @@ def _manifest(job: Job, done: Quantized, staging: Path, files: list[Path]) -> di
         }
         for path in files
     }
-    activations = "uint8 per tensor, range of each call"
-    if plan.mode == "static":
-        activations = f"uint8 per tensor, {plan.ranges} of {job.n_calibration} texts"
-    packages = ("distilbert", "onnx", *RUNTIMES[plan.runtime].requirements)
     return {
         "runtime": plan.runtime,
         "head": done.head,
-        "opset": job.graph.opset,
-        "dtype": "int8",
-        "outputs": [*job.graph.outputs],
+        "dtype": plan.dtype,
+        **job.facts(),
         "pooling": source.pooling,
         "normalize": source.normalize,
         "files": stored,
         "source": dict(source.facts),
         "quantization": {
-            "mode": plan.mode,
-            "weights": f"int8 ({plan.bits} bits) per output channel and per row of tables",
-            "activations": activations,
+            **_method(job),
             "layers": done.layers,
             "float32": done.kept,
             "metric": None if done.checked is None else _brief(done.checked),
         },
         "agreement": asdict(done.agreement),
-        "versions": {name: package_version(name) for name in packages},
+        "versions": {
+            name: package_version(name) for name in ("distilbert", *TARGETS[plan.runtime].packages)
+        },
     }
+
+
+def _method(job: Job) -> dict[str, str]:
+    """How the layers are quantized, in words."""
+    plan = job.plan
+    if plan.mode is None:
+        return {"weights": plan.dtype}
+    activations = TARGETS[plan.runtime].dynamic
+    if plan.mode == "static":
+        activations = f"uint8 per tensor, {plan.ranges} of {job.n_calibration} texts"
+    weights = f"int8 ({plan.bits} bits) per output channel and per row of tables"
+    return {"mode": plan.mode, "weights": weights, "activations": activations}
 
 
 def _brief(checked: Checked) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def load_runner(
     device: Any = None,
     dtype: Any = None,
     num_threads: int | None = None,
+    mapped: bool = True,
 ) -> FileRunner:
     """The runner of an OpenVINO model that computes `head`.
 
@@ -44,6 +45,7 @@ def load_runner(
         dtype: of the computation: "float32" (the default, whatever the type of the weights) or
             "bfloat16".
         num_threads: that compute one batch together; None lets OpenVINO choose.
+        mapped: leave constants in their file, which must then stay, instead of reading them.
 
     Raises:
         CheckpointError: the model is damaged or incomplete, needs custom operators, or does not
@@ -51,7 +53,8 @@ def load_runner(
         InputError: the device, the type or the number of threads is not available.
         MissingDependencyError: openvino is not installed.
     """
-    session = OpenvinoSession(file, device=device, dtype=dtype, num_threads=num_threads)
+    options = {"device": device, "dtype": dtype, "num_threads": num_threads, "mapped": mapped}
+    session = OpenvinoSession(file, **options)
     n_tokens = CPU_BATCH_TOKENS if session.device == "CPU" else ACCELERATOR_BATCH_TOKENS
     return FileRunner(session, file, config, head, preferred_batch_tokens=n_tokens)
 
@@ -68,9 +71,12 @@ class OpenvinoSession:
     inputs: Mapping[str, Value]
     outputs: Mapping[str, Value]
 
-    def __init__(self, file: Path, *, device: Any, dtype: Any, num_threads: int | None) -> None:
+    def __init__(
+        self, file: Path, *, device: Any, dtype: Any, num_threads: int | None, mapped: bool = True
+    ) -> None:
         openvino = require("openvino", "run OpenVINO models")
         core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": mapped})
         self.device = _device(core, device)
         properties = _properties(core, self.device, dtype, num_threads)
         _check_self_contained(read_contents(file), file)

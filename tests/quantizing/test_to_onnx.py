@@ -1,4 +1,4 @@
-"""Graphs written and opened."""
+"""Graphs as ONNX files, written and opened."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 
 from distilbert.config import DistilBertConfig
-from distilbert.quantizing.files import open_graph, write_graph
 from distilbert.quantizing.reading import read_graph
+from distilbert.quantizing.to_onnx import open_file, write_graph
 
 
 def test_the_file_names_its_head_and_a_runner_needs_it_only_to_open(exported, tmp_path) -> None:
@@ -19,6 +19,7 @@ def test_the_file_names_its_head_and_a_runner_needs_it_only_to_open(exported, tm
     assert {one.key: one.value for one in model.metadata_props} == {"head": "token_classification"}
     assert model.producer_name == "distilbert"
     config = DistilBertConfig.from_pretrained(folder)
-    runner = open_graph(graph, tmp_path / "b.onnx", config, "token_classification", num_threads=1)
-    assert not (tmp_path / "b.onnx").exists()
+    runner = open_file(files[0], config, "token_classification", num_threads=1)
+    for file in files:
+        file.unlink()
     assert runner.run_batch({"input_ids": np.array([[5, 6]])})["logits"].shape == (1, 2, 2)
