@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 from stand_ins import ArithmeticRunner, small_config
 
 from distilbert.batching import BatchPlan, pad_sequences, padded_batch, run_windows
+from distilbert.errors import CheckpointError
 
 
 @given(st.lists(st.integers(2, 64), max_size=60), st.integers(1, 300))
@@ -73,3 +75,11 @@ def test_sequences_are_filled_on_the_right() -> None:
     assert pad_sequences([np.array([1, 2]), np.array([3])], -100).tolist() == [[1, 2], [3, -100]]
     assert pad_sequences([np.array([1])], 0, length=3).tolist() == [[1, 0, 0]]
     assert pad_sequences([], 0).shape == (0, 0)
+
+
+def test_answers_that_are_no_numbers_are_an_error() -> None:
+    config = small_config()
+    row = [float("nan")] * config.num_labels
+    runner = ArithmeticRunner("sequence_classification", config, overrides={2: row})
+    with pytest.raises(CheckpointError, match=r"`logits` has values that are not a number \(NaN\)"):
+        run_windows(runner, [np.array([2, 7, 3])], lambda _, outputs: outputs)

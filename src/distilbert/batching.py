@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from distilbert.errors import CheckpointError
 from distilbert.heads import HEADS, PADDING_ID
 from distilbert.runner import Runner
 
@@ -85,6 +86,9 @@ def run_windows(
 
     Returns:
         What `reduce` returned, in the order of `windows`.
+
+    Raises:
+        CheckpointError: the model answers with values that are not a number.
     """
     results: list[Any] = [None] * len(windows)
     plan = BatchPlan.by_length(
@@ -103,8 +107,23 @@ def run_windows(
             chosen = [positions[i] for i in numbers]
             rows = _rows_at(runner, batch, chosen)
         for number, row in zip(numbers.tolist(), rows, strict=True):
+            _check_numbers(row)
             results[number] = reduce(number, row)
     return results
+
+
+def _check_numbers(outputs: Outputs) -> None:
+    """Raise CheckpointError if an output is not a number; one NaN in weights makes most of them so.
+
+    The largest value of an array is NaN if any of its values is.
+    """
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and array.size and np.isnan(array.max()):
+            raise CheckpointError(
+                f"A model must answer in numbers: `{name}` has values that are not a number (NaN). "
+                f"Its weights are damaged, or too large for {array.dtype.name}: load it again, or "
+                f"with `dtype` float32."
+            )
 
 
 def _rows_at(

@@ -383,3 +383,12 @@ def test_unknown_choices_are_refused(tmp_path, base):
     with pytest.raises(CheckpointError, match="must be saved to a folder: got the file"):
         save_checkpoint(tmp_path / "file", base.arrays, base.config, head="base")
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["/a.json", "../a.json", "x" * 300])
+def test_no_file_is_written_outside_of_the_folder(tmp_path, base, name):
+    with pytest.raises(CheckpointError, match="must be written into the folder"):
+        save_checkpoint(
+            tmp_path / "a", base.arrays, base.config, head="base", extra_files={name: b""}
+        )
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import hashlib
 import json
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -490,7 +491,7 @@ def test_an_index_of_a_hub_cannot_name_files_elsewhere_by_odd_characters(hub: Fa
     for file in ("x\ud800.safetensors", "a" * 250 + ".safetensors", "NUL:x.safetensors"):
         index = json.dumps({"weight_map": {"a": file}}).encode()
         hub.repositories["ann/tiny"] = {"config.json": b"{}", "model.safetensors.index.json": index}
-        with pytest.raises(CheckpointError, match="may only name"):
+        with pytest.raises(CheckpointError, match=r"may only name|half a character"):
             resolve("ann/tiny", want="weights", force_download=True)
 
 
@@ -513,3 +514,18 @@ def test_a_cache_that_cannot_be_written_is_named(
 def test_a_file_is_requested_once_and_sent_once(hub: FakeHub) -> None:
     resolve("ann/tiny", want="config")
     assert [method for method, _, _ in hub.log] == ["HEAD", "GET"]
+
+
+def test_a_download_that_does_not_go_on_ends(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    hub.on_get = lambda: go_on.wait(20)
+    monkeypatch.setattr("distilbert.checkpoint.hub_fetch.START_SECONDS", 0.2)
+    monkeypatch.setattr("distilbert.checkpoint.hub_fetch.SLOWEST", 10**6)
+    try:
+        with pytest.raises(HubError, match=r"config\.json .* did not complete \(no response in"):
+            resolve("ann/tiny")
+    finally:
+        go_on.set()
+    assert whole_cache(tmp_path) == []

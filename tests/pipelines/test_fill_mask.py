@@ -159,3 +159,8 @@ def test_a_tokenizer_without_mask_is_named(pipe: Any) -> None:
     assert str(caught.value) == (
         "`fill-mask` needs a tokenizer with a `mask_token`: this one has none."
     )
+
+
+def test_masks_have_a_limited_number(pipe: Any) -> None:
+    with pytest.raises(InputError, match="at most 256 masks in a text: got 257"):
+        pipe("[MASK] " * 257)

@@ -144,3 +144,10 @@ def test_first_ignores_later_windows() -> None:
 def test_one_window_is_unchanged_by_any_rule() -> None:
     for rule in get_args(Combination):
         assert combine(ROWS[:1], [7], rule).tolist() == [1.0, 0.0]
+
+
+def test_two_very_long_texts_are_refused(tokenizer: Any) -> None:
+    long = np.zeros(10_000, dtype=np.int64)
+    with pytest.raises(InputError, match="at most 256 windows of 512 tokens: got"):
+        pair_windows(tokenizer, long, long, max_length=512)
+    assert len(pair_windows(tokenizer, long * 30, long[:9], max_length=64)) > 256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -99,3 +100,10 @@ def test_a_letter_composed_of_two_covers_both() -> None:
 @pytest.mark.parametrize(("char", "expected"), [*[(c, True) for c in "!$+<^`~“。¿"], ("€", False)])
 def test_ascii_symbols_count_as_punctuation(char: str, expected: bool) -> None:
     assert normalize.PUNCTUATION[char] is expected
+
+
+def test_the_time_of_composing_grows_with_the_length_only() -> None:
+    text = "e\u0301" * 200_000
+    begin = time.process_time()
+    assert len(normalize.compose(text).text) == 200_000
+    assert time.process_time() - begin < 5  # in the square of the length, it would take minutes

@@ -10,7 +10,7 @@ import pytest
 
 from distilbert.errors import CheckpointError, TrainingError
 from distilbert.training import checkpoints as module
-from distilbert.training.checkpoints import Checkpoints, Progress, remove_checkpoints
+from distilbert.training.checkpoints import PROGRESS, Checkpoints, Progress, remove_checkpoints
 
 RUN = {"train": "a0", "seed": 1, "epochs": 2.0}
 ARRAYS = {"weights.a": np.arange(6, dtype=np.float32).reshape(2, 3), "step.a": np.float32(3)}
@@ -102,3 +102,14 @@ def test_other_errors_of_the_disk_stay_themselves(
     monkeypatch.setattr(module, "write", refused)
     with pytest.raises(PermissionError):
         Checkpoints(tmp_path, keep=1).save(ARRAYS, Progress(RUN, step=2))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"identity": 1}', '{"identity": {}, "step": "3"}', '{"self": 1}']
+)
+def test_an_edited_file_of_progress_is_named(tmp_path: Path, text: str) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    path = checkpoints.save({}, Progress(identity={}))
+    (path / PROGRESS).write_text(text)
+    with pytest.raises(CheckpointError, match=r"progress\.json` must be"):
+        checkpoints.load(path, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from distilbert.checkpoint.hub import TOKENIZER_FILES
@@ -67,8 +67,9 @@ def _module_files(folder: Path) -> dict[str, bytes]:
         )
     files: dict[str, bytes] = {}
     for module in modules[1:]:
-        name = f"{module.get('path', '')}/{CONFIG_NAME}"
-        files |= _present(folder, (name,))
+        path = module.get("path")
+        if path:  # otherwise its settings are in the folder of the transformer
+            files |= _present(folder, (str(PurePosixPath(path, CONFIG_NAME)),))
     files[MODULES] = _json([{**modules[0], "path": ""}, *modules[1:]])
     return files
 

@@ -23,6 +23,7 @@ from distilbert.checkpoint import (
     int8_rows,
 )
 from distilbert.checkpoint.atomic import atomic_folder
+from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.init import sinusoid_table
 from distilbert.checkpoint.layout import (
     Flavour,
@@ -49,7 +50,7 @@ from distilbert.checkpoint.spec import (
 from distilbert.checkpoint.stored_types import INT8, as_stored, check_stored
 from distilbert.config import DistilBertConfig
 from distilbert.config_file import CONFIG_NAME
-from distilbert.errors import CheckpointError, InputError
+from distilbert.errors import CheckpointError, InputError, shown
 from distilbert.git_lfs import refuse_pointer
 from distilbert.heads import HEADS
 
@@ -218,6 +219,9 @@ def save_checkpoint(
         InputError: `format`, `flavour`, `dtype` or `max_shard_size` is unknown or does not fit.
     """
     folder = Path(folder)
+    outside = [name for name in extra_files or () if not is_inside(name)]
+    if outside:
+        raise CheckpointError(f"A file must be written into the folder: got {shown(outside[0])}.")
     flavour = _check_flavour(format, flavour)
     check_stored(dtype, format)
     ties = tied_parameters(config, head)

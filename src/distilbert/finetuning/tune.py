@@ -32,6 +32,7 @@ from distilbert.finetuning.trials import (
     read_trials,
     write_trials,
 )
+from distilbert.json_files import read_json
 from distilbert.tasks.task import higher_is_better
 from distilbert.training.card_file import AnyCard, as_card, card_text, check_required, with_changes
 from distilbert.training.run_card import RunCard
@@ -198,7 +199,7 @@ def _number_of_trials(output: Path, settings: Mapping[str, Any], *, resume: bool
         with atomic_file(output / PLAN_FILE) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         return settings["trials"]
-    saved = json.loads((output / PLAN_FILE).read_text(encoding="utf-8"))
+    saved = read_json(output / PLAN_FILE)
     differ = [
         name
         for name in {**settings, **saved}

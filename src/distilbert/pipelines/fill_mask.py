@@ -24,6 +24,8 @@ from distilbert.tasks.masked_lm.filling import (
 from distilbert.tasks.windows import Tokenizer
 
 NAME = "fill-mask"
+# Masks of one text: each has a window of its own, and answers that repeat the text.
+MAX_MASKS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ class FillMask(Job):
                 mask = model.tokenizer.convert_ids_to_tokens([model.tokenizer.mask_token_id])[0]
                 raise InputError(
                     f"`{NAME}` needs at least one {mask} in the text: got {text[:80]!r}."
+                )
+            if len(of_text.masks) > MAX_MASKS:
+                raise InputError(
+                    f"`{NAME}` takes at most {MAX_MASKS} masks in a text: got "
+                    f"{len(of_text.masks)}. Divide the text."
                 )
         return encoded
 

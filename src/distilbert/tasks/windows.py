@@ -21,6 +21,10 @@ from distilbert.tokenization.truncation import window_spans
 N_SPECIAL_SINGLE = 2
 N_SPECIAL_PAIR = 3
 
+# Windows of one pair of texts of which neither fits into half a window: their number grows with the
+# product of the lengths. With 512 positions, two texts of 3,000 tokens each have as many.
+MAX_PAIR_WINDOWS = 256
+
 Combination = Literal["mean", "max", "first"]
 
 
@@ -140,6 +144,9 @@ def pair_windows(
 
     Where neither fits into half, every part of the first is combined with every part of the second.
     `start`, `stop` and `at` of the windows refer to the second text.
+
+    Raises:
+        InputError: both texts are so long that there would be more than MAX_PAIR_WINDOWS.
     """
     cls, sep = template_ids(tokenizer)
     capacity = max_length - N_SPECIAL_PAIR
@@ -151,10 +158,18 @@ def pair_windows(
     else:
         kept = min(len(second), capacity // 2)
         capacities = (capacity - kept, kept)
+    spans = weighted_spans(len(first), capacities[0], overlap)
+    of_second = weighted_spans(len(second), capacities[1], overlap)
+    if min(len(spans), len(of_second)) > 1 and len(spans) * len(of_second) > MAX_PAIR_WINDOWS:
+        raise InputError(
+            f"Two long texts may have at most {MAX_PAIR_WINDOWS} windows of {max_length} tokens: "
+            f"got {len(spans) * len(of_second)}, for texts of {len(first)} and {len(second)} "
+            f"tokens. Cut one of them into parts, and pass each as a pair with the other."
+        )
     return [
         Window(np.concatenate((cls, first[a:b], sep, second[c:d], sep)), c, d, b - a + 2, n_a * n_c)
-        for a, b, n_a in weighted_spans(len(first), capacities[0], overlap)
-        for c, d, n_c in weighted_spans(len(second), capacities[1], overlap)
+        for a, b, n_a in spans
+        for c, d, n_c in of_second
     ]
 
 

@@ -122,14 +122,21 @@ def compose(text: str) -> Aligned:
     if unicodedata.is_normalized("NFC", text):
         return unchanged(text)
     composed = unicodedata.normalize("NFC", text)
-    waiting = _decompose(text)
+    parts = _decompose(text)
+    taken = bytearray(len(parts))
+    first = 0  # of the parts that no character has taken
     starts: list[int] = []
     ends: list[int] = []
     for char in composed:
         sources: list[int] = []
         for part in unicodedata.normalize("NFD", char):
-            place = next(i for i, (other, _) in enumerate(waiting) if other == part)
-            sources.append(waiting.pop(place)[1])
+            place = next(
+                i for i in range(first, len(parts)) if not taken[i] and parts[i][0] == part
+            )
+            taken[place] = True
+            sources.append(parts[place][1])
+            while first < len(parts) and taken[first]:
+                first += 1
         starts.append(min(sources))
         # A mark may be composed across an earlier one, which must still be within reach.
         ends.append(max([index + 1 for index in sources] + ends[-1:]))

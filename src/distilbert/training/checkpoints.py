@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 
 from distilbert.checkpoint.atomic import NO_SPACE, atomic_folder, remove_folder, remove_leftovers
 from distilbert.checkpoint.format_safetensors import read, write
-from distilbert.errors import TrainingError
+from distilbert.errors import CheckpointError, TrainingError
+from distilbert.json_files import read_json
 
 FOLDER, ARRAYS, PROGRESS = "checkpoints", "state.safetensors", "progress.json"
 STEP, BEST = "step-", "best-"
@@ -152,4 +153,20 @@ def remove_checkpoints(output: Path) -> None:
 
 
 def _read_progress(checkpoint: Path) -> Progress:
-    return Progress(**json.loads((checkpoint / PROGRESS).read_text(encoding="utf-8")))
+    """
+    Raises:
+        CheckpointError: the file is damaged, or has other fields than a run writes.
+    """
+    stored = read_json(checkpoint / PROGRESS)
+    kinds = {"step": int, "stale": int, "examples": int, "tokens": int}
+    kinds |= {"identity": dict, "pending": dict}
+    names = {field.name for field in fields(Progress)}
+    is_ours = {"identity"} <= stored.keys() <= names and all(
+        type(stored.get(name, kind())) is kind for name, kind in kinds.items()
+    )
+    if not is_ours:
+        raise CheckpointError(
+            f"`{PROGRESS}` must be as the run wrote it: {checkpoint} has another one. Delete that "
+            f"folder to continue from an earlier checkpoint."
+        )
+    return Progress(**stored)
