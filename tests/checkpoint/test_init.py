@@ -52,3 +52,12 @@ def test_sinusoidal_positions_are_the_table_in_float64_rounded_once():
     np.testing.assert_array_equal(table, sinusoid_table(512, 32))
     assert table[5, 6] == np.float32(np.sin(5 / 10000 ** (6 / 32)))
     assert table[5, 7] == np.float32(np.cos(5 / 10000 ** (6 / 32)))
+
+
+@pytest.mark.parametrize("head", ["base", "masked_lm"])
+def test_names_are_found_with_and_without_the_base_prefix(head):
+    config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+    bare = "embeddings.word_embeddings.weight"
+    for name in (bare, f"distilbert.{bare}"):
+        found = initial_weights(config, head, 0, names={name})
+        assert [one.removeprefix("distilbert.") for one in found] == [bare]

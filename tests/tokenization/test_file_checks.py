@@ -77,3 +77,11 @@ def test_ids_are_rows_of_a_table() -> None:
     for wrong in (-1, True, "1", MAX_ID + 1, None):
         with pytest.raises(CheckpointError, match="the ids of tokens must be integers"):
             check_ids([0, wrong], Path("a"))
+
+
+def test_a_vocabulary_that_contradicts_tokenizer_json_is_refused(tmp_path: Path, kind: Any) -> None:
+    folder_with(tmp_path, "tokenizer.json", {})
+    assert kind.from_pretrained(tmp_path)("a").input_ids == [2, 5, 3]
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nb\na\n")
+    with pytest.raises(CheckpointError, match=r"'a' has the id 5 in .*tokenizer\.json, and 6 in"):
+        kind.from_pretrained(tmp_path)

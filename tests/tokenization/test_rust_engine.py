@@ -52,7 +52,7 @@ def test_another_model_or_a_broken_file_is_refused(tmp_path):
     path.write_text("{")
     with pytest.raises(CheckpointError, match=r"`tokenizer\.json` must be a JSON file"):
         rust_engine.read(path, PLAIN, prefix=None)
-    path.write_text('{"model": 5}')
+    path.write_text('{"model": {"type": "X"}}')
     with pytest.raises(CheckpointError, match="A tokenizer file must be readable"):
         rust_engine.read(path, PLAIN, prefix=None)
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from distilbert import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
+from distilbert.checkpoint.folder import save_checkpoint
+from distilbert.checkpoint.init import initial_weights
 from distilbert.checkpoint.loading import LoadRequest
 from distilbert.opening import find_model
 from distilbert.torch.teacher import load_teacher
@@ -337,3 +339,16 @@ def test_new_heads_are_those_of_the_seed_and_old_ones_of_other_sizes_are_replace
         two.base_model.embeddings.word_embeddings.weight,
         base.embeddings.word_embeddings.weight,
     )
+
+
+def test_the_weights_of_a_start_follow_from_its_seed_where_a_file_has_no_prefix(tmp_path):
+    config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, n_layers=1, hidden_dim=8)
+    save_checkpoint(tmp_path, initial_weights(config, "base", 0), config, head="base")
+    facts = {"class_name": "Model", "head": "sequence_classification", "needs": "page"}
+    request = LoadRequest(source=tmp_path, formats=("safetensors",), **facts)
+    tables = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        model = starting_model(request, changes={"vocab_size": 11}, seed=5)
+        tables.append(model.distilbert.embeddings.word_embeddings.weight)
+    assert torch.equal(*tables)

@@ -24,14 +24,18 @@ def initial_weights(
 ) -> dict[str, np.ndarray]:
     """Initial float32 parameters, all or those in `names`; tied ones are left out.
 
+    The names may be those of a file, which has the base prefix under a head or has it not.
+
     Matrices and embeddings are normal with deviation `config.initializer_range`, biases and shifts
     0, scales 1, the padding row 0; sinusoidal positions hold their table.
     """
     tied = tied_parameters(config, head)
+    bare = None if names is None else {name.removeprefix(BASE_PREFIX) for name in names}
     return {
         parameter.name: initial_parameter(parameter, config, seed)
         for parameter in parameter_spec(config, head)
-        if parameter.name not in tied and (names is None or parameter.name in names)
+        if parameter.name not in tied
+        and (bare is None or parameter.name.removeprefix(BASE_PREFIX) in bare)
     }
 
 

@@ -116,6 +116,24 @@ def check_backend(backend: Mapping[str, Any], file: Path) -> None:
     check_ids([facts.get("id") for facts in added], file)
 
 
+def check_agreement(vocabulary: Mapping[str, int], others: Mapping[str, int], file: Path) -> None:
+    """Check that two places of a tokenizer's files give the same ids to the tokens they share;
+    otherwise the slow and the fast tokenizer would differ.
+
+    Args:
+        others: the tokens of the second place, `file`.
+
+    Raises:
+        CheckpointError: a token has two ids.
+    """
+    for token, index in others.items():
+        if vocabulary.get(token, index) != index:
+            raise CheckpointError(
+                f"The files of a tokenizer must agree: {shown(token)} has the id {index} in "
+                f"{file}, and {vocabulary[token]} in the vocabulary. Delete the file that is wrong."
+            )
+
+
 def check_ids(ids: Iterable[Any], file: Path) -> None:
     """Check the ids of tokens.
 

@@ -19,6 +19,7 @@ from distilbert.errors import CheckpointError
 from distilbert.json_files import read_json, read_optional_json
 from distilbert.tokenization.file_checks import (
     check_added_tokens,
+    check_agreement,
     check_backend,
     check_settings,
 )
@@ -67,6 +68,9 @@ class TokenizerFiles:
     def arguments(self, *, fast: bool, overrides: dict[str, Any]) -> dict[str, Any]:
         """The constructor's keywords: `overrides` win over the config, that over tokenizer.json."""
         backend = read_backend(self.backend) if self.backend else {}
+        if self.vocabulary is not None and self.backend is not None:
+            vocabulary = vocabulary_of(backend, self.backend)
+            check_agreement(load_vocab(self.vocabulary), vocabulary, self.backend)
         options = self._file_options(backend)
         options["added_tokens_decoder"] = self._added(backend)
         options["name_or_path"] = self.source
