@@ -219,9 +219,7 @@ def save_checkpoint(
         InputError: `format`, `flavour`, `dtype` or `max_shard_size` is unknown or does not fit.
     """
     folder = Path(folder)
-    outside = [name for name in extra_files or () if not is_inside(name)]
-    if outside:
-        raise CheckpointError(f"A file must be written into the folder: got {shown(outside[0])}.")
+    _check_names(extra_files or ())
     flavour = _check_flavour(format, flavour)
     check_stored(dtype, format)
     ties = tied_parameters(config, head)
@@ -249,6 +247,12 @@ def save_checkpoint(
             (staging / name).write_bytes(data)
     _warn_of_older(folder, format, variant)
     return [folder / name for name in (*names, *small)]
+
+
+def _check_names(names: Iterable[str]) -> None:
+    outside = [name for name in names if not is_inside(name)]
+    if outside:
+        raise CheckpointError(f"A file must be written into the folder: got {shown(outside[0])}.")
 
 
 def _check_flavour(format: str, flavour: Flavour | None) -> Flavour:
