@@ -218,9 +218,8 @@ def save_checkpoint(
         CheckpointError: the format cannot hold the arrays, or `folder` is a file.
         InputError: `format`, `flavour`, `dtype` or `max_shard_size` is unknown or does not fit.
     """
-    folder = Path(folder)
     _check_names(extra_files or ())
-    flavour = _check_flavour(format, flavour)
+    folder, flavour = Path(folder), _check_flavour(format, flavour)
     check_stored(dtype, format)
     ties = tied_parameters(config, head)
     native = _to_native(as_stored(arrays, dtype), config, head, format=format, flavour=flavour)
