@@ -16,12 +16,18 @@ from distilbert.checkpoint.loading import LoadRequest
 from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
+from distilbert.row_parts import divide_rows, join_rows
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
 from distilbert.torch.inference import InferenceEncoder
 from distilbert.torch.loading import is_package_class, spec_model
 from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.threads import map_on_cores
+
+# Tokens from which on a part of a batch is worth a thread of its own: with fewer, weights are what
+# takes time, and threads that share an operator read them once.
+MIN_PART_TOKENS = 192
 
 
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
@@ -57,19 +63,38 @@ class TorchRunner:
         self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
-        is_cpu = self.model.device.type == "cpu"
-        self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
         self._prepack, self._packed_encoder = prepack, None
+        self.preferred_batch_tokens = ACCELERATOR_BATCH_TOKENS
+        if self.model.device.type == "cpu":
+            n_parts = torch.get_num_threads() if self._encoder() is not None else 1
+            self.preferred_batch_tokens = CPU_BATCH_TOKENS * n_parts
 
-    @torch.inference_mode()
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        arrays = check_batch(batch, self.config, self.head)
+        ids, mask = check_batch(batch, self.config, self.head)
+        parts = self._parts(mask)
+        if len(parts) < 2:
+            return self._run(ids, mask, wanted)
+
+        def run_part(rows: np.ndarray) -> dict[str, np.ndarray]:
+            return self._run(ids[rows], mask[rows], None if wanted is None else wanted[rows])
+
+        return join_rows(self.head, parts, map_on_cores(run_part, parts), wanted)
+
+    def _parts(self, mask: np.ndarray) -> list[np.ndarray]:
+        """The rows of a batch for each thread; one part where threads share every operator."""
+        n = min(torch.get_num_threads(), np.count_nonzero(mask) // MIN_PART_TOKENS)
+        return divide_rows(mask, n) if n > 1 and self._encoder() is not None else []
+
+    @torch.inference_mode()
+    def _run(
+        self, input_ids: np.ndarray, attention_mask: np.ndarray, wanted: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
         ids, mask = (
             torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
-            for array in arrays
+            for array in (input_ids, attention_mask)
         )
         chosen = None if wanted is None else torch.from_numpy(wanted).to(self.model.device)
         if is_package_class(type(self.model)):
