@@ -32,6 +32,7 @@ EXTRA_FILES = {
         "sparse_targets.py": "as the vocabulary loss that uses them",
         "teacher.py": "teachers need PyTorch",
         "teacher_targets.py": "only PyTorch runs a teacher",
+        "threads.py": "the others divide the work of their compilers themselves",
         "vocabulary_blocks.py": "masked-LM distillation needs PyTorch",
         "vocabulary_loss.py": "as the blocks it is computed in",
     },
