@@ -23,6 +23,7 @@ EXTRA_FILES = {
         "distillation.py": "only PyTorch distils; every framework loads the student",
         "dropout.py": "the others' compilers fuse it",
         "dropped_attention.py": "the others' compilers fuse dropout into attention themselves",
+        "int8.py": "as prepacked, for layers in int8",
         "inference.py": "XLA compiles whole models anyway",
         "packed_attention.py": "as packing",
         "packing.py": "XLA and Keras compile for each shape, packed batches have too many",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,13 @@ from distilbert import (
     DistilBertForTokenClassification,
     DistilBertModel,
 )
-from distilbert.errors import InputError, TokenIdError
+from distilbert.checkpoint import format_safetensors, int8_rows
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.errors import CheckpointError, InputError, TokenIdError
 from distilbert.runner import CPU_BATCH_TOKENS
 from distilbert.torch import runner as runner_module
-from distilbert.torch.runner import TorchRunner
+from distilbert.torch.int8 import int8_layers
+from distilbert.torch.runner import TorchRunner, load_runner
 
 
 def test_answers_are_those_of_the_model_in_float32(config, ids, mask):
@@ -318,3 +322,47 @@ def test_a_batch_has_room_for_every_thread(config, parts):
     model = DistilBertModel(config)
     assert TorchRunner(model, prepack=True).preferred_batch_tokens == 2 * CPU_BATCH_TOKENS
     assert TorchRunner(model).preferred_batch_tokens == CPU_BATCH_TOKENS
+
+
+def quantized(folder: Path, model: Any, ranges: dict[str, tuple[float, float]]) -> Path:
+    """A checkpoint whose linear layers of the encoder are in int8."""
+    model.save_pretrained(folder)
+    file = folder / "model.safetensors"
+    arrays, metadata = format_safetensors.read(file)
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    chosen = {name for name in arrays if ".layer." in name and name.endswith("weight")}
+    int8_rows.write(file, arrays, metadata, matrices=chosen, input_ranges=ranges)
+    return folder
+
+
+def request(folder: Path, head: str, class_name: str) -> LoadRequest:
+    return LoadRequest(class_name=class_name, head=head, source=folder, formats=("safetensors",))
+
+
+def test_a_file_with_ranges_is_computed_in_int8(config, ids, mask, tmp_path):
+    torch.manual_seed(0)
+    model = DistilBertForTokenClassification(config).eval()
+    ranges = dict.fromkeys(int8_layers(model.distilbert), (-4.0, 4.0))
+    folder = quantized(tmp_path / "int8", model, ranges)
+    asked = request(folder, "token_classification", "DistilBertForTokenClassification")
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    visible = mask.numpy() != 0
+    expected = TorchRunner(model).run_batch(batch)["logits"][visible]
+    for dtype, tolerance in ((None, 0.03), ("bfloat16", 0.05)):
+        runner = load_runner(asked, dtype=dtype)
+        found = runner.run_batch(batch)["logits"][visible]
+        assert 0 < np.abs(found - expected).max() < tolerance * np.abs(expected).max()
+        assert len(runner._int8) == 4 * config.n_layers
+    # With another weight, the ranges mean nothing: the model itself answers.
+    with torch.no_grad():
+        for parameter in runner.model.parameters():
+            parameter.mul_(0.5)
+    plain = TorchRunner(runner.model).run_batch(batch)["logits"][visible]
+    np.testing.assert_allclose(runner.run_batch(batch)["logits"][visible], plain, atol=0.02)
+    assert runner._int8 == {}
+
+
+def test_ranges_of_layers_that_the_model_does_not_have_are_named(config, tmp_path):
+    folder = quantized(tmp_path / "int8", DistilBertModel(config), {"transformer.x": (0.0, 1.0)})
+    with pytest.raises(CheckpointError, match=r"of layers of the model: got 'transformer\.x'"):
+        load_runner(request(folder, "base", "DistilBertModel"))

@@ -5,25 +5,32 @@ Device and dtype of inference are chosen here and nowhere else in this package.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from distilbert.checkpoint.int8_rows import read_input_ranges
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.errors import InputError
+from distilbert.checkpoint.sharding import WEIGHT_FILES
+from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
 from distilbert.row_parts import divide_rows, join_rows
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
 from distilbert.torch.inference import InferenceEncoder
+from distilbert.torch.int8 import Int8Linear, RoundedLinear, int8_layers, int8_type
 from distilbert.torch.loading import is_package_class, spec_model
 from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
 from distilbert.torch.threads import map_on_cores
+
+logger = logging.getLogger(__name__)
 
 # Tokens from which on a part of a batch is worth a thread of its own: with fewer, weights are what
 # takes time, and threads that share an operator read them once.
@@ -33,7 +40,16 @@ MIN_PART_TOKENS = 192
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return TorchRunner(model, device, dtype, prepack=True)
+    return TorchRunner(model, device, dtype, prepack=True, input_ranges=_input_ranges(request))
+
+
+def _input_ranges(request: LoadRequest) -> dict[str, tuple[float, float]]:
+    """What the file of a model that was quantized for this runner says about its layers."""
+    formats, folder = request.formats, request.source
+    if request.state is not None or request.variant or "safetensors" not in formats[:1]:
+        return {}
+    file = Path(str(folder)) / WEIGHT_FILES["safetensors"].single()
+    return read_input_ranges(file) if file.is_file() else {}
 
 
 class TorchRunner:
@@ -46,6 +62,7 @@ class TorchRunner:
         dtype: str | torch.dtype | None = None,
         *,
         prepack: bool = False,
+        input_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         """
         Args:
@@ -53,6 +70,8 @@ class TorchRunner:
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
             prepack: on a CPU, compute with a copy of the layers' weights in a faster layout, for as
                 long as the model stays as it is. Changes through `parameter.data` are not noticed.
+            input_ranges: with `prepack`, compute layers of these names in int8; see
+                `distilbert.torch.int8`.
 
         Raises:
             InputError: `dtype` is not a floating type, or there is no such device.
@@ -60,6 +79,8 @@ class TorchRunner:
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         model = spec_model(model)
+        # From weights in float32, whatever the rest is computed in.
+        self._int8 = _int8_layers(model, device, _floating(dtype), input_ranges or {})
         self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
@@ -115,9 +136,11 @@ class TorchRunner:
         encoder = self._packed_encoder
         if not self._prepack or (encoder is not None and encoder.is_current()):
             return encoder
+        if encoder is not None:
+            self._int8 = {}  # the weights have changed
         base = cast(Any, self.model).base_model
         self._packed_encoder = (
-            InferenceEncoder(base) if InferenceEncoder.can_compute(base) else None
+            InferenceEncoder(base, self._int8) if InferenceEncoder.can_compute(base) else None
         )
         return self._packed_encoder
 
@@ -152,6 +175,30 @@ class TorchRunner:
             output, packing = encoder.encode_packed(input_ids, attention_mask)
             return packing.unpack(output.last_hidden_state)
         return encoder(ids, mask, return_dict=True).last_hidden_state[:, :length]
+
+
+def _int8_layers(
+    model: PreTrainedModel,
+    device: Any,
+    dtype: torch.dtype | None,
+    input_ranges: Mapping[str, tuple[float, float]],
+) -> dict[str, Int8Linear | RoundedLinear]:
+    """The layers of a model that have ranges, for a CPU."""
+    if not input_ranges:
+        return {}
+    if torch.device(device).type != "cpu":
+        logger.warning("int8 is for CPUs: the weights are computed with as floating-point numbers.")
+        return {}
+    base = cast(Any, model).base_model
+    layers, kind = int8_layers(base), int8_type()
+    unknown = input_ranges.keys() - layers.keys()
+    if unknown:
+        raise CheckpointError(
+            f"Ranges in a file must be those of layers of the model: got {min(unknown)!r}, which "
+            f"it does not have. Quantize the model again."
+        )
+    dtype = dtype or base.dtype
+    return {name: kind(layers[name], one, dtype) for name, one in input_ranges.items()}
 
 
 as_runner = TorchRunner  # by the same name in every framework
