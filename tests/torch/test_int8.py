@@ -6,6 +6,7 @@ import logging
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -133,3 +134,14 @@ def test_layers_of_a_model_by_name() -> None:
         "transformer.layer.0.ffn.lin2",
     ]
     assert [len(layers) for layers in found.values()] == [3, 1, 1, 1] * 2
+
+
+def test_inputs_are_those_of_each_text() -> None:
+    config = DistilBertConfig(vocab_size=9, dim=8, n_heads=2, hidden_dim=12, n_layers=2)
+    model = DistilBertModel(config).eval()
+    texts = [np.array([1, 2, 3]), np.array([4])]
+    seen = list(map(dict, int8.inputs_of_layers(model, texts)))
+    assert [one["transformer.layer.0.ffn.lin2"].shape for one in seen] == [(1, 3, 12), (1, 1, 12)]
+    embedded = model.embeddings(torch.from_numpy(texts[0])[None]).detach()
+    np.testing.assert_array_equal(seen[0]["transformer.layer.0.attention.qkv"], embedded)
+    assert not any(module._forward_pre_hooks for module in model.modules())

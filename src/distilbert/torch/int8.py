@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,6 +60,32 @@ def int8_layers(model: Any) -> dict[str, tuple[nn.Linear, ...]]:
         for number, block in enumerate(model.transformer.layer)
         for name, layers in joint_layers(block).items()
     }
+
+
+def inputs_of_layers(
+    model: Any, sequences: Iterable[np.ndarray]
+) -> Iterator[dict[str, np.ndarray]]:
+    """What the layers of a `DistilBertModel` multiply, by name, for ids (S,) after another."""
+    inputs: dict[str, np.ndarray] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            inputs[name] = given[0].float().numpy()
+
+        return hook
+
+    handles = [
+        layers[0].register_forward_pre_hook(keep(name))
+        for name, layers in int8_layers(model).items()
+    ]
+    try:
+        with torch.inference_mode():
+            for ids in sequences:
+                model(torch.from_numpy(ids)[None])
+                yield inputs
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class Int8Linear:
@@ -233,7 +260,8 @@ def _rounding() -> Callable[[Tensor, float, int], Tensor]:
 def _round_at_once(x: Tensor, step: float, zero: int) -> Tensor:
     """The same by one operator, whose result is a view of memory that holds plain integers."""
     rounded = torch.quantize_per_tensor(x.float(), step, zero, torch.quint8)
-    return torch.empty(0, dtype=torch.uint8).set_(rounded.untyped_storage(), 0, x.shape)
+    values: Any = torch.empty(0, dtype=torch.uint8)
+    return values.set_(rounded.untyped_storage(), 0, x.shape)
 
 
 def _operators() -> Any:

@@ -106,7 +106,7 @@ class TorchRunner:
 
     def _parts(self, mask: np.ndarray) -> list[np.ndarray]:
         """The rows of a batch for each thread; one part where threads share every operator."""
-        n = min(torch.get_num_threads(), np.count_nonzero(mask) // MIN_PART_TOKENS)
+        n = min(torch.get_num_threads(), int(np.count_nonzero(mask)) // MIN_PART_TOKENS)
         return divide_rows(mask, n) if n > 1 and self._encoder() is not None else []
 
     @torch.inference_mode()
@@ -197,8 +197,8 @@ def _int8_layers(
             f"Ranges in a file must be those of layers of the model: got {min(unknown)!r}, which "
             f"it does not have. Quantize the model again."
         )
-    dtype = dtype or base.dtype
-    return {name: kind(layers[name], one, dtype) for name, one in input_ranges.items()}
+    chosen: torch.dtype = dtype or base.dtype
+    return {name: kind(layers[name], one, chosen) for name, one in input_ranges.items()}
 
 
 as_runner = TorchRunner  # by the same name in every framework
