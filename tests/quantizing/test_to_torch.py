@@ -67,6 +67,8 @@ def test_any_framework_reads_the_folder_as_a_checkpoint(
     manifest = json.loads((done.folder / "export.json").read_text())
     assert manifest["runtime"] == "torch"
     assert list(manifest["files"]) == ["model.safetensors"]
+    configs = [json.loads((one / "config.json").read_text()) for one in (source, done.folder)]
+    assert configs[0].get("_name_or_path") == configs[1].get("_name_or_path")
     texts = [row["text"] for row in calibration]
     expected = distilbert.pipeline("text-classification", source)(texts)
     for options in ({}, {"dtype": "bfloat16"}, {"framework": "flax"}):
@@ -91,3 +93,5 @@ def test_wrong_options_are_named(sources, calibration, rows, tmp_path: Path) -> 
     distilbert.quantize(model, out, **how)
     with pytest.raises(InputError, match=r"`model` must not be quantized: .* is already"):
         distilbert.quantize(out, tmp_path / "again", **how)
+    with pytest.raises(InputError, match=r"`model` must not be quantized: .* is already"):
+        distilbert.export(out, tmp_path / "again")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from distilbert.checkpoint import format_safetensors
 from distilbert.checkpoint.mapped import explain_errors
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError
 
 QUANTIZATION, INPUT_RANGES = "quantization", "input_ranges"
@@ -95,6 +96,15 @@ def read_input_ranges(path: Path) -> dict[str, tuple[float, float]]:
             f"layers, as JSON: got {text[:60]!r}. Quantize the model again."
         )
     return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+
+def ranges_in(
+    folder: Path, formats: Sequence[str], variant: str | None
+) -> dict[str, tuple[float, float]]:
+    """The `input_ranges` of the weights that are loaded from a folder, as far as it has any."""
+    file = folder / WEIGHT_FILES["safetensors"].single()
+    is_loaded = variant is None and "safetensors" in formats[:1] and file.is_file()
+    return read_input_ranges(file) if is_loaded else {}
 
 
 def _is_range(given: Any) -> bool:

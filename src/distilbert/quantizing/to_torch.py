@@ -16,7 +16,6 @@ import numpy as np
 
 from distilbert.checkpoint import format_safetensors, int8_rows
 from distilbert.checkpoint.folder import save_checkpoint
-from distilbert.errors import InputError
 from distilbert.exporting.source import ExportSource, read_export_source
 from distilbert.heads import HEADS
 from distilbert.opening import OpenModel, find_model, framework_module, open_model
@@ -33,12 +32,6 @@ TABLE = "embeddings.word_embeddings"
 def open_job(wanted: Wanted, plan: Plan, place: Path) -> TorchJob:
     """The job of a checkpoint; see `distilbert.quantizing.targets.OpenJob`."""
     found = find_model(wanted.model, framework="torch", options=wanted.loading)
-    file = found.folder / WEIGHTS
-    if file.is_file() and int8_rows.read_input_ranges(file):
-        raise InputError(
-            f"`model` must not be quantized: {wanted.model} is already. Use the model that it was "
-            f"made from."
-        )
     given = {name: wanted.export_options.get(name) for name in ("pooling", "normalize")}
     return TorchJob(read_export_source(found, head=wanted.head, **given), plan, place)
 
@@ -56,6 +49,7 @@ class TorchJob:
         self.arrays, self.metadata = format_safetensors.read(folder / WEIGHTS)
         self.n_bytes = (folder / WEIGHTS).stat().st_size
         self.model: OpenModel = open_model(folder, exported.head, framework="torch")
+        self.model.config.name_or_path = exported.config.name_or_path  # no temporary folder
         self.source = QuantizeSource(
             name=exported.found.name,
             model=self.model,

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distilbert.checkpoint.int8_rows import read_input_ranges
+from distilbert.checkpoint.int8_rows import ranges_in
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
@@ -40,16 +39,8 @@ MIN_PART_TOKENS = 192
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return TorchRunner(model, device, dtype, prepack=True, input_ranges=_input_ranges(request))
-
-
-def _input_ranges(request: LoadRequest) -> dict[str, tuple[float, float]]:
-    """What the file of a model that was quantized for this runner says about its layers."""
-    formats, folder = request.formats, request.source
-    if request.state is not None or request.variant or "safetensors" not in formats[:1]:
-        return {}
-    file = Path(str(folder)) / WEIGHT_FILES["safetensors"].single()
-    return read_input_ranges(file) if file.is_file() else {}
+    ranges = ranges_in(Path(str(request.source)), request.formats, request.variant)
+    return TorchRunner(model, device, dtype, prepack=True, input_ranges=ranges)
 
 
 class TorchRunner:
