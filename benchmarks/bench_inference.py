@@ -4,11 +4,12 @@
 
 An encoder of the base size with random weights, or a model; ragged sentences (the sample of the
 package, or a file) through pipelines, tokenization included; batches of 32 rows of 128 tokens, and
-single inputs of 16 and of 128 tokens. Ours: PyTorch in float32 and bfloat16, onnxruntime, OpenVINO.
+single inputs of 16 and of 128 tokens. Ours: PyTorch in float32 and bfloat16, onnxruntime, OpenVINO,
+and the static int8 of `distilbert quantize` for each.
 Peers: transformers' pipeline at its defaults and with batches of 32, onnxruntime and OpenVINO alone
-with sorted batches of 1,024 tokens and in order of arrival, in float32 and, where they can,
-bfloat16. A ratio is the time of the best peer of the same precision, or of transformers at its
-defaults, divided by ours: above 1, this package is faster. Writes
+with sorted batches of 1,024 tokens and in order of arrival, in float32, our int8 files and, where
+they can, bfloat16. A ratio is the time of the best peer of the same precision, or of transformers
+at its defaults, divided by ours: above 1, this package is faster. Writes
 benchmarks/results/bench_inference.json.
 """
 
@@ -23,9 +24,9 @@ from typing import Any
 
 from in_turns import Comparison, write_results
 
-from distilbert import DistilBertConfig
+from distilbert import DistilBertConfig, Quantized, quantize
 from distilbert.benchmarking.benchmark import count_tokens, measure, open_all
-from distilbert.benchmarking.contenders import Contender, Subject, find_ways, torch_threads
+from distilbert.benchmarking.contenders import Contender, Subject, Way, find_ways, torch_threads
 from distilbert.benchmarking.inputs import sample_texts
 from distilbert.benchmarking.peers import find_peers
 from distilbert.benchmarking.result import Row, Spread
@@ -34,6 +35,7 @@ from distilbert.checkpoint.hub import EMBEDDED_FOLDER
 from distilbert.checkpoint.init import initial_weights
 from distilbert.load_options import LoadOptions
 from distilbert.opening import find_model, open_tokenizer
+from distilbert.quantizing.targets import TARGETS
 from distilbert.timing import seconds_in_turns
 
 # Rows and tokens of the full batch.
@@ -41,8 +43,10 @@ BATCH = (32, 128)
 SENTENCES = "sentences"
 DEFAULTS = "transformers, defaults"
 # The ratios that this project aims for on sentences: against transformers at its defaults, and
-# against the best peer in bfloat16.
-BARS = {"defaults": 10.0, "bfloat16": 1.2}
+# against the best peer in bfloat16 and in int8.
+BARS = {"defaults": 10.0, "bfloat16": 1.2, "int8": 1.05}
+# Texts for the ranges of int8.
+N_CALIBRATION = 64
 
 
 def random_base(folder: Path) -> Path:
@@ -52,6 +56,24 @@ def random_base(folder: Path) -> Path:
     save_checkpoint(folder, initial_weights(config, "base", 0), config, head="base")
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def in_int8(subject: Subject, folder: Path, texts: Sequence[str]) -> dict[str, Quantized]:
+    """The model in static int8, by runtime."""
+    rows = [{"text": text} for text in texts[:N_CALIBRATION]]
+    how = {"texts": rows, "calibration": rows, "mode": "static", "head": subject.head}
+    return {
+        runtime: quantize(subject.name, folder / f"int8-{runtime}", runtime=runtime, **how)
+        for runtime in TARGETS
+    }
+
+
+def int8_way(runtime: str, done: Quantized, num_threads: int | None) -> Way:
+    """How a model in int8 is opened."""
+    keywords: dict[str, Any] = {"runtime": runtime, "num_threads": num_threads}
+    if runtime == "torch":
+        keywords = {"framework": "torch", "dtype": "bfloat16"}
+    return Way(name=runtime, dtype="int8", source=str(done.folder), keywords=keywords, steps=())
 
 
 def ratios(what: str, rows: Sequence[Row], times: Sequence[Spread]) -> list[Comparison]:
@@ -117,8 +139,11 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     )
     texts = sample_texts(options.texts)
     ways = find_ways(subject, folder, frameworks=False)
-    contenders, left_out = open_all(subject, ways.ways, texts)
-    peers, absent = find_peers(subject, folder, ways.files, texts, is_wide=True)
+    int8 = in_int8(subject, folder, texts)
+    added = [int8_way(runtime, done, options.num_threads) for runtime, done in int8.items()]
+    contenders, left_out = open_all(subject, [*ways.ways, *added], texts)
+    files = {runtime: done.file for runtime, done in int8.items()}
+    peers, absent = find_peers(subject, folder, ways.files, texts, is_wide=True, int8=files)
     for line in (*ways.left_out, *left_out, *absent):
         print(f"not measured: {line}", flush=True)
     limits: dict[str, Any] = {"rounds": options.rounds, "seconds": 2 * options.seconds / 3}

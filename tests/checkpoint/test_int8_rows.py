@@ -72,3 +72,28 @@ def test_another_quantization_is_named(tmp_path: Path) -> None:
     format_safetensors.write(tmp_path / "f", {}, {"quantization": "int4"})
     with pytest.raises(CheckpointError, match="must be int8-rows: got 'int4'"):
         int8_rows.read(tmp_path / "f")
+
+
+def test_chosen_matrices_and_ranges(tmp_path: Path) -> None:
+    file, ranges = tmp_path / "f.safetensors", {"a": (-1.5, 2.0), "b": (0.0, 0.0)}
+    arrays = {"a.weight": STEPS, "b.weight": STEPS / 3}
+    int8_rows.write(file, arrays, {"format": "pt"}, matrices={"a.weight"}, input_ranges=ranges)
+    stored, _ = format_safetensors.read(file)
+    assert sorted(stored) == ["a.weight.int8", "a.weight.scale", "b.weight"]
+    np.testing.assert_array_equal(int8_rows.read(file)[0]["b.weight"], STEPS / 3)
+    assert int8_rows.read_input_ranges(file) == ranges
+    int8_rows.write(file, arrays, {})
+    assert int8_rows.read_input_ranges(file) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "[]", '{"a": 1}', '{"a": [1]}', '{"a": [2, 1]}', '{"a": [0, NaN]}', "[" * 100_000],
+)
+def test_ranges_that_are_none_are_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f.safetensors"
+    format_safetensors.write(file, {"a": BIAS}, {"input_ranges": text})
+    with pytest.raises(
+        CheckpointError, match=r"`input_ranges` in the metadata of .* must be pairs"
+    ):
+        int8_rows.read_input_ranges(file)

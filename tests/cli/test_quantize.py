@@ -73,5 +73,5 @@ def test_what_is_wrong_is_one_sentence_with_the_name_of_the_option(
     ran = run("quantize", model, out, "--eval", rows, "--max-drop", -1)
     assert ran.err == "Error: `--max-drop` must be a number of points >= 0: got -1.0.\n"
     ran = run("quantize", model, out, "--eval", rows, "--runtime", "coreml")
-    assert ran.err == "Error: `--runtime` must be one of onnx, openvino: got 'coreml'.\n"
+    assert ran.err == "Error: `--runtime` must be one of onnx, openvino, torch: got 'coreml'.\n"
     assert not out.exists()

@@ -35,6 +35,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def sources(
+    exported: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Path]:
+    """What is quantized for a runtime: an exported model, or a checkpoint for PyTorch."""
+    root = tmp_path_factory.mktemp("sources")
+
+    def make(runtime: str, head: str) -> Path:
+        if runtime != "torch":
+            return exported(head)
+        folder = root / head
+        return folder if folder.exists() else tiny_source(folder, head)
+
+    return make
+
+
 ROWS: dict[str, Any] = {
     "sequence_classification": [
         {"text": text, "label": f"LABEL_{i % 2}"} for i, text in enumerate(TEXTS * 2)
@@ -83,21 +99,22 @@ def wanted() -> Callable[..., Any]:
     from distilbert.quantizing.source import Wanted
 
     def make(model: Path, head: str | None = None, **export_options: Any) -> Wanted:
-        loading = LoadOptions(num_threads=1)
+        loading = LoadOptions()
         return Wanted(model=model, head=head, loading=loading, export_options=export_options)
 
     return make
 
 
 @pytest.fixture
-def job(exported: Callable[..., Path], wanted: Callable[..., Any], tmp_path: Path) -> Any:
-    """A job for the exported model of a head; options are those of a plan."""
+def job(sources: Callable[..., Path], wanted: Callable[..., Any], tmp_path: Path) -> Any:
+    """A job for the model of a head; options are those of a plan."""
     from distilbert.quantizing.plan import Plan
     from distilbert.quantizing.targets import TARGETS
 
     def make(head: str, **options: Any) -> Any:
-        given = {"runtime": "onnx", "mode": "dynamic", "max_drop": 0.5, **options}
+        given = {"runtime": "onnx", "max_drop": 0.5, **options}
         target = TARGETS[given["runtime"]]
-        return target.open_job(wanted(exported(head), head), Plan(**given), tmp_path)
+        plan = Plan(**{"mode": target.modes[0], **given})
+        return target.open_job(wanted(sources(plan.runtime, head), head), plan, tmp_path)
 
     return make

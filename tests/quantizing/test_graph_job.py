@@ -14,12 +14,13 @@ from distilbert.quantizing.plan import Plan
 from distilbert.quantizing.targets import TARGETS
 from distilbert.quantizing.to_onnx import write_graph
 
+GRAPH_RUNTIMES = [name for name in TARGETS if name != "torch"]
 BATCH = {"input_ids": np.array([[2, 7, 9, 11, 3]])}
 SEQUENCES = [np.array([2, 7, 9, 11, 3]), np.array([2, 8, 3])]
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float16", "bfloat16"])
-@pytest.mark.parametrize("runtime", TARGETS)
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 def test_only_the_named_layers_are_quantized(job, runtime: str, dtype: str) -> None:
     made = job("base", runtime=runtime, dtype=dtype, mode="dynamic" if dtype == "int8" else None)
     expected = made.model.runner.run_batch(BATCH)["last_hidden_state"]
@@ -45,7 +46,7 @@ def test_calibrated_jobs_use_constant_ranges(job) -> None:
         made.calibrate([np.array([1, 2, 3])][:0])
 
 
-@pytest.mark.parametrize("runtime", TARGETS)
+@pytest.mark.parametrize("runtime", GRAPH_RUNTIMES)
 def test_answers_of_static_models_do_not_depend_on_the_batch(job, runtime: str) -> None:
     made = job("base", runtime=runtime, mode="static")
     made.calibrate(SEQUENCES)

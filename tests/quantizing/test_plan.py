@@ -25,7 +25,7 @@ def test_a_plan_takes_its_options_and_leaves_others() -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"runtime": "coreml"}, "`runtime` must be one of onnx, openvino: got 'coreml'"),
+        ({"runtime": "coreml"}, "`runtime` must be one of onnx, openvino, torch: got 'coreml'"),
         ({"mode": "int4"}, "`mode` must be one of dynamic, static: got 'int4'"),
         ({"ranges": "entropy"}, "`ranges` must be one of percentile, minmax"),
         ({"dtype": "int4"}, "`dtype` must be one of int8, float16, bfloat16: got 'int4'"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +19,13 @@ from distilbert import (
     DistilBertForTokenClassification,
     DistilBertModel,
 )
-from distilbert.errors import InputError, TokenIdError
-from distilbert.torch.runner import TorchRunner
+from distilbert.checkpoint import format_safetensors, int8_rows
+from distilbert.checkpoint.loading import LoadRequest
+from distilbert.errors import CheckpointError, InputError, TokenIdError
+from distilbert.runner import CPU_BATCH_TOKENS
+from distilbert.torch import runner as runner_module
+from distilbert.torch.int8 import int8_layers
+from distilbert.torch.runner import TorchRunner, load_runner
 
 
 def test_answers_are_those_of_the_model_in_float32(config, ids, mask):
@@ -248,3 +256,113 @@ def test_prepacked_weights_follow_the_model(config, ids, mask):
     model.distilbert.transformer.layer[0].register_forward_hook(lambda *given: calls.append(1))
     runner.run_batch(batch)
     assert calls  # the user's hook is called
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Two threads for batches as small as those of tests; collects the number of parts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(runner_module, "MIN_PART_TOKENS", 2)
+    found: list[int] = []
+    original = runner_module.map_on_cores
+
+    def counted(function: Any, items: Any) -> Any:
+        found.append(len(items))
+        return original(function, items)
+
+    monkeypatch.setattr(runner_module, "map_on_cores", counted)
+    yield found
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "model_class",
+    [
+        DistilBertModel,
+        DistilBertForMaskedLM,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+        DistilBertForSequenceClassification,
+        DistilBertForMultipleChoice,
+    ],
+)
+def test_rows_that_threads_compute_answer_as_the_whole_batch(config, model_class, parts):
+    model = model_class(config)
+    rng = np.random.default_rng(0)
+    shape = (6, 2, 9) if model_class is DistilBertForMultipleChoice else (6, 9)
+    ids = rng.integers(1, 99, shape)
+    mask = np.arange(9) < rng.integers(1, 10, shape[:-1])[..., None]
+    mask[1] = False  # a row of nothing
+    batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
+    threaded, plain = TorchRunner(model, prepack=True), TorchRunner(model)
+    asked = [None] if len(shape) == 3 else [None, mask & (ids > 50)]
+    for wanted in asked:
+        got, expected = (one.run_batch(batch, wanted=wanted) for one in (threaded, plain))
+        assert list(got) == list(expected)
+        for name, array in got.items():
+            per_token = array.shape[:2] == shape and wanted is None
+            seen = mask if per_token else np.ones(len(array), bool)
+            np.testing.assert_allclose(array[seen], expected[name][seen], atol=1e-5)
+    assert parts == [2] * len(asked)
+
+
+def test_one_runner_answers_many_threads(config, parts):
+    runner = TorchRunner(DistilBertForTokenClassification(config), prepack=True)
+    rng = np.random.default_rng(0)
+    batches = [{"input_ids": rng.integers(1, 99, (n, 5))} for n in (1, 2, 3, 8, 20) for _ in "ab"]
+    expected = [runner.run_batch(batch)["logits"] for batch in batches]
+    with ThreadPoolExecutor(8) as callers:
+        found = list(callers.map(runner.run_batch, batches * 4))
+    for got, wanted in zip(found, expected * 4, strict=True):
+        np.testing.assert_allclose(got["logits"], wanted, atol=1e-6)
+
+
+def test_a_batch_has_room_for_every_thread(config, parts):
+    model = DistilBertModel(config)
+    assert TorchRunner(model, prepack=True).preferred_batch_tokens == 2 * CPU_BATCH_TOKENS
+    assert TorchRunner(model).preferred_batch_tokens == CPU_BATCH_TOKENS
+
+
+def quantized(folder: Path, model: Any, ranges: dict[str, tuple[float, float]]) -> Path:
+    """A checkpoint whose linear layers of the encoder are in int8."""
+    model.save_pretrained(folder)
+    file = folder / "model.safetensors"
+    arrays, metadata = format_safetensors.read(file)
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    chosen = {name for name in arrays if ".layer." in name and name.endswith("weight")}
+    int8_rows.write(file, arrays, metadata, matrices=chosen, input_ranges=ranges)
+    return folder
+
+
+def request(folder: Path, head: str, class_name: str) -> LoadRequest:
+    return LoadRequest(class_name=class_name, head=head, source=folder, formats=("safetensors",))
+
+
+def test_a_file_with_ranges_is_computed_in_int8(config, ids, mask, tmp_path):
+    torch.manual_seed(0)
+    model = DistilBertForTokenClassification(config).eval()
+    ranges = dict.fromkeys(int8_layers(model.distilbert), (-4.0, 4.0))
+    folder = quantized(tmp_path / "int8", model, ranges)
+    asked = request(folder, "token_classification", "DistilBertForTokenClassification")
+    batch = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    visible = mask.numpy() != 0
+    expected = TorchRunner(model).run_batch(batch)["logits"][visible]
+    for dtype, tolerance in ((None, 0.03), ("bfloat16", 0.05)):
+        runner = load_runner(asked, dtype=dtype)
+        found = runner.run_batch(batch)["logits"][visible]
+        assert 0 < np.abs(found - expected).max() < tolerance * np.abs(expected).max()
+        assert len(runner._int8) == 4 * config.n_layers
+    # With another weight, the ranges mean nothing: the model itself answers.
+    with torch.no_grad():
+        for parameter in runner.model.parameters():
+            parameter.mul_(0.5)
+    plain = TorchRunner(runner.model).run_batch(batch)["logits"][visible]
+    np.testing.assert_allclose(runner.run_batch(batch)["logits"][visible], plain, atol=0.02)
+    assert runner._int8 == {}
+
+
+def test_ranges_of_layers_that_the_model_does_not_have_are_named(config, tmp_path):
+    folder = quantized(tmp_path / "int8", DistilBertModel(config), {"transformer.x": (0.0, 1.0)})
+    with pytest.raises(CheckpointError, match=r"of layers of the model: got 'transformer\.x'"):
+        load_runner(request(folder, "base", "DistilBertModel"))

@@ -44,6 +44,7 @@ def find_peers(
     texts: Sequence[str],
     *,
     is_wide: bool = False,
+    int8: Mapping[str, Path] | None = None,
 ) -> tuple[list[Contender], list[str]]:
     """The peers that are installed, and why others are not measured.
 
@@ -51,6 +52,7 @@ def find_peers(
         folder: takes a copy of the checkpoint in float32.
         files: the exported file of each runtime.
         is_wide: also runtimes with sorted batches and in bfloat16, and transformers in bfloat16.
+        int8: further files of runtimes, of the model in int8.
     """
     if subject.head not in PIPELINES:
         return [], [f"peers: they are measured for {', '.join(PIPELINES)}, not {subject.head}."]
@@ -63,8 +65,13 @@ def find_peers(
         if runtime not in files:
             left_out.append(f"{runtime} as a peer: there is no file for it.")
             continue
-        for dtype in ("float32", "bfloat16") if is_wide and runtime == "openvino" else ("float32",):
-            run = make(files[runtime], dtype, subject.num_threads)
+        inside = {"float32": files[runtime]}
+        if is_wide and runtime == "openvino":
+            inside["bfloat16"] = files[runtime]
+        if int8 and runtime in int8:
+            inside["int8"] = int8[runtime]
+        for dtype, file in inside.items():
+            run = make(file, dtype, subject.num_threads)
             for order in orders:
                 name = f"{runtime} alone, {order}"
                 peers.append(_of_file(name, dtype, run, subject, texts))
@@ -167,9 +174,11 @@ def _onnxruntime(file: Path, dtype: str, num_threads: int | None) -> Run:
 
 def _openvino(file: Path, dtype: str, num_threads: int | None) -> Run:
     openvino = require("openvino", PURPOSE)
-    properties: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[dtype]
-    }
+    # For int8, the rest is computed in what it prefers on this processor.
+    hints = {"float32": "f32", "bfloat16": "bf16"}
+    properties: dict[str, Any] = (
+        {"INFERENCE_PRECISION_HINT": hints[dtype]} if dtype in hints else {}
+    )
     if num_threads is not None:
         properties["INFERENCE_NUM_THREADS"] = num_threads
     model = openvino.compile_model(str(file), "CPU", properties)

@@ -4,20 +4,27 @@ A tensor of two axes is stored as two: `NAME.int8` (R, C) and `NAME.scale`, floa
 product of both, row by row. Tensors of one axis stay as they are. The metadata of the file say so:
 `quantization` is `int8-rows`. No tensor has the name of a parameter that it does not hold, so that
 other readers report missing weights instead of using wrong ones.
+
+The metadata may also have `input_ranges`, what the inputs of some layers lie between, by the name
+of the layer: a runner that multiplies integers needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from distilbert.checkpoint import format_safetensors
 from distilbert.checkpoint.mapped import explain_errors
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.errors import CheckpointError
 
-QUANTIZATION = "quantization"
+QUANTIZATION, INPUT_RANGES = "quantization", "input_ranges"
 INT8_ROWS = "int8-rows"
 VALUES, SCALES = ".int8", ".scale"
 LARGEST = 127
@@ -42,19 +49,71 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return _dequantized(arrays), metadata
 
 
-def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def write(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    *,
+    matrices: Collection[str] | None = None,
+    input_ranges: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """Write the arrays, those of two axes in int8, and the metadata.
+
+    Args:
+        matrices: the names of those to store in int8; by default all.
 
     Raises:
         CheckpointError: a value is not finite.
     """
     stored: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
-        if array.ndim != 2:
+        if array.ndim != 2 or (matrices is not None and name not in matrices):
             stored[name] = array
             continue
         stored[name + VALUES], stored[name + SCALES] = quantize_rows(name, array)
-    format_safetensors.write(path, stored, {**metadata, QUANTIZATION: INT8_ROWS})
+    facts = {**metadata, QUANTIZATION: INT8_ROWS}
+    if input_ranges is not None:
+        facts[INPUT_RANGES] = json.dumps({name: list(one) for name, one in input_ranges.items()})
+    format_safetensors.write(path, stored, facts)
+
+
+def read_input_ranges(path: Path) -> dict[str, tuple[float, float]]:
+    """The `input_ranges` of a safetensors file, empty if it has none.
+
+    Raises:
+        CheckpointError: the file is damaged, or they are not ranges.
+    """
+    text = format_safetensors.read(path)[1].get(INPUT_RANGES)
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(map(_is_range, found.values())):
+        raise CheckpointError(
+            f"`{INPUT_RANGES}` in the metadata of {path} must be pairs of numbers by the names of "
+            f"layers, as JSON: got {text[:60]!r}. Quantize the model again."
+        )
+    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+
+def ranges_in(
+    folder: Path, formats: Sequence[str], variant: str | None
+) -> dict[str, tuple[float, float]]:
+    """The `input_ranges` of the weights that are loaded from a folder, as far as it has any."""
+    file = folder / WEIGHT_FILES["safetensors"].single()
+    is_loaded = variant is None and "safetensors" in formats[:1] and file.is_file()
+    return read_input_ranges(file) if is_loaded else {}
+
+
+def _is_range(given: Any) -> bool:
+    return (
+        isinstance(given, list)
+        and len(given) == 2
+        and all(isinstance(one, (int, float)) and math.isfinite(one) for one in given)
+        and given[0] <= given[1]
+    )
 
 
 def quantize_rows(

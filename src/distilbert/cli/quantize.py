@@ -49,8 +49,8 @@ class Method:
     runtime: Annotated[
         str,
         typer.Option(
-            help="What will run it: onnx or openvino.",
-            autocompletion=options.words("onnx", "openvino"),
+            help="What will run it: onnx, openvino or torch (static int8 of a checkpoint).",
+            autocompletion=options.words("onnx", "openvino", "torch"),
         ),
     ] = "onnx"
     dtype: Annotated[
@@ -63,8 +63,8 @@ class Method:
     mode: Annotated[
         str | None,
         typer.Option(
-            help="Of int8. dynamic (the default): ranges of activations at each call; static: "
-            "those of --calibration.",
+            help="Of int8. dynamic (the default, not for torch): ranges of activations at each "
+            "call; static: those of --calibration.",
             autocompletion=options.words("dynamic", "static"),
         ),
     ] = None
@@ -147,6 +147,8 @@ def quantize(
       distilbert quantize ./my-model ./int8 --eval dev.csv --mode static --calibration texts.txt
 
       distilbert quantize ./my-model ./my-model-int8 --eval dev.csv --runtime openvino
+
+      distilbert quantize ./my-model ./int8 --eval dev.csv --runtime torch --calibration texts.txt
 
       distilbert quantize ./my-encoder ./encoder-float16 --texts texts.txt --dtype float16
     """

@@ -14,6 +14,7 @@ from distilbert.checkpoint.bert import is_bert
 from distilbert.checkpoint.bert_folder import CARRIED, carried_files
 from distilbert.checkpoint.convert import task_file
 from distilbert.checkpoint.folder import open_checkpoint
+from distilbert.checkpoint.int8_rows import ranges_in
 from distilbert.checkpoint.loading import fill_missing
 from distilbert.checkpoint.matching import infer_head, match_parameters
 from distilbert.checkpoint.sentence_modules import read_embedding_options, sentence_files
@@ -95,9 +96,15 @@ def read_export_source(
 
     Raises:
         CheckpointError: weights are missing, damaged or of another head, or the source is a BERT.
-        InputError: an exported model, an unknown head, or pooling for another head than base.
+        InputError: an exported or quantized model, an unknown head, or pooling for another head
+            than base.
     """
     found.weights_framework()
+    if ranges_in(found.folder, found.formats, found.options.variant):
+        raise InputError(
+            f"`model` must not be quantized: {found.name} is already. Use the model that it was "
+            f"made from."
+        )
     if is_bert(found.folder):
         raise CheckpointError(
             f"`export` takes a DistilBERT: {found.name} is a BERT. Convert it first: distilbert "

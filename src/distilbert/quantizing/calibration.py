@@ -56,18 +56,29 @@ def measure_ranges(
     watched.inputs = graph.inputs
     watched.outputs = {**graph.outputs, **dict.fromkeys(names, (np.float32, None))}
     runner = open_graph(watched)
-    found = []  # (texts, names, 4): lowest, low, high, highest
+    found = []
     for ids in sequences[:MOST_TEXTS]:
         batch = padded_batch([ids])
         if HEADS[runner.head].input_axes == ("B", "C", "S"):
             batch = {name: array[:, None] for name, array in batch.items()}
-        found.append([_ends(value) for value in runner.compute_all(names, batch)])
+        found.append([ends_of(value) for value in runner.compute_all(names, batch)])
     runner.close()
-    ends = np.array(found)
+    return join_ranges(names, found, kind), len(found)
+
+
+def join_ranges(
+    names: Sequence[str], found: Sequence[Sequence[Sequence[float]]], kind: RangeKind
+) -> dict[str, tuple[float, float]]:
+    """The range of each value, from the `ends_of` all values in every text.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    ends = np.array(found)  # (texts, names, 4)
     if not np.isfinite(ends).all():
         wrong = names[int(np.argmin(np.isfinite(ends).all(axis=(0, 2))))]
         raise InputError(
-            f"`model` must compute finite values: {wrong} of its graph has others on the texts for "
+            f"`model` must compute finite values: {wrong} has others on the texts for "
             f"calibration. Use a checkpoint that was not damaged in training."
         )
     if kind == "minmax":
@@ -75,10 +86,10 @@ def measure_ranges(
     else:
         low, high = ends[:, :, 1].mean(axis=0), ends[:, :, 2].mean(axis=0)
     pairs = zip(low.tolist(), high.tolist(), strict=True)
-    return dict(zip(names, pairs, strict=True)), len(found)
+    return dict(zip(names, pairs, strict=True))
 
 
-def _ends(value: np.ndarray) -> list[float]:
+def ends_of(value: np.ndarray) -> list[float]:
     """Lowest, low, high and highest of an array; between the middle two are all but `OUTSIDE`."""
     flat = value.ravel()
     n_outside = int(flat.size * OUTSIDE)

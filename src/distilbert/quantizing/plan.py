@@ -51,8 +51,9 @@ def take_plan(
     names = ("dtype", "ranges", "bits", "repair")
     given = {name: options.pop(name) for name in names if name in options}
     is_int8 = given.get("dtype", "int8") == "int8"
-    if mode is None and is_int8:
-        mode = "dynamic"
+    target = TARGETS.get(chosen["runtime"])
+    if mode is None and is_int8 and target is not None:
+        mode = target.modes[0]
     plan = Plan(
         mode=cast(Any, mode),
         max_drop=MAX_DROP if max_drop is None else max_drop,
@@ -75,13 +76,18 @@ def take_plan(
 
 
 def _check_words(plan: Plan) -> None:
+    if plan.runtime not in TARGETS:
+        known = ", ".join(TARGETS)
+        raise InputError(f"`runtime` must be one of {known}: got {plan.runtime!r}.")
+    target = TARGETS[plan.runtime]
     words = {
-        "runtime": tuple(TARGETS),
-        "dtype": get_args(Stored),
-        "mode": (*get_args(Mode), None),
-        "ranges": get_args(RangeKind),
+        "dtype": (get_args(Stored), target.dtypes),
+        "mode": ((*get_args(Mode), None), (*target.modes, None)),
+        "ranges": (get_args(RangeKind), get_args(RangeKind)),
     }
-    for name, allowed in words.items():
-        if getattr(plan, name) not in allowed:
-            known = ", ".join(word for word in allowed if word)
-            raise InputError(f"`{name}` must be one of {known}: got {getattr(plan, name)!r}.")
+    for name, (known, fit) in words.items():
+        value = getattr(plan, name)
+        if value not in fit:
+            listed = ", ".join(word for word in fit if word)
+            where = f" for {plan.runtime}" if value in known else ""
+            raise InputError(f"`{name}` must be one of {listed}{where}: got {value!r}.")

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from distilbert._lazy import QUANTIZED_ONNX, RUNTIMES
+from distilbert._lazy import FRAMEWORKS, QUANTIZED_ONNX, RUNTIMES
+from distilbert.checkpoint.sharding import WEIGHT_FILES
 
 if TYPE_CHECKING:
     from distilbert.opening import OpenModel
@@ -84,13 +85,20 @@ class Target:
         module: has a function `open_job`, see `OpenJob`.
         packages: the import names of what has to be installed.
         files: where a folder has its quantized model; first the one that is opened.
-        dynamic: how ranges of activations are found in the mode "dynamic".
+        dynamic: how ranges of activations are found in the mode "dynamic"; None if it has none.
+        dtypes: that it can store.
     """
 
     module: str
     packages: tuple[str, ...]
     files: tuple[str, ...]
-    dynamic: str
+    dynamic: str | None
+    dtypes: tuple[str, ...] = ("int8", "float16", "bfloat16")
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Those for int8, the default first."""
+        return ("static",) if self.dynamic is None else ("dynamic", "static")
 
     def open_job(self, wanted: Wanted, plan: Plan, place: Path) -> Job:
         """Open a model; see `OpenJob`."""
@@ -124,5 +132,12 @@ TARGETS = {
         packages=("onnx", *RUNTIMES["onnx"].requirements, *RUNTIMES["openvino"].requirements),
         files=(RUNTIMES["openvino"].files[0], *RUNTIMES["openvino"].more[0]),
         dynamic="int8 per group of a token's values, range of each call, where OpenVINO does so",
+    ),
+    "torch": Target(
+        module="distilbert.quantizing.to_torch",
+        packages=FRAMEWORKS["torch"].requirements,
+        files=(WEIGHT_FILES["safetensors"].single(),),
+        dynamic=None,
+        dtypes=("int8",),
     ),
 }

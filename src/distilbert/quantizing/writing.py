@@ -155,7 +155,7 @@ def _manifest(job: Job, done: Quantized, staging: Path, files: list[Path]) -> di
     }
 
 
-def _method(job: Job) -> dict[str, str]:
+def _method(job: Job) -> dict[str, str | None]:
     """How the layers are quantized, in words."""
     plan = job.plan
     if plan.mode is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distilbert.torch.attention import attend
+from distilbert.torch.int8 import Int8Linear, RoundedLinear, joint_layers, layer_name
 from distilbert.torch.model import Block, DistilBertModel
 from distilbert.torch.packing import Group, Packing
 from distilbert.torch.prepacked import linear_type
@@ -20,9 +22,23 @@ class InferenceEncoder:
     Embeddings and norms are those of the model. Call `is_current` before use.
     """
 
-    def __init__(self, model: DistilBertModel) -> None:
+    def __init__(
+        self, model: DistilBertModel, int8: Mapping[str, Int8Linear | RoundedLinear] | None = None
+    ) -> None:
+        """
+        Args:
+            int8: layers in int8, by the names of `distilbert.torch.int8.int8_layers`, in place of
+                those of the model.
+        """
         self.model = model
-        self.blocks = [_Block(block) for block in _blocks(model)]
+        linear, int8 = linear_type(model.dtype), int8 or {}
+        self.blocks = []
+        for number, block in enumerate(_blocks(model)):
+            parts: dict[str, Any] = {
+                name: int8.get(layer_name(number, name)) or linear(*layers)
+                for name, layers in joint_layers(block).items()
+            }
+            self.blocks.append(_Block(block, *parts.values()))
         modules = list(model.modules())
         self._parts = [
             (parts, name, part)
@@ -88,14 +104,10 @@ class InferenceEncoder:
 class _Block:
     """One layer over packed tokens (T, D)."""
 
-    def __init__(self, block: Any) -> None:
-        attention, ffn = block.attention, block.ffn
-        linear = linear_type(block.sa_layer_norm.weight.dtype)
-        self.head_size = attention.head_size
-        self.projections = linear(attention.q_lin, attention.k_lin, attention.v_lin)
-        self.out = linear(attention.out_lin)
-        self.lin1, self.lin2 = linear(ffn.lin1), linear(ffn.lin2)
-        self.activation = ffn.activation
+    def __init__(self, block: Any, projections: Any, out: Any, lin1: Any, lin2: Any) -> None:
+        self.head_size = block.attention.head_size
+        self.projections, self.out, self.lin1, self.lin2 = projections, out, lin1, lin2
+        self.activation = block.ffn.activation
         self.norms = block.sa_layer_norm, block.output_layer_norm
 
     def __call__(self, x: Tensor, packing: Packing, *, first_only: bool = False) -> Tensor:
@@ -109,7 +121,8 @@ class _Block:
             context = F.pad(context, (0, 0, 0, len(x) - len(context)))
         first, last = self.norms
         x = first(self.out.added(context, x))
-        return last(self.lin2.added(self.lin1.activated(x, self.activation), x))
+        hidden = self.lin1.activated(x, self.activation, self.lin2)
+        return last(self.lin2.added(hidden, x))
 
     def _attend(self, projected: Tensor, group: Group, first_only: bool) -> Tensor:
         """The attended values of a group, (tokens, H * K), or (rows, H * K)."""
@@ -137,10 +150,8 @@ def _linear_layers(model: DistilBertModel) -> list[nn.Linear]:
     return [
         layer
         for block in _blocks(model)
-        for layer in (
-            *(block.attention.q_lin, block.attention.k_lin, block.attention.v_lin),
-            *(block.attention.out_lin, block.ffn.lin1, block.ffn.lin2),
-        )
+        for layers in joint_layers(block).values()
+        for layer in layers
     ]
 
 

@@ -43,7 +43,7 @@ class PrepackedLinear:
         """The product of x (T, D) plus the bias, (T, F)."""
         return self._pointwise(x, "none")
 
-    def activated(self, x: Tensor, activation: Activation) -> Tensor:
+    def activated(self, x: Tensor, activation: Activation, into: Any = None) -> Tensor:
         """An activation of the product of x (T, D) plus the bias, (T, F)."""
         name = FUSED.get(activation)
         return activation(self(x)) if name is None else self._pointwise(x, name)
@@ -67,7 +67,7 @@ class PlainLinear:
         """The product of x (T, D) plus the bias, (T, F)."""
         return F.linear(x, self.weight, self.bias)
 
-    def activated(self, x: Tensor, activation: Activation) -> Tensor:
+    def activated(self, x: Tensor, activation: Activation, into: Any = None) -> Tensor:
         """An activation of the product of x (T, D) plus the bias, (T, F)."""
         return activation(self(x))
 

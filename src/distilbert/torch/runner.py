@@ -5,29 +5,42 @@ Device and dtype of inference are chosen here and nowhere else in this package.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from distilbert.checkpoint.int8_rows import ranges_in
 from distilbert.checkpoint.loading import LoadRequest
-from distilbert.errors import InputError
+from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
+from distilbert.row_parts import divide_rows, join_rows
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
 from distilbert.torch.heads import load_model
 from distilbert.torch.inference import InferenceEncoder
+from distilbert.torch.int8 import Int8Linear, RoundedLinear, int8_layers, int8_type
 from distilbert.torch.loading import is_package_class, spec_model
 from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
+from distilbert.torch.threads import map_on_cores
+
+logger = logging.getLogger(__name__)
+
+# Tokens from which on a part of a batch is worth a thread of its own: with fewer, weights are what
+# takes time, and threads that share an operator read them once.
+MIN_PART_TOKENS = 192
 
 
 def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
     model, _ = load_model(request)
-    return TorchRunner(model, device, dtype, prepack=True)
+    ranges = ranges_in(Path(str(request.source)), request.formats, request.variant)
+    return TorchRunner(model, device, dtype, prepack=True, input_ranges=ranges)
 
 
 class TorchRunner:
@@ -40,6 +53,7 @@ class TorchRunner:
         dtype: str | torch.dtype | None = None,
         *,
         prepack: bool = False,
+        input_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         """
         Args:
@@ -47,6 +61,8 @@ class TorchRunner:
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
             prepack: on a CPU, compute with a copy of the layers' weights in a faster layout, for as
                 long as the model stays as it is. Changes through `parameter.data` are not noticed.
+            input_ranges: with `prepack`, compute layers of these names in int8; see
+                `distilbert.torch.int8`.
 
         Raises:
             InputError: `dtype` is not a floating type, or there is no such device.
@@ -54,22 +70,43 @@ class TorchRunner:
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         model = spec_model(model)
+        # From weights in float32, whatever the rest is computed in.
+        self._int8 = _int8_layers(model, device, _floating(dtype), input_ranges or {})
         self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
-        is_cpu = self.model.device.type == "cpu"
-        self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
         self._prepack, self._packed_encoder = prepack, None
+        self.preferred_batch_tokens = ACCELERATOR_BATCH_TOKENS
+        if self.model.device.type == "cpu":
+            n_parts = torch.get_num_threads() if self._encoder() is not None else 1
+            self.preferred_batch_tokens = CPU_BATCH_TOKENS * n_parts
 
-    @torch.inference_mode()
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        arrays = check_batch(batch, self.config, self.head)
+        ids, mask = check_batch(batch, self.config, self.head)
+        parts = self._parts(mask)
+        if len(parts) < 2:
+            return self._run(ids, mask, wanted)
+
+        def run_part(rows: np.ndarray) -> dict[str, np.ndarray]:
+            return self._run(ids[rows], mask[rows], None if wanted is None else wanted[rows])
+
+        return join_rows(self.head, parts, map_on_cores(run_part, parts), wanted)
+
+    def _parts(self, mask: np.ndarray) -> list[np.ndarray]:
+        """The rows of a batch for each thread; one part where threads share every operator."""
+        n = min(torch.get_num_threads(), int(np.count_nonzero(mask)) // MIN_PART_TOKENS)
+        return divide_rows(mask, n) if n > 1 and self._encoder() is not None else []
+
+    @torch.inference_mode()
+    def _run(
+        self, input_ids: np.ndarray, attention_mask: np.ndarray, wanted: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
         ids, mask = (
             torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
-            for array in arrays
+            for array in (input_ids, attention_mask)
         )
         chosen = None if wanted is None else torch.from_numpy(wanted).to(self.model.device)
         if is_package_class(type(self.model)):
@@ -90,9 +127,11 @@ class TorchRunner:
         encoder = self._packed_encoder
         if not self._prepack or (encoder is not None and encoder.is_current()):
             return encoder
+        if encoder is not None:
+            self._int8 = {}  # the weights have changed
         base = cast(Any, self.model).base_model
         self._packed_encoder = (
-            InferenceEncoder(base) if InferenceEncoder.can_compute(base) else None
+            InferenceEncoder(base, self._int8) if InferenceEncoder.can_compute(base) else None
         )
         return self._packed_encoder
 
@@ -127,6 +166,30 @@ class TorchRunner:
             output, packing = encoder.encode_packed(input_ids, attention_mask)
             return packing.unpack(output.last_hidden_state)
         return encoder(ids, mask, return_dict=True).last_hidden_state[:, :length]
+
+
+def _int8_layers(
+    model: PreTrainedModel,
+    device: Any,
+    dtype: torch.dtype | None,
+    input_ranges: Mapping[str, tuple[float, float]],
+) -> dict[str, Int8Linear | RoundedLinear]:
+    """The layers of a model that have ranges, for a CPU."""
+    if not input_ranges:
+        return {}
+    if torch.device(device).type != "cpu":
+        logger.warning("int8 is for CPUs: the weights are computed with as floating-point numbers.")
+        return {}
+    base = cast(Any, model).base_model
+    layers, kind = int8_layers(base), int8_type()
+    unknown = input_ranges.keys() - layers.keys()
+    if unknown:
+        raise CheckpointError(
+            f"Ranges in a file must be those of layers of the model: got {min(unknown)!r}, which "
+            f"it does not have. Quantize the model again."
+        )
+    chosen: torch.dtype = dtype or base.dtype
+    return {name: kind(layers[name], one, chosen) for name, one in input_ranges.items()}
 
 
 as_runner = TorchRunner  # by the same name in every framework
