@@ -103,6 +103,14 @@ RUNTIMES = {
         more=((), ()),
         contents="distilbert.runtimes.torchscript_contents",
     ),
+    "pt2": Runtime(
+        module="distilbert.runtimes.pt2",
+        requirements=("torch",),
+        suffix=".pt2",
+        files=("pt2/model.pt2", "model.pt2"),
+        more=((), ()),
+        contents="distilbert.runtimes.pt2_contents",
+    ),
     "savedmodel": Runtime(
         module="distilbert.runtimes.savedmodel",
         requirements=("tensorflow",),

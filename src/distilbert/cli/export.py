@@ -94,7 +94,7 @@ def export(
 
       distilbert export ./my-ner ./my-ner-openvino --to openvino
 
-      distilbert export ./my-ner ./my-ner-torchscript --to torchscript
+      distilbert export ./my-ner ./my-ner-pt2 --to pt2
 
       distilbert export ./my-ner ./my-ner-tflite --to tflite --dtype float16
 

@@ -74,6 +74,7 @@ TARGETS = {
     "torchscript": Target(
         module="distilbert.exporting.to_torchscript", writers=(), dtypes=("float32",)
     ),
+    "pt2": Target(module="distilbert.exporting.to_pt2", writers=(), dtypes=("float32",)),
     "savedmodel": Target(
         module="distilbert.exporting.to_savedmodel", writers=(), dtypes=("float32",)
     ),

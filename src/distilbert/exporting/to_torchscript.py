@@ -17,10 +17,15 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: PyTorch is not installed.
     """
-    recording = framework_module("torch", "recording", "export to torchscript")
-    file = folder / RUNTIMES["torchscript"].files[0]
+    return write_recorded(source, folder, "torchscript", "save_torchscript")
+
+
+def write_recorded(source: ExportSource, folder: Path, to: str, save: str) -> list[Path]:
+    """Write a recorded model with the function `save` of `distilbert.torch.recording`."""
+    recording = framework_module("torch", "recording", f"export to {to}")
+    file = folder / RUNTIMES[to].files[0]
     file.parent.mkdir()
     more = {} if source.pooling is None else {SENTENCE_OUTPUT: (source.pooling, source.normalize)}
     model = recording.recordable(source.arrays, source.config, source.head, more=more)
-    recording.save_torchscript(model, file)
+    getattr(recording, save)(model, file)
     return [file]

@@ -18,8 +18,10 @@ from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
 from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
 
-# The function of a file, the names of its inputs, and those of its outputs.
-Opened = tuple[Callable[..., Mapping[str, Any]], Sequence[str], Sequence[str]]
+# The function of a file, its inputs with their axes as in `Value`, and the names of its outputs.
+Opened = tuple[
+    Callable[..., Mapping[str, Any]], Mapping[str, Sequence[int | None] | None], Sequence[str]
+]
 # Opens a file on a device, with the module torch.
 Opener = Callable[[Any, Path, Any], Opened]
 
@@ -61,8 +63,7 @@ class TorchSession:
         self._torch: Any = require("torch", "run files of PyTorch")
         self.device = _device(self._torch, device)
         self._function, inputs, outputs = opener(self._torch, file, self.device)
-        # Neither sizes nor numbers of axes are in such a file.
-        self.inputs = {name: Value("Tensor", np.int64, None) for name in inputs}
+        self.inputs = {name: Value("Tensor", np.int64, axes) for name, axes in inputs.items()}
         self.outputs = {name: Value("Tensor", None, None) for name in outputs}
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -77,7 +78,7 @@ class TorchSession:
             tensors = [torch.from_numpy(feeds[name].copy()).to(self.device) for name in self.inputs]
             try:
                 found = self._function(*tensors)
-            except RuntimeError as error:
+            except (RuntimeError, TypeError, ValueError, LookupError) as error:
                 raise CheckpointError(
                     f"PyTorch cannot compute {self.file}: {reason_of(error)}"
                 ) from None
