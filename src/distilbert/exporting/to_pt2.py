@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distilbert._lazy import RUNTIMES
 from distilbert.exporting.source import ExportSource
 from distilbert.exporting.targets import Choices
-from distilbert.exporting.to_torchscript import write_recorded
+from distilbert.exporting.to_torchscript import recorded
 
 
 def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
@@ -16,4 +17,8 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
         ExportError: PyTorch is too old.
         MissingDependencyError: PyTorch is not installed.
     """
-    return write_recorded(source, folder, "pt2", "save_exported_program")
+    recording, model = recorded(source, "pt2")
+    file = folder / RUNTIMES["pt2"].files[0]
+    file.parent.mkdir()
+    recording.save_exported_program(model, file)
+    return [file]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from distilbert._lazy import RUNTIMES
 from distilbert.exporting.model_graph import SENTENCE_OUTPUT
@@ -17,15 +18,15 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: PyTorch is not installed.
     """
-    return write_recorded(source, folder, "torchscript", "save_torchscript")
-
-
-def write_recorded(source: ExportSource, folder: Path, to: str, save: str) -> list[Path]:
-    """Write a recorded model with the function `save` of `distilbert.torch.recording`."""
-    recording = framework_module("torch", "recording", f"export to {to}")
-    file = folder / RUNTIMES[to].files[0]
+    recording, model = recorded(source, "torchscript")
+    file = folder / RUNTIMES["torchscript"].files[0]
     file.parent.mkdir()
-    more = {} if source.pooling is None else {SENTENCE_OUTPUT: (source.pooling, source.normalize)}
-    model = recording.recordable(source.arrays, source.config, source.head, more=more)
-    getattr(recording, save)(model, file)
+    recording.save_torchscript(model, file)
     return [file]
+
+
+def recorded(source: ExportSource, to: str) -> tuple[Any, Any]:
+    """The module `distilbert.torch.recording`, and a model for it to write."""
+    recording = framework_module("torch", "recording", f"export to {to}")
+    more = {} if source.pooling is None else {SENTENCE_OUTPUT: (source.pooling, source.normalize)}
+    return recording, recording.recordable(source.arrays, source.config, source.head, more=more)
