@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
+from distilbert.buckets import MIN_LENGTH
 from distilbert.checkpoint.hub import TOKENIZER_FILES, HubOptions, resolve
 from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
@@ -28,9 +29,6 @@ from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
 
 Source = str | PathLike[str]
-
-# The shortest window with three special tokens and one token of each text.
-MIN_LENGTH = 5
 
 
 @dataclass(frozen=True, kw_only=True)

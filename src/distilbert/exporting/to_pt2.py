@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distilbert._lazy import RUNTIMES
 from distilbert.exporting.source import ExportSource
 from distilbert.exporting.targets import Choices
 from distilbert.exporting.to_torchscript import recorded
@@ -18,7 +17,6 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
         MissingDependencyError: PyTorch is not installed.
     """
     recording, model = recorded(source, "pt2")
-    file = folder / RUNTIMES["pt2"].files[0]
-    file.parent.mkdir()
-    recording.save_exported_program(model, file)
+    file = choices.new_file(folder, "pt2")
+    recording.save_exported_program(model, file, choices.sizes())
     return [file]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import RUNTIMES
 from distilbert.exporting.model_graph import SENTENCE_OUTPUT
 from distilbert.exporting.source import ExportSource
 from distilbert.exporting.targets import Choices
@@ -19,9 +18,8 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
         MissingDependencyError: PyTorch is not installed.
     """
     recording, model = recorded(source, "torchscript")
-    file = folder / RUNTIMES["torchscript"].files[0]
-    file.parent.mkdir()
-    recording.save_torchscript(model, file)
+    file = choices.new_file(folder, "torchscript")
+    recording.save_torchscript(model, file, choices.sizes())
     return [file]
 
 

@@ -189,7 +189,7 @@ def _tensor(torch: Any, entries: Archive, stored: Stored) -> Any:
     dtype = SCALAR_TYPES.get(stored.scalar_type)
     if dtype is None:
         raise Unreadable(f"a tensor has the type {stored.scalar_type}")
-    data = bytearray(entries[stored.entry])
+    data = bytearray(entries.tensor(stored.entry))
     whole = torch.frombuffer(data, dtype=getattr(torch, dtype)) if data else torch.empty(0)
     try:
         return whole.as_strided(stored.sizes, stored.strides, stored.offset)
