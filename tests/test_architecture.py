@@ -21,7 +21,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
 INNER |= {"config_names", "digests", "git_lfs", "heads", "json_files", "runner", "surrogates"}
-INNER |= {"buckets", "machine", "task_file"}
+INNER |= {"buckets", "machine", "task_file", "threads"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 INNER |= {"_install"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.

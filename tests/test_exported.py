@@ -104,8 +104,6 @@ def test_options_of_weights_are_refused(stored: Path, options, framework, error,
 
 
 def test_options_of_exported_models_are_refused_for_weights(source: Path) -> None:
-    with pytest.raises(InputError, match="`num_threads` is for exported models"):
-        find_model(source, options=LoadOptions(num_threads=2))
     with pytest.raises(CheckpointError, match=r"has none. Write one with: distilbert export"):
         find_model(source, options=LoadOptions(runtime="onnx"))
 

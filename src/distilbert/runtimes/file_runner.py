@@ -129,13 +129,6 @@ class FileRunner:
         }
 
 
-def check_threads(num_threads: Any) -> None:
-    """Raise InputError unless it is None or an integer >= 1."""
-    is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
-    if num_threads is not None and not (is_integer and num_threads >= 1):
-        raise InputError(f"`num_threads` must be an integer >= 1: got {num_threads!r}.")
-
-
 def check_file_dtype(dtype: Any, file: Path) -> None:
     """Raise InputError unless it is None, for files whose type of computation is fixed."""
     if dtype is not None:

@@ -6,6 +6,7 @@ Device and dtype of inference are chosen here and nowhere else in this package.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from distilbert.errors import InputError
 from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
+from distilbert.threads import check_threads, fitting_threads, torch_threads
 from distilbert.torch.heads import load_model
 from distilbert.torch.inference import InferenceEncoder
 from distilbert.torch.loading import is_package_class, spec_model
@@ -24,10 +26,13 @@ from distilbert.torch.packing import pad_length, saves_work
 from distilbert.torch.pretrained import PreTrainedModel
 
 
-def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
+def load_runner(
+    request: LoadRequest, *, device: Any = None, dtype: Any = None, num_threads: int | None = None
+) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
+    check_threads(num_threads)
     model, _ = load_model(request)
-    return TorchRunner(model, device, dtype, prepack=True)
+    return TorchRunner(model, device, dtype, num_threads=num_threads, prepack=True)
 
 
 class TorchRunner:
@@ -39,18 +44,23 @@ class TorchRunner:
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
         *,
+        num_threads: int | None = None,
         prepack: bool = False,
     ) -> None:
         """
         Args:
             device: None takes the first CUDA device if there is one, else the CPU.
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
+            num_threads: that compute one batch together; None leaves them as they are, unless the
+                process may use fewer cores.
             prepack: on a CPU, compute with a copy of the layers' weights in a faster layout, for as
                 long as the model stays as it is. Changes through `parameter.data` are not noticed.
 
         Raises:
-            InputError: `dtype` is not a floating type, or there is no such device.
+            InputError: `dtype` is not a floating type, there is no such device, or a wrong number
+                of threads.
         """
+        check_threads(num_threads)
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         model = spec_model(model)
@@ -59,7 +69,8 @@ class TorchRunner:
         self.config = model.config
         is_cpu = self.model.device.type == "cpu"
         self.preferred_batch_tokens = CPU_BATCH_TOKENS if is_cpu else ACCELERATOR_BATCH_TOKENS
-        self._prepack, self._packed_encoder = prepack, None
+        self.num_threads = fitting_threads(num_threads, torch.get_num_threads())
+        self._prepack, self._packed_encoder, self._prepacking = prepack, None, Lock()
 
     @torch.inference_mode()
     def run_batch(
@@ -72,14 +83,9 @@ class TorchRunner:
             for array in arrays
         )
         chosen = None if wanted is None else torch.from_numpy(wanted).to(self.model.device)
-        if is_package_class(type(self.model)):
+        with torch_threads(torch, self.num_threads):
             outputs = self._outputs(ids, mask, chosen)
-        else:  # a user's subclass may compute more than our heads do
-            options = {"output_attentions": False, "output_hidden_states": False}
-            outputs = self.model(ids, mask, **options, return_dict=True)
-            if chosen is not None:
-                outputs = {name: output[chosen] for name, output in outputs.items()}
-        return {name: output.float().cpu().numpy() for name, output in outputs.items()}
+            return {name: output.float().cpu().numpy() for name, output in outputs.items()}
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
@@ -87,20 +93,25 @@ class TorchRunner:
 
     def _encoder(self) -> InferenceEncoder | None:
         """The encoder with prepacked weights, or None where the model's own must compute."""
-        encoder = self._packed_encoder
-        if not self._prepack or (encoder is not None and encoder.is_current()):
+        if not self._prepack:
+            return None
+        with self._prepacking:  # threads that start together share one copy of the weights
+            encoder = self._packed_encoder
+            if encoder is None or not encoder.is_current():
+                base = cast(Any, self.model).base_model
+                encoder = InferenceEncoder(base) if InferenceEncoder.can_compute(base) else None
+                self._packed_encoder = encoder
             return encoder
-        base = cast(Any, self.model).base_model
-        self._packed_encoder = (
-            InferenceEncoder(base) if InferenceEncoder.can_compute(base) else None
-        )
-        return self._packed_encoder
 
     def _outputs(
         self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor | None
     ) -> dict[str, Tensor]:
         """What the head computes, and from no other hidden states than it needs."""
         head, model = HEADS[self.head], cast(Any, self.model)
+        if not is_package_class(type(model)):  # a user's subclass may compute more than heads do
+            options = {"output_attentions": False, "output_hidden_states": False}
+            outputs = model(input_ids, attention_mask, **options, return_dict=True)
+            return {name: a if wanted is None else a[wanted] for name, a in outputs.items()}
         if head.reads_first_token:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))  # choices as rows
             encoder = self._encoder() or model.base_model
