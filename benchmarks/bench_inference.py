@@ -26,7 +26,7 @@ from in_turns import Comparison, write_results
 
 from distilbert import DistilBertConfig, Quantized, quantize
 from distilbert.benchmarking.benchmark import count_tokens, measure, open_all
-from distilbert.benchmarking.contenders import Contender, Subject, Way, find_ways, torch_threads
+from distilbert.benchmarking.contenders import Contender, Subject, Way, find_ways
 from distilbert.benchmarking.inputs import sample_texts
 from distilbert.benchmarking.peers import find_peers
 from distilbert.benchmarking.result import Row, Spread
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300.0, help="about how long to measure")
     parser.add_argument("--num-threads", type=int, help="of every program; by default its own")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place, torch_threads(options.num_threads):
+    with tempfile.TemporaryDirectory() as place:
         run(options, Path(place))
 
 

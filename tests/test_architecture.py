@@ -21,7 +21,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # Part of the package -> the other parts, or single modules of them, that it may import.
 INNER = {"errors", "_lazy", "config", "config_checks", "config_file", "input_checks", "outputs"}
 INNER |= {"config_names", "digests", "git_lfs", "heads", "json_files", "runner", "surrogates"}
-INNER |= {"machine", "row_parts", "task_file"}
+INNER |= {"buckets", "machine", "row_parts", "task_file", "threads"}
 FRAMEWORKS = {"torch", "tensorflow", "flax"}
 INNER |= {"_install"}
 # Finding a checkpoint and its parts, and writing files: for every layer with a `from_pretrained`.
@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "training": INNER | {"checkpoint", "opening"},
     "load_options": INNER | {"checkpoint"},
     # A runtime is imported by name, once a source is known to hold a file for it.
-    "exported": INNER | {"checkpoint", "load_options"},
+    "exported": INNER | {"checkpoint", "load_options", "runtimes.bucket_runner"},
     "runtimes": INNER | {"checkpoint.foreign_names"},
     # `auto` chooses a class by name and loads no framework until it has chosen.
     "opening": INNER | {"auto", "checkpoint", "exported", "fastest", "load_options"},

@@ -104,8 +104,6 @@ def test_options_of_weights_are_refused(stored: Path, options, framework, error,
 
 
 def test_options_of_exported_models_are_refused_for_weights(source: Path) -> None:
-    with pytest.raises(InputError, match="`num_threads` is for exported models"):
-        find_model(source, options=LoadOptions(num_threads=2))
     with pytest.raises(CheckpointError, match=r"has none. Write one with: distilbert export"):
         find_model(source, options=LoadOptions(runtime="onnx"))
 
@@ -148,6 +146,51 @@ def test_the_file_of_a_hub_name_is_fetched_without_the_weights(
         np.testing.assert_array_equal(answers("ann/both", runtime=runtime), answers(stored))
         assert RUNTIMES[runtime].files[0] in hub.downloaded()
         assert "model.safetensors" not in hub.downloaded()
+
+
+@pytest.fixture(scope="module")
+def with_buckets(source: Path) -> Path:
+    """An export with buckets that no test changes."""
+    return distilbert.export(source, source.parent / "b", to="onnx", buckets="1x8,2x16").folder
+
+
+def test_an_export_with_buckets_opens_from_folder_file_and_hub(
+    with_buckets: Path, source: Path, tmp_path: Path, monkeypatch
+) -> None:
+    seen = BATCH["attention_mask"] == 1
+    expected = answers(source)[seen]
+    for model in (with_buckets, with_buckets / "onnx/model_2x16.onnx"):
+        np.testing.assert_allclose(answers(model)[seen], expected, atol=2e-5)
+    names = [path for path in with_buckets.rglob("*") if path.is_file()]
+    files = {path.relative_to(with_buckets).as_posix(): path.read_bytes() for path in names}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with serve(FakeHub({"ann/b": files})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        found = answers("ann/b", runtime="onnx")[seen]
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+        with pytest.raises(CheckpointError):
+            answers("ann/b", runtime="openvino")
+
+
+@pytest.mark.parametrize(
+    ("buckets", "text"),
+    [
+        (["1x8", "9x9"], r"a file for each of its buckets.* has onnx/model_1x8\.onnx for"),
+        (["1x8", 7], "is damaged: `buckets` must be rows and tokens"),
+        ({}, "is damaged"),
+    ],
+)
+def test_a_manifest_with_other_buckets_is_refused(
+    with_buckets: Path, tmp_path: Path, buckets: Any, text: str
+) -> None:
+    folder = shutil.copytree(with_buckets, tmp_path / "out")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "buckets": buckets}))
+    with pytest.raises(CheckpointError, match=text):
+        answers(folder)
 
 
 def test_a_file_computes_one_head(stored: Path) -> None:

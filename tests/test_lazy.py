@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -72,3 +73,31 @@ def test_a_missing_framework_is_named_without_importing_anything(monkeypatch):
 def test_names_of_transformers_say_where_they_are(name):
     with pytest.raises(ImportError, match=f"`from transformers import {name}`"):
         exec(f"from distilbert import {name}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "seen"),
+    [
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, None),
+    ],
+)
+def test_threads_of_a_framework_wait_briefly_unless_the_user_chose(
+    tmp_path, monkeypatch, variables, seen
+):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    text = 'import os\nfound = os.environ.get("GOMP_SPINCOUNT")\n'
+    (tmp_path / "computes.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert _lazy.require("computes", "x").found == seen
+    assert os.environ == before
+    del sys.modules["computes"]
+    monkeypatch.setitem(sys.modules, "torch", _lazy)  # too late
+    assert _lazy.import_framework("computes").found == variables.get("GOMP_SPINCOUNT")
+    del sys.modules["computes"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from distilbert.checkpoint.hub import HubOptions
+from distilbert.errors import InputError
 from distilbert.load_options import LoadOptions, take_load_options
 
 
@@ -18,3 +22,10 @@ def test_options_that_only_weights_have_are_named() -> None:
     assert LoadOptions(runtime="onnx", num_threads=1).of_weights() == []
     options = LoadOptions(formats={"from_tf": True}, variant="fp16", allow_untrained=True)
     assert options.of_weights() == ["from_tf", "variant", "allow_untrained"]
+
+
+def test_what_opens_a_source_is_refused_for_an_object() -> None:
+    LoadOptions(hub=HubOptions(revision="v1"), allow_untrained=True).check_unused()
+    options = LoadOptions(num_threads=2, formats={"from_tf": True})
+    with pytest.raises(InputError, match="`num_threads`, `from_tf` must be left out with a model"):
+        options.check_unused()

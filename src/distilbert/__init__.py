@@ -6,10 +6,9 @@ loads neither a framework nor NumPy.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from distilbert._lazy import FRAMEWORKS, is_of_transformers, require_framework
+from distilbert._lazy import FRAMEWORKS, import_framework, is_of_transformers, require_framework
 from distilbert.heads import HEADS
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ if not TYPE_CHECKING:  # a type checker that sees it accepts any misspelled name
         part = module.split(".")[1]
         if part in FRAMEWORKS:
             require_framework(part, f"use `{name}`")
-        value = getattr(importlib.import_module(module), name)
+        value = getattr(import_framework(module), name)
         globals()[name] = value  # the next lookup does not call this function
         return value
 

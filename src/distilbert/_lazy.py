@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,14 @@ RUNTIMES = {
         more=((), ()),
         contents="distilbert.runtimes.torchscript_contents",
     ),
+    "pt2": Runtime(
+        module="distilbert.runtimes.pt2",
+        requirements=("torch",),
+        suffix=".pt2",
+        files=("pt2/model.pt2", "model.pt2"),
+        more=((), ()),
+        contents="distilbert.runtimes.pt2_contents",
+    ),
     "savedmodel": Runtime(
         module="distilbert.runtimes.savedmodel",
         requirements=("tensorflow",),
@@ -127,6 +136,13 @@ RUNTIMES = {
 # which they do without where it is not installed.
 REPORTERS = {"openvino": "openvino_telemetry"}
 
+# How long threads of GNU OpenMP, which PyTorch has on Linux, wait busily for each other before they
+# sleep. By default it is 300 times longer, about 15 ms: then a core that another process needs as
+# well is lost (docs/decisions/0015-threads.md). The library reads it when PyTorch is imported.
+SHORT_WAITS = {"GOMP_SPINCOUNT": "1000"}
+# The variables by which a user chooses.
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+
 
 def require(name: str, purpose: str) -> ModuleType:
     """The optional module `name`; `purpose` completes the sentence "... is needed to <purpose>".
@@ -139,11 +155,26 @@ def require(name: str, purpose: str) -> ModuleType:
     """
     try:
         with _no_report(name.partition(".")[0]):
-            return importlib.import_module(name)
+            return import_framework(name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != name.partition(".")[0]:
             raise
         raise MissingDependencyError(_sentence(name, purpose)) from None
+
+
+def import_framework(name: str) -> ModuleType:
+    """A module of a framework, or one of this package that imports a framework.
+
+    Threads of PyTorch wait as in `SHORT_WAITS`, unless it is imported already or the user chose.
+    """
+    if "torch" in sys.modules or any(variable in os.environ for variable in WAITING):
+        return importlib.import_module(name)
+    os.environ.update(SHORT_WAITS)
+    try:
+        return importlib.import_module(name)
+    finally:
+        for variable in SHORT_WAITS:
+            os.environ.pop(variable, None)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import FRAMEWORKS, RUNTIMES, has_framework, is_available
+from distilbert._lazy import FRAMEWORKS, RUNTIMES, Runtime, has_framework, is_available
+from distilbert.buckets import Bucket, parse_buckets
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.hub import MANIFEST, resolve
 from distilbert.checkpoint.sharding import WEIGHT_FILES
@@ -25,6 +26,7 @@ from distilbert.heads import HEADS
 from distilbert.json_files import read_optional_json
 from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
+from distilbert.runtimes.bucket_runner import with_buckets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,16 @@ class Exported:
         config.check_buildable(head)
         module = importlib.import_module(RUNTIMES[self.runtime].module)
         options = {"device": device, "dtype": dtype, "num_threads": num_threads}
-        return module.load_runner(self.file, config, head, **options)
+        runners = {
+            bucket: module.load_runner(file, config, head, **options)
+            for bucket, file in self._by_bucket().items()
+        }
+        return with_buckets(runners, self.file)
+
+    def _by_bucket(self) -> dict[Bucket | None, Path]:
+        """The files by their buckets; None is for one that takes any size, or that says its own."""
+        names = _bucket_files(self.manifest, RUNTIMES[self.runtime], self.folder)
+        return {one: self.folder / name for one, name in names.items()} or {None: self.file}
 
     def size(self) -> int:
         """The bytes of the file and, where its manifest names them, of its external data."""
@@ -91,11 +102,34 @@ def find_exported(path: Path, runtime: str | None = None) -> Exported | None:
                 file = path.absolute()  # its folder may be the one above the working directory
                 return _described(name, _folder_of(file), file)
             continue
-        files = (path / file for file in facts.files)
+        buckets = _bucket_files(read_optional_json(path / MANIFEST), facts, path)
+        files = (path / file for file in (*facts.files, *buckets.values()))
         found = next((file for file in files if file.is_file()), None)
         if found is not None:
             return _described(name, path, found)
     return None
+
+
+def _bucket_files(manifest: Mapping[str, Any], facts: Runtime, folder: Path) -> dict[Bucket, str]:
+    """The file of each bucket of an export for a runtime; none of one for batches of any size.
+
+    Raises:
+        CheckpointError: the manifest names other buckets than it has files for.
+    """
+    given = manifest.get("buckets")
+    if given is None:
+        return {}
+    try:
+        files = {one: one.file(facts.files[0]) for one in parse_buckets(given)}
+    except InputError as error:
+        raise CheckpointError(f"`{MANIFEST}` of {folder} is damaged: {error}") from None
+    described = [name for name in files.values() if name in manifest.get("files", {})]
+    if described and len(described) < len(files):
+        raise CheckpointError(
+            f"`{MANIFEST}` must describe a file for each of its buckets: that of {folder} has "
+            f"{', '.join(described)} for {', '.join(map(str, files))}. Export the model again."
+        )
+    return files if described else {}  # those of another runtime
 
 
 def _folder_of(file: Path) -> Path:

@@ -7,7 +7,6 @@ same shape and head, with the same packages, processor and number of threads. Me
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike, fspath
@@ -21,12 +20,13 @@ from distilbert.checkpoint.pypi import default_cache
 from distilbert.checkpoint.sharding import WEIGHT_FILES
 from distilbert.config import DistilBertConfig
 from distilbert.digests import digest
-from distilbert.errors import DataError, InputError
+from distilbert.errors import CheckpointError, DataError, InputError
 from distilbert.exported import find_exported
 from distilbert.heads import head_of_class
 from distilbert.json_files import read_json
 from distilbert.load_options import LoadOptions
 from distilbert.machine import cpu_model, package_version, usable_cores
+from distilbert.threads import asked_threads
 
 FASTEST = "fastest"
 # The fields of a config on which speed depends.
@@ -49,12 +49,6 @@ class Ranked:
     dtype: str
     is_exact: bool
     texts_per_second: float
-
-
-def n_threads(num_threads: int | None) -> int | None:
-    """`num_threads`, or else OMP_NUM_THREADS, which some programs obey and others do not."""
-    variable = os.environ.get("OMP_NUM_THREADS", "")
-    return int(variable) if num_threads is None and variable.isdecimal() else num_threads
 
 
 def store(
@@ -117,14 +111,10 @@ def with_fastest(
         )
     best = _best(ranking, dtype)
     if best.name in FRAMEWORKS and kind == WEIGHTS:
-        # A framework has the threads of the variable; another number stays, and is an error.
-        same = n_threads(None) == options.num_threads
-        return best.name, replace(
-            options, runtime=None, num_threads=None if same else options.num_threads
-        )
+        return best.name, replace(options, runtime=None)
     if best.name in FRAMEWORKS or (folder is not None and not find_exported(folder, best.name)):
         raise InputError(_without_files(source, head, kind, best))
-    return None, replace(options, runtime=best.name, num_threads=n_threads(options.num_threads))
+    return None, replace(options, runtime=best.name, num_threads=asked_threads(options.num_threads))
 
 
 def _without_files(source: str | PathLike[str], head: str, kind: str, best: Ranked) -> str:
@@ -163,11 +153,23 @@ def _read(
     for one in dict.fromkeys((kind, WEIGHTS)):
         path = _path(_facts(config, head, threads, one))
         if path.is_file():
-            rows = read_json(path).get("ranking")
-            if not isinstance(rows, list) or not rows:
-                raise DataError(f"A stored measurement must have a ranking: delete {path}.")
-            return [Ranked(**row) for row in rows]
+            return _ranking_in(path)
     return None
+
+
+def _ranking_in(path: Path) -> list[Ranked]:
+    """The ranking in a file, which another program may have damaged."""
+    try:
+        ranking = [Ranked(**row) for row in read_json(path)["ranking"]]
+        usable = all(one.name in (*FRAMEWORKS, *RUNTIMES) for one in ranking)
+    except (CheckpointError, KeyError, TypeError):
+        ranking, usable = [], False
+    if not ranking or not usable:
+        raise DataError(
+            f"A stored measurement must have a ranking of frameworks and runtimes: {path} has "
+            f"none. Delete it and measure again: distilbert benchmark"
+        )
+    return ranking
 
 
 def _folder(source: str | PathLike[str]) -> Path | None:
@@ -197,7 +199,7 @@ def _facts(config: DistilBertConfig, head: str, threads: int | None, kind: str) 
         "kind": kind,
         "processor": cpu_model(),
         "cores": usable_cores(),
-        "threads": n_threads(threads),
+        "threads": asked_threads(threads),
         "versions": {name: package_version(name) for name in PACKAGES},
     }
 

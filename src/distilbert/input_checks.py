@@ -92,7 +92,8 @@ def check_positions(shape: Sequence[int | None], rows: int | None, length: int |
     """Raise InputError unless positions of this shape are (S,), (1, S) or (B, S); None is any."""
     *before, last = shape or (0,)
     fits = None in (last, length) or last == length
-    if not fits or len(before) > 1 or not {*before} <= {1, rows, None}:
+    # No set: a size that `torch.export` records has no hash.
+    if not fits or any(size not in (1, rows, None) for size in before) or len(before) > 1:
         raise InputError(
             f"`position_ids` must have one position per token, for each row or for all rows: got "
             f"{tuple(shape)} for {rows} sequences of {length} tokens."

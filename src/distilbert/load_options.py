@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distilbert.checkpoint.hub import HubOptions, take_hub_options
+from distilbert.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
     """How the files of a source are found and read.
 
-    `formats`, `variant`, `attn_implementation` and `allow_untrained` are those of weights;
-    `runtime` and `num_threads` those of an exported model.
+    `formats`, `variant`, `attn_implementation` and `allow_untrained` are those of weights,
+    `runtime` that of an exported model; `num_threads` is what `distilbert.threads` says.
     """
 
     hub: HubOptions = field(default_factory=HubOptions)
@@ -29,6 +30,20 @@ class LoadOptions:
         """The names of the options that were set and have a meaning only for weights."""
         names = ("variant", "attn_implementation", "allow_untrained")
         return [*self.formats, *(name for name in names if getattr(self, name))]
+
+    def check_unused(self) -> None:
+        """Check that nothing is set which says how to open a source: a model object is open.
+
+        Raises:
+            InputError: something is.
+        """
+        names = ("runtime", "num_threads", "variant")
+        given = [*(name for name in names if getattr(self, name) is not None), *self.formats]
+        if given:
+            raise InputError(
+                f"{', '.join(f'`{name}`' for name in given)} must be left out with a model or a "
+                f"runner, which is loaded already. Pass its folder or name instead."
+            )
 
 
 def take_load_options(options: dict[str, Any]) -> LoadOptions:

@@ -7,7 +7,6 @@ then. **Runtimes** only run exported files, and are chosen where a source holds 
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import FRAMEWORKS, has_framework, require_framework
+from distilbert._lazy import FRAMEWORKS, has_framework, import_framework, require_framework
+from distilbert.buckets import MIN_LENGTH
 from distilbert.checkpoint.hub import TOKENIZER_FILES, HubOptions, resolve
 from distilbert.checkpoint.loading import LoadRequest, Needs
 from distilbert.checkpoint.preference import all_formats, wanted_formats
@@ -28,9 +28,6 @@ from distilbert.load_options import LoadOptions
 from distilbert.runner import Runner
 
 Source = str | PathLike[str]
-
-# The shortest window with three special tokens and one token of each text.
-MIN_LENGTH = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +147,7 @@ def open_model(
             tokenizer, options = folder, None  # its files are on this machine already
     else:
         name, folder = type(model).__name__, None
+        (options or LoadOptions()).check_unused()
         runner = as_runner(model, device=device, dtype=dtype)
     if runner.head != head:
         raise InputError(
@@ -193,11 +191,6 @@ def find_model(
         return FoundModel(
             name=fspath(source), folder=exported.folder, options=options, exported=exported
         )
-    if options.num_threads is not None:
-        raise InputError(
-            f"`num_threads` is for exported models: got {options.num_threads!r} for {source}, "
-            f"which a framework runs. Set its threads, or the variable OMP_NUM_THREADS."
-        )
     framework = choose_framework(framework)
     require_framework(framework, f"load a model with `framework={framework!r}`")
     if options.formats:
@@ -220,13 +213,13 @@ def load_runner(found: FoundModel, head: str, *, device: Any = None, dtype: Any 
     """
     if head not in HEADS:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
+    how = {"device": device, "dtype": dtype, "num_threads": found.options.num_threads}
     if found.exported is not None:
-        n_threads = found.options.num_threads
-        return found.exported.load_runner(head, device=device, dtype=dtype, num_threads=n_threads)
+        return found.exported.load_runner(head, **how)
     needs: Needs = "page" if found.options.allow_untrained else "all"
     request = found.request(head, needs=needs)
-    module = importlib.import_module(f"{FRAMEWORKS[found.weights_framework()].package}.runner")
-    return module.load_runner(request, device=device, dtype=dtype)
+    module = import_framework(f"{FRAMEWORKS[found.weights_framework()].package}.runner")
+    return module.load_runner(request, **how)
 
 
 def as_runner(model: Any, *, device: Any = None, dtype: Any = None) -> Runner:
@@ -388,7 +381,7 @@ def framework_module(framework: str, name: str, purpose: str) -> Any:
         MissingDependencyError: the framework is not installed.
     """
     require_framework(framework, f"{purpose} with `framework={framework!r}`")
-    return importlib.import_module(f"{FRAMEWORKS[framework].package}.{name}")
+    return import_framework(f"{FRAMEWORKS[framework].package}.{name}")
 
 
 def framework_of(model: Any) -> str | None:

@@ -103,3 +103,15 @@ def test_wrong_options_are_errors_and_store_nothing(
     with pytest.raises(kind, match=message):
         benchmark(source, **{**QUICK, **options})
     assert not cache.exists()
+
+
+def test_a_measurement_is_not_lost_where_it_cannot_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export(tiny_source(tmp_path / "m", "base"), tmp_path / "m-onnx").folder
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DISTILBERT_CACHE", str(tmp_path / "file"))
+    found = benchmark(folder, num_threads=1, **QUICK)
+    assert found.stored is None
+    assert any("it cannot be stored" in warning for warning in found.warnings)
+    assert [row.label for row in found.rows] == ["onnx float32"]

@@ -9,9 +9,9 @@ import pytest
 from exports import tiny_source
 
 from distilbert import export
-from distilbert._lazy import RUNTIMES, require
+from distilbert._lazy import RUNTIMES
 from distilbert.benchmarking import contenders as module
-from distilbert.benchmarking.contenders import Subject, find_ways, open_way, torch_threads
+from distilbert.benchmarking.contenders import Subject, find_ways, open_way
 from distilbert.load_options import LoadOptions
 from distilbert.opening import find_model
 
@@ -53,9 +53,8 @@ def test_the_steps_are_what_a_user_types(source: Path, tmp_path: Path) -> None:
     steps = {(way.name, way.dtype): way.steps for way in found.ways}
     task = "text-classification"
     assert steps["torch", "bfloat16"] == (
-        f"OMP_NUM_THREADS=1 distilbert predict {task} -m {source} --framework torch "
-        f"--dtype bfloat16",
-        f'or, with it set, pipeline("{task}", "{source}", framework="torch", dtype="bfloat16")',
+        f"distilbert predict {task} -m {source} --framework torch --dtype bfloat16 --num-threads 1",
+        f'pipeline("{task}", "{source}", framework="torch", dtype="bfloat16", num_threads=1)',
     )
     assert steps["onnx", "float32"] == (
         f"distilbert export {source} OUTPUT --to onnx --head {HEAD}",
@@ -95,13 +94,3 @@ def test_an_exported_model_runs_in_the_runtimes_it_has_files_for(
     assert [(way.name, way.dtype) for way in found.ways] == [("onnx", "float32")]
     assert found.ways[0].steps[0].endswith(f"-m {folder} --runtime onnx")
     assert open_way(found.ways[0], subject, ["the cat"]).texts()
-
-
-def test_the_threads_of_torch_are_restored() -> None:
-    torch = require("torch", "test")
-    before = torch.get_num_threads()
-    with torch_threads(before + 1):
-        assert torch.get_num_threads() == before + 1
-    assert torch.get_num_threads() == before
-    with torch_threads(None):
-        assert torch.get_num_threads() == before

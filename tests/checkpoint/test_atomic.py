@@ -254,10 +254,15 @@ def test_a_folder_that_cannot_be_written_is_known_before(tmp_path, monkeypatch):
     for name in ("file/out", "link", f"{'x' * 300}/out"):
         with pytest.raises(CheckpointError, match=r"must be a folder that can be written: got"):
             check_folder_writable(tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"/out, but .*/file is not a folder\.$"):
+        check_folder_writable(tmp_path / "file" / "out")
+    if Path("/proc/self").is_dir():
+        with pytest.raises(CheckpointError, match=r"but no folder can be created in /proc\.$"):
+            check_folder_writable("/proc/no-such-folder/out")
 
     def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "mkdir", read_only)
-    with pytest.raises(CheckpointError, match=r"Read-only file system"):
+    with pytest.raises(CheckpointError, match=r"created in .* \(Read-only file system\)"):
         check_folder_writable(tmp_path / "new")

@@ -94,6 +94,7 @@ GELU = {
     "onnx": ("Gelu", 2, 20),
     "openvino": ("Gelu", 2, 8),
     "torchscript": ("gelu", 2, 10),
+    "pt2": ("gelu", 2, 10),
     "savedmodel": ("Erf", 4, 1),
     "tflite": ("GELU", 2, 3),
 }

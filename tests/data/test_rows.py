@@ -21,3 +21,10 @@ def test_lone_surrogates_in_values_are_replaced() -> None:
         "words": ["a", "\ufffd"],
         "n": 1,
     }
+
+
+def test_an_index_is_no_value_of_a_column_that_is_not_there() -> None:
+    row = Row({"": "0", "text": "a"}, "x line 2", header="x line 1")
+    assert [row.value("text"), row.value(None), row.value("label")] == ["a", None, None]
+    assert row.columns_place == "x line 1"
+    assert Row({}, "x line 2").columns_place == "x line 2"

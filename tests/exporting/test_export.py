@@ -171,3 +171,74 @@ def test_a_source_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="vocab"):
         distilbert.export(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+LONG = " ".join(["the cat sat on the mat . who lives in paris ?"] * 4)
+# Head -> task, its input, the option with the length of windows, and what of an answer is a number.
+LONG_INPUTS = {
+    "token_classification": ("ner", LONG, "max_length"),
+    "sequence_classification": (
+        "text-classification",
+        {"text": LONG, "text_pair": "berlin ?"},
+        "max_length",
+    ),
+    "question_answering": (
+        "question-answering",
+        {"question": "who lives in paris ?", "context": LONG},
+        "max_seq_len",
+    ),
+    "multiple_choice": (
+        "multiple-choice",
+        {"prompt": LONG, "choices": ["berlin", "the wolf , my dog", "paris"]},
+        "max_length",
+    ),
+    "masked_lm": ("fill-mask", f"{LONG} the [MASK] sat", "max_length"),
+    "base": ("sentence-embedding", [LONG, "berlin"], "max_length"),
+}
+
+
+@pytest.mark.parametrize("head", LONG_INPUTS)
+def test_pipelines_answer_with_buckets_as_with_windows_of_their_length(
+    tmp_path: Path, head: str
+) -> None:
+    task, given, length = LONG_INPUTS[head]
+    source = tiny_source(tmp_path / "m", head)
+    options = {"pooling": "mean"} if head == "base" else {}
+    done = distilbert.export(source, tmp_path / "out", buckets="1x8,2x16,1x24", **options)
+    assert [file.name for file in done.files] == [
+        f"model_{b}.onnx" for b in ("1x8", "2x16", "1x24")
+    ]
+    expected = distilbert.pipeline(task, source, **{length: 24}, **options)(given)
+    found = distilbert.pipeline(task, done.folder)(given)
+    assert len(found) == len(expected) > 0
+    np.testing.assert_allclose(numbers(found), numbers(expected), atol=2e-5)
+
+
+def numbers(answer: object) -> list[float]:
+    """Every number in an answer, in order."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if isinstance(answer, (list, tuple, np.ndarray)):
+        return [number for part in answer for number in numbers(part)]
+    return [] if isinstance(answer, str) or answer is None else [float(answer)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"buckets": "1x"}, "must be rows and tokens of batches, such as '1x32,8x128': got '1x'"),
+        ({"buckets": "0x32"}, "at least 1 row"),
+        ({"buckets": "1x65"}, r"rows of 5 to 64 \(`max_position_embeddings`\) tokens: got 1x65"),
+        (
+            {"buckets": "1x32", "to": "savedmodel"},
+            "`buckets` is an option of onnx and openvino and torchscript and pt2: got '1x32' with",
+        ),
+    ],
+)
+def test_buckets_that_cannot_be_written_are_one_sentence(
+    tmp_path: Path, options: dict[str, str], text: str
+) -> None:
+    source = tiny_source(tmp_path / "m", "base")
+    with pytest.raises(InputError, match=text):
+        distilbert.export(source, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()

@@ -30,6 +30,11 @@ def test_choices_come_best_first_with_their_place(pipe: Any) -> None:
     assert pipe(ROW, top_k=1) == answers[:1]
 
 
+def test_an_index_without_a_name_comes_before_no_choice(pipe: Any) -> None:
+    """As pandas writes it: the first column of a CSV file."""
+    assert pipe({"": "7", **ROW}) == pipe(ROW)
+
+
 def test_prompts_have_two_names_and_may_come_by_keyword(pipe: Any) -> None:
     answers = pipe(ROW)
     assert pipe(**ROW) == answers

@@ -47,6 +47,15 @@ def test_without_a_manifest_the_config_names_the_head(exported, wanted, tmp_path
     assert named.model.head == "question_answering"
 
 
+def test_a_model_of_one_size_is_refused(wanted, tmp_path) -> None:
+    source = tiny_source(tmp_path / "m", "base")
+    done = distilbert.export(source, tmp_path / "b", buckets="1x16")
+    with pytest.raises(
+        InputError, match=r"must take batches of any size: .* takes some sizes only"
+    ):
+        open_source(wanted(done.folder), tmp_path / "out")
+
+
 def test_a_folder_is_reopened_with_its_runtime(exported) -> None:
     assert reopen(exported("base"), "onnx", "base", 1).runner.head == "base"
 

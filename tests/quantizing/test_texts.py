@@ -20,6 +20,11 @@ def test_texts_come_from_lines_columns_and_rows_in_python(tmp_path) -> None:
     assert read_texts([{"text": "five"}, {"text": None}], "texts", USUAL) == ["five"]
     named = read_texts(str(tmp_path / "b.csv"), "texts", DataSection(text="id"))
     assert named == ["1", "2"]
+    (tmp_path / "c.csv").write_text(",n\nx,1\n")
+    with pytest.raises(DataError, match="`texts` must have texts: got none in n"):
+        read_texts(str(tmp_path / "c.csv"), "texts", USUAL)
+    with pytest.raises(DataError, match="must have texts"):
+        read_texts([{"": "x", "n": 1}], "texts", USUAL)
 
 
 def test_only_the_first_are_read() -> None:

@@ -58,3 +58,15 @@ def test_entries_are_unpacked_up_to_a_limit(tmp_path: Path) -> None:
             assert "a" in entries
             with pytest.raises(Unreadable, match="the entry 'a' has more than"):
                 entries["a"]
+
+
+def test_tensors_have_any_size_and_are_never_unpacked(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(tmp_path / "m", "w", method) as file:
+            file.writestr("m/a", bytes(torch_archive.MAX_BYTES + 1))
+        with open_archive(tmp_path / "m", KIND) as entries:
+            if method == zipfile.ZIP_STORED:
+                assert len(entries.tensor("a")) == torch_archive.MAX_BYTES + 1
+                continue
+            with pytest.raises(Unreadable, match="the entry 'a' is compressed"):
+                entries.tensor("a")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from distilbert.data.problems import Problems
 from distilbert.data.rows import Row
+from distilbert.data.sources import read_rows
 from distilbert.tasks.columns import (
     MISSING,
     as_flag,
@@ -21,6 +24,7 @@ from distilbert.tasks.columns import (
     task_of_columns,
     text_column,
 )
+from distilbert.training.run_card import DataSection
 
 ROWS = [Row({"Text": "a", "n": 1}, "file line 1"), Row({"label": "b"}, "file line 2")]
 
@@ -131,3 +135,17 @@ def test_objects_may_be_written_as_text_of_python_or_json() -> None:
 @pytest.mark.parametrize("piece", ["1", "1.", "1e", "1 ", " ", "1 , ", "'a'"])
 def test_a_long_cell_that_is_almost_a_list_is_read_in_linear_time(piece: str) -> None:
     assert read_list(f"[{piece * 200_000}x") is None  # hours, where a number is tried in two parts
+
+
+def test_a_wrong_header_is_named_by_its_own_line(tmp_path: Path) -> None:
+    """Line 2 of a CSV file is right where line 1 names no column of texts."""
+    (tmp_path / "a.csv").write_text("\nbody,stars\nGood.,5\n")
+    problems = Problems()
+    found = list(read_rows([str(tmp_path / "a.csv")], data=DataSection(), problems=problems))
+    assert missing_columns(found, [("text", None)], problems, task="masked-lm") == {"text"}
+    assert problems.of_sources[0].endswith("a.csv line 2.")
+    named = DataSection(column_names=("body", "stars"))
+    problems = Problems()
+    found = list(read_rows([str(tmp_path / "a.csv")], data=named, problems=problems))
+    missing_columns(found, [("text", None)], problems, task="masked-lm")
+    assert problems.of_sources[0].endswith("a.csv line 2.")  # of the first row

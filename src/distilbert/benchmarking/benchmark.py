@@ -16,7 +16,6 @@ from distilbert.benchmarking.contenders import (
     Subject,
     find_ways,
     open_way,
-    torch_threads,
 )
 from distilbert.benchmarking.inputs import LENGTHS, sample_texts, sequences_of
 from distilbert.benchmarking.peers import find_peers
@@ -27,12 +26,13 @@ from distilbert.checkpoint.output_folder import check_output
 from distilbert.config import DistilBertConfig
 from distilbert.data.memory import names_sources, sources_of
 from distilbert.errors import CheckpointError, DistilBertError, InputError, UnknownArgumentError
-from distilbert.fastest import PACKAGES, n_threads, store
+from distilbert.fastest import PACKAGES, Ranked, store
 from distilbert.heads import HEADS, head_of_class
 from distilbert.load_options import take_load_options
 from distilbert.machine import cpu_model, load_average, package_version, usable_cores
 from distilbert.opening import FoundModel, find_model
 from distilbert.quantizing.agreement import measure_agreement
+from distilbert.threads import asked_threads, check_threads
 from distilbert.timing import seconds_in_turns
 
 SECONDS = 45.0
@@ -81,7 +81,7 @@ def benchmark(
         DataError: the texts cannot be read.
         InputError: an option breaks a rule, or nothing that runs the model is installed.
     """
-    subject = _subject(model, head, n_threads(num_threads), options)
+    subject = _subject(model, head, asked_threads(num_threads), options)
     if not seconds > 0:
         raise InputError(f"`seconds` must be more than 0: got {seconds!r}.")
     if output is not None:
@@ -89,7 +89,7 @@ def benchmark(
         check_output(Path(output), MEASURED, overwrite=overwrite, sources=[model, *files])
     sample = sample_texts(texts)
     source = "the sample of this package" if texts is None else "those given"
-    with tempfile.TemporaryDirectory() as place, torch_threads(subject.num_threads):
+    with tempfile.TemporaryDirectory() as place:
         result = _measured(
             subject, sample, source, Path(place), seconds, frameworks=frameworks, peers=peers
         )
@@ -118,7 +118,8 @@ def _measured(
     rows, reference = measure(contenders, rest, sample, seconds=seconds)
     n_tokens = count_tokens(contenders[0], sample)
     config, ranking = contenders[0].pipe.runner.config, ranked(rows, len(sample))
-    warning = busy_warning(machine["load_average"], machine["cores"])
+    stored, failure = _stored(subject, config, ranking)
+    busy = busy_warning(machine["load_average"], machine["cores"])
     return Benchmark(
         model=subject.name,
         head=subject.head,
@@ -127,10 +128,24 @@ def _measured(
         sample={"source": source, "n_texts": len(sample), "n_tokens": n_tokens},
         machine=machine,
         left_out=(*left_out, *absent),
-        warnings=() if warning is None else (warning,),
+        warnings=tuple(one for one in (busy, failure) if one is not None),
         advice=tuple(advice(rows)),
-        stored=store(subject.found.folder, config, subject.head, subject.num_threads, ranking),
+        stored=stored,
     )
+
+
+def _stored(
+    subject: Subject, config: DistilBertConfig, ranking: Sequence[Ranked]
+) -> tuple[Path | None, str | None]:
+    """The file for `runtime="fastest"`, or a warning that it could not be written or is of no use:
+    the measurement took too long to be lost with it."""
+    if not ranking:
+        return None, "no answers are close to the reference's: nothing is stored for `fastest`."
+    try:
+        file = store(subject.found.folder, config, subject.head, subject.num_threads, ranking)
+    except (CheckpointError, OSError) as error:
+        return None, f"`runtime='fastest'` will not know of this: it cannot be stored ({error})."
+    return file, None
 
 
 def _subject(
@@ -143,9 +158,7 @@ def _subject(
     if unknown:
         names = ", ".join(sorted(unknown))
         raise UnknownArgumentError(f"`benchmark` got unknown keywords: {names}.")
-    is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
-    if num_threads is not None and not (is_integer and num_threads >= 1):
-        raise InputError(f"`num_threads` must be an integer >= 1: got {num_threads!r}.")
+    check_threads(num_threads)
     if head is not None and head not in HEADS:
         raise InputError(f"`head` must be one of {', '.join(HEADS)}: got {head!r}.")
     found = find_model(model, options=loading)

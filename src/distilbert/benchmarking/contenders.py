@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import FRAMEWORKS, RUNTIMES, has_framework, is_available, require
+from distilbert._lazy import FRAMEWORKS, RUNTIMES, has_framework, is_available
 from distilbert.benchmarking.inputs import TASKS, full_batch, inputs_of
 from distilbert.benchmarking.memory import peak_growth
 from distilbert.errors import CheckpointError, DistilBertError
@@ -120,7 +119,7 @@ def _add_framework(found: Found, subject: Subject, name: str, *, frameworks: boo
             f"{name}: its threads cannot be set, leave out `num_threads` and OMP_NUM_THREADS."
         )
     else:
-        keywords = {**subject.options, "framework": name}
+        keywords = {**subject.options, "framework": name, "num_threads": subject.num_threads}
         for dtype in DTYPES.get(name, ("float32",)):
             options = {"framework": name, **({} if dtype == "float32" else {"dtype": dtype})}
             steps = _steps(subject, subject.name, options)
@@ -167,15 +166,14 @@ def _add_runtime(found: Found, subject: Subject, name: str, folder: Path) -> Non
 def _steps(subject: Subject, source: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """The options of a command, and the same in Python."""
     n = subject.num_threads
-    variable = "" if n is None or "runtime" in options else f"OMP_NUM_THREADS={n} "
-    options = {**options, **({} if n is None or variable else {"num_threads": n})}
+    options = {**options, **({} if n is None else {"num_threads": n})}
     flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in options.items())
     named = "".join(f", {name}={json.dumps(value)}" for name, value in options.items())
     task = TASKS[subject.head]
     command = "embed" if subject.head == "base" else f"predict {task}"
     return (
-        f"{variable}distilbert {command} -m {source}{flags}",
-        f'{variable and "or, with it set, "}pipeline("{task}", "{source}"{named})',
+        f"distilbert {command} -m {source}{flags}",
+        f'pipeline("{task}", "{source}"{named})',
     )
 
 
@@ -207,18 +205,3 @@ def open_way(way: Way, subject: Subject, texts: Sequence[str]) -> Contender:
         memory_mib=memory,
         pipe=pipe,
     )
-
-
-@contextmanager
-def torch_threads(num_threads: int | None) -> Iterator[None]:
-    """PyTorch computes with this many threads inside the block."""
-    if num_threads is None or not has_framework(FIRST):
-        yield
-        return
-    torch = require("torch", "set its threads")
-    before = torch.get_num_threads()
-    torch.set_num_threads(num_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

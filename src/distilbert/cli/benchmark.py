@@ -33,7 +33,7 @@ class Measuring:
     num_threads: Annotated[
         int | None,
         typer.Option(
-            help="Threads of PyTorch and of runtimes; by default OMP_NUM_THREADS, or as each "
+            help="Threads that compute one batch; by default OMP_NUM_THREADS, or as each program "
             "chooses.",
             min=1,
         ),

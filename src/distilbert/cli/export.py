@@ -60,6 +60,13 @@ class FileOptions:
             help="Write the weights of ONNX to a second file; always done above 2 GB.",
         ),
     ] = False
+    buckets: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows and tokens of batches, such as 1x32,8x128, for devices that need fixed "
+            "sizes: one file for each."
+        ),
+    ] = None
 
 
 @options.command()
@@ -94,9 +101,11 @@ def export(
 
       distilbert export ./my-ner ./my-ner-openvino --to openvino
 
-      distilbert export ./my-ner ./my-ner-torchscript --to torchscript
+      distilbert export ./my-ner ./my-ner-pt2 --to pt2
 
       distilbert export ./my-ner ./my-ner-tflite --to tflite --dtype float16
+
+      distilbert export ./my-ner ./my-ner-static --to openvino --buckets 1x32,8x128
 
       distilbert predict ner -m ./my-ner-onnx "Ada lives in Paris."
     """

@@ -141,7 +141,10 @@ class ModelOptions(HubOptions):
     ] = None
     num_threads: Annotated[
         int | None,
-        _runtime(help="Threads of an exported model; by default one per core.", min=1),
+        _runtime(
+            help="Threads of one batch; by default OMP_NUM_THREADS, or one per core.",
+            min=1,
+        ),
     ] = None
     device: Annotated[
         str | None,

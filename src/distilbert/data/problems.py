@@ -42,7 +42,7 @@ class Problems:
             places.append((place, _short(repr(got))))
 
     def add_source(self, rule: str, place: str) -> None:
-        """Record that all rows of a source break `rule`; `place` is its first row."""
+        """Record that all rows of a source break `rule`; `place` is its header or first row."""
         if self.raise_first:
             raise DataError(f"{rule} In {place}.")
         self.of_sources.append(f"{rule} In {place}.")

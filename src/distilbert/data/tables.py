@@ -33,17 +33,18 @@ def read_table(
     Raises:
         DataError: two columns have the same name although names must differ.
     """
-    names = list(column_names)
+    names, header = list(column_names), None
     records = tsv_records(lines, len(names)) if tabs else csv_records(lines)
     if not names:
         number, names = next(records, (1, []))
+        header = f"{lines.name} line {number}"
         if (
             headerless_names
             and len(names) == len(headerless_names)
             and not set(names) & set(headerless_names)
         ):
             records = chain([(number, names)], records)
-            names = list(headerless_names)
+            names, header = list(headerless_names), None
         elif unique_names and len(set(names)) < len(names) - max(0, names.count("") - 1):
             raise DataError(
                 f"The first line of {lines.name} must name each column once: got "
@@ -56,4 +57,4 @@ def read_table(
         else:
             named = zip(names, cells, strict=True)
             values = {name: cell for name, cell in named if name or not unique_names}
-            yield Row(values, f"{lines.name} line {number}")
+            yield Row(values, f"{lines.name} line {number}", header=header)

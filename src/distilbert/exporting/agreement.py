@@ -5,7 +5,7 @@ The texts are of several languages and lengths; one row fills every position of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,14 @@ def compare(
             vectors = normalize(vectors) if scaled else vectors
             largest = max(largest, _difference(vectors, exported.compute(output, batch)))
     return Agreement(largest_difference=largest, tolerance=tolerance, n_rows=n_rows)
+
+
+def worst(found: Sequence[Agreement]) -> Agreement:
+    """What the comparisons of several files say together; they have the same tolerance."""
+    # `max` would lose a nan.
+    largest = float(np.max([one.largest_difference for one in found]))
+    n_rows = sum(one.n_rows for one in found)
+    return Agreement(largest_difference=largest, tolerance=found[0].tolerance, n_rows=n_rows)
 
 
 def _batches(tokenizer: Any, head: str, longest: int) -> Iterator[Batch]:

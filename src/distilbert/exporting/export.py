@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, RUNTIMES
+from distilbert.buckets import parse_buckets
 from distilbert.checkpoint.hub import MANIFEST
 from distilbert.checkpoint.output_folder import Contents, check_output, new_result
 from distilbert.checkpoint.sentence_modules import read_embedding_options
 from distilbert.digests import file_sha256
 from distilbert.errors import UnknownArgumentError
-from distilbert.exporting.agreement import TOLERANCES, Agreement, compare
+from distilbert.exporting.agreement import TOLERANCES, Agreement, compare, worst
 from distilbert.exporting.model_graph import SENTENCE_OUTPUT
 from distilbert.exporting.source import SETTINGS, ExportSource, read_export_source
 from distilbert.exporting.targets import TARGETS, Choices, choose
@@ -73,6 +75,7 @@ def export(
     pooling: str | None = None,
     normalize: bool | None = None,
     external_data: bool = False,
+    buckets: str | Sequence[Any] | None = None,
     framework: str | None = None,
     overwrite: bool = False,
     **options: Any,
@@ -94,6 +97,8 @@ def export(
         pooling, normalize: "mean", "cls" or "max" adds the output `sentence_embedding` (B, D) to an
             encoder, scaled to length 1 or not; by default as the folder of a sentence encoder says.
         external_data: write the weights of ONNX to `model.onnx_data`; always done above 2 GB.
+        buckets: rows and tokens of batches, such as "1x32,8x128" or [(1, 32), (8, 128)], for
+            devices that need fixed sizes: one file for each; batches are padded and split to fit.
         framework: runs the source for the comparison; by default the first installed.
         overwrite: replace an earlier export in `output`.
         options: those of the hub (`revision`, `token`, ...), `variant`, `from_tf`, ....
@@ -104,11 +109,14 @@ def export(
         InputError: an option breaks a rule, or `output` contains something else.
         MissingDependencyError: what writes or runs the file, or a framework, is not installed.
     """
-    choices = choose(to, dtype=dtype, opset=opset, external_data=external_data)
+    more = {"opset": opset, "external_data": external_data, "buckets": buckets}
+    choices = choose(to, dtype=dtype, **more)
     loading = _loading(options)
     check_output(Path(output), EXPORT, overwrite=overwrite, sources=[model])
     found = find_model(model, framework=framework, options=loading)
     source = read_export_source(found, head=head, pooling=pooling, normalize=normalize)
+    if choices.buckets:
+        parse_buckets(choices.buckets, longest=source.config.max_position_embeddings)
     return _write(source, Path(output), to=to, choices=choices)
 
 
@@ -125,12 +133,12 @@ def _write(source: ExportSource, target: Path, *, to: str, choices: Choices) -> 
     with new_result(target, EXPORT) as staging:
         source.write_settings(staging)
         files = TARGETS[to].write(source, choices, staging)
-        agreement = _agreement(source, staging, to, choices)
-        agreement.check()
         names = [one.relative_to(staging) for one in files]
         manifest = _manifest(source, staging, names, to=to, choices=choices)
-        text = json.dumps({**manifest, "agreement": asdict(agreement)}, indent=2) + "\n"
-        (staging / MANIFEST).write_text(text, encoding="utf-8")
+        _write_manifest(staging, manifest)  # says which buckets there are
+        agreement = _agreement(source, staging, to, choices)
+        agreement.check()
+        _write_manifest(staging, {**manifest, "agreement": asdict(agreement)})
     return Export(
         folder=target,
         files=[target / name for name in names],
@@ -143,6 +151,11 @@ def _write(source: ExportSource, target: Path, *, to: str, choices: Choices) -> 
         is_sentence_encoder="pooling"
         in read_embedding_options(source.found.folder, source.config.max_position_embeddings),
     )
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    text = json.dumps(manifest, indent=2) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def _outputs(source: ExportSource) -> list[str]:
@@ -161,11 +174,13 @@ def _manifest(
         for name in names
     }
     opset = {} if choices.opset is None else {"opset": choices.opset}
+    buckets = {"buckets": [*map(str, choices.buckets)]} if choices.buckets else {}
     return {
         "runtime": to,
         "head": source.head,
         **opset,
         "dtype": choices.dtype,
+        **buckets,
         "outputs": _outputs(source),
         "pooling": source.pooling,
         "normalize": source.normalize,
@@ -177,24 +192,26 @@ def _manifest(
 
 def _agreement(source: ExportSource, folder: Path, to: str, choices: Choices) -> Agreement:
     """The exported folder opened as users open it, compared with its source in float32."""
-    exported = load_runner(find_model(folder, options=LoadOptions(runtime=to)), source.head)
+    exported: Any = load_runner(find_model(folder, options=LoadOptions(runtime=to)), source.head)
     original = load_runner(source.found, source.head, dtype="float32")
     tokenizer = open_tokenizer(folder)
-    longest = min(int(tokenizer.model_max_length), source.config.max_position_embeddings)
     sentences = None
     if source.pooling is not None:
         sentences = (SENTENCE_OUTPUT, source.pooling, source.normalize)
-    found = compare(
-        original,
-        exported,
-        tokenizer,
-        longest=longest,
-        tolerance=TOLERANCES[choices.dtype],
-        sentences=sentences,
-    )
+    found = [
+        compare(
+            original,
+            one,
+            tokenizer,
+            longest=min(int(tokenizer.model_max_length), one.config.max_position_embeddings),
+            tolerance=TOLERANCES[choices.dtype],
+            sentences=sentences,
+        )
+        for one in exported.each()
+    ]
     original.close()
     exported.close()
-    return found
+    return worst(found)
 
 
 def _versions(to: str, framework: str) -> dict[str, str | None]:

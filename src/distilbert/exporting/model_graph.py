@@ -36,13 +36,15 @@ class GraphOptions:
     """How a graph is built.
 
     `storage` is the type of the weights in the file, float32 or float16; all computation is in
-    float32. `pooling`, for a base model, adds an output with one vector per text.
+    float32. `pooling`, for a base model, adds an output with one vector per text. `sizes` are those
+    of the axes of `DYNAMIC_AXES`, for a graph of one size.
     """
 
     opset: int
     storage: str = "float32"
     pooling: str | None = None
     normalize: bool = False
+    sizes: Mapping[str, int] | None = None
 
 
 def build_graph(
@@ -67,10 +69,11 @@ class _Builder:
         self.graph = Graph(options.opset)
         self.prefix = "" if head == "base" else BASE_PREFIX
         self.storage = np.dtype(options.storage)
+        self.sizes: Mapping[str, int | str] = options.sizes or DYNAMIC_AXES
 
     def build(self) -> Graph:
         graph, facts = self.graph, HEADS[self.head]
-        axes = [DYNAMIC_AXES[axis] for axis in facts.input_axes]
+        axes = [self.sizes[axis] for axis in facts.input_axes]
         graph.inputs = dict.fromkeys(RUNNER_INPUTS, (np.int64, axes))
         ids, mask = RUNNER_INPUTS
         if self.head == "multiple_choice":  # choices as rows
@@ -172,12 +175,12 @@ class _Builder:
         vectors = pool(self.graph, states, self.visible, self.options.pooling)
         if self.options.normalize:
             vectors = normalize(self.graph, vectors)
-        axes = (DYNAMIC_AXES["B"], self.config.dim)
+        axes = (self.sizes["B"], self.config.dim)
         self.graph.output(SENTENCE_OUTPUT, vectors, np.float32, axes)
 
     def _output(self, name: str, value: str) -> None:
         config = self.config
-        sizes = {"D": config.dim, "V": config.vocab_size, "N": config.num_labels, **DYNAMIC_AXES}
+        sizes = {"D": config.dim, "V": config.vocab_size, "N": config.num_labels, **self.sizes}
         axes = [sizes[axis] for axis in HEADS[self.head].outputs[name]]
         self.graph.output(name, value, np.float32, axes)
 

@@ -6,11 +6,12 @@ Imports nothing that writes files: a target's module is imported when it is used
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distilbert._lazy import RUNTIMES, require
+from distilbert.buckets import Bucket, parse_buckets
 from distilbert.errors import InputError
 from distilbert.exporting.operators import DEFAULT_OPSET, MAX_OPSET, MIN_OPSET
 
@@ -35,9 +36,13 @@ class Target:
     dtypes: tuple[str, ...] = ("float32", "float16")
 
     def write(self, source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
-        """Write the model; see `Writer`."""
+        """Write the model, or a file for each bucket; see `Writer`."""
         writer: Writer = importlib.import_module(self.module).write
-        return writer(source, choices, folder)
+        return [
+            file
+            for bucket in choices.buckets or (None,)
+            for file in writer(source, replace(choices, bucket=bucket), folder)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +53,26 @@ class Choices:
         dtype: of the weights in the file.
         opset: of ONNX; None for other targets.
         external_data: whether the weights of an ONNX file are in a second file.
+        buckets: the fixed sizes to write files for; none for one file for any size.
+        bucket: that of the file that is being written.
     """
 
     dtype: str
     opset: int | None = None
     external_data: bool = False
+    buckets: tuple[Bucket, ...] = ()
+    bucket: Bucket | None = None
+
+    def new_file(self, folder: Path, runtime: str) -> Path:
+        """The path of the file that is being written, in a folder that exists."""
+        usual = RUNTIMES[runtime].files[0]
+        file = folder / (usual if self.bucket is None else self.bucket.file(usual))
+        file.parent.mkdir(exist_ok=True)
+        return file
+
+    def sizes(self) -> dict[str, int] | None:
+        """The fixed size of each axis; None for any size."""
+        return None if self.bucket is None else self.bucket.sizes()
 
 
 class Writer(Protocol):
@@ -68,11 +88,22 @@ TARGETS = {
     "onnx": Target(
         module="distilbert.exporting.to_onnx",
         writers=("onnx",),
-        options=("opset", "external_data"),
+        options=("opset", "external_data", "buckets"),
     ),
-    "openvino": Target(module="distilbert.exporting.to_openvino", writers=("onnx",)),
+    "openvino": Target(
+        module="distilbert.exporting.to_openvino", writers=("onnx",), options=("buckets",)
+    ),
     "torchscript": Target(
-        module="distilbert.exporting.to_torchscript", writers=(), dtypes=("float32",)
+        module="distilbert.exporting.to_torchscript",
+        writers=(),
+        options=("buckets",),
+        dtypes=("float32",),
+    ),
+    "pt2": Target(
+        module="distilbert.exporting.to_pt2",
+        writers=(),
+        options=("buckets",),
+        dtypes=("float32",),
     ),
     "savedmodel": Target(
         module="distilbert.exporting.to_savedmodel", writers=(), dtypes=("float32",)
@@ -108,6 +139,8 @@ def choose(to: str, *, dtype: str, **given: Any) -> Choices:
         )
     if "opset" in target.options:
         set_options["opset"] = _opset(given.get("opset"))
+    if "buckets" in set_options:
+        set_options["buckets"] = parse_buckets(set_options["buckets"])
     for package in (*target.writers, *RUNTIMES[to].requirements):
         require(package, f"export to {to}")
     return Choices(dtype=dtype, **set_options)

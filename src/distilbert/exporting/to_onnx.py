@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import distilbert
-from distilbert._lazy import RUNTIMES
 from distilbert.exporting.model_graph import GraphOptions, build_graph
 from distilbert.exporting.operators import DEFAULT_OPSET
 from distilbert.exporting.source import ExportSource
@@ -18,9 +17,7 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: the package onnx is not installed.
     """
-    file = folder / RUNTIMES["onnx"].files[0]
-    file.parent.mkdir()
-    return write_graph(source, choices, file)
+    return write_graph(source, choices, choices.new_file(folder, "onnx"))
 
 
 def write_graph(source: ExportSource, choices: Choices, file: Path) -> list[Path]:
@@ -30,6 +27,7 @@ def write_graph(source: ExportSource, choices: Choices, file: Path) -> list[Path
         storage=choices.dtype,
         pooling=source.pooling,
         normalize=source.normalize,
+        sizes=choices.sizes(),
     )
     graph = build_graph(source.arrays, source.config, source.head, options)
     return graph.write(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distilbert._lazy import RUNTIMES, require
+from distilbert._lazy import require
 from distilbert.exporting.source import ExportSource
 from distilbert.exporting.targets import Choices
 from distilbert.exporting.to_onnx import write_graph
@@ -19,8 +19,7 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: onnx or openvino is not installed.
     """
-    file = folder / RUNTIMES["openvino"].files[0]
-    file.parent.mkdir()
+    file = choices.new_file(folder, "openvino")
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         # OpenVINO rounds to float16 itself, and marks such weights for runtimes.
         graph = Path(scratch) / "model.onnx"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from distilbert._lazy import RUNTIMES
 from distilbert.exporting.model_graph import SENTENCE_OUTPUT
 from distilbert.exporting.source import ExportSource
 from distilbert.exporting.targets import Choices
@@ -17,10 +17,14 @@ def write(source: ExportSource, choices: Choices, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: PyTorch is not installed.
     """
-    recording = framework_module("torch", "recording", "export to torchscript")
-    file = folder / RUNTIMES["torchscript"].files[0]
-    file.parent.mkdir()
-    more = {} if source.pooling is None else {SENTENCE_OUTPUT: (source.pooling, source.normalize)}
-    model = recording.recordable(source.arrays, source.config, source.head, more=more)
-    recording.save_torchscript(model, file)
+    recording, model = recorded(source, "torchscript")
+    file = choices.new_file(folder, "torchscript")
+    recording.save_torchscript(model, file, choices.sizes())
     return [file]
+
+
+def recorded(source: ExportSource, to: str) -> tuple[Any, Any]:
+    """The module `distilbert.torch.recording`, and a model for it to write."""
+    recording = framework_module("torch", "recording", f"export to {to}")
+    more = {} if source.pooling is None else {SENTENCE_OUTPUT: (source.pooling, source.normalize)}
+    return recording, recording.recordable(source.arrays, source.config, source.head, more=more)

@@ -32,8 +32,19 @@ from distilbert.runner import (
 )
 
 
-def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> FlaxRunner:
-    """The runner of the checkpoint that `request` describes."""
+def load_runner(
+    request: LoadRequest, *, device: Any = None, dtype: Any = None, num_threads: int | None = None
+) -> FlaxRunner:
+    """The runner of the checkpoint that `request` describes.
+
+    Raises:
+        InputError: `num_threads` is given, which JAX does not take.
+    """
+    if num_threads is not None:
+        raise InputError(
+            f"`num_threads` cannot be chosen with Flax: got {num_threads!r}. Leave it out: JAX "
+            f"takes the cores that the process may use, which `taskset` limits."
+        )
     model, _ = load_model(request)
     return FlaxRunner(model, device, dtype)
 

@@ -16,6 +16,7 @@ from distilbert.exporting.export import export
 from distilbert.heads import HEADS, head_of_class
 from distilbert.load_options import LoadOptions
 from distilbert.opening import FoundModel, OpenModel, find_model, open_model
+from distilbert.runtimes.bucket_runner import BucketRunner
 
 # What a checkpoint is exported for, and whose files are read: our graph.
 RUNTIME = "onnx"
@@ -104,6 +105,11 @@ def _opened(wanted: Wanted, found: Exported) -> QuantizeSource:
         FoundModel(name=name, folder=found.folder, options=options, exported=found),
         _head(found, wanted.head),
     )
+    if isinstance(opened.runner, BucketRunner):
+        raise InputError(
+            f"A model to quantize must take batches of any size: {found.file} takes some sizes "
+            f"only. Use the checkpoint that it was exported from."
+        )
     stored = (
         read_embedding_options(found.folder, opened.max_length) if opened.head == "base" else {}
     )

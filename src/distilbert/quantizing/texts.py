@@ -48,4 +48,4 @@ def read_texts(data: Any, name: str, options: DataSection) -> list[str]:
 
 def _text(row: Row, column: str | None) -> Any:
     name = column if column in row.values else text_columns(list(row.values), pairs=False)[0]
-    return row.values.get(name or "")
+    return row.value(name)

@@ -60,7 +60,12 @@ class Session(Protocol):
 
 
 class FileRunner:
-    """A session that answers as a `distilbert.runner.Runner`; threads may share it."""
+    """A session that answers as a `distilbert.runner.Runner`; threads may share it.
+
+    Attributes:
+        fixed_shape: the only shape of inputs that the file takes; None for any size, or if the file
+            does not say. See `distilbert.runtimes.bucket_runner`.
+    """
 
     def __init__(
         self,
@@ -73,12 +78,13 @@ class FileRunner:
     ) -> None:
         """
         Raises:
-            CheckpointError: the file does not compute `head` for batches of any size.
+            CheckpointError: the file does not compute `head` for batches of any size or of one.
         """
         self.session, self.head, self.config = session, head, config
         self.preferred_batch_tokens = preferred_batch_tokens
         self._inputs = _fitting_inputs(session, head, file)
         self._outputs = _fitting_outputs(session, head, config, file)
+        self.fixed_shape = _fixed_shape(session, file)
 
     def run_batch(
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
@@ -100,6 +106,10 @@ class FileRunner:
         """Several such outputs, float32, in one run."""
         return self._run(list(names), check_batch(batch, self.config, self.head))
 
+    def each(self) -> list[FileRunner]:
+        """This runner: it has one file. One with several has a runner for each."""
+        return [self]
+
     def close(self) -> None:
         """Release the memory of the session; the runner cannot be used afterwards."""
         self.session.close()
@@ -117,13 +127,6 @@ class FileRunner:
             name: np.zeros([sizes[axis] for axis in axes], np.float32)
             for name, axes in HEADS[self.head].outputs.items()
         }
-
-
-def check_threads(num_threads: Any) -> None:
-    """Raise InputError unless it is None or an integer >= 1."""
-    is_integer = isinstance(num_threads, int) and not isinstance(num_threads, bool)
-    if num_threads is not None and not (is_integer and num_threads >= 1):
-        raise InputError(f"`num_threads` must be an integer >= 1: got {num_threads!r}.")
 
 
 def check_file_dtype(dtype: Any, file: Path) -> None:
@@ -152,13 +155,26 @@ def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
             f"{session.kind} for {head} must take {' and '.join(RUNNER_INPUTS)}, integers with the "
             f"axes {axes}: {file} takes {described or 'nothing'}."
         )
-    fixed = {name: one.shape for name, one in found.items() if any(map(_is_size, one.shape or ()))}
-    if fixed:
-        raise CheckpointError(
-            f"{session.kind} must take batches of any size: {file} has fixed sizes {fixed}. Export "
-            f"it with dynamic axes."
-        )
     return {name: found[name].integer for name in RUNNER_INPUTS}
+
+
+def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:
+    """The shape of the inputs, if all of their sizes are fixed.
+
+    Raises:
+        CheckpointError: some are, or they differ.
+    """
+    shapes = [tuple(one.shape or ()) for one in session.inputs.values()]
+    if not any(_is_size(axis) for shape in shapes for axis in shape):
+        return None
+    first = tuple(axis for axis in shapes[0] if isinstance(axis, int))
+    if any(shape != first for shape in shapes):
+        fixed = dict(zip(session.inputs, shapes, strict=True))
+        raise CheckpointError(
+            f"{session.kind} must take batches of any size, or all of one: {file} has fixed sizes "
+            f"{fixed}. Export it with dynamic axes."
+        )
+    return first
 
 
 def _fitting_outputs(

@@ -16,8 +16,9 @@ from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.runtimes.onnx_contents import Contents, read_contents
+from distilbert.threads import check_threads, fitting_threads
 
 # Domains of operators that onnxruntime brings: its own optimizer writes them into files.
 KNOWN_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "ai.onnx.ml")
@@ -40,7 +41,7 @@ def load_runner(
 
     Args:
         device: "cpu" (the default) or "cuda".
-        num_threads: that compute one batch together; None lets onnxruntime take every core.
+        num_threads: that compute one batch together, see `distilbert.threads`.
 
     Raises:
         CheckpointError: the file is damaged, refers to files outside its folder or to custom
@@ -110,8 +111,7 @@ def _options(runtime: Any, num_threads: int | None) -> Any:
     options.log_severity_level = FATAL
     options.enable_mem_pattern = False  # it would keep a plan for every shape of a batch
     check_threads(num_threads)
-    if num_threads is not None:
-        options.intra_op_num_threads = num_threads
+    options.intra_op_num_threads = fitting_threads(num_threads) or 0  # 0: as many as cores
     return options
 
 

@@ -17,8 +17,9 @@ from distilbert.errors import CheckpointError, InputError
 from distilbert.git_lfs import refuse_pointer
 from distilbert.input_checks import RUNNER_INPUTS
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value
 from distilbert.runtimes.openvino_contents import Contents, data_file, read_contents
+from distilbert.threads import check_threads, fitting_threads
 
 INTEGERS = {"i64": np.int64, "i32": np.int32}
 # Our name of a type -> OpenVINO's, and the capability that a device needs to compute in it.
@@ -44,7 +45,7 @@ def load_runner(
         device: "cpu" (the default), or another that OpenVINO finds, such as "gpu".
         dtype: of the computation: "float32" (the default, whatever the type of the weights) or
             "bfloat16".
-        num_threads: that compute one batch together; None lets OpenVINO choose.
+        num_threads: that compute one batch together, see `distilbert.threads`.
         mapped: leave constants in their file, which must then stay, instead of reading them.
 
     Raises:
@@ -140,6 +141,7 @@ def _properties(core: Any, device: str, dtype: Any, num_threads: int | None) -> 
     properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
     if device == "CPU":
         properties["CPU_RUNTIME_CACHE_CAPACITY"] = str(CACHED_KERNELS)
+        num_threads = fitting_threads(num_threads)
         if num_threads is not None:
             properties["INFERENCE_NUM_THREADS"] = num_threads
     return properties

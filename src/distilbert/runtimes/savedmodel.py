@@ -16,8 +16,9 @@ from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.runtimes.savedmodel_contents import KIND, read_contents
+from distilbert.threads import set_tensorflow_threads
 
 SIGNATURE = "serving_default"
 INTEGERS = {"int64": np.int64, "int32": np.int32}
@@ -66,7 +67,7 @@ class SavedModelSession:
 
     def __init__(self, file: Path, *, device: Any, num_threads: int | None) -> None:
         self._tensorflow: Any = require("tensorflow", "run SavedModels")
-        set_threads(self._tensorflow, num_threads)
+        set_tensorflow_threads(self._tensorflow, num_threads)
         self.device = _device(self._tensorflow, device)
         read_contents(file).check(KIND, file)
         try:
@@ -92,25 +93,6 @@ class SavedModelSession:
     def close(self) -> None:
         """Release the memory of the model."""
         del self._model, self._function
-
-
-def set_threads(tensorflow: Any, num_threads: int | None) -> None:
-    """Let TensorFlow compute with so many threads.
-
-    Raises:
-        InputError: not an integer >= 1, or TensorFlow runs already with another number.
-    """
-    check_threads(num_threads)
-    threading = tensorflow.config.threading
-    if num_threads in (None, threading.get_intra_op_parallelism_threads()):
-        return
-    try:
-        threading.set_intra_op_parallelism_threads(num_threads)
-    except RuntimeError:
-        raise InputError(
-            f"`num_threads` must be chosen before TensorFlow computes for the first time in a "
-            f"process: got {num_threads}. Leave it out, or start again."
-        ) from None
 
 
 def _device(tensorflow: Any, device: Any) -> str:

@@ -16,8 +16,9 @@ from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.runtimes.tflite_contents import KIND, read_contents
+from distilbert.threads import asked_threads, check_threads
 
 INTEGERS = {"int64": np.int64, "int32": np.int32}
 
@@ -61,7 +62,7 @@ class TfLiteSession:
     def __init__(self, file: Path, *, num_threads: int | None) -> None:
         self._tensorflow: Any = require("tensorflow", "run TF-Lite files")
         read_contents(file).check(KIND, file)
-        self._file, self._num_threads = file, num_threads
+        self._file, self._num_threads = file, asked_threads(num_threads)
         # An interpreter computes one batch at a time; as many are kept as threads needed at once.
         first = self._open()
         self._idle = [first]

@@ -63,6 +63,17 @@ class Archive(Mapping[str, bytes]):
         with self._file.open(entry) as member:
             return member.read(MAX_BYTES)
 
+    def tensor(self, name: str) -> bytes:
+        """An entry of any size. It is not compressed, so it has no more bytes than the file.
+
+        Raises:
+            Unreadable: it is compressed.
+        """
+        entry = self._file.getinfo(f"{self._root}/{name}")
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise Unreadable(f"the entry {shown(name)} is compressed")
+        return self._file.read(entry)
+
     def __contains__(self, name: object) -> bool:
         return f"{self._root}/{name}" in self._file.NameToInfo
 

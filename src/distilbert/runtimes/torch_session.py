@@ -5,8 +5,7 @@ Needs PyTorch, but none of this package's models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,13 @@ from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
-from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype, check_threads
+from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
+from distilbert.threads import check_threads, fitting_threads, torch_threads
 
-# The function of a file, the names of its inputs, and those of its outputs.
-Opened = tuple[Callable[..., Mapping[str, Any]], Sequence[str], Sequence[str]]
+# The function of a file, its inputs with their axes as in `Value`, and the names of its outputs.
+Opened = tuple[
+    Callable[..., Mapping[str, Any]], Mapping[str, Sequence[int | None] | None], Sequence[str]
+]
 # Opens a file on a device, with the module torch.
 Opener = Callable[[Any, Path, Any], Opened]
 
@@ -57,12 +59,12 @@ class TorchSession:
     def __init__(
         self, file: Path, kind: str, opener: Opener, *, device: Any, num_threads: int | None
     ) -> None:
-        self.kind, self.file, self.num_threads = kind, file, num_threads
+        self.kind, self.file = kind, file
         self._torch: Any = require("torch", "run files of PyTorch")
+        self.num_threads = fitting_threads(num_threads, self._torch.get_num_threads())
         self.device = _device(self._torch, device)
         self._function, inputs, outputs = opener(self._torch, file, self.device)
-        # Neither sizes nor numbers of axes are in such a file.
-        self.inputs = {name: Value("Tensor", np.int64, None) for name in inputs}
+        self.inputs = {name: Value("Tensor", np.int64, axes) for name, axes in inputs.items()}
         self.outputs = {name: Value("Tensor", None, None) for name in outputs}
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -72,12 +74,12 @@ class TorchSession:
             CheckpointError: the file does not take these arrays.
         """
         torch = self._torch
-        with torch.inference_mode(), self._threads():
+        with torch.inference_mode(), torch_threads(torch, self.num_threads):
             # A tensor of an array that may only be read would warn.
             tensors = [torch.from_numpy(feeds[name].copy()).to(self.device) for name in self.inputs]
             try:
                 found = self._function(*tensors)
-            except RuntimeError as error:
+            except (RuntimeError, TypeError, ValueError, LookupError) as error:
                 raise CheckpointError(
                     f"PyTorch cannot compute {self.file}: {reason_of(error)}"
                 ) from None
@@ -86,19 +88,6 @@ class TorchSession:
     def close(self) -> None:
         """Release the memory of the model."""
         del self._function
-
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        """PyTorch has one number of threads for everything; it is as before afterwards."""
-        if self.num_threads is None:
-            yield
-            return
-        before = self._torch.get_num_threads()
-        self._torch.set_num_threads(self.num_threads)
-        try:
-            yield
-        finally:
-            self._torch.set_num_threads(before)
 
 
 def reason_of(error: Exception) -> str:

@@ -52,7 +52,8 @@ def _open(torch: Any, file: Path, device: Any) -> Opened:
     except Exception as error:  # of several kinds
         raise CheckpointError(f"PyTorch cannot open {file}: {reason_of(error)}") from None
     arguments = [one.name for one in model.forward.schema.arguments[1:]]  # after `self`
-    return model, arguments, _names(model.graph)
+    # Neither sizes nor numbers of axes are in such a file.
+    return model, dict.fromkeys(arguments), _names(model.graph)
 
 
 def _names(graph: Any) -> list[str]:

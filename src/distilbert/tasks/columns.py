@@ -78,7 +78,7 @@ def missing_columns(
             f"Rows of {task} must have columns for {' and '.join(f'`{one}`' for one, _ in missing)}"
             f": got {', '.join(names)}. These are columns of {other}: set `task` to it."
         )
-        problems.add_source(rule, rows[0].place)
+        problems.add_source(rule, rows[0].columns_place)
         return {option for option, _ in missing}
     for option, name in missing:
         if problems is None or not rows:
@@ -91,7 +91,7 @@ def missing_columns(
         rule = (
             f"`{option}` must name a column of the data, which has: {', '.join(names)}.{got}{hint}"
         )
-        problems.add_source(rule, rows[0].place)
+        problems.add_source(rule, rows[0].columns_place)
     return {option for option, _ in missing}
 
 

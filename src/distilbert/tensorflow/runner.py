@@ -34,12 +34,16 @@ from distilbert.tensorflow.weights import (
     floating_dtype,
     is_own_head,
 )
+from distilbert.threads import set_tensorflow_threads
 
 WANTED = "wanted"
 
 
-def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TensorFlowRunner:
-    """The runner of the checkpoint that `request` describes."""
+def load_runner(
+    request: LoadRequest, *, device: Any = None, dtype: Any = None, num_threads: int | None = None
+) -> TensorFlowRunner:
+    """The runner of the checkpoint that `request` describes; `num_threads` is for the process."""
+    set_tensorflow_threads(tf, num_threads)
     model, _ = load_model(request)
     return TensorFlowRunner(model, device, dtype)
 

@@ -15,9 +15,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.export
 from torch import Tensor, nn
 
 from distilbert.config import DistilBertConfig
+from distilbert.errors import ExportError
 from distilbert.heads import HEADS
 from distilbert.runner import name_outputs
 from distilbert.torch.attention import DEFAULT_IMPLEMENTATION
@@ -26,6 +28,10 @@ from distilbert.torch.weights import assign
 
 # The places in the source code of what was recorded, with the folders of this machine.
 SOURCE_PLACES = ".debug_pkl"
+# What `torch.export` notes of an operator's origin: such places, and names of our classes.
+ORIGINS = ("stack_trace", "nn_module_stack", "torch_fn", "from_node")
+# Older versions of PyTorch write the weights of an exported program as pickles.
+OLDEST_TORCH_EXPORT = (2, 9)
 # Tensors begin at multiples of this many bytes in a file, so that it can be mapped into memory.
 ALIGNMENT = 64
 # Bytes before a tensor: the header of its entry and, after the name, that of a field of padding.
@@ -58,7 +64,9 @@ class Recordable(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """The outputs for integers (B, S), or (B, C, S) for multiple choice; a mask of 0 hides."""
         shape = input_ids.shape
-        ids, mask = (x.reshape(-1, shape[-1]) for x in (input_ids, attention_mask))
+        ids, mask = input_ids, attention_mask
+        if self.head == "multiple_choice":  # choices as rows
+            ids, mask = ids.flatten(0, 1), mask.flatten(0, 1)
         base, facts = cast(Any, self.model).base_model, HEADS[self.head]
         x = base.embeddings(ids, positions=self.positions[: shape[-1]])  # (B, S, D)
         visible = mask != 0  # (B, S)
@@ -94,28 +102,77 @@ def recordable(
     return Recordable(model.eval(), more=more).eval().requires_grad_(False)
 
 
-def example_inputs(head: str) -> tuple[Tensor, Tensor]:
-    """Ids and a mask to record with; one token is hidden."""
-    shape = [EXAMPLE_SIZES[axis] for axis in HEADS[head].input_axes]
+def example_inputs(head: str, sizes: Mapping[str, int] | None = None) -> tuple[Tensor, Tensor]:
+    """Ids and a mask to record with; one token is hidden. `sizes` are those of the axes."""
+    shape = [(sizes or EXAMPLE_SIZES)[axis] for axis in HEADS[head].input_axes]
     mask = torch.ones(shape, dtype=torch.int64)
     mask[0, ..., -1] = 0
     return torch.zeros(shape, dtype=torch.int64), mask
 
 
-def save_torchscript(model: Recordable, file: Path) -> None:
-    """Write a TorchScript file, which PyTorch runs from Python or C++ without this package."""
+def save_torchscript(model: Recordable, file: Path, sizes: Mapping[str, int] | None = None) -> None:
+    """Write a TorchScript file, which PyTorch runs from Python or C++ without this package.
+
+    Args:
+        sizes: the fixed sizes of all axes; None for a file that takes batches of any size.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # that PyTorch recommends `torch.export`
         warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.trace(
             model,
-            example_inputs(model.head),
+            example_inputs(model.head, sizes),
             strict=False,  # it returns a dict
             check_trace=False,  # the export compares answers to texts
             _store_inputs=False,
         )
         torch.jit.save(traced, buffer)
     _write_without_places(buffer, file)
+
+
+def save_exported_program(
+    model: Recordable, file: Path, sizes: Mapping[str, int] | None = None
+) -> None:
+    """Write an exported program (`torch.export`), which holds no pickle.
+
+    Args:
+        sizes: as of `save_torchscript`.
+
+    Raises:
+        ExportError: this PyTorch would write pickles.
+    """
+    version = tuple(map(int, torch.__version__.split(".")[:2]))
+    if version < OLDEST_TORCH_EXPORT:
+        oldest = ".".join(map(str, OLDEST_TORCH_EXPORT))
+        raise ExportError(
+            f"An exported program needs PyTorch {oldest} or newer, which writes weights as plain "
+            f"bytes: got {torch.__version__}. Install a newer one, or export to torchscript."
+        )
+    axes = None if sizes else _dynamic_axes(model)
+    program: Any = torch.export.export(
+        model,
+        example_inputs(model.head, sizes),
+        dynamic_shapes=None if axes is None else (axes, axes),
+        strict=False,
+    )
+    for node in program.graph.nodes:
+        for name in ORIGINS:
+            node.meta.pop(name, None)
+    program.example_inputs = None  # they would be a pickle
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    _write_without_places(buffer, file)
+
+
+def _dynamic_axes(model: Recordable) -> dict[int, Any]:
+    """The axes of an input of any size, by number."""
+    longest = cast(Any, model.model).config.max_position_embeddings
+    axes = {
+        "B": torch.export.Dim("batch", min=1),
+        "C": torch.export.Dim("choices", min=1),
+        "S": torch.export.Dim("length", min=1, max=longest),
+    }
+    return dict(enumerate(axes[axis] for axis in HEADS[model.head].input_axes))
 
 
 def _write_without_places(archive: io.BytesIO, file: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from distilbert.heads import HEADS
 from distilbert.input_checks import check_batch
 from distilbert.row_parts import divide_rows, join_rows
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS, name_outputs
+from distilbert.threads import check_threads, fitting_threads, torch_threads
 from distilbert.torch.heads import load_model
 from distilbert.torch.inference import InferenceEncoder
 from distilbert.torch.int8 import Int8Linear, RoundedLinear, int8_layers, int8_type
@@ -36,11 +38,15 @@ logger = logging.getLogger(__name__)
 MIN_PART_TOKENS = 192
 
 
-def load_runner(request: LoadRequest, *, device: Any = None, dtype: Any = None) -> TorchRunner:
+def load_runner(
+    request: LoadRequest, *, device: Any = None, dtype: Any = None, num_threads: int | None = None
+) -> TorchRunner:
     """The runner of the checkpoint that `request` describes."""
+    check_threads(num_threads)
     model, _ = load_model(request)
     ranges = ranges_in(Path(str(request.source)), request.formats, request.variant)
-    return TorchRunner(model, device, dtype, prepack=True, input_ranges=ranges)
+    options = {"num_threads": num_threads, "prepack": True, "input_ranges": ranges}
+    return TorchRunner(model, device, dtype, **options)
 
 
 class TorchRunner:
@@ -52,6 +58,7 @@ class TorchRunner:
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
         *,
+        num_threads: int | None = None,
         prepack: bool = False,
         input_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
@@ -59,14 +66,18 @@ class TorchRunner:
         Args:
             device: None takes the first CUDA device if there is one, else the CPU.
             dtype: what to compute in, as a dtype or its name; None keeps the model's.
+            num_threads: that compute one batch together; None leaves them as they are, unless the
+                process may use fewer cores.
             prepack: on a CPU, compute with a copy of the layers' weights in a faster layout, for as
                 long as the model stays as it is. Changes through `parameter.data` are not noticed.
             input_ranges: with `prepack`, compute layers of these names in int8; see
                 `distilbert.torch.int8`.
 
         Raises:
-            InputError: `dtype` is not a floating type, or there is no such device.
+            InputError: `dtype` is not a floating type, there is no such device, or a wrong number
+                of threads.
         """
+        check_threads(num_threads)
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         model = spec_model(model)
@@ -75,10 +86,12 @@ class TorchRunner:
         self.model = model.to(device=available_device(device), dtype=_floating(dtype)).eval()
         self.head = model.head
         self.config = model.config
-        self._prepack, self._packed_encoder = prepack, None
+        self.num_threads = fitting_threads(num_threads, torch.get_num_threads())
+        self._prepack, self._packed_encoder, self._prepacking = prepack, None, Lock()
         self.preferred_batch_tokens = ACCELERATOR_BATCH_TOKENS
         if self.model.device.type == "cpu":
-            n_parts = torch.get_num_threads() if self._encoder() is not None else 1
+            n_threads = self.num_threads or torch.get_num_threads()
+            n_parts = n_threads if self._encoder() is not None else 1
             self.preferred_batch_tokens = CPU_BATCH_TOKENS * n_parts
 
     def run_batch(
@@ -86,14 +99,15 @@ class TorchRunner:
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
         ids, mask = check_batch(batch, self.config, self.head)
-        parts = self._parts(mask)
-        if len(parts) < 2:
-            return self._run(ids, mask, wanted)
 
         def run_part(rows: np.ndarray) -> dict[str, np.ndarray]:
             return self._run(ids[rows], mask[rows], None if wanted is None else wanted[rows])
 
-        return join_rows(self.head, parts, map_on_cores(run_part, parts), wanted)
+        with torch_threads(torch, self.num_threads):
+            parts = self._parts(mask)
+            if len(parts) < 2:
+                return self._run(ids, mask, wanted)
+            return join_rows(self.head, parts, map_on_cores(run_part, parts), wanted)
 
     def _parts(self, mask: np.ndarray) -> list[np.ndarray]:
         """The rows of a batch for each thread; one part where threads share every operator."""
@@ -109,13 +123,7 @@ class TorchRunner:
             for array in (input_ids, attention_mask)
         )
         chosen = None if wanted is None else torch.from_numpy(wanted).to(self.model.device)
-        if is_package_class(type(self.model)):
-            outputs = self._outputs(ids, mask, chosen)
-        else:  # a user's subclass may compute more than our heads do
-            options = {"output_attentions": False, "output_hidden_states": False}
-            outputs = self.model(ids, mask, **options, return_dict=True)
-            if chosen is not None:
-                outputs = {name: output[chosen] for name, output in outputs.items()}
+        outputs = self._outputs(ids, mask, chosen)
         return {name: output.float().cpu().numpy() for name, output in outputs.items()}
 
     def close(self) -> None:
@@ -124,22 +132,28 @@ class TorchRunner:
 
     def _encoder(self) -> InferenceEncoder | None:
         """The encoder with prepacked weights, or None where the model's own must compute."""
-        encoder = self._packed_encoder
-        if not self._prepack or (encoder is not None and encoder.is_current()):
-            return encoder
-        if encoder is not None:
-            self._int8 = {}  # the weights have changed
-        base = cast(Any, self.model).base_model
-        self._packed_encoder = (
-            InferenceEncoder(base, self._int8) if InferenceEncoder.can_compute(base) else None
-        )
-        return self._packed_encoder
+        if not self._prepack:
+            return None
+        with self._prepacking:  # threads that start together share one copy of the weights
+            encoder = self._packed_encoder
+            if encoder is not None and encoder.is_current():
+                return encoder
+            if encoder is not None:
+                self._int8 = {}  # the weights have changed
+            base = cast(Any, self.model).base_model
+            can_compute = InferenceEncoder.can_compute(base)
+            self._packed_encoder = InferenceEncoder(base, self._int8) if can_compute else None
+            return self._packed_encoder
 
     def _outputs(
         self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor | None
     ) -> dict[str, Tensor]:
         """What the head computes, and from no other hidden states than it needs."""
         head, model = HEADS[self.head], cast(Any, self.model)
+        if not is_package_class(type(model)):  # a user's subclass may compute more than heads do
+            options = {"output_attentions": False, "output_hidden_states": False}
+            outputs = model(input_ids, attention_mask, **options, return_dict=True)
+            return {name: a if wanted is None else a[wanted] for name, a in outputs.items()}
         if head.reads_first_token:
             ids, mask = (x.flatten(0, -2) for x in (input_ids, attention_mask))  # choices as rows
             encoder = self._encoder() or model.base_model

@@ -96,7 +96,7 @@ class ChoiceColumns:
         reaches = False
         for row in rows:
             choices, _ = self.choices_of(row.values)
-            number = _as_number(row.values.get(self.label or ""))
+            number = _as_number(row.value(self.label))
             if number == 0:
                 return 0
             reaches = reaches or (bool(choices) and number == len(choices))
@@ -130,7 +130,7 @@ class ChoiceColumns:
 
     def beginning_of(self, row: Mapping[str, Any]) -> str:
         """What comes before each choice of a row."""
-        beginning = row.get(self.beginning or "")
+        beginning = None if self.beginning is None else row.get(self.beginning)
         return f"{beginning} " if isinstance(beginning, str) and beginning else ""
 
 
@@ -143,7 +143,7 @@ def read_choices(rows: Iterable[Row], problems: Problems, columns: ChoiceColumns
     by_number = _are_numbers(rows, found)
     questions = []
     for row in rows:
-        prompt, label = row.values.get(found.prompt or ""), row.values.get(found.label or "")
+        prompt, label = row.value(found.prompt), row.value(found.label)
         label = None if isinstance(label, str) and label.strip() in found.missing else label
         choices, labels = found.choices_of(row.values)
         if not is_text(prompt, found.missing):
@@ -182,7 +182,7 @@ def _are_numbers(rows: Iterable[Row], columns: ChoiceColumns) -> bool:
     """Whether every label is the number of a choice, so that none is the text of one."""
     for row in rows:
         choices, _ = columns.choices_of(row.values)
-        label = row.values.get(columns.label or "")
+        label = row.value(columns.label)
         if label is not None and not _by_number(label, columns) & set(range(len(choices))):
             return False
     return True

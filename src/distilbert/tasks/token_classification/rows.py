@@ -89,7 +89,7 @@ def tagged_sentences(rows: Sequence[Row], columns: TagColumns, problems: Problem
 
 def _has_lists(rows: Sequence[Row], column: str | None) -> bool:
     """Whether the first value of a column is a list, or what should have been one."""
-    values = (row.values.get(column or "") for row in rows)
+    values = (row.value(column) for row in rows)
     first = next((value for value in values if value is not None), None)
     return not isinstance(first, str) or _texts(first) is not None
 
@@ -132,7 +132,7 @@ def _span_column(rows: Sequence[Row], names: Sequence[str], columns: TagColumns)
     if TEXT not in names or columns.tokens is not None:
         return None
     name = columns.tags or first_column(SPANS, names)
-    return name if any(is_list(row.values.get(name or "")) for row in rows) else None
+    return name if any(is_list(row.value(name)) for row in rows) else None
 
 
 def _of_spans(rows: Sequence[Row], column: str, problems: Problems) -> Iterator[Tagged]:
@@ -205,10 +205,10 @@ def _of_words(
     before, found, complete = None, Tagged([], [], ""), True
     has_ends = sentence is not None or any(_is_blank(row, word, tag) for row in rows)
     if not has_ends or (sentence is not None and sentence not in column_names(rows)):
-        problems.add_source(NO_SENTENCES, rows[0].place)
+        problems.add_source(NO_SENTENCES, rows[0].columns_place)
         return
     for row in [*rows, Row({}, "")]:
-        number = row.values.get(sentence or "")
+        number = row.value(sentence)
         changes = number not in (None, "", before) and before is not None
         if (changes or _is_blank(row, word, tag)) and found.words:
             if complete:
