@@ -24,8 +24,9 @@ class Plan:
         mode: how ranges of activations are found for int8; None for floating-point weights, which
             change no other type.
         max_drop: the points that the metric may lose.
-        ranges: of static activations: "percentile" leaves out the outermost 0.01 % of each text,
-            "minmax" nothing.
+        ranges: of static activations: "minmax" is all of them, "percentile" leaves out the
+            outermost 0.01 % of each text.
+        smooth: whether large channels of what static layers multiply move into the weights.
         bits: of the weights, 8, or 7 for x86 processors without VNNI, whose products overflow
             with 8.
         repair: whether layers go back to float32 where the metric does not hold otherwise.
@@ -35,7 +36,8 @@ class Plan:
     dtype: Stored = "int8"
     mode: Mode | None
     max_drop: float
-    ranges: RangeKind = "percentile"
+    ranges: RangeKind = "minmax"
+    smooth: bool = True
     bits: int = 8
     repair: bool = True
 
@@ -48,7 +50,7 @@ def take_plan(
     Raises:
         InputError: a value breaks a rule.
     """
-    names = ("dtype", "ranges", "bits", "repair")
+    names = ("dtype", "ranges", "smooth", "bits", "repair")
     given = {name: options.pop(name) for name in names if name in options}
     is_int8 = given.get("dtype", "int8") == "int8"
     if mode is None and is_int8:
