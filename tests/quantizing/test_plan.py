@@ -16,7 +16,7 @@ def test_a_plan_takes_its_options_and_leaves_others() -> None:
     assert (plan.bits, plan.repair, plan.ranges, plan.max_drop) == (
         7,
         False,
-        "percentile",
+        "minmax",
         MAX_DROP,
     )
     assert options == {"revision": "main"}

@@ -42,6 +42,18 @@ def test_static_products_are_of_integers_and_attention_stays_whole(job) -> None:
 
 
 @on_x86
+def test_smoothing_costs_no_operator(job) -> None:
+    found = []
+    for smooth in (True, False):
+        made = job("base", runtime="openvino", mode="static", smooth=smooth)
+        made.calibrate(SEQUENCES)
+        found.append(kernels(made.runner_of(list(made.layers)).session.model))
+    kinds = ("Eltwise", "FakeQuantize", "FullyConnected", "Subgraph")
+    counts = [[n for (kind, _), n in sorted(one.items()) if kind in kinds] for one in found]
+    assert counts[0] == counts[1]
+
+
+@on_x86
 def test_dynamic_weights_stay_in_int8_in_memory(job) -> None:
     made = job("base", runtime="openvino")
     found = kernels(made.runner_of(list(made.layers)).session.model)

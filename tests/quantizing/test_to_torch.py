@@ -87,6 +87,8 @@ def test_wrong_options_are_named(sources, calibration, rows, tmp_path: Path) -> 
         distilbert.quantize(model, out, mode="dynamic", **how)
     with pytest.raises(InputError, match="`dtype` must be one of int8 for torch: got 'float16'"):
         distilbert.quantize(model, out, dtype="float16", **how | {"calibration": None})
+    with pytest.raises(InputError, match="`smooth` is not for torch: got True"):
+        distilbert.quantize(model, out, smooth=True, **how)
     with pytest.raises(DataError, match="must have tokens of the vocabulary"):
         distilbert.quantize(model, out, **how | {"calibration": [{"text": "☃"}]})
     assert not out.exists()

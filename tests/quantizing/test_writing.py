@@ -25,7 +25,7 @@ def test_the_manifest_says_what_is_in_int8_and_how(job, tmp_path) -> None:
     assert found["layers"] == done.layers == list(made.layers)
     assert (found["mode"], found["float32"], found["metric"]) == ("static", [], None)
     assert "7 bits" in found["weights"]
-    assert found["activations"] == "uint8 per tensor, minmax of 2 texts"
+    assert found["activations"] == "uint8 per tensor, smooth, minmax of 2 texts"
     assert manifest["source"]["sha256"] == made.source.facts["sha256"]
     opened = find_exported(tmp_path / "out")
     assert opened.file == done.file

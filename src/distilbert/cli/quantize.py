@@ -75,10 +75,17 @@ class Method:
     ranges: Annotated[
         str,
         typer.Option(
-            help="Static ranges: percentile (all but 0.01 % at each end) or minmax.",
-            autocompletion=options.words("percentile", "minmax"),
+            help="Static ranges: minmax (all values) or percentile (all but 0.01 % at each end).",
+            autocompletion=options.words("minmax", "percentile"),
         ),
-    ] = "percentile"
+    ] = "minmax"
+    smooth: Annotated[
+        bool | None,
+        typer.Option(
+            help="Move large channels of what static layers multiply into the weights, the default "
+            "but for torch."
+        ),
+    ] = None
     bits: Annotated[
         int, typer.Option(help="Of the weights: 8, or 7 for x86 processors without VNNI.")
     ] = 8

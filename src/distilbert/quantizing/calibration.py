@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -38,8 +38,8 @@ def measure_ranges(
     *,
     open_graph: Callable[[Graph], FileRunner],
     kind: RangeKind,
-) -> tuple[dict[str, tuple[float, float]], int]:
-    """The range of each value of a graph, and how many sequences were used.
+) -> dict[str, tuple[float, float]]:
+    """The range of each value of a graph.
 
     Args:
         names: values (..., K) of the graph.
@@ -47,23 +47,10 @@ def measure_ranges(
         open_graph: gives the runner of a graph.
         kind: "minmax" is the range of all values; "percentile" the mean over texts of the range in
             which all but 0.01 % of the values of a text are, at each end.
-
-    Raises:
-        InputError: a value is not finite.
     """
-    watched = Graph(graph.opset)
-    watched.nodes, watched.constants = graph.nodes, graph.constants
-    watched.inputs = graph.inputs
-    watched.outputs = {**graph.outputs, **dict.fromkeys(names, (np.float32, None))}
-    runner = open_graph(watched)
-    found = []
-    for ids in sequences[:MOST_TEXTS]:
-        batch = padded_batch([ids])
-        if HEADS[runner.head].input_axes == ("B", "C", "S"):
-            batch = {name: array[:, None] for name, array in batch.items()}
-        found.append([ends_of(value) for value in runner.compute_all(names, batch)])
-    runner.close()
-    return join_ranges(names, found, kind), len(found)
+    of_texts = _values(graph, names, sequences, open_graph)
+    found = [[ends_of(value) for value in values] for values in of_texts]
+    return join_ranges(names, found, kind)
 
 
 def join_ranges(
@@ -87,6 +74,55 @@ def join_ranges(
         low, high = ends[:, :, 1].mean(axis=0), ends[:, :, 2].mean(axis=0)
     pairs = zip(low.tolist(), high.tolist(), strict=True)
     return dict(zip(names, pairs, strict=True))
+
+
+def largest_of_channels(
+    graph: Graph,
+    names: Sequence[str],
+    sequences: Sequence[np.ndarray],
+    *,
+    open_graph: Callable[[Graph], FileRunner],
+) -> dict[str, np.ndarray]:
+    """The largest absolute number of each channel, float32 (K,), of values (..., K) by name.
+
+    Args:
+        names, sequences, open_graph: as for `measure_ranges`.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    found: dict[str, np.ndarray] = {}
+    for values in _values(graph, names, sequences, open_graph):
+        for name, value in zip(names, values, strict=True):
+            largest = np.abs(value.reshape(-1, value.shape[-1])).max(axis=0)
+            found[name] = np.maximum(found.get(name, 0), largest)
+    for name, largest in found.items():
+        if not np.isfinite(largest).all():
+            raise InputError(
+                f"`model` must compute finite values: {name} has others on the texts for "
+                f"calibration. Use a checkpoint that was not damaged in training."
+            )
+    return found
+
+
+def _values(
+    graph: Graph,
+    names: Sequence[str],
+    sequences: Sequence[np.ndarray],
+    open_graph: Callable[[Graph], FileRunner],
+) -> Iterator[list[np.ndarray]]:
+    """The values `names` of the graph for each text."""
+    watched = Graph(graph.opset)
+    watched.nodes, watched.constants = graph.nodes, graph.constants
+    watched.inputs = graph.inputs
+    watched.outputs = {**graph.outputs, **dict.fromkeys(names, (np.float32, None))}
+    runner = open_graph(watched)
+    for ids in sequences[:MOST_TEXTS]:
+        batch = padded_batch([ids])
+        if HEADS[runner.head].input_axes == ("B", "C", "S"):
+            batch = {name: array[:, None] for name, array in batch.items()}
+        yield runner.compute_all(names, batch)
+    runner.close()
 
 
 def ends_of(value: np.ndarray) -> list[float]:

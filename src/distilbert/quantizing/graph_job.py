@@ -12,11 +12,17 @@ import numpy as np
 from distilbert.errors import InputError
 from distilbert.exporting.graph import Graph
 from distilbert.opening import OpenModel
-from distilbert.quantizing.calibration import check_known, measure_ranges
+from distilbert.quantizing.calibration import (
+    MOST_TEXTS,
+    check_known,
+    largest_of_channels,
+    measure_ranges,
+)
 from distilbert.quantizing.layers import Layer, find_layers
 from distilbert.quantizing.plan import Plan
 from distilbert.quantizing.reading import read_graph
 from distilbert.quantizing.rewriting import Form, quantized
+from distilbert.quantizing.smoothing import smoothed
 from distilbert.quantizing.source import QuantizeSource, reopen
 from distilbert.runner import Runner
 from distilbert.runtimes.file_runner import FileRunner
@@ -98,13 +104,17 @@ class GraphJob:
             )
 
     def calibrate(self, sequences: list[np.ndarray]) -> None:
-        """Measure the ranges of what every layer multiplies."""
+        """Move large channels into weights, and measure the ranges of what layers multiply."""
         check_known(sequences, self.model.tokenizer)
-        names = dict.fromkeys(name for layer in self.layers.values() for name in layer.inputs)
+        names = [*dict.fromkeys(name for one in self.layers.values() for name in one.inputs)]
+        largest = largest_of_channels(self.graph, names, sequences, open_graph=self.open)
+        if self.plan.smooth:
+            self.graph = smoothed(self.graph, self.layers.values(), largest)
+            self.layers = find_layers(self.graph)
+            names = [*dict.fromkeys(name for one in self.layers.values() for name in one.inputs)]
         options: dict[str, Any] = {"open_graph": self.open, "kind": self.plan.ranges}
-        self.ranges, self.n_calibration = measure_ranges(
-            self.graph, list(names), sequences, **options
-        )
+        self.ranges = measure_ranges(self.graph, names, sequences, **options)
+        self.n_calibration = min(len(sequences), MOST_TEXTS)
 
     def graph_of(self, names: Sequence[str]) -> Graph:
         """The graph with these layers quantized."""

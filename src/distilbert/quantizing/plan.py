@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 from distilbert.errors import InputError
 from distilbert.quantizing.calibration import RangeKind
 from distilbert.quantizing.rewriting import LARGEST, Stored
-from distilbert.quantizing.targets import TARGETS
+from distilbert.quantizing.targets import TARGETS, Target
 
 Mode = Literal["dynamic", "static"]
 MAX_DROP = 0.5  # points, the bar of the project for models in int8
@@ -24,8 +24,10 @@ class Plan:
         mode: how ranges of activations are found for int8; None for floating-point weights, which
             change no other type.
         max_drop: the points that the metric may lose.
-        ranges: of static activations: "percentile" leaves out the outermost 0.01 % of each text,
-            "minmax" nothing.
+        ranges: of static activations: "minmax" is all of them, "percentile" leaves out the
+            outermost 0.01 % of each text.
+        smooth: whether large channels of what static layers multiply move into the weights; by
+            default where the runtime can.
         bits: of the weights, 8, or 7 for x86 processors without VNNI, whose products overflow
             with 8.
         repair: whether layers go back to float32 where the metric does not hold otherwise.
@@ -35,7 +37,8 @@ class Plan:
     dtype: Stored = "int8"
     mode: Mode | None
     max_drop: float
-    ranges: RangeKind = "percentile"
+    ranges: RangeKind = "minmax"
+    smooth: bool = True
     bits: int = 8
     repair: bool = True
 
@@ -48,12 +51,14 @@ def take_plan(
     Raises:
         InputError: a value breaks a rule.
     """
-    names = ("dtype", "ranges", "bits", "repair")
+    names = ("dtype", "ranges", "smooth", "bits", "repair")
     given = {name: options.pop(name) for name in names if name in options}
     is_int8 = given.get("dtype", "int8") == "int8"
     target = TARGETS.get(chosen["runtime"])
-    if mode is None and is_int8 and target is not None:
-        mode = target.modes[0]
+    if target is not None:
+        mode = target.modes[0] if mode is None and is_int8 else mode
+        _check_form(chosen["runtime"], target, given)
+        given.setdefault("smooth", target.takes_forms)
     plan = Plan(
         mode=cast(Any, mode),
         max_drop=MAX_DROP if max_drop is None else max_drop,
@@ -73,6 +78,15 @@ def take_plan(
     if isinstance(most, bool) or not (isinstance(most, (int, float)) and 0 <= most < math.inf):
         raise InputError(f"`max_drop` must be a number of points >= 0: got {most!r}.")
     return plan
+
+
+def _check_form(runtime: str, target: Target, given: dict[str, Any]) -> None:
+    usual = {"smooth": False, "bits": 8}
+    changed = [name for name, value in usual.items() if given.get(name, value) != value]
+    if changed and not target.takes_forms:
+        raise InputError(
+            f"`{changed[0]}` is not for {runtime}: got {given[changed[0]]!r}. Leave it out."
+        )
 
 
 def _check_words(plan: Plan) -> None:

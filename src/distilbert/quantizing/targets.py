@@ -87,6 +87,7 @@ class Target:
         files: where a folder has its quantized model; first the one that is opened.
         dynamic: how ranges of activations are found in the mode "dynamic"; None if it has none.
         dtypes: that it can store.
+        takes_forms: whether values can be smoothed, and weights have 7 bits.
     """
 
     module: str
@@ -94,6 +95,7 @@ class Target:
     files: tuple[str, ...]
     dynamic: str | None
     dtypes: tuple[str, ...] = ("int8", "float16", "bfloat16")
+    takes_forms: bool = True
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -139,5 +141,6 @@ TARGETS = {
         files=(WEIGHT_FILES["safetensors"].single(),),
         dynamic=None,
         dtypes=("int8",),
+        takes_forms=False,
     ),
 }

@@ -162,7 +162,8 @@ def _method(job: Job) -> dict[str, str | None]:
         return {"weights": plan.dtype}
     activations = TARGETS[plan.runtime].dynamic
     if plan.mode == "static":
-        activations = f"uint8 per tensor, {plan.ranges} of {job.n_calibration} texts"
+        smooth = ", smooth" if plan.smooth else ""
+        activations = f"uint8 per tensor{smooth}, {plan.ranges} of {job.n_calibration} texts"
     weights = f"int8 ({plan.bits} bits) per output channel and per row of tables"
     return {"mode": plan.mode, "weights": weights, "activations": activations}
 
