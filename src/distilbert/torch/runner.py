@@ -66,7 +66,7 @@ class TorchRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        arrays = check_batch(batch, self.config, self.head)
+        arrays = check_batch(batch, self.config, self.head, wanted)
         ids, mask = (
             torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self.model.device)
             for array in arrays
