@@ -86,7 +86,7 @@ class ArithmeticRunner:
     ) -> dict[str, np.ndarray]:
         if wanted is not None:
             self.n_wanted.append(int(wanted.sum()))
-        return only_wanted(self._outputs(batch), wanted)
+        return only_wanted(self.head, self._outputs(batch), wanted)
 
     def close(self) -> None:
         del self.table

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RUNNER_INPUTS = ("input_ids", "attention_mask")
+# An input that exported masked LMs do not need: bool (B, S), which tokens to compute logits of.
+WANTED_INPUT = "wanted"
 
 
 def check_ids_or_embeddings(*, has_ids: bool, has_embeddings: bool) -> None:
@@ -243,9 +245,12 @@ def _label_error(logits: Sequence[int], labels: Sequence[int], dtype: Any, need:
 
 
 def check_batch(
-    batch: Mapping[str, np.ndarray], config: DistilBertConfig, head: str
+    batch: Mapping[str, np.ndarray],
+    config: DistilBertConfig,
+    head: str,
+    wanted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Check the names, types, shapes, ids and length of a runner's batch.
+    """Check the names, types, shapes, ids and length of a runner's batch, and its wanted tokens.
 
     Returns:
         The ids, and a bool mask that is True for visible tokens: for all, if the batch has none.
@@ -268,6 +273,11 @@ def check_batch(
                 f"`{name}` must hold integers, with {axes} axes and one entry per token: got "
                 f"{array.dtype} {array.shape}; `input_ids` is {ids.shape}."
             )
+    if wanted is not None and (wanted.dtype.kind != "b" or wanted.shape != ids.shape):
+        raise InputError(
+            f"`wanted` must hold one bool per token: got {wanted.dtype} {wanted.shape}; "
+            f"`input_ids` is {ids.shape}."
+        )
     check_length(ids.shape[-1], config.max_position_embeddings)
     if ids.size:
         check_ids(int(ids.min()), int(ids.max()), config.vocab_size)

@@ -72,7 +72,11 @@ def name_outputs(head: str, values: Any) -> dict[str, Any]:
 
 
 def only_wanted(
-    outputs: Mapping[str, np.ndarray], wanted: np.ndarray | None
+    head: str, outputs: Mapping[str, np.ndarray], wanted: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Outputs with an S axis at the `wanted` tokens; for runners that compute all of them."""
-    return {name: a if wanted is None else a[wanted] for name, a in outputs.items()}
+    axes = HEADS[head].outputs
+    return {
+        name: array if wanted is None or "S" not in axes[name] else array[wanted]
+        for name, array in outputs.items()
+    }

@@ -50,19 +50,52 @@ def test_a_batch_without_tokens_gives_empty_outputs(
         assert found[name].dtype == np.float32
 
 
+@pytest.mark.parametrize("head", ["token_classification", "masked_lm"])
 def test_only_wanted_tokens_are_returned_and_any_mask_but_0_is_visible(
-    tmp_path: Path, runtime: str
+    tmp_path: Path, runtime: str, head: str
 ) -> None:
-    runner = runner_of(tmp_path, runtime, "token_classification")
+    runner = runner_of(tmp_path, runtime, head)
     ids = np.array([[5, 6, 7], [8, 9, 0]])
     mask = np.array([[1, 1, 1], [1, 1, 0]])
     wanted = np.array([[True, False, True], [False, True, False]])
     full = runner.run_batch({"input_ids": ids, "attention_mask": mask})["logits"]
     batch = {"input_ids": ids.astype(np.int32), "attention_mask": (mask * 7).astype(np.uint8)}
-    np.testing.assert_array_equal(runner.run_batch(batch, wanted=wanted)["logits"], full[wanted])
+    for few in (wanted, ~wanted, wanted | True, wanted & False):
+        found = runner.run_batch(batch, wanted=few)["logits"]
+        np.testing.assert_allclose(found, full[few], atol=1e-6)
     without = runner.run_batch({"input_ids": ids})["logits"]
     ones = runner.run_batch({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
     np.testing.assert_array_equal(without, ones)
+
+
+def test_a_masked_lm_computes_no_logits_but_the_wanted_ones(
+    tmp_path: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = runner_of(tmp_path, runtime, "masked_lm")
+    assert runner.session.has_wanted == (runtime not in ("tflite", "pt2"))
+    assert {*runner.session.inputs} == {"input_ids", "attention_mask"}
+    sizes: list[int] = []
+    compute = runner.session.run
+
+    def counted(names: Any, feeds: Any) -> list[np.ndarray]:
+        values = compute(names, feeds)
+        sizes.extend(value.size for value in values)
+        return values
+
+    monkeypatch.setattr(runner.session, "run", counted)
+    wanted = np.zeros((4, 9), bool)
+    wanted[1, 2] = wanted[3, 0] = True
+    runner.run_batch({"input_ids": np.full((4, 9), 7)}, wanted=wanted)
+    assert sizes == [(2 if runner.session.has_wanted else 4 * 9) * CONFIG.vocab_size]
+
+
+def test_wanted_tokens_change_nothing_where_a_row_has_one_answer(
+    tmp_path: Path, runtime: str
+) -> None:
+    runner = runner_of(tmp_path, runtime, "sequence_classification")
+    batch = {"input_ids": np.array([[5, 6, 7], [8, 9, 0]])}
+    found = runner.run_batch(batch, wanted=np.eye(2, 3, dtype=bool))["logits"]
+    np.testing.assert_array_equal(found, runner.run_batch(batch)["logits"])
 
 
 def test_a_row_of_padding_is_finite_and_changes_no_other_row(tmp_path: Path, runtime: str) -> None:
@@ -88,6 +121,15 @@ def test_a_wrong_batch_is_named_as_in_every_framework(
 ) -> None:
     with pytest.raises(error, match=text):
         runner_of(tmp_path, runtime, "base").run_batch(batch)
+
+
+@pytest.mark.parametrize("wanted", [np.ones((1, 2), bool), np.ones((1, 3), np.int64)], ids=str)
+def test_wanted_tokens_of_another_shape_or_type_are_refused(
+    tmp_path: Path, runtime: str, wanted: np.ndarray
+) -> None:
+    runner = runner_of(tmp_path, runtime, "masked_lm")
+    with pytest.raises(InputError, match="`wanted` must hold one bool per token: got"):
+        runner.run_batch({"input_ids": np.ones((1, 3), np.int64)}, wanted=wanted)
 
 
 def test_threads_share_a_runner(tmp_path: Path, runtime: str) -> None:
@@ -143,12 +185,14 @@ def foreign(path: Path, *, inputs: dict[str, Any], outputs: dict[str, Any], **mo
 ANY = {"input_ids": ["B", "S"], "attention_mask": ["B", "S"]}
 
 
+@pytest.mark.parametrize("has_token_types", [False, True])
 def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(
-    tmp_path: Path, converter: str
+    tmp_path: Path, converter: str, has_token_types: bool
 ) -> None:
     path = tmp_path / "m.onnx"
     outputs = {"token_embeddings": ["B", "S", 32], "something_else": ["B", "S", 3]}
-    foreign(path, inputs=ANY, outputs=outputs, kind=TensorProto.INT32)
+    inputs = {**ANY, "token_type_ids": ["B", "S"]} if has_token_types else ANY
+    foreign(path, inputs=inputs, outputs=outputs, kind=TensorProto.INT32)
     runner = open_file(converter, CONVERTED[converter](path), CONFIG, "base")
     found = runner.run_batch({"input_ids": np.array([[5, 6]])})
     assert list(found) == ["last_hidden_state"]
@@ -159,10 +203,10 @@ def test_a_file_of_another_exporter_runs_if_inputs_and_outputs_fit(
     ("inputs", "outputs", "head", "text"),
     [
         (
-            {**ANY, "token_type_ids": ["B", "S"]},
+            {**ANY, "position_ids": ["B", "S"]},
             {"last_hidden_state": ["B", "S", 32]},
             "base",
-            "must take input_ids and attention_mask.*token_type_ids",
+            "must take input_ids and attention_mask.*position_ids",
         ),
         (ANY, {"logits": ["B", "S", 4]}, "token_classification", r"must compute logits .*4\]"),
         (ANY, {"logits": ["B", "S", 2]}, "sequence_classification", "must compute logits"),

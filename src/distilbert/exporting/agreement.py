@@ -76,6 +76,10 @@ def compare(
         for name, axes in HEADS[source.head].outputs.items():
             chosen = visible if "S" in axes else slice(None)
             largest = max(largest, _difference(expected[name][chosen], found[name][chosen]))
+        if source.head == "masked_lm":  # whose files can compute logits of some tokens only
+            wanted = visible & (np.arange(visible.shape[1]) % 3 == 1)
+            few = exported.run_batch(batch, wanted=wanted)["logits"]
+            largest = max(largest, _difference(expected["logits"][wanted], few))
         if sentences is not None:
             output, mode, scaled = sentences
             rows = zip(expected["last_hidden_state"], visible, strict=True)

@@ -24,7 +24,7 @@ from distilbert.config import DistilBertConfig
 from distilbert.exporting.graph import Graph
 from distilbert.exporting.operators import activate, attend, attention_bias, normalize, pool
 from distilbert.heads import HEADS, LAYER_NORM_EPS
-from distilbert.input_checks import RUNNER_INPUTS
+from distilbert.input_checks import RUNNER_INPUTS, WANTED_INPUT
 
 # The axes of any size, by the names that other exporters give them.
 DYNAMIC_AXES = {"B": "batch_size", "C": "num_choices", "S": "sequence_length"}
@@ -53,7 +53,8 @@ def build_graph(
     """The graph of a model with `head`.
 
     Inputs are `input_ids` and `attention_mask`, int64 of any batch and length up to
-    `max_position_embeddings`; outputs are those of `distilbert.heads`, float32.
+    `max_position_embeddings`; outputs are those of `distilbert.heads`, float32. A masked-LM graph
+    has the optional input `WANTED_INPUT`: logits are (1, P, V) where it is given.
 
     Args:
         arrays: every parameter of `distilbert.checkpoint.spec`; tied ones may be missing.
@@ -86,9 +87,9 @@ class _Builder:
         bias = attention_bias(graph, self.visible)
         last = self.config.n_layers - 1
         for layer in range(last + 1):
-            x = self._block(layer, x, bias, first_only=facts.reads_first_token and layer == last)
-        if facts.reads_first_token and last < 0:
-            x = self._first(x)
+            x = self._block(layer, x, bias, is_last=layer == last)
+        if last < 0:
+            x = self._first(x) if facts.reads_first_token else self._wanted(x)
         self._head(x)
         return graph
 
@@ -102,12 +103,13 @@ class _Builder:
         x = graph.add("Add", self._float(words), self._float(positions))
         return self._norm(f"{self.prefix}embeddings.LayerNorm", x)
 
-    def _block(self, layer: int, x: str, bias: str, *, first_only: bool) -> str:
-        """One block over rows (T, D); `first_only` computes only the first token of each text."""
+    def _block(self, layer: int, x: str, bias: str, *, is_last: bool) -> str:
+        """One block over rows (T, D); the last computes only the rows that the head reads."""
         graph, block = self.graph, f"{self.prefix}transformer.layer.{layer}"
-        kept = self._first(x) if first_only else x
+        kept = self._first(x) if is_last and HEADS[self.head].reads_first_token else x
         attended = self._attention(layer, f"{block}.attention", x, kept, bias)
         x = self._norm(f"{block}.sa_layer_norm", graph.add("Add", attended, kept))
+        x = self._wanted(x) if is_last else x
         inner = activate(graph, self._linear(f"{block}.ffn.lin1", x), str(self.config.activation))
         outer = self._linear(f"{block}.ffn.lin2", inner)
         return self._norm(f"{block}.output_layer_norm", graph.add("Add", outer, x))
@@ -168,6 +170,24 @@ class _Builder:
                 for i, name in enumerate(HEADS[self.head].outputs):
                     index = self.graph.constant(i, np.int64)
                     self._output(name, self.graph.add("Gather", logits, index, axis=2))
+
+    def _wanted(self, x: str) -> str:
+        """Of a masked LM the rows of the wanted tokens, all by default; `self.shape` is theirs."""
+        graph = self.graph
+        if (
+            self.head != "masked_lm" or self.options.sizes
+        ):  # devices with fixed sizes take no others
+            return x
+        graph.inputs[WANTED_INPUT] = (np.bool_, [self.sizes[axis] for axis in ("B", "S")])
+        graph.constants[WANTED_INPUT] = np.ones((1, 1), np.bool_)  # makes the input optional
+        sizes = graph.add("Shape", "input_ids")
+        wanted = graph.reshape(graph.add("Expand", WANTED_INPUT, sizes), -1)  # (T,)
+        numbers = graph.reshape(graph.add("NonZero", wanted), -1)  # (P,)
+        n_wanted, n_tokens = (graph.add("Shape", one) for one in (numbers, wanted))
+        few = graph.add("Concat", graph.axes(1), n_wanted, axis=0)
+        lead = graph.add("Where", graph.add("Equal", n_wanted, n_tokens), sizes, few)
+        self.shape = graph.add("Concat", lead, graph.axes(-1), axis=0)
+        return graph.add("Gather", x, numbers, axis=0)  # (P, D)
 
     def _sentence_output(self, states: str) -> None:
         if self.options.pooling is None:

@@ -79,7 +79,7 @@ class FlaxRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        ids, mask = check_batch(batch, self.config, self.head)
+        ids, mask = check_batch(batch, self.config, self.head, wanted)
         rows, length = len(ids), ids.shape[-1]
         sides = [(0, 0)] * ids.ndim
         sides[0] = (0, padded_rows(rows) - rows)
@@ -98,7 +98,7 @@ class FlaxRunner:
             return {name: np.asarray(array)[:n_wanted] for name, array in outputs.items()}
         kept = (slice(rows), slice(length)) if per_token else (slice(rows),)
         arrays = {name: np.asarray(array)[kept] for name, array in outputs.items()}
-        return only_wanted(arrays, wanted)
+        return only_wanted(self.head, arrays, wanted)
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""

@@ -9,6 +9,7 @@ from typing import Any
 from distilbert._lazy import require
 from distilbert.errors import InputError
 from distilbert.exporting.graph import Axes, Graph, Node
+from distilbert.input_checks import WANTED_INPUT
 
 STANDARD = ("", "ai.onnx")
 # The first in which scales may be one per channel.
@@ -41,7 +42,9 @@ def read_graph(file: Path) -> Graph:
         else:
             graph.nodes.append(Node(node.op_type, tuple(node.input), tuple(node.output), values))
     constant = graph.constants.keys()
-    graph.inputs = _values(onnx, (one for one in model.graph.input if one.name not in constant))
+    # Old files list constants too; only ours have one with which an input may be left out.
+    unset = constant - {WANTED_INPUT}
+    graph.inputs = _values(onnx, (one for one in model.graph.input if one.name not in unset))
     graph.outputs = _values(onnx, model.graph.output)
     return graph
 

@@ -55,7 +55,8 @@ class BucketRunner:
         """
         names = list(HEADS[self.head].outputs)
         found = self._compute(batch, names, lambda runner, part: runner.run_batch(part))
-        return only_wanted(found, wanted)
+        check_batch(batch, self.config, self.head, wanted)
+        return only_wanted(self.head, found, wanted)
 
     def compute(self, name: str, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         """An output of the files that is not one of the head, such as `sentence_embedding`."""

@@ -15,11 +15,13 @@ import numpy as np
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
-from distilbert.input_checks import RUNNER_INPUTS, check_batch
+from distilbert.input_checks import RUNNER_INPUTS, WANTED_INPUT, check_batch
 from distilbert.runner import only_wanted
 
 # What other exporters call our outputs.
 OTHER_NAMES = {"last_hidden_state": "token_embeddings"}
+# An input of files that were made as if for BERT: DistilBERT has no token types, so it gets zeros.
+TOKEN_TYPES = "token_type_ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,17 @@ class Session(Protocol):
     Attributes:
         kind: what such a file is called in messages, such as "An ONNX file".
         inputs, outputs: by name, in the order of the file.
+        has_wanted: whether `run` also takes `WANTED_INPUT`. Outputs with an S axis then hold only
+            these tokens, with any number of axes before the last.
     """
 
     kind: str
     inputs: Mapping[str, Value]
     outputs: Mapping[str, Value]
+    has_wanted: bool
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The outputs `names` for contiguous arrays of every input."""
+        """The outputs `names` for contiguous arrays of every input, and of `WANTED_INPUT`."""
         ...
 
     def close(self) -> None:
@@ -90,11 +95,18 @@ class FileRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        arrays = check_batch(batch, self.config, self.head)
-        if not arrays[0].size:
-            return only_wanted(self._empty(arrays[0].shape), wanted)
-        values = self._run(list(self._outputs.values()), arrays)
-        return only_wanted(dict(zip(self._outputs, values, strict=True)), wanted)
+        arrays, names = (
+            check_batch(batch, self.config, self.head, wanted),
+            [*self._outputs.values()],
+        )
+        if not arrays[0].size or (wanted is not None and not wanted.any()):
+            return only_wanted(self.head, self._empty(arrays[0].shape), wanted)
+        if wanted is not None and self.session.has_wanted:
+            values = self._run(names, arrays, **{WANTED_INPUT: wanted})
+            values, wanted = [value.reshape(-1, value.shape[-1]) for value in values], None
+        else:
+            values = self._run(names, arrays)
+        return only_wanted(self.head, dict(zip(self._outputs, values, strict=True)), wanted)
 
     def compute(self, name: str, batch: Mapping[str, np.ndarray]) -> np.ndarray:
         """An output of the file that is not one of the head, such as `sentence_embedding`."""
@@ -115,9 +127,13 @@ class FileRunner:
         self.session.close()
         del self.session
 
-    def _run(self, names: list[str], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        given = zip(self._inputs.items(), arrays, strict=True)
-        feeds = {name: np.ascontiguousarray(array, kind) for (name, kind), array in given}
+    def _run(
+        self, names: list[str], arrays: Sequence[np.ndarray], **more: np.ndarray
+    ) -> list[np.ndarray]:
+        given = dict(zip(RUNNER_INPUTS, arrays, strict=True))
+        given[TOKEN_TYPES] = np.zeros_like(arrays[0])
+        feeds = {name: np.ascontiguousarray(given[name], i) for name, i in self._inputs.items()}
+        feeds |= {name: np.ascontiguousarray(array) for name, array in more.items()}
         return [np.asarray(value, np.float32) for value in self.session.run(names, feeds)]
 
     def _empty(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -145,7 +161,7 @@ def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
         CheckpointError: they are not those of a DistilBERT.
     """
     found, axes = session.inputs, HEADS[head].input_axes
-    fits = {*found} == {*RUNNER_INPUTS} and all(
+    fits = {*found} - {TOKEN_TYPES} == {*RUNNER_INPUTS} and all(
         one.integer is not None and (one.shape is None or len(one.shape) == len(axes))
         for one in found.values()
     )
@@ -155,7 +171,7 @@ def _fitting_inputs(session: Session, head: str, file: Path) -> dict[str, Any]:
             f"{session.kind} for {head} must take {' and '.join(RUNNER_INPUTS)}, integers with the "
             f"axes {axes}: {file} takes {described or 'nothing'}."
         )
-    return {name: found[name].integer for name in RUNNER_INPUTS}
+    return {name: one.integer for name, one in found.items()}
 
 
 def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ from distilbert._lazy import require
 from distilbert.checkpoint.foreign_names import is_inside
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
 from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.runtimes.onnx_contents import Contents, read_contents
@@ -83,6 +84,8 @@ class OnnxSession:
             {one.name: Value(one.type, INTEGERS.get(one.type), one.shape) for one in values}
             for values in (self.session.get_inputs(), self.session.get_outputs())
         )
+        optional = {one.name for one in self.session.get_overridable_initializers()}
+        self.has_wanted = WANTED_INPUT in optional
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs `names`."""

@@ -15,7 +15,7 @@ from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.git_lfs import refuse_pointer
-from distilbert.input_checks import RUNNER_INPUTS
+from distilbert.input_checks import RUNNER_INPUTS, WANTED_INPUT
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
 from distilbert.runtimes.file_runner import FileRunner, Value
 from distilbert.runtimes.openvino_contents import Contents, data_file, read_contents
@@ -26,6 +26,7 @@ INTEGERS = {"i64": np.int64, "i32": np.int32}
 PRECISIONS = {"float32": ("f32", None), "bfloat16": ("bf16", "BF16")}
 # Kernels that the CPU keeps for the shapes of earlier batches; OpenVINO's default is 5000.
 CACHED_KERNELS = 1000
+ALL_WANTED = np.ones((1, 1), np.bool_)
 
 
 def load_runner(
@@ -83,10 +84,15 @@ class OpenvinoSession:
         _check_self_contained(read_contents(file), file)
         try:
             model = core.read_model(str(file), str(data_file(file)))
+            self.has_wanted = _open_wanted(openvino, model)
             self.model = core.compile_model(model, self.device, properties)
         except RuntimeError as error:
             raise CheckpointError(f"OpenVINO cannot open {file}: {_reason(error)}") from None
-        self.inputs = {_name(port): _value(port) for port in self.model.inputs}
+        self.inputs = {
+            name: _value(port)
+            for port in self.model.inputs
+            if (name := _name(port)) != WANTED_INPUT or not self.has_wanted
+        }
         self.outputs = {
             name: _value(port) for port in self.model.outputs for name in sorted(port.get_names())
         }
@@ -99,7 +105,8 @@ class OpenvinoSession:
             request = self._idle.pop()  # atomic, as is `append`
         except IndexError:
             request = self.model.create_infer_request()
-        request.infer(dict(feeds), share_inputs=True)
+        every = {WANTED_INPUT: ALL_WANTED} if self.has_wanted else {}
+        request.infer({**every, **feeds}, share_inputs=True)
         values = [np.array(request.get_tensor(name).data) for name in names]
         self._idle.append(request)
         return values
@@ -108,6 +115,24 @@ class OpenvinoSession:
         """Release the memory of the model."""
         self._idle.clear()
         del self.model
+
+
+def _open_wanted(openvino: Any, model: Any) -> bool:
+    """Make an input of the constant `WANTED_INPUT`, as which OpenVINO keeps one with a default."""
+    for operator in model.get_ops():
+        is_constant = operator.get_type_name() == "Constant"
+        if is_constant and operator.get_friendly_name() == WANTED_INPUT:
+            value = operator.output(0)
+            opened = openvino.op.Parameter(
+                value.get_element_type(), openvino.PartialShape([-1, -1])
+            )
+            opened.output(0).set_names({WANTED_INPUT})
+            for reader in value.get_target_inputs():
+                reader.replace_source_output(opened.output(0))
+            model.add_parameters([opened])
+            model.validate_nodes_and_infer_types()
+            return True
+    return False
 
 
 def _device(core: Any, device: Any) -> str:

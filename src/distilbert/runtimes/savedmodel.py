@@ -15,6 +15,7 @@ import numpy as np
 from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
 from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.runtimes.savedmodel_contents import KIND, read_contents
@@ -74,6 +75,7 @@ class SavedModelSession:
             with self._tensorflow.device(self.device):
                 self._model = self._tensorflow.saved_model.load(str(file.parent))
             self._function = self._model.signatures[SIGNATURE]
+            self._wanted = self._model.signatures.get(WANTED_INPUT)
         except Exception as error:  # of many kinds
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"TensorFlow cannot open {file}: {reason}") from None
@@ -82,17 +84,19 @@ class SavedModelSession:
         self.outputs = {
             name: _value(spec) for name, spec in self._function.structured_outputs.items()
         }
+        self.has_wanted = self._wanted is not None
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs `names`."""
         with self._tensorflow.device(self.device):
             tensors = {name: self._tensorflow.constant(array) for name, array in feeds.items()}
-            found = self._function(**tensors)
+            function = self._wanted if WANTED_INPUT in feeds else self._function
+            found = function(**tensors)
             return [found[name].numpy() for name in names]
 
     def close(self) -> None:
         """Release the memory of the model."""
-        del self._model, self._function
+        del self._model, self._function, self._wanted
 
 
 def _device(tensorflow: Any, device: Any) -> str:

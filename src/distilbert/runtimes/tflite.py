@@ -56,6 +56,7 @@ class TfLiteSession:
     """An opened file; see `distilbert.runtimes.file_runner.Session`."""
 
     kind = KIND
+    has_wanted = False  # TensorFlow's converter keeps one function of a model
     inputs: Mapping[str, Value]
     outputs: Mapping[str, Value]
 

@@ -14,6 +14,7 @@ import numpy as np
 from distilbert._lazy import require
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runner import ACCELERATOR_BATCH_TOKENS, CPU_BATCH_TOKENS
 from distilbert.runtimes.file_runner import FileRunner, Value, check_file_dtype
 from distilbert.threads import check_threads, fitting_threads, torch_threads
@@ -66,6 +67,8 @@ class TorchSession:
         self._function, inputs, outputs = opener(self._torch, file, self.device)
         self.inputs = {name: Value("Tensor", np.int64, axes) for name, axes in inputs.items()}
         self.outputs = {name: Value("Tensor", None, None) for name in outputs}
+        self._wanted = getattr(self._function, WANTED_INPUT, None)
+        self.has_wanted = callable(self._wanted)
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs `names`.
@@ -76,9 +79,11 @@ class TorchSession:
         torch = self._torch
         with torch.inference_mode(), torch_threads(torch, self.num_threads):
             # A tensor of an array that may only be read would warn.
-            tensors = [torch.from_numpy(feeds[name].copy()).to(self.device) for name in self.inputs]
+            names_given = [name for name in (*self.inputs, WANTED_INPUT) if name in feeds]
+            tensors = [torch.from_numpy(feeds[one].copy()).to(self.device) for one in names_given]
+            function = self._wanted if WANTED_INPUT in feeds else self._function
             try:
-                found = self._function(*tensors)
+                found = function(*tensors)
             except (RuntimeError, TypeError, ValueError, LookupError) as error:
                 raise CheckpointError(
                     f"PyTorch cannot compute {self.file}: {reason_of(error)}"
@@ -87,7 +92,7 @@ class TorchSession:
 
     def close(self) -> None:
         """Release the memory of the model."""
-        del self._function
+        del self._function, self._wanted
 
 
 def reason_of(error: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runtimes.file_runner import FileRunner
 from distilbert.runtimes.torch_session import Opened, load_torch_runner, reason_of
 from distilbert.runtimes.torchscript_contents import KIND, read_contents
@@ -48,7 +49,9 @@ def _open(torch: Any, file: Path, device: Any) -> Opened:
     try:
         with warnings.catch_warnings():  # that PyTorch recommends `torch.export`
             warnings.simplefilter("ignore", DeprecationWarning)
-            model = torch.jit.freeze(torch.jit.load(str(file), map_location=device).eval())
+            loaded = torch.jit.load(str(file), map_location=device).eval()
+            kept = [name for name in (WANTED_INPUT,) if hasattr(loaded, name)]
+            model = torch.jit.freeze(loaded, preserved_attrs=kept)
     except Exception as error:  # of several kinds
         raise CheckpointError(f"PyTorch cannot open {file}: {reason_of(error)}") from None
     arguments = [one.name for one in model.forward.schema.arguments[1:]]  # after `self`

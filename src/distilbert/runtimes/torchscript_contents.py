@@ -8,8 +8,10 @@ function can run while the file is opened. All functions are therefore looked th
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runtimes.contents import Contents
 from distilbert.runtimes.torch_archive import MAX_BYTES, Unreadable, open_archive
 
@@ -51,8 +53,9 @@ OTHER_FUNCTIONS = {
     *("int", "float", "bool", "getattr", "annotate", "unchecked_cast", "uninitialized"),
     *("ops.prim.ListUnpack", "ops.prim.TupleUnpack", "ops.prim.max", "ops.prim.min"),
 }
-# The functions of an object that run only when they are called.
-METHODS = {"forward"}
+# The functions of an object that run only when they are called; PyTorch numbers those that it
+# recorded for a second function of the model.
+METHOD = re.compile(rf"forward[0-9]*|{WANTED_INPUT}")
 
 
 def read_contents(path: Path) -> Contents:
@@ -82,7 +85,7 @@ def read_contents(path: Path) -> Contents:
 def _note(source: str, contents: Contents) -> None:
     try:
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.FunctionDef) and node.name not in METHODS:
+            if isinstance(node, ast.FunctionDef) and not METHOD.fullmatch(node.name):
                 contents.foreign.add(f"the method {node.name}")
             if isinstance(node, ast.Call):
                 _note_call(ast.unparse(node.func), contents)
@@ -94,6 +97,6 @@ def _note_call(function: str, contents: Contents) -> None:
     library, _, name = function.rpartition(".")
     if library == "torch" and name in TENSOR_FUNCTIONS:
         contents.operators[name] += 1
-    elif function not in OTHER_FUNCTIONS and name not in METHODS:
+    elif function not in OTHER_FUNCTIONS and not METHOD.fullmatch(name):
         contents.foreign.add(function)
         contents.operators[function] += 1

@@ -77,13 +77,14 @@ class TensorFlowRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        ids, mask = check_batch(batch, self.config, self.head)
+        ids, mask = check_batch(batch, self.config, self.head, wanted)
         arrays, compute = {"input_ids": ids, "attention_mask": mask}, self._compute
         if wanted is not None and is_package_class(type(self.model)):
             arrays[WANTED], wanted, compute = wanted, None, self._compute_wanted
         with tf.device(self.device):
             output = compute({name: tf.constant(a, tf.int32) for name, a in arrays.items()})
-        return only_wanted({name: tensor.numpy() for name, tensor in output.items()}, wanted)
+        found = {name: tensor.numpy() for name, tensor in output.items()}
+        return only_wanted(self.head, found, wanted)
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""

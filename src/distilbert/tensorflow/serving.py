@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from distilbert.config import DistilBertConfig
 from distilbert.heads import HEADS
-from distilbert.input_checks import RUNNER_INPUTS
+from distilbert.input_checks import RUNNER_INPUTS, WANTED_INPUT
 from distilbert.tensorflow.exporting import input_signature
 from distilbert.tensorflow.heads import MODEL_CLASSES
 from distilbert.tensorflow.layers import deferred_init
@@ -28,6 +29,8 @@ class Served(tf.Module):
 
     Attributes:
         serve: the function, of int32 tensors (B, S), or (B, C, S) for multiple choice, of any size.
+        serve_wanted: for a masked LM, the function that also takes `WANTED_INPUT` and computes
+            logits (P, V); else None.
     """
 
     def __init__(self, model: Any, *, more: Mapping[str, tuple[str, bool]]) -> None:
@@ -44,6 +47,20 @@ class Served(tf.Module):
             return _outputs(model, inputs, more)
 
         self.serve = tf.function(serve, input_signature=[signature])
+        self.serve_wanted = None
+        if model.head == "masked_lm":
+            wanted = {WANTED_INPUT: tf.TensorSpec((None, None), tf.bool, name=WANTED_INPUT)}
+            signature = signature | wanted
+            self.serve_wanted = tf.function(partial(_wanted, model), input_signature=[signature])
+
+    def signatures(self) -> dict[str, Any]:
+        """The functions for given sizes, by the names that they have in a file."""
+        functions: dict[str, Any] = {"serving_default": self.serve, WANTED_INPUT: self.serve_wanted}
+        return {
+            name: function.get_concrete_function()
+            for name, function in functions.items()
+            if function is not None
+        }
 
 
 def served(
@@ -63,10 +80,8 @@ def served(
 
 
 def save_served(module: Served, folder: Path) -> None:
-    """Write a SavedModel with the signature `serving_default`."""
-    function: Any = module.serve
-    signatures = {"serving_default": function.get_concrete_function()}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    """Write a SavedModel with the signatures of a module."""
+    tf.saved_model.save(module, str(folder), signatures=module.signatures())
 
 
 def save_tf_lite(module: Served, file: Path, *, dtype: str) -> None:
@@ -97,6 +112,12 @@ def _outputs(
     states, visible = next(iter(output.values())), tf.not_equal(mask, 0)
     vectors = {name: _vectors(states, visible, *how) for name, how in more.items()}
     return output | vectors
+
+
+def _wanted(model: Any, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    ids, mask, wanted = (inputs[name] for name in (*RUNNER_INPUTS, WANTED_INPUT))
+    states = model.base_model(ids, mask, training=False, return_dict=True).last_hidden_state
+    return {"logits": model.compute_logits(tf.boolean_mask(states, wanted))}  # (P, V)
 
 
 def _vectors(states: tf.Tensor, visible: tf.Tensor, mode: str, is_scaled: bool) -> tf.Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from distilbert.config import DistilBertConfig
 from distilbert.errors import ExportError
 from distilbert.heads import HEADS
+from distilbert.input_checks import WANTED_INPUT
 from distilbert.runner import name_outputs
 from distilbert.torch.attention import DEFAULT_IMPLEMENTATION
 from distilbert.torch.heads import MODEL_CLASSES
@@ -64,17 +65,7 @@ class Recordable(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """The outputs for integers (B, S), or (B, C, S) for multiple choice; a mask of 0 hides."""
         shape = input_ids.shape
-        ids, mask = input_ids, attention_mask
-        if self.head == "multiple_choice":  # choices as rows
-            ids, mask = ids.flatten(0, 1), mask.flatten(0, 1)
-        base, facts = cast(Any, self.model).base_model, HEADS[self.head]
-        x = base.embeddings(ids, positions=self.positions[: shape[-1]])  # (B, S, D)
-        visible = mask != 0  # (B, S)
-        keys = visible.unsqueeze(1).unsqueeze(1)  # (B, 1, 1, S)
-        no_head_mask = [None] * len(base.transformer.layer)
-        first = facts.reads_first_token
-        output = base.transformer(x, keys, no_head_mask, False, False, first_only=first)
-        states = output.last_hidden_state  # (B, S, D), or (B, 1, D)
+        states, visible = self._states(input_ids, attention_mask)
         if self.head == "base":
             return {"last_hidden_state": states} | {
                 name: _vectors(states, visible, *how) for name, how in self.more.items()
@@ -83,6 +74,27 @@ class Recordable(nn.Module):
         if self.head == "multiple_choice":
             logits = logits.reshape(shape[0], shape[1])  # (B, C)
         return name_outputs(self.head, logits)
+
+    def wanted(
+        self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor
+    ) -> dict[str, Tensor]:
+        """The logits (P, V) of a masked LM where `wanted`, bool (B, S)."""
+        states, _ = self._states(input_ids, attention_mask)
+        return name_outputs(self.head, self.model.compute_logits(states[wanted]))
+
+    def _states(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The last hidden states, (B, S, D) or (B, 1, D), and the visible tokens (B, S)."""
+        ids, mask = input_ids, attention_mask
+        if self.head == "multiple_choice":  # choices as rows
+            ids, mask = ids.flatten(0, 1), mask.flatten(0, 1)
+        base, facts = cast(Any, self.model).base_model, HEADS[self.head]
+        x = base.embeddings(ids, positions=self.positions[: ids.shape[-1]])  # (B, S, D)
+        visible = mask != 0  # (B, S)
+        keys = visible.unsqueeze(1).unsqueeze(1)  # (B, 1, 1, S)
+        no_head_mask = [None] * len(base.transformer.layer)
+        first = facts.reads_first_token
+        output = base.transformer(x, keys, no_head_mask, False, False, first_only=first)
+        return output.last_hidden_state, visible
 
 
 def recordable(
@@ -116,12 +128,15 @@ def save_torchscript(model: Recordable, file: Path, sizes: Mapping[str, int] | N
     Args:
         sizes: the fixed sizes of all axes; None for a file that takes batches of any size.
     """
-    buffer = io.BytesIO()
+    buffer, inputs = io.BytesIO(), example_inputs(model.head, sizes)
+    methods: dict[str, tuple[Tensor, ...]] = {"forward": inputs}
+    if model.head == "masked_lm" and sizes is None:
+        methods[WANTED_INPUT] = (*inputs, inputs[1] != 0)
     with warnings.catch_warnings():  # that PyTorch recommends `torch.export`
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced = torch.jit.trace(
+        traced = torch.jit.trace_module(
             model,
-            example_inputs(model.head, sizes),
+            methods,
             strict=False,  # it returns a dict
             check_trace=False,  # the export compares answers to texts
             _store_inputs=False,

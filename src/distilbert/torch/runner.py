@@ -98,7 +98,7 @@ class TorchRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        ids, mask = check_batch(batch, self.config, self.head)
+        ids, mask = check_batch(batch, self.config, self.head, wanted)
 
         def run_part(rows: np.ndarray) -> dict[str, np.ndarray]:
             return self._run(ids[rows], mask[rows], None if wanted is None else wanted[rows])
