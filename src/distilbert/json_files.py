@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def parse_json(text: str, *, unique_names: bool = False) -> Any:
     except RecursionError:
         raise ValueError(f"it is deeper than {MAX_DEPTH} objects and arrays") from None
     _check_values(content)
-    if _HALF.search(text):
+    if "\\u" in text and _HALF.search(text):
         try:
             json.dumps(content, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -104,14 +105,15 @@ def _check_values(content: Any) -> None:
             if kinds & {dict, list}:
                 inner += [item for item in items if isinstance(item, dict | list)]
             if int in kinds:
-                _check_integers([item for item in items if type(item) is int])
+                all_are = len(kinds) == 1
+                _check_integers(items if all_are else [i for i in items if type(i) is int])
         if not inner:
             return
         level = inner
     raise ValueError(f"it is deeper than {MAX_DEPTH} objects and arrays")
 
 
-def _check_integers(numbers: list[int]) -> None:
+def _check_integers(numbers: Collection[int]) -> None:
     for number in (min(numbers), max(numbers)):
         if abs(number) > LARGEST_INTEGER:
             raise ValueError(f"a number has more than 40 digits ({shown(number)})")

@@ -5,7 +5,7 @@ Knows the names of settings and the types of their values, not what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,8 @@ def check_agreement(vocabulary: Mapping[str, int], others: Mapping[str, int], fi
     Raises:
         CheckpointError: a token has two ids.
     """
+    if vocabulary == others:  # as usual, and quicker
+        return
     for token, index in others.items():
         if vocabulary.get(token, index) != index:
             raise CheckpointError(
@@ -134,17 +136,16 @@ def check_agreement(vocabulary: Mapping[str, int], others: Mapping[str, int], fi
             )
 
 
-def check_ids(ids: Iterable[Any], file: Path) -> None:
+def check_ids(ids: Collection[Any], file: Path) -> None:
     """Check the ids of tokens.
 
     Raises:
         CheckpointError: one of `ids` is not an integer from 0 to MAX_ID.
     """
-    found = list(ids)
-    if not found:
+    if not ids:
         return
-    if {*map(type, found)} != {int} or min(found) < 0 or max(found) > MAX_ID:
-        wrong = next(i for i in found if type(i) is not int or not 0 <= i <= MAX_ID)
+    if {*map(type, ids)} != {int} or min(ids) < 0 or max(ids) > MAX_ID:
+        wrong = next(i for i in ids if type(i) is not int or not 0 <= i <= MAX_ID)
         raise _wrong(file, "the ids of tokens", f"integers from 0 to {MAX_ID}", wrong)
 
 
