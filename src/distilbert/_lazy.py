@@ -138,7 +138,7 @@ REPORTERS = {"openvino": "openvino_telemetry"}
 
 # How long threads of GNU OpenMP, which PyTorch has on Linux, wait busily for each other before they
 # sleep. By default it is 300 times longer, about 15 ms: then a core that another process needs as
-# well is lost (docs/decisions/0015-threads.md). The library reads it when PyTorch is imported.
+# well is lost (docs/decisions/0019-threads.md). The library reads it when PyTorch is imported.
 SHORT_WAITS = {"GOMP_SPINCOUNT": "1000"}
 # The variables by which a user chooses.
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")

@@ -119,7 +119,7 @@ def parse_id2label(id2label: Mapping[Any, str]) -> dict[int, str]:
     """
     try:
         found = {int(key): name for key, name in id2label.items()}
-        {*found.values()}  # names are keys of `label2id`
+        _ = {*found.values()}  # names are keys of `label2id`
     except (AttributeError, TypeError, ValueError, OverflowError):
         raise ConfigError(
             f"`id2label` must map the numbers of the classes to names, such as {{0: 'NEGATIVE', 1: "

@@ -130,7 +130,7 @@ class FileRunner:
     def _run(
         self, names: list[str], arrays: Sequence[np.ndarray], **more: np.ndarray
     ) -> list[np.ndarray]:
-        given = dict(zip(RUNNER_INPUTS, arrays, strict=True))
+        given: dict[str, np.ndarray] = dict(zip(RUNNER_INPUTS, arrays, strict=True))
         given[TOKEN_TYPES] = np.zeros_like(arrays[0])
         feeds = {name: np.ascontiguousarray(given[name], i) for name, i in self._inputs.items()}
         feeds |= {name: np.ascontiguousarray(array) for name, array in more.items()}

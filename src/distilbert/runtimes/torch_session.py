@@ -67,8 +67,8 @@ class TorchSession:
         self._function, inputs, outputs = opener(self._torch, file, self.device)
         self.inputs = {name: Value("Tensor", np.int64, axes) for name, axes in inputs.items()}
         self.outputs = {name: Value("Tensor", None, None) for name in outputs}
-        self._wanted = getattr(self._function, WANTED_INPUT, None)
-        self.has_wanted = callable(self._wanted)
+        self._wanted: Any = getattr(self._function, WANTED_INPUT, None)
+        self.has_wanted: bool = self._wanted is not None
 
     def run(self, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs `names`.
