@@ -95,13 +95,11 @@ class FileRunner:
         self, batch: Mapping[str, np.ndarray], *, wanted: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Evaluate one padded batch; see `distilbert.runner.Runner.run_batch`."""
-        arrays, names = (
-            check_batch(batch, self.config, self.head, wanted),
-            [*self._outputs.values()],
-        )
+        arrays = check_batch(batch, self.config, self.head, wanted)
+        names = list(self._outputs.values())
         if not arrays[0].size or (wanted is not None and not wanted.any()):
             return only_wanted(self.head, self._empty(arrays[0].shape), wanted)
-        if wanted is not None and self.session.has_wanted:
+        if wanted is not None and self.head == "masked_lm" and self.session.has_wanted:
             values = self._run(names, arrays, **{WANTED_INPUT: wanted})
             values, wanted = [value.reshape(-1, value.shape[-1]) for value in values], None
         else:
