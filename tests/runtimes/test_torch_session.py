@@ -19,7 +19,8 @@ FILE = Path("m.pt")
 
 
 def opener(function: Any) -> Any:
-    return lambda torch, file, device: (function, ["input_ids", "attention_mask"], ["logits"])
+    inputs = dict.fromkeys(("input_ids", "attention_mask"))
+    return lambda torch, file, device: (function, inputs, ["logits"])
 
 
 def threads_used(ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
