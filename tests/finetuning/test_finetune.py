@@ -211,13 +211,18 @@ def cut(file: Path) -> None:
     file.write_text("".join(file.read_text("utf-8").splitlines(True)[:-1]), "utf-8")
 
 
+def another_tokenizer(folder: Path) -> None:
+    (folder / "vocab.txt").unlink()  # which would have to agree
+    swap_in(folder / "tokenizer.json", "film", "road")
+
+
 CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "the rows of train": (
         lambda at: swap_in(at / "data" / "sentiment.train.jsonl", '"up"', '"down"'),
         {},
     ),
     "the rows of dev": (lambda at: cut(at / "data" / "sentiment.dev.jsonl"), {}),
-    "the tokenizer": (lambda at: swap_in(at / "encoder" / "tokenizer.json", "film", "road"), {}),
+    "the tokenizer": (lambda at: another_tokenizer(at / "encoder"), {}),
     "the weights of `model`": (edit_weights, {}),
     "the config of `model`": (
         lambda at: swap_in(at / "encoder" / "config.json", '"dropout": 0.1', '"dropout": 0.2'),
