@@ -46,6 +46,14 @@ def test_a_process_with_fewer_cores_takes_no_more_threads(monkeypatch) -> None:
     assert fitting_threads(None) is None
 
 
+def test_a_number_set_in_a_program_counts_more_than_the_variable(monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(threads, "usable_cores", lambda: 4)
+    assert fitting_threads(None, usual=3) is None
+    assert fitting_threads(None, usual=8) == 4
+    assert fitting_threads(None, usual=1) == 1
+
+
 def test_numbers_of_threads_hold_where_they_are_asked_for_and_at_the_same_time() -> None:
     before, meet = torch.get_num_threads(), threading.Barrier(2, timeout=20)
 

@@ -43,6 +43,8 @@ def fitting_threads(num_threads: int | None, usual: int | None = None) -> int | 
         usual: how many the program takes otherwise, by default one for each core of the machine.
     """
     asked, cores = asked_threads(num_threads), usable_cores()
+    if num_threads is None and usual not in (None, asked):
+        asked = None  # the program has another number than the variable says, so it was set since
     if asked is not None:
         return asked
     return cores if cores < (usual or os.cpu_count() or 1) else None

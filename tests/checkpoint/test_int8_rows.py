@@ -88,7 +88,10 @@ def test_chosen_matrices_and_ranges(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[", "[]", '{"a": 1}', '{"a": [1]}', '{"a": [2, 1]}', '{"a": [0, NaN]}', "[" * 100_000],
+    [
+        *("[", "[]", '{"a": 1}', '{"a": [1]}', '{"a": [2, 1]}', '{"a": [0, NaN]}', "[" * 100_000),
+        *('{"a": [0, 1e39]}', '{"a": [false, true]}', f'{{"a": [0, 1{400 * "0"}]}}'),
+    ],
 )
 def test_ranges_that_are_none_are_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "f.safetensors"
@@ -97,3 +100,15 @@ def test_ranges_that_are_none_are_named(tmp_path: Path, text: str) -> None:
         CheckpointError, match=r"`input_ranges` in the metadata of .* must be pairs"
     ):
         int8_rows.read_input_ranges(file)
+
+
+def test_ranges_are_those_of_the_file_that_is_loaded(tmp_path: Path) -> None:
+    assert int8_rows.ranges_in(tmp_path, ("safetensors",), None) == {}
+    ranges = {"a": (0.0, 1.0)}
+    int8_rows.write(tmp_path / "model.safetensors", {"a": STEPS}, {}, input_ranges=ranges)
+    assert int8_rows.ranges_in(tmp_path, ("safetensors", "bin"), None) == ranges
+    assert int8_rows.ranges_in(tmp_path, ("msgpack", "safetensors"), None) == ranges
+    assert int8_rows.ranges_in(tmp_path, ("bin",), None) == {}
+    assert int8_rows.ranges_in(tmp_path, ("safetensors",), "fp16") == {}
+    (tmp_path / "pytorch_model.bin").touch()
+    assert int8_rows.ranges_in(tmp_path, ("bin", "safetensors"), None) == {}

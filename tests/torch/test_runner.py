@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -264,6 +265,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     monkeypatch.setattr(runner_module, "MIN_PART_TOKENS", 2)
+    monkeypatch.setattr(runner_module, "GAIN_OF_PARTS", 10)
     found: list[int] = []
     original = runner_module.map_on_cores
 
@@ -366,3 +368,52 @@ def test_ranges_of_layers_that_the_model_does_not_have_are_named(config, tmp_pat
     folder = quantized(tmp_path / "int8", DistilBertModel(config), {"transformer.x": (0.0, 1.0)})
     with pytest.raises(CheckpointError, match=r"of layers of the model: got 'transformer\.x'"):
         load_runner(request(folder, "base", "DistilBertModel"))
+
+
+def test_rows_that_threads_cannot_share_evenly_are_computed_together(config, parts, monkeypatch):
+    monkeypatch.setattr(runner_module, "GAIN_OF_PARTS", 1.28)
+    runner = TorchRunner(DistilBertModel(config), prepack=True)
+    for lengths, expected in (([30, 2, 2], []), ([9, 9], [2]), ([16, 8, 4], [2])):
+        mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+        runner.run_batch({"input_ids": mask + 3, "attention_mask": mask})
+        assert parts == expected
+        parts.clear()
+
+
+def int8_runner(folder: Path, config: Any, **options: Any) -> TorchRunner:
+    model = DistilBertModel(config)
+    ranges = dict.fromkeys(int8_layers(model), (-4.0, 4.0))
+    asked = request(quantized(folder, model, ranges), "base", "DistilBertModel")
+    return load_runner(asked, **options)
+
+
+def test_int8_outlives_a_hook_and_says_where_it_cannot_be_used(config, ids, tmp_path, caplog):
+    batch = {"input_ids": ids.numpy()}
+    runner = int8_runner(tmp_path / "a", config)
+    before = runner.run_batch(batch)["last_hidden_state"]
+    handle = runner.model.register_forward_hook(lambda *given: None)
+    assert not np.array_equal(runner.run_batch(batch)["last_hidden_state"], before)
+    handle.remove()
+    np.testing.assert_array_equal(runner.run_batch(batch)["last_hidden_state"], before)
+    assert not caplog.records
+    half = int8_runner(tmp_path / "b", config, dtype="float16")
+    half.run_batch(batch)
+    assert half._int8 == {}
+    assert "int8 is not used: it needs float32 or bfloat16" in caplog.text
+
+
+@pytest.mark.parametrize("model_class", [DistilBertModel, DistilBertForSequenceClassification])
+def test_a_batch_without_rows(config, model_class):
+    runner = TorchRunner(model_class(config), prepack=True)
+    [output] = runner.run_batch({"input_ids": np.zeros((0, 5), np.int64)}).values()
+    assert output.shape[0] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_while_a_thread_computes_can_compute(config):
+    runner = TorchRunner(DistilBertModel(config), prepack=True)
+    with runner._prepacking:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if runner._prepacking.acquire(timeout=20) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -12,7 +12,6 @@ of the layer: a runner that multiplies integers needs them.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ QUANTIZATION, INPUT_RANGES = "quantization", "input_ranges"
 INT8_ROWS = "int8-rows"
 VALUES, SCALES = ".int8", ".scale"
 LARGEST = 127
+# What an end of a range can be at most, so that the range is a number in float32.
+LARGEST_END = 1e38
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -103,15 +104,17 @@ def ranges_in(
 ) -> dict[str, tuple[float, float]]:
     """The `input_ranges` of the weights that are loaded from a folder, as far as it has any."""
     file = folder / WEIGHT_FILES["safetensors"].single()
-    is_loaded = variant is None and "safetensors" in formats[:1] and file.is_file()
-    return read_input_ranges(file) if is_loaded else {}
+    if variant is not None or not file.is_file():
+        return {}
+    loaded = next(kind for kind in (*formats, "") if not kind or WEIGHT_FILES[kind].present(folder))
+    return read_input_ranges(file) if loaded == "safetensors" else {}
 
 
 def _is_range(given: Any) -> bool:
     return (
         isinstance(given, list)
         and len(given) == 2
-        and all(isinstance(one, (int, float)) and math.isfinite(one) for one in given)
+        and all(type(one) in (int, float) and abs(one) <= LARGEST_END for one in given)
         and given[0] <= given[1]
     )
 

@@ -27,6 +27,8 @@ from distilbert.runner import Runner
 
 WEIGHTS = TARGETS["torch"].files[0]
 TABLE = "embeddings.word_embeddings"
+# Only CPUs compute in int8.
+HOW: dict[str, Any] = {"framework": "torch", "device": "cpu"}
 
 
 def open_job(wanted: Wanted, plan: Plan, place: Path) -> TorchJob:
@@ -48,7 +50,7 @@ class TorchJob:
         exported.write_settings(folder)
         self.arrays, self.metadata = format_safetensors.read(folder / WEIGHTS)
         self.n_bytes = (folder / WEIGHTS).stat().st_size
-        self.model: OpenModel = open_model(folder, exported.head, framework="torch")
+        self.model: OpenModel = open_model(folder, exported.head, **HOW)
         self.model.config.name_or_path = exported.config.name_or_path  # no temporary folder
         self.source = QuantizeSource(
             name=exported.found.name,
@@ -101,7 +103,7 @@ class TorchJob:
 
     def reopen(self, folder: Path) -> Runner:
         """The runner of what `write` has written."""
-        return open_model(folder, self.exported.head, framework="torch").runner
+        return open_model(folder, self.exported.head, **HOW).runner
 
     @property
     def _kernels(self) -> Any:

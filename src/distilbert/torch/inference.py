@@ -74,11 +74,12 @@ class InferenceEncoder:
 
     def is_current(self) -> bool:
         """Whether the model still has the parts and weights that it had, and nothing was added."""
-        return (
-            not self.model.training
-            and all(parts.get(name) is part for parts, name, part in self._parts)
-            and not any(self._hooks)
-            and all(_state(tensor) == state for tensor, state in self._copied)
+        return not self.model.training and self.has_weights() and not any(self._hooks)
+
+    def has_weights(self) -> bool:
+        """Whether the model still has the parts and weights that it had."""
+        return all(parts.get(name) is part for parts, name, part in self._parts) and all(
+            _state(tensor) == state for tensor, state in self._copied
         )
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Packing]:
@@ -114,6 +115,8 @@ class _Block:
         """The output of the layer, (T, D), or (B or more, D) with `first_only`."""
         projected = self.projections(x)  # (T, 3 * H * K)
         parts = [self._attend(projected, group, first_only) for group in packing.groups]
+        if not parts:  # a batch without rows
+            parts = [projected[:0, : projected.shape[1] // 3]]
         context = parts[0] if len(parts) == 1 else torch.cat(parts)
         if first_only:
             x = packing.first_tokens(x[None])[0]

@@ -6,10 +6,12 @@ Device and dtype of inference are chosen here and nowhere else in this package.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -36,6 +38,19 @@ logger = logging.getLogger(__name__)
 # Tokens from which on a part of a batch is worth a thread of its own: with fewer, weights are what
 # takes time, and threads that share an operator read them once.
 MIN_PART_TOKENS = 192
+# How many times more tokens per second a core computes alone than with others (docs/lab-notes.md).
+GAIN_OF_PARTS = 1.28
+
+_runners: WeakSet[TorchRunner] = WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a forked process, where the threads that hold them do not exist."""
+    for runner in _runners:
+        runner._prepacking = Lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def load_runner(
@@ -87,7 +102,9 @@ class TorchRunner:
         self.head = model.head
         self.config = model.config
         self.num_threads = fitting_threads(num_threads, torch.get_num_threads())
-        self._prepack, self._packed_encoder, self._prepacking = prepack, None, Lock()
+        self._prepack = prepack and is_package_class(type(self.model))
+        self._packed_encoder, self._prepacking = None, Lock()
+        _runners.add(self)
         self.preferred_batch_tokens = ACCELERATOR_BATCH_TOKENS
         if self.model.device.type == "cpu":
             n_threads = self.num_threads or torch.get_num_threads()
@@ -111,8 +128,13 @@ class TorchRunner:
 
     def _parts(self, mask: np.ndarray) -> list[np.ndarray]:
         """The rows of a batch for each thread; one part where threads share every operator."""
-        n = min(torch.get_num_threads(), int(np.count_nonzero(mask)) // MIN_PART_TOKENS)
-        return divide_rows(mask, n) if n > 1 and self._encoder() is not None else []
+        n_tokens, n_threads = int(np.count_nonzero(mask)), torch.get_num_threads()
+        n = min(n_threads, n_tokens // MIN_PART_TOKENS)
+        if n < 2 or self._encoder() is None:
+            return []
+        parts = divide_rows(mask, n)
+        largest = max(int(np.count_nonzero(mask[rows])) for rows in parts)
+        return parts if largest * n_threads <= GAIN_OF_PARTS * n_tokens else []
 
     @torch.inference_mode()
     def _run(
@@ -128,7 +150,7 @@ class TorchRunner:
 
     def close(self) -> None:
         """Release the memory of the model; the runner cannot be used afterwards."""
-        del self.model, self._packed_encoder
+        del self.model, self._packed_encoder, self._int8
 
     def _encoder(self) -> InferenceEncoder | None:
         """The encoder with prepacked weights, or None where the model's own must compute."""
@@ -138,12 +160,21 @@ class TorchRunner:
             encoder = self._packed_encoder
             if encoder is not None and encoder.is_current():
                 return encoder
-            if encoder is not None:
-                self._int8 = {}  # the weights have changed
             base = cast(Any, self.model).base_model
             can_compute = InferenceEncoder.can_compute(base)
-            self._packed_encoder = InferenceEncoder(base, self._int8) if can_compute else None
+            if encoder is not None and not encoder.has_weights():
+                self._drop_int8("the weights of the model have changed")
+            if not can_compute:
+                if encoder is None:
+                    self._drop_int8("it needs float32 or bfloat16, and attention by sdpa")
+                return None  # the encoder stays, for a model that only has hooks for a while
+            self._packed_encoder = InferenceEncoder(base, self._int8)
             return self._packed_encoder
+
+    def _drop_int8(self, reason: str) -> None:
+        if self._int8:
+            logger.warning("int8 is not used: %s.", reason)
+        self._int8 = {}
 
     def _outputs(
         self, input_ids: Tensor, attention_mask: Tensor, wanted: Tensor | None

@@ -20,7 +20,8 @@ _starting = Lock()
 def map_on_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """`function` of every item, in order, computed by one thread per core that PyTorch uses.
 
-    All callers in a process share these threads, so that together they use no more cores.
+    Callers whose PyTorch uses the same number of cores share these threads, so that together they
+    use no more. `function` must not call this function.
     """
     with _starting:
         threads = _threads(torch.get_num_threads())
@@ -38,11 +39,17 @@ def _threads(n: int) -> ThreadPoolExecutor:
         everyone.wait()
 
     threads = ThreadPoolExecutor(n, thread_name_prefix="distilbert")
-    for _ in range(n):
-        threads.submit(start)
-    everyone.wait()
-    # The number of a thread is its own, but it is also that of threads that start from now on.
-    torch.set_num_threads(n)
+    try:
+        for _ in range(n):
+            threads.submit(start)
+        everyone.wait()
+    except BaseException:  # such as no more threads
+        everyone.abort()
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        # The number of a thread is its own, but it is also that of threads that start from now on.
+        torch.set_num_threads(n)
     return threads
 
 
