@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,22 @@ def test_another_file_is_one_sentence(tmp_path: Path, monkeypatch, module, text:
     with pytest.raises(CheckpointError, match=text):
         load_runner(Path("model.pt"), CONFIG, HEAD)
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+@pytest.mark.parametrize("name", ["int", "forward1"])
+def test_a_function_under_another_name_never_runs(tmp_path: Path, monkeypatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.jit.save(torch.jit.script(Other()), "plain.pt")
+    lines = f'{name} = torch.save\n    _0 = {name}(words, "stolen.pt")\n    return'
+    with zipfile.ZipFile("plain.pt") as plain, zipfile.ZipFile("model.pt", "w") as changed:
+        for entry in plain.namelist():
+            content = plain.read(entry)
+            if entry.endswith(".py"):
+                content = content.replace(b"return", lines.encode(), 1)
+            changed.writestr(entry, content)
+    with pytest.raises(CheckpointError, match="a function of torch that it does not call"):
+        load_runner(Path("model.pt"), CONFIG, HEAD)
+    assert not Path("stolen.pt").exists()
 
 
 def test_a_checkpoint_of_pytorch_is_not_opened(tmp_path: Path) -> None:

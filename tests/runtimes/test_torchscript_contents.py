@@ -54,6 +54,45 @@ def test_every_other_function_is_foreign(tmp_path: Path, call: str) -> None:
     assert len(read_contents(written(tmp_path / "m", call)).foreign) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "int = torch.save",
+        "int : Tensor = x",
+        "x, (float, y) = x",
+        "for bool in x: pass",
+        "annotate += x",
+        "y = (int := x)",
+        "torch = x",
+        "ops = __torch__.helper",
+        "y = torch.save",
+        "y : Tensor = torch.from_file",
+        "y = [torch.ops.aten.save]",
+        "y = ops.aten",
+        "y = getattr(torch, 'save')",
+        "y = torch.add(torch.save)",
+        "y = (torch).forward(x)",
+        "y = (torch.save).forward(x)",
+        "y = forward1(x)",
+        "y = lambda z: z",
+        "y = [z for z in x]",
+        "with x as y: pass",
+        "import torch",
+        "from os import system as y",
+        "def forward(self, y: Tensor=torch.save): pass",
+        "def forward(self, int: Tensor): pass",
+        "class int(Module): pass",
+        "@x\n    def forward(self): pass",
+        "global y",
+        "del x",
+        "y = f'{x}'",
+    ],
+)
+def test_no_name_gets_another_meaning(tmp_path: Path, line: str) -> None:
+    lines = f'x}}\n    {line}\n    return {{"logits": x'
+    assert read_contents(written(tmp_path / "m", lines)).foreign
+
+
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for call, value in (("torch.add(", "10"), ("torch.add(_0)", "ten")):
         with pytest.raises(CheckpointError, match="damaged or another kind of file"):

@@ -56,6 +56,19 @@ OTHER_FUNCTIONS = {
 # The functions of an object that run only when they are called; PyTorch numbers those that it
 # recorded for a second function of the model.
 METHOD = re.compile(rf"forward[0-9]*|{WANTED_INPUT}")
+# Where functions come from that the file does not contain. It may not use them as values.
+LIBRARIES = {"torch", "ops"}
+# What a file may not give another meaning: PyTorch looks for a variable first.
+RESERVED = (
+    LIBRARIES | {"__torch__", "CONSTANTS"} | {name.partition(".")[0] for name in OTHER_FUNCTIONS}
+)
+# All of Python's syntax that PyTorch writes.
+SYNTAX = (
+    *(ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Expr),
+    *(ast.Assign, ast.AnnAssign, ast.If, ast.For, ast.While, ast.Pass, ast.Call, ast.keyword),
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.List, ast.Tuple),
+    *(ast.Dict, ast.UnaryOp, ast.USub, ast.Load, ast.Store),
+)
 
 
 def read_contents(path: Path) -> Contents:
@@ -84,19 +97,47 @@ def read_contents(path: Path) -> Contents:
 
 def _note(source: str, contents: Contents) -> None:
     try:
-        for node in ast.walk(ast.parse(source)):
+        nodes = list(ast.walk(ast.parse(source)))
+        called = {_note_call(node.func, contents) for node in nodes if isinstance(node, ast.Call)}
+        for node in nodes:
+            if not isinstance(node, SYNTAX) or getattr(node, "decorator_list", None):
+                contents.foreign.add(f"the syntax {type(node).__name__}")
             if isinstance(node, ast.FunctionDef) and not METHOD.fullmatch(node.name):
                 contents.foreign.add(f"the method {node.name}")
-            if isinstance(node, ast.Call):
-                _note_call(ast.unparse(node.func), contents)
+            if _bound(node) in RESERVED:
+                contents.foreign.add(f"another {_bound(node)}")
+            if isinstance(node, ast.Name) and node.id in LIBRARIES and node not in called:
+                contents.foreign.add(f"a function of {node.id} that it does not call")
     except (SyntaxError, RecursionError, MemoryError):
         raise Unreadable("its functions are not readable") from None
 
 
-def _note_call(function: str, contents: Contents) -> None:
-    library, _, name = function.rpartition(".")
+def _bound(node: ast.AST) -> str | None:
+    """The name that gets a meaning here, if one does."""
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    return None
+
+
+def _note_call(function: ast.expr, contents: Contents) -> ast.expr:
+    """Note what is called; returns the variable or value that it is found in."""
+    found = function
+    while isinstance(found, ast.Attribute):
+        found = found.value
+    root = found.id if isinstance(found, ast.Name) else ""
+    text = ast.unparse(function)
+    library, _, name = text.rpartition(".")
     if library == "torch" and name in TENSOR_FUNCTIONS:
         contents.operators[name] += 1
-    elif function not in OTHER_FUNCTIONS and not METHOD.fullmatch(name):
-        contents.foreign.add(function)
-        contents.operators[function] += 1
+    elif text not in OTHER_FUNCTIONS and not (_is_method(function) and root not in LIBRARIES):
+        contents.foreign.add(text)
+        contents.operators[text] += 1
+    return found
+
+
+def _is_method(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and bool(METHOD.fullmatch(function.attr))
