@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import torch
 from stand_ins import small_config
 
 from distilbert.errors import CheckpointError
-from distilbert.runtimes.pt2 import load_runner
+from distilbert.runtimes import pt2_contents
+from distilbert.runtimes.pt2 import _weights, load_runner
+from distilbert.runtimes.pt2_contents import Program, Stored
+from distilbert.runtimes.torch_archive import open_archive
 
 CONFIG = small_config(initializer_range=0.2)
 HEAD = "token_classification"
@@ -109,14 +114,83 @@ def test_a_call_of_anything_else_is_refused(tmp_path: Path) -> None:
         load_runner(rewritten(path, change), CONFIG, HEAD)
 
 
-def test_an_operator_that_pytorch_lacks_is_named(tmp_path: Path) -> None:
-    path = exported(tmp_path / "m.pt2", Small())
+@cache
+def small_program() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return exported(Path(folder) / "m.pt2", Small()).read_bytes()
+
+
+def run_node(path: Path, index: int = 0, **changes: Any) -> None:
+    """Run the program with one step changed."""
 
     def change(facts: dict[str, Any]) -> None:
-        facts["graph_module"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.add.Future"
+        facts["graph_module"]["graph"]["nodes"][index] |= changes
 
-    with pytest.raises(CheckpointError, match=r"PyTorch .* cannot open .*Future"):
-        load_runner(rewritten(path, change), CONFIG, HEAD)
+    path.write_bytes(small_program())
+    load_runner(rewritten(path, change), CONFIG, HEAD).run_batch(BATCH)
+
+
+@pytest.mark.parametrize("overload", ["op", "overloads", "Future"])
+def test_only_an_overload_of_an_operator_is_called(tmp_path: Path, overload: str) -> None:
+    with pytest.raises(CheckpointError, match=f"PyTorch .* cannot open .*{overload}"):
+        run_node(tmp_path / "m.pt2", target=f"torch.ops.aten.add.{overload}")
+
+
+def test_an_operator_that_writes_into_its_arguments_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pt2_contents, "OPERATORS", pt2_contents.OPERATORS | {"add_"})
+    with pytest.raises(CheckpointError, match=r"contains torch\.ops\.aten\.add_\.Tensor, which"):
+        run_node(tmp_path / "m.pt2", target="torch.ops.aten.add_.Tensor")
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("_operator.floordiv", [{"as_int": 1}, {"as_int": 0}]),
+        ("_operator.mul", [{"as_string": "a"}, {"as_int": 2}]),
+        ("_operator.mul", [{"as_ints": [1]}, {"as_int": 2}]),
+        ("_operator.add", [{"as_int": 2**63}, {"as_int": 2}]),
+        ("torch.ops.aten.ones.default", [{"as_ints": [10**30]}]),
+    ],
+)
+def test_arguments_that_an_operator_does_not_take(tmp_path: Path, target, arguments) -> None:
+    inputs = [{"name": "", "arg": one, "kind": 1} for one in arguments]
+    with pytest.raises(CheckpointError, match="PyTorch cannot compute"):
+        run_node(tmp_path / "m.pt2", target=target, inputs=inputs)
+
+
+def test_an_output_that_is_a_number_is_refused(tmp_path: Path) -> None:
+    inputs = [{"name": "", "arg": {"as_int": 1}, "kind": 1}] * 2
+    outputs = [{"as_tensor": {"name": "masked_fill"}}]
+    with pytest.raises(CheckpointError, match=r"PyTorch cannot compute .*'float'"):
+        run_node(tmp_path / "m.pt2", -1, target="_operator.add", inputs=inputs, outputs=outputs)
+
+
+def test_tensors_of_one_entry_share_its_memory(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "m.pt2", **{"m/w": bytes(range(16))})
+    views = {
+        name: Stored("w", scalar_type, (size,), (1,), 0)
+        for name, scalar_type, size in (("a", 7, 2), ("b", 7, 4), ("c", 5, 1), ("d", 1, 16))
+    }
+    with open_archive(file, "A file") as entries:
+        found = _weights(torch, entries, Program(weights=views), torch.device("cpu"))
+    assert len({one.untyped_storage().data_ptr() for one in found.values()}) == 1
+    assert found["d"].tolist() == [*range(16)]
+    assert found["c"].dtype == torch.int64
+
+
+def test_an_empty_tensor_has_its_type(tmp_path: Path) -> None:
+    stored = Stored("w", 5, (0, 3), (3, 1), 0)
+    with open_archive(zipped(tmp_path / "m.pt2", **{"m/w": b""}), "A file") as entries:
+        program = Program(weights={"a": stored})
+        (found,) = _weights(torch, entries, program, torch.device("cpu")).values()
+    assert (found.dtype, found.shape) == (torch.int64, (0, 3))
+
+
+def zipped(path: Path, **entries: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in entries.items():
+            file.writestr(name, content)
+    return path
 
 
 def test_fixed_sizes_are_seen(tmp_path: Path) -> None:
@@ -135,7 +209,12 @@ def test_a_program_without_names_of_its_outputs_is_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("place", "value"), [("strides", [{"as_int": 9}, {"as_int": 1}]), ("dtype", 99)]
+    ("place", "value"),
+    [
+        ("strides", [{"as_int": 9}, {"as_int": 1}]),
+        ("sizes", [{"as_int": 10**30}, {"as_int": 1}]),
+        ("dtype", 99),
+    ],
 )
 def test_a_tensor_outside_of_its_bytes_is_refused(tmp_path: Path, place: str, value: Any) -> None:
     path = exported(tmp_path / "m.pt2", Small())

@@ -70,3 +70,14 @@ def test_tensors_have_any_size_and_are_never_unpacked(tmp_path: Path) -> None:
                 continue
             with pytest.raises(Unreadable, match="the entry 'a' is compressed"):
                 entries.tensor("a")
+
+
+def test_tensors_of_the_other_order_of_bytes_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m", "w") as file:
+        file.writestr("m/byteorder", "big")
+        file.writestr("m/a", bytes(8))
+    with (
+        open_archive(tmp_path / "m", KIND) as entries,
+        pytest.raises(Unreadable, match="lowest bytes first"),
+    ):
+        entries.tensor("a")

@@ -7,13 +7,15 @@ a file. The file may come from another exporter, if its program returns a dict o
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError
+from distilbert.runtimes.contents import Contents
 from distilbert.runtimes.file_runner import FileRunner
 from distilbert.runtimes.pt2_contents import (
     KIND,
@@ -33,6 +35,7 @@ SCALAR_TYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32",
     8: "float64", 12: "bool", 13: "bfloat16",
 }  # fmt: skip
+MAX_SIZE = 2**63 - 1
 MEMORY_FORMATS = {1: "contiguous_format", 2: "channels_last", 4: "preserve_format"}
 LAYOUTS = {7: "strided"}
 ENUMERATIONS = {
@@ -73,13 +76,11 @@ def _open(torch: Any, file: Path, device: Any) -> Opened:
         program = read_program(entries)
     program.contents.check(KIND, file)
     with open_archive(file, KIND) as entries:
-        tensors = {
-            stored: _tensor(torch, entries, stored).to(device)
-            for stored in {*program.weights.values()}  # tied ones once
-        }
-    weights = {name: tensors[stored] for name, stored in program.weights.items()}
+        weights = _weights(torch, entries, program, device)
     try:
-        function = _Function(torch, program, weights, device)
+        functions = [_function(torch, step.target, program.contents) for step in program.steps]
+        program.contents.check(KIND, file)
+        function = _Function(torch, program, functions, weights, device)
     except (AttributeError, KeyError) as error:
         raise CheckpointError(
             f"PyTorch {torch.__version__} cannot open {file}: it does not know {error}."
@@ -91,14 +92,19 @@ class _Function:
     """The steps of a program with PyTorch's operators, called one after the other."""
 
     def __init__(
-        self, torch: Any, program: Program, weights: Mapping[str, Any], device: Any
+        self,
+        torch: Any,
+        program: Program,
+        functions: Sequence[Callable[..., Any]],
+        weights: Mapping[str, Any],
+        device: Any,
     ) -> None:
         self._weights, self._inputs = weights, [*program.inputs]
         self._outputs = program.outputs
         unused = _last_uses(program)
         self._calls = [
             _Call(
-                function=_function(torch, step.target),
+                function=functions[i],
                 arguments=[_constant(torch, one, device) for one in step.arguments],
                 keywords={k: _constant(torch, v, device) for k, v in step.keywords.items()},
                 results=step.results,
@@ -128,11 +134,29 @@ class _Call:
     unused: list[str]  # the results that no later call reads
 
 
-def _function(torch: Any, target: str) -> Callable[..., Any]:
+def _function(torch: Any, target: str, contents: Contents) -> Callable[..., Any]:
+    """What a step calls; it is noted as foreign if it writes into its arguments.
+
+    Raises:
+        AttributeError: PyTorch has no such operator.
+    """
     if not target.startswith(LIBRARY):
-        return getattr(operator, target.removeprefix("_operator."))
+        return partial(_on_sizes, getattr(operator, target.removeprefix("_operator.")))
     name, _, overload = target.removeprefix(LIBRARY).partition(".")
-    return getattr(getattr(torch.ops.aten, name), overload)
+    variants = getattr(torch.ops.aten, name)
+    if overload not in variants.overloads():
+        raise AttributeError(target)
+    function = getattr(variants, overload)
+    if function._schema.is_mutable and name != "detach_":
+        contents.foreign.add(target)
+    return function
+
+
+def _on_sizes(function: Callable[..., int], *sizes: Any) -> int:
+    """Python's arithmetic, for numbers that a size can be: a text times a number takes memory."""
+    if not all(isinstance(size, int) and abs(size) <= MAX_SIZE for size in sizes):
+        raise ValueError(f"a size must be an integer up to {MAX_SIZE}")
+    return function(*sizes)
 
 
 def _constant(torch: Any, argument: Any, device: Any) -> Any:
@@ -185,13 +209,25 @@ def _names(arguments: list[Any]) -> list[str]:
     return [name for name in inside if isinstance(name, Reference)]
 
 
-def _tensor(torch: Any, entries: Archive, stored: Stored) -> Any:
+def _weights(torch: Any, entries: Archive, program: Program, device: Any) -> dict[str, Any]:
+    """The tensors by their names. Those of one entry share its memory."""
+    read: dict[str, Any] = {}
+    for stored in program.weights.values():
+        if stored.entry not in read:
+            data = bytearray(entries.tensor(stored.entry))
+            whole = torch.frombuffer(data, dtype=torch.uint8) if data else torch.empty(0).byte()
+            read[stored.entry] = whole.to(device)
+    return {
+        name: _view(torch, read[stored.entry], stored) for name, stored in program.weights.items()
+    }
+
+
+def _view(torch: Any, data: Any, stored: Stored) -> Any:
     dtype = SCALAR_TYPES.get(stored.scalar_type)
     if dtype is None:
         raise Unreadable(f"a tensor has the type {stored.scalar_type}")
-    data = bytearray(entries.tensor(stored.entry))
-    whole = torch.frombuffer(data, dtype=getattr(torch, dtype)) if data else torch.empty(0)
     try:
+        whole = data.view(getattr(torch, dtype))
         return whole.as_strided(stored.sizes, stored.strides, stored.offset)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:  # the latter for numbers beyond 64 bits
         raise Unreadable(reason_of(error)) from None

@@ -8,6 +8,7 @@ unpickles parts of it, and evaluates texts in it as Python. Therefore this modul
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,9 @@ OPERATORS = TENSOR_FUNCTIONS - {"add_", "append", "list", "len", "tensor"} | {
     *("native_dropout", "native_layer_norm", "reciprocal", "rsqrt", "sin", "cos", "square"),
     *("sym_constrain_range_for_size", "sym_numel", "sym_size", "var_mean"),
 }
+# The variants of these; those that write into an argument are foreign.
+OVERLOAD = re.compile("[A-Za-z][A-Za-z0-9_]*")
+WRITING_OVERLOADS = {"dim_max", "dim_min"}  # besides those with "out" in the name
 # Python's functions for the sizes of axes.
 SIZE_FUNCTIONS = {
     f"_operator.{name}"
@@ -142,13 +146,18 @@ def _read(entries: Archive, program: Program) -> None:
     contents, module = program.contents, facts["graph_module"]
     contents.opset = int(facts["opset_version"]["aten"])
     graph = module["graph"]
+    stores = {
+        folder: json.loads(entries[description])["config"]
+        for folder, description in STORES.items()
+        if description in entries
+    }
     for spec in module["signature"]["input_specs"]:
         ((kind, about),) = spec.items()
         if kind == "user_input":
             name = about["arg"]["as_tensor"]["name"]
             program.inputs[name] = [_size(one) for one in graph["tensor_values"][name]["sizes"]]
         elif kind in ("parameter", "buffer", "tensor_constant"):
-            stored = _stored(entries, about[f"{kind}_name"], contents)
+            stored = _stored(stores, about[f"{kind}_name"], contents)
             if stored is not None:
                 program.weights[about["arg"]["name"]] = stored
         else:
@@ -159,6 +168,8 @@ def _read(entries: Archive, program: Program) -> None:
         ((kind, about),) = spec.items()
         if kind == "user_output":
             results.append(_argument(about["arg"], contents))
+            if not isinstance(results[-1], Reference):
+                raise Unreadable("an output is not the result of a step")
         else:
             contents.foreign.add(f"the output {kind}")
     names = _output_names(module["module_call_graph"])
@@ -166,12 +177,14 @@ def _read(entries: Archive, program: Program) -> None:
 
 
 def _size(size: Mapping[str, Any]) -> int | None:
-    return size.get("as_int")
+    return int(size["as_int"]) if "as_int" in size else None
 
 
-def _stored(entries: Archive, name: str, contents: Contents) -> Stored | None:
-    for folder, description in STORES.items():
-        about = json.loads(entries[description])["config"].get(name)
+def _stored(
+    stores: Mapping[str, Mapping[str, Any]], name: str, contents: Contents
+) -> Stored | None:
+    for folder, tensors in stores.items():
+        about = tensors.get(name)
         if about is None:
             continue
         if about["use_pickle"]:
@@ -188,10 +201,10 @@ def _stored(entries: Archive, name: str, contents: Contents) -> Stored | None:
 
 def _step(node: Mapping[str, Any], contents: Contents) -> Step:
     target = str(node["target"])
-    name, _, overload = target.removeprefix(LIBRARY).partition(".")
+    name = target.removeprefix(LIBRARY).partition(".")[0]
     if target in SIZE_FUNCTIONS:
         contents.operators[target] += 1
-    elif target.startswith(LIBRARY) and name in OPERATORS and "out" not in overload.split("_"):
+    elif _is_operator(target):
         contents.operators[name] += 1
     else:
         contents.operators[target] += 1
@@ -206,6 +219,17 @@ def _step(node: Mapping[str, Any], contents: Contents) -> Step:
     return step
 
 
+def _is_operator(target: str) -> bool:
+    name, _, overload = target.removeprefix(LIBRARY).partition(".")
+    return (
+        target.startswith(LIBRARY)
+        and name in OPERATORS
+        and OVERLOAD.fullmatch(overload) is not None
+        and "out" not in overload.split("_")
+        and overload not in WRITING_OVERLOADS
+    )
+
+
 def _argument(argument: Mapping[str, Any], contents: Contents) -> Any:
     ((kind, value),) = argument.items()
     if kind == "as_none":
@@ -213,6 +237,8 @@ def _argument(argument: Mapping[str, Any], contents: Contents) -> Any:
     if kind in PLAIN:
         return _plain(kind, value)
     if kind in OBJECTS:
+        if kind != "as_device" and type(value) is not int:
+            raise Unreadable(f"an argument {kind.removeprefix('as_')} is not a number")
         return Object(kind, value)
     if kind in REFERENCES:
         return [_reference(one) for one in value] if isinstance(value, list) else _reference(value)

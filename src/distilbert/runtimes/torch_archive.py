@@ -20,7 +20,8 @@ from distilbert.git_lfs import refuse_pointer
 MAX_BYTES = 4 * 1024 * 1024
 # The methods that can be unpacked up to a limit.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
+# Where the order of the bytes of numbers is, if it is anywhere.
+BYTE_ORDER = "byteorder"
 
 # What `zipfile` raises for a damaged archive, and for an entry that is missing or encrypted.
 DAMAGED = (
@@ -67,8 +68,11 @@ class Archive(Mapping[str, bytes]):
         """An entry of any size. It is not compressed, so it has no more bytes than the file.
 
         Raises:
-            Unreadable: it is compressed.
+            Unreadable: it is compressed, or has its highest bytes first.
         """
+        order = self.get(BYTE_ORDER, b"little")
+        if order.strip() != b"little":
+            raise Unreadable("its numbers do not have their lowest bytes first")
         entry = self._file.getinfo(f"{self._root}/{name}")
         if entry.compress_type != zipfile.ZIP_STORED:
             raise Unreadable(f"the entry {shown(name)} is compressed")

@@ -25,6 +25,9 @@ Opened = tuple[
 ]
 # Opens a file on a device, with the module torch.
 Opener = Callable[[Any, Path, Any], Opened]
+# What a function raises for arrays that it does not take, or if it returns something else than
+# tensors.
+REFUSALS = (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
 def load_torch_runner(
@@ -84,11 +87,11 @@ class TorchSession:
             function = self._wanted if WANTED_INPUT in feeds else self._function
             try:
                 found = function(*tensors)
-            except (RuntimeError, TypeError, ValueError, LookupError) as error:
+                return [found[name].float().cpu().numpy() for name in names]
+            except REFUSALS as error:
                 raise CheckpointError(
                     f"PyTorch cannot compute {self.file}: {reason_of(error)}"
                 ) from None
-            return [found[name].float().cpu().numpy() for name in names]
 
     def close(self) -> None:
         """Release the memory of the model."""
