@@ -5,6 +5,7 @@ A `Session` computes arrays from arrays; the runner fits its inputs and outputs 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from distilbert.buckets import MAX_BUCKET_TOKENS
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
@@ -176,7 +178,7 @@ def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:
     """The shape of the inputs, if all of their sizes are fixed.
 
     Raises:
-        CheckpointError: some are, or they differ.
+        CheckpointError: some are, or they differ, or no batch has them.
     """
     shapes = [tuple(one.shape or ()) for one in session.inputs.values()]
     if not any(_is_size(axis) for shape in shapes for axis in shape):
@@ -187,6 +189,11 @@ def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:
         raise CheckpointError(
             f"{session.kind} must take batches of any size, or all of one: {file} has fixed sizes "
             f"{fixed}. Export it with dynamic axes."
+        )
+    if min(first) < 1 or math.prod(first) > MAX_BUCKET_TOKENS:
+        raise CheckpointError(
+            f"{session.kind} of a fixed size must take sizes from 1 on, and at most "
+            f"{MAX_BUCKET_TOKENS:,} tokens in all: {file} takes {[*first]}. Export it again."
         )
     return first
 
