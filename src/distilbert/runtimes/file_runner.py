@@ -115,8 +115,14 @@ class FileRunner:
     def compute_all(
         self, names: Sequence[str], batch: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
-        """Several such outputs, float32, in one run."""
-        return self._run(list(names), check_batch(batch, self.config, self.head))
+        """Several such outputs, float32, in one run.
+
+        Raises:
+            InputError: the batch has no tokens.
+        """
+        arrays = check_batch(batch, self.config, self.head)
+        check_has_tokens(arrays[0])
+        return self._run(list(names), arrays)
 
     def each(self) -> list[FileRunner]:
         """This runner: it has one file. One with several has a runner for each."""
@@ -143,6 +149,16 @@ class FileRunner:
             name: np.zeros([sizes[axis] for axis in axes], np.float32)
             for name, axes in HEADS[self.head].outputs.items()
         }
+
+
+def check_has_tokens(ids: np.ndarray) -> None:
+    """Raise InputError for a batch without tokens: only for the outputs of a head is it known what
+    shape their answer has."""
+    if not ids.size:
+        raise InputError(
+            f"A batch must hold tokens for an output that is not one of the head: got the shape "
+            f"{ids.shape}."
+        )
 
 
 def check_file_dtype(dtype: Any, file: Path) -> None:
