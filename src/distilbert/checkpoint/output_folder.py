@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -55,8 +55,14 @@ class Contents:
 
     def _is_own(self, path: PurePosixPath) -> bool:
         patterns = (self.mark, *filter(None, (self.decisive,)), *self.others)
-        names = [str(one) for one in (path, *path.parents)]
-        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+        places = [one.parts for one in (path, *path.parents)]
+        return any(_matches(parts, pattern) for parts in places for pattern in patterns)
+
+
+def _matches(parts: Sequence[str], pattern: str) -> bool:
+    """Whether each part of a path matches that of a pattern: `*` stands for no `/`."""
+    wanted = PurePosixPath(pattern).parts
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def check_output(
