@@ -71,6 +71,14 @@ def test_null_leaves_a_setting_out(tmp_path: Path, kind: Any) -> None:
     assert kind.from_pretrained(tmp_path)("A").input_ids == [2, 5, 3]
 
 
+def test_settings_that_transformers_5_writes_are_read(tmp_path: Path, kind: Any) -> None:
+    written = {"backend": "tokenizers", "is_local": True, "local_files_only": False}
+    written |= {"model_max_length": 10**30, "do_lower_case": True, "strip_accents": None}
+    written |= {"tokenizer_class": "DistilBertTokenizer", "extra_special_tokens": {}}
+    folder_with(tmp_path, "tokenizer_config.json", written)
+    assert kind.from_pretrained(tmp_path)("A").input_ids == [2, 5, 3]
+
+
 def test_ids_are_rows_of_a_table() -> None:
     check_ids([], Path("a"))
     check_ids(range(MAX_ID + 1), Path("a"))
