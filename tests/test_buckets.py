@@ -25,6 +25,7 @@ def test_texts_and_pairs_are_read(given: object) -> None:
     "given",
     [
         *("", "32", "1x32,", "1x", "x32", "1x32x4", "1*32", "-1x32", "1.5x32", "axb", "²x32"),
+        *("1" * 5000 + "x32", "1x" + "9" * 10),
         *([], 7, [(1, 32, 4)], [(True, 32)], [(1.0, 32)], [1, 32], {"1x32": 1}, [None]),
     ],
 )
@@ -39,6 +40,10 @@ def test_sizes_that_no_batch_has_are_named() -> None:
     text = r"rows of 5 to 64 \(`max_position_embeddings`\) tokens: got 0x32, 1x4, 2x65"
     with pytest.raises(InputError, match=text):
         parse_buckets("0x32,1x4,1x64,2x65", longest=64)
+    with pytest.raises(
+        InputError, match=r"at most 16,777,216 tokens in all: got 1000000000x128\. "
+    ):
+        parse_buckets([(10**9, 128), (2**17, 128)], longest=512)
     with pytest.raises(InputError, match="must all be different: got 1x32, 1x32"):
         parse_buckets("1x32,1X32")
 

@@ -179,6 +179,7 @@ def test_an_export_with_buckets_opens_from_folder_file_and_hub(
     ("buckets", "text"),
     [
         (["1x8", "9x9"], r"a file for each of its buckets.* has onnx/model_1x8\.onnx for"),
+        (["1" * 5000 + "x8"], "is damaged: `buckets` must be rows and tokens"),
         (["1x8", 7], "is damaged: `buckets` must be rows and tokens"),
         ({}, "is damaged"),
     ],

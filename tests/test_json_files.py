@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError
 from distilbert.json_files import parse_json, read_json, read_optional_json
+from distilbert.tokenization.vocab import load_vocab
 
 
 def test_objects_and_arrays_are_read(tmp_path: Path) -> None:
@@ -50,6 +54,34 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"`a\.json` must have at most 50 bytes: .* has 102"):
         read_json(path, max_bytes=50)
     assert read_json(path, max_bytes=102) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+@pytest.mark.parametrize("read", [read_json, load_vocab, DistilBertConfig.from_json_file])
+def test_what_has_no_end_is_not_read(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("zero", "pipe"):
+        with pytest.raises(CheckpointError, match=f"{name}.*it is a device or a pipe"):
+            read(tmp_path / name)
+
+
+def test_a_file_that_grows_is_not_read_beyond_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    before = path.stat()
+    path.write_text("{}" + " " * 100)
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: before)
+    with pytest.raises(CheckpointError, match=r"must have at most 50 bytes: .* has 51\."):
+        read_json(path, max_bytes=50)
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_text('{"a": 1}')
+    (tmp_path / "a.json").symlink_to("blob")
+    assert read_json(tmp_path / "a.json") == {"a": 1}
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

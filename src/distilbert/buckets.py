@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from distilbert.errors import InputError
+from distilbert.errors import InputError, shown
 
 # The shortest window with three special tokens and one token of each text.
 MIN_LENGTH = 5
+# Rows times tokens, padding included: a batch is always computed whole, and 32,768 texts of 512
+# tokens are far more than a device takes at once.
+MAX_BUCKET_TOKENS = 2**24
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,6 +65,12 @@ def parse_buckets(given: Any, *, longest: int | None = None) -> tuple[Bucket, ..
             f"A bucket must have at least 1 row, and rows of {MIN_LENGTH}{most} tokens: got "
             f"{', '.join(unfit)}."
         )
+    large = [str(one) for one in buckets if one.n_rows * one.length > MAX_BUCKET_TOKENS]
+    if large:
+        raise InputError(
+            f"A bucket must have at most {MAX_BUCKET_TOKENS:,} tokens in all: got "
+            f"{', '.join(large)}. Use fewer rows, batches are divided."
+        )
     if len({*buckets}) < len(buckets):
         raise InputError(f"`buckets` must all be different: got {', '.join(map(str, buckets))}.")
     return buckets
@@ -78,13 +87,13 @@ def _bucket(part: Any, given: Any) -> Bucket:
 
 def _is_size(size: Any) -> bool:
     if isinstance(size, str):
-        return size.isdecimal() and size.isascii()
+        return size.isdecimal() and size.isascii() and len(size) < 10
     return isinstance(size, int) and not isinstance(size, bool)
 
 
 def _error(given: Any) -> InputError:
     return InputError(
-        f"`buckets` must be rows and tokens of batches, such as '1x32,8x128': got {given!r}."
+        f"`buckets` must be rows and tokens of batches, such as '1x32,8x128': got {shown(given)}."
     )
 
 

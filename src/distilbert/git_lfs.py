@@ -15,6 +15,8 @@ def refuse_pointer(path: Path) -> None:
     Raises:
         CheckpointError: the file is a git-LFS pointer.
     """
+    if not path.is_file():  # a pipe would have to be waited for
+        return
     try:
         with path.open("rb") as file:
             start = file.read(len(POINTER))

@@ -7,8 +7,11 @@ editors write it, is skipped.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
@@ -39,13 +42,7 @@ def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int = 
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise CheckpointError(
-                f"`{path.name}` must have at most {max_bytes} bytes: {path} has {size}. Remove "
-                f"what is not needed from it."
-            )
-        content = parse_json(path.read_text(encoding="utf-8-sig"))
+        content = parse_json(read_small_file(path, max_bytes).decode("utf-8-sig"))
     except CheckpointError:
         raise
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -60,6 +57,29 @@ def read_json(path: str | PathLike[str], kind: type = dict, *, max_bytes: int = 
     if not isinstance(content, kind):
         raise CheckpointError(
             f"`{path.name}` must be a JSON {_NAMES[kind]}: {path} holds a {type(content).__name__}."
+        )
+    return content
+
+
+def read_small_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content of a file, never more than `max_bytes`, and nothing of a device or a pipe, which
+    may have no end.
+
+    Raises:
+        CheckpointError: it is larger.
+        OSError: it is missing, unreadable, or another kind of file.
+    """
+    about = path.stat()
+    if stat.S_ISDIR(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError("it is a device or a pipe")
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise CheckpointError(
+            f"`{path.name}` must have at most {max_bytes} bytes: {path} has "
+            f"{max(about.st_size, len(content))}. Remove what is not needed from it."
         )
     return content
 

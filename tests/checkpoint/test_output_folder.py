@@ -98,6 +98,26 @@ def test_a_result_without_its_files_can_still_be_replaced(result: Path) -> None:
     check_output(result, RUN, overwrite=True)
 
 
+def test_a_folder_that_only_has_files_of_a_result_is_not_deleted_whole(tmp_path: Path) -> None:
+    evaluation = Contents("evaluation", mark="r.json", others=("plots/*.png", "part*.bin"))
+    names = ("r.json", "part1.bin", "plots/a.png", "plots/notes.txt", "plots/b/c.png", "part/a.bin")
+    names += ("part2.bin/mine.txt",)
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    foreign = ["plots/notes.txt", "plots/b/c.png", "part/a.bin", "part2.bin/mine.txt"]
+    assert evaluation.foreign(names) == foreign
+    with pytest.raises(
+        InputError, match=r"contains part/a\.bin, part2.*, plots/b/c\.png, plots/notes"
+    ):
+        check_output(tmp_path, evaluation, overwrite=True)
+    empty_output(tmp_path, evaluation)
+    assert {*foreign} <= {*files_in(tmp_path)} <= {*foreign, "plots/a.png", "r.json"}
+    with new_result(tmp_path, evaluation) as staging:
+        (staging / "r.json").write_text("new")
+    assert {*files_in(tmp_path)} == {*foreign, "r.json"}
+
+
 EXPORT = Contents("export", mark="e.json", others=("onnx/model.onnx", "config.json", "plots"))
 
 

@@ -17,6 +17,7 @@ from distilbert.exporting.targets import TARGETS, Choices
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
 from distilbert.runtimes.bucket_runner import BucketRunner, with_buckets
+from distilbert.runtimes.file_runner import FileRunner
 
 CONFIG = small_config(initializer_range=0.3)
 BUCKETS = parse_buckets("1x8,4x8,2x16")
@@ -92,6 +93,36 @@ def test_a_text_that_no_bucket_has_room_for_is_named(tmp_path: Path) -> None:
         runner.run_batch({"input_ids": np.array([[999]])})
     with pytest.raises(InputError, match="A batch must hold"):
         runner.run_batch({"words": np.array([[1]])})
+
+
+def test_an_empty_batch_and_wrong_wanted_tokens_are_not_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = {"pooling": "mean", "normalize": True}
+    runners = (
+        bucket_runner(tmp_path, "onnx", "base", **source),
+        any_size(tmp_path / "a", "onnx", "base", **source),
+    )
+    monkeypatch.setattr(FileRunner, "_run", None)
+    for runner in runners:
+        for shape in [(0, 4), (3, 0)]:
+            batch = {"input_ids": np.zeros(shape, np.int64)}
+            found = runner.run_batch(batch, wanted=np.zeros(shape, bool))
+            assert found["last_hidden_state"].shape == (0, CONFIG.dim)
+            with pytest.raises(InputError, match="must hold tokens for an output that is not one"):
+                runner.compute("sentence_embedding", batch)
+        with pytest.raises(InputError, match="`wanted` must hold one bool per token: got"):
+            runner.run_batch(batch_of("base", 2, 4), wanted=np.ones((2, 3), bool))
+
+
+def test_a_file_of_longer_rows_than_the_model_takes_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, "onnx", "base", buckets=parse_buckets("1x16"))[0]
+    short = small_config(max_position_embeddings=12)
+    runner = open_file("onnx", file, short, "base")
+    for bucket in (None, Bucket(1, 16)):
+        text = r"at most 12 tokens per row \(`max_position_embeddings`\): .* of 1x16\."
+        with pytest.raises(CheckpointError, match=text):
+            with_buckets({bucket: runner}, file)
 
 
 def test_each_bucket_can_be_used_alone(tmp_path: Path) -> None:

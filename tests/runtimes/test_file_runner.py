@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from distilbert._lazy import RUNTIMES
 from distilbert.errors import CheckpointError, InputError, TokenIdError
 from distilbert.heads import HEADS
 from distilbert.runner import Runner
-from distilbert.runtimes.file_runner import FileRunner
+from distilbert.runtimes.file_runner import FileRunner, Value
 
 CONFIG = small_config(initializer_range=0.2)
 
@@ -226,6 +227,19 @@ def test_a_file_that_does_not_fit_is_named(
     path = foreign(tmp_path / "m.onnx", inputs=inputs, outputs=outputs)
     with pytest.raises(CheckpointError, match=text):
         open_file(converter, CONVERTED[converter](path), CONFIG, head)
+
+
+@pytest.mark.parametrize("shape", [(0, 32), (-1, 32), (1, 0), (10**9, 128), (2**17, 129)])
+def test_fixed_sizes_that_no_batch_has_are_refused(shape: tuple[int, int]) -> None:
+    ids = Value("int64", np.int64, shape)
+    session = SimpleNamespace(
+        kind="An ONNX file",
+        inputs={"input_ids": ids, "attention_mask": ids},
+        outputs={"last_hidden_state": Value("float", None, (*shape, 32))},
+    )
+    text = r"sizes from 1 on, and at most 16,777,216 tokens in all: m\.onnx takes \["
+    with pytest.raises(CheckpointError, match=text):
+        FileRunner(session, Path("m.onnx"), CONFIG, "base", preferred_batch_tokens=1)  # type: ignore[arg-type]
 
 
 def test_another_output_is_computed_by_its_name(tmp_path: Path, runtime: str) -> None:

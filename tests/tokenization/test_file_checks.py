@@ -71,6 +71,14 @@ def test_null_leaves_a_setting_out(tmp_path: Path, kind: Any) -> None:
     assert kind.from_pretrained(tmp_path)("A").input_ids == [2, 5, 3]
 
 
+def test_settings_that_transformers_5_writes_are_read(tmp_path: Path, kind: Any) -> None:
+    written = {"backend": "tokenizers", "is_local": True, "local_files_only": False}
+    written |= {"model_max_length": 10**30, "do_lower_case": True, "strip_accents": None}
+    written |= {"tokenizer_class": "DistilBertTokenizer", "extra_special_tokens": {}}
+    folder_with(tmp_path, "tokenizer_config.json", written)
+    assert kind.from_pretrained(tmp_path)("A").input_ids == [2, 5, 3]
+
+
 def test_ids_are_rows_of_a_table() -> None:
     check_ids([], Path("a"))
     check_ids(range(MAX_ID + 1), Path("a"))
@@ -85,3 +93,29 @@ def test_a_vocabulary_that_contradicts_tokenizer_json_is_refused(tmp_path: Path,
     (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nb\na\n")
     with pytest.raises(CheckpointError, match=r"'a' has the id 5 in .*tokenizer\.json, and 6 in"):
         kind.from_pretrained(tmp_path)
+
+
+LOWER = {"type": "Lowercase"}
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        {"type": "Sequence", "normalizers": [{"type": "NFC"}, LOWER]},
+        {"type": "Replace", "pattern": {"String": "B"}, "content": "a"},
+        {"type": "Prepend", "prepend": " "},
+    ],
+    ids=lambda one: one["type"],
+)
+def test_normalizers_of_other_kinds_are_kept(tmp_path: Path, normalizer: Any) -> None:
+    folder_with(tmp_path, "tokenizer.json", {"normalizer": normalizer})
+    tokenizer = DistilBertTokenizerFast.from_pretrained(tmp_path)
+    text = {"Sequence": "A", "Replace": "B", "Prepend": "a"}[normalizer["type"]]
+    assert tokenizer(text).input_ids == [2, 5, 3]
+
+
+@pytest.mark.parametrize("wrong", [{"normalizers": [LOWER]}, {"type": "Sequence"}, {"type": [1]}])
+def test_normalizers_that_the_library_does_not_know_are_refused(tmp_path: Path, wrong: Any) -> None:
+    folder_with(tmp_path, "tokenizer.json", {"normalizer": wrong})
+    with pytest.raises(CheckpointError):
+        DistilBertTokenizerFast.from_pretrained(tmp_path)

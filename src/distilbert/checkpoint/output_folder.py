@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -32,8 +32,8 @@ class Contents:
     """What the folder of a result contains.
 
     `mark` is there from the start, and no result is complete without `decisive`; `others` are
-    patterns of all further files, and of folders with all that is in them. One that `resumes` can
-    be continued after an interruption; any other is written at once, `mark` last.
+    patterns of all further files, and names of folders with all that is in them. One that
+    `resumes` can be continued after an interruption; any other is written at once, `mark` last.
     """
 
     kind: str
@@ -55,8 +55,14 @@ class Contents:
 
     def _is_own(self, path: PurePosixPath) -> bool:
         patterns = (self.mark, *filter(None, (self.decisive,)), *self.others)
-        names = [str(one) for one in (path, *path.parents)]
-        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+        is_inside = any(str(folder) in patterns for folder in path.parents)
+        return is_inside or any(_matches(path.parts, pattern) for pattern in patterns)
+
+
+def _matches(parts: Sequence[str], pattern: str) -> bool:
+    """Whether each part of a path matches that of a pattern: `*` stands for no `/`."""
+    wanted = PurePosixPath(pattern).parts
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def check_output(
@@ -130,7 +136,9 @@ def empty_output(output: Path, contents: Contents) -> None:
     """
     remove_leftovers(output)
     names = {path.name for path in output.iterdir()} - {contents.mark}
-    paths = [output / name for name in names.difference(contents.foreign(names))]
+    names.difference_update(contents.foreign(names))
+    kept = {PurePosixPath(path).parts[0] for path in contents.foreign(_paths(output))}
+    paths = [output / name for name in names - kept]
     for path in sorted(paths, key=lambda one: one.name != contents.decisive):
         if path.is_dir() and not path.is_symlink():
             remove_folder(path)

@@ -15,7 +15,7 @@ from distilbert.errors import CheckpointError, TokenIdError
 from distilbert.heads import HEADS
 from distilbert.input_checks import RUNNER_INPUTS, check_batch
 from distilbert.runner import only_wanted
-from distilbert.runtimes.file_runner import FileRunner
+from distilbert.runtimes.file_runner import FileRunner, check_has_tokens
 
 # The outputs for a part of a batch, by name.
 Compute = Callable[[FileRunner, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
@@ -53,9 +53,12 @@ class BucketRunner:
         Raises:
             TokenIdError: the batch is longer than every bucket.
         """
+        self._check_length(batch)
+        arrays = check_batch(batch, self.config, self.head, wanted)
+        if not arrays[0].size:
+            return next(iter(self.runners.values())).run_batch(batch, wanted=wanted)
         names = list(HEADS[self.head].outputs)
-        found = self._compute(batch, names, lambda runner, part: runner.run_batch(part))
-        check_batch(batch, self.config, self.head, wanted)
+        found = self._compute(arrays, names, lambda runner, part: runner.run_batch(part))
         return only_wanted(self.head, found, wanted)
 
     def compute(self, name: str, batch: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -65,12 +68,19 @@ class BucketRunner:
     def compute_all(
         self, names: Sequence[str], batch: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
-        """Several such outputs, float32, in one run."""
+        """Several such outputs, float32, in one run.
+
+        Raises:
+            InputError: the batch has no tokens.
+        """
 
         def compute(runner: FileRunner, part: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             return dict(zip(names, runner.compute_all(names, part), strict=True))
 
-        return list(self._compute(batch, names, compute).values())
+        self._check_length(batch)
+        arrays = check_batch(batch, self.config, self.head)
+        check_has_tokens(arrays[0])
+        return list(self._compute(arrays, names, compute).values())
 
     def close(self) -> None:
         """Release the memory of the files; the runner cannot be used afterwards."""
@@ -78,15 +88,12 @@ class BucketRunner:
             runner.close()
 
     def _compute(
-        self, batch: Mapping[str, np.ndarray], names: Sequence[str], compute: Compute
+        self, arrays: Sequence[np.ndarray], names: Sequence[str], compute: Compute
     ) -> dict[str, np.ndarray]:
-        self._check_length(batch)
-        ids, visible = check_batch(batch, self.config, self.head)
-        *rows, length = ids.shape
+        """The outputs for the ids and the visible tokens of a checked batch that has tokens."""
+        *rows, length = arrays[0].shape
         n_rows = math.prod(rows)
-        if not ids.size:
-            return dict(next(iter(self.runners.values())).run_batch(batch))
-        given = [array.reshape(n_rows, length) for array in (ids, visible)]
+        given = [array.reshape(n_rows, length) for array in arrays]
         parts: list[dict[str, np.ndarray]] = []
         start = 0
         while start < n_rows:
@@ -141,7 +148,8 @@ def with_buckets(
     """The runner of files for one bucket each; of one that takes any size (None), that itself.
 
     Raises:
-        CheckpointError: a file takes another size than that of its bucket.
+        CheckpointError: a file takes another size than that of its bucket, or more tokens than the
+            model.
     """
     sized: dict[Bucket, FileRunner] = {}
     for bucket, runner in runners.items():
@@ -154,6 +162,13 @@ def with_buckets(
             raise CheckpointError(
                 f"`export.json` must describe the files next to it: {file} takes batches of "
                 f"{fixed}, not of {bucket}. Export the model again."
+            )
+        longest = runner.config.max_position_embeddings
+        if known.length > longest:
+            raise CheckpointError(
+                f"A file of a fixed size must take at most {longest} tokens per row "
+                f"(`max_position_embeddings`): {file} takes batches of {known}. Export it again "
+                f"with shorter rows."
             )
         sized[known] = runner
     first = next(iter(sized.values()))

@@ -5,6 +5,7 @@ A `Session` computes arrays from arrays; the runner fits its inputs and outputs 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from distilbert.buckets import MAX_BUCKET_TOKENS
 from distilbert.config import DistilBertConfig
 from distilbert.errors import CheckpointError, InputError
 from distilbert.heads import HEADS
@@ -113,8 +115,14 @@ class FileRunner:
     def compute_all(
         self, names: Sequence[str], batch: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
-        """Several such outputs, float32, in one run."""
-        return self._run(list(names), check_batch(batch, self.config, self.head))
+        """Several such outputs, float32, in one run.
+
+        Raises:
+            InputError: the batch has no tokens.
+        """
+        arrays = check_batch(batch, self.config, self.head)
+        check_has_tokens(arrays[0])
+        return self._run(list(names), arrays)
 
     def each(self) -> list[FileRunner]:
         """This runner: it has one file. One with several has a runner for each."""
@@ -141,6 +149,16 @@ class FileRunner:
             name: np.zeros([sizes[axis] for axis in axes], np.float32)
             for name, axes in HEADS[self.head].outputs.items()
         }
+
+
+def check_has_tokens(ids: np.ndarray) -> None:
+    """Raise InputError for a batch without tokens: only for the outputs of a head is it known what
+    shape their answer has."""
+    if not ids.size:
+        raise InputError(
+            f"A batch must hold tokens for an output that is not one of the head: got the shape "
+            f"{ids.shape}."
+        )
 
 
 def check_file_dtype(dtype: Any, file: Path) -> None:
@@ -176,7 +194,7 @@ def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:
     """The shape of the inputs, if all of their sizes are fixed.
 
     Raises:
-        CheckpointError: some are, or they differ.
+        CheckpointError: some are, or they differ, or no batch has them.
     """
     shapes = [tuple(one.shape or ()) for one in session.inputs.values()]
     if not any(_is_size(axis) for shape in shapes for axis in shape):
@@ -187,6 +205,11 @@ def _fixed_shape(session: Session, file: Path) -> tuple[int, ...] | None:
         raise CheckpointError(
             f"{session.kind} must take batches of any size, or all of one: {file} has fixed sizes "
             f"{fixed}. Export it with dynamic axes."
+        )
+    if min(first) < 1 or math.prod(first) > MAX_BUCKET_TOKENS:
+        raise CheckpointError(
+            f"{session.kind} of a fixed size must take sizes from 1 on, and at most "
+            f"{MAX_BUCKET_TOKENS:,} tokens in all: {file} takes {[*first]}. Export it again."
         )
     return first
 

@@ -104,9 +104,11 @@ def check_backend(backend: Mapping[str, Any], file: Path) -> None:
     for name in ("model", "normalizer"):
         if not isinstance(backend.get(name) or {}, dict):
             raise _wrong(file, name, "an object", backend[name])
-    for name, value in (backend.get("normalizer") or {}).items():
-        if name != "type" and not _is_flag(value):
-            raise _wrong(file, f"normalizer.{name}", "true, false or null", value)
+    normalizer = backend.get("normalizer") or {}
+    if normalizer.get("type") in (None, "BertNormalizer"):  # other kinds are the library's
+        for name, value in normalizer.items():
+            if name != "type" and not _is_flag(value):
+                raise _wrong(file, f"normalizer.{name}", "true, false or null", value)
     vocabulary = (backend.get("model") or {}).get("vocab")
     if isinstance(vocabulary, dict):
         check_ids(vocabulary.values(), file)

@@ -12,6 +12,7 @@ from pathlib import Path
 from distilbert.checkpoint.atomic import atomic_file
 from distilbert.errors import CheckpointError
 from distilbert.git_lfs import refuse_pointer
+from distilbert.json_files import read_small_file
 
 # How a file begins that is something else, without the white space before it.
 _JSON = re.compile(r'\{\s*(["}]|$)|\[\s*(["{\]\d]|$)')
@@ -26,11 +27,13 @@ def load_vocab(path: str | Path) -> dict[str, int]:
     order mark before the first token is skipped.
 
     Raises:
-        CheckpointError: the file cannot be read, is not UTF-8 or is not a vocabulary.
+        CheckpointError: the file cannot be read, is too large, is not UTF-8 or is not a vocabulary.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        content = read_small_file(Path(path)).decode("utf-8-sig")
+        text = content.replace("\r\n", "\n").replace("\r", "\n")
+    except CheckpointError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"A vocabulary must be a readable UTF-8 text file: got `{path}` ({error}). "
