@@ -101,10 +101,12 @@ def test_an_export_replaces_an_earlier_one_but_nothing_else(tmp_path: Path) -> N
     distilbert.export(source, out, external_data=True, pooling="mean")
     with pytest.raises(InputError, match="`output` must be a new or empty folder"):
         distilbert.export(source, out)
+    distilbert.export(source, out, buckets="1x16", overwrite=True)
     distilbert.export(source, out, overwrite=True)
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert "onnx/model.onnx" in names
     assert not {"onnx/model.onnx_data", "modules.json", "1_Pooling/config.json"} & names
+    assert not any("1x16" in name for name in names)
     other = tiny_source(tmp_path / "other", "base")
     with pytest.raises(
         InputError, match=r"only the folder of an export: .* contains model\.safetensors"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from distilbert._lazy import FRAMEWORKS, RUNTIMES
@@ -25,13 +25,11 @@ from distilbert.load_options import LoadOptions, take_load_options
 from distilbert.machine import package_version
 from distilbert.opening import find_model, load_runner, open_tokenizer
 
+# Files of models, and patterns of those for buckets.
+MODELS = tuple(PurePosixPath(name) for r in RUNTIMES.values() for name in (r.files[0], *r.more[0]))
+OF_BUCKETS = tuple(one.with_name(f"{one.stem}_[0-9]*x[0-9]*{one.suffix}") for one in MODELS)
 EXPORT = Contents(
-    "export",
-    mark=MANIFEST,
-    others=(
-        *(name for one in RUNTIMES.values() for name in (one.files[0], *one.more[0])),
-        *SETTINGS,
-    ),
+    "export", mark=MANIFEST, others=(*map(str, MODELS), *map(str, OF_BUCKETS), *SETTINGS)
 )
 
 
