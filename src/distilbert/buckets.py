@@ -110,5 +110,5 @@ def choose_bucket(buckets: Sequence[Bucket], n_rows: int, length: int) -> Bucket
 
 
 def longest_of(buckets: Mapping[Bucket, Any] | Sequence[Bucket]) -> int:
-    """The tokens of the longest texts that some bucket has room for."""
+    """The largest length of the buckets."""
     return max(one.length for one in buckets)

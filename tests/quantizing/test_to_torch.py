@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 import distilbert
 from distilbert.checkpoint import format_safetensors, int8_rows
 from distilbert.errors import DataError, InputError
+from distilbert.load_options import LoadOptions
+from distilbert.quantizing import to_torch
+from distilbert.quantizing.plan import Plan
 from distilbert.quantizing.to_torch import TABLE
 
 SEQUENCES = [np.array([2, 7, 9, 3]), np.array([2, 8, 3])]
@@ -97,3 +101,20 @@ def test_wrong_options_are_named(sources, calibration, rows, tmp_path: Path) -> 
         distilbert.quantize(out, tmp_path / "again", **how)
     with pytest.raises(InputError, match=r"`model` must not be quantized: .* is already"):
         distilbert.export(out, tmp_path / "again")
+
+
+def test_models_are_opened_on_the_cpu_with_the_threads_that_are_asked_for(
+    sources, wanted, monkeypatch, tmp_path: Path
+) -> None:
+    seen: list[dict[str, Any]] = []
+    original = to_torch.open_model
+
+    def spied(*given: Any, **how: Any) -> Any:
+        seen.append(how)
+        return original(*given, **how)
+
+    monkeypatch.setattr(to_torch, "open_model", spied)
+    asked = replace(wanted(sources("torch", "base"), "base"), loading=LoadOptions(num_threads=1))
+    made = to_torch.open_job(asked, Plan(runtime="torch", mode="static", max_drop=1), tmp_path)
+    assert made.runner_of([]).num_threads == 1
+    assert [one["device"] for one in seen] == ["cpu", "cpu"]

@@ -21,7 +21,8 @@ import numpy as np
 from distilbert.checkpoint import format_safetensors
 from distilbert.checkpoint.mapped import explain_errors
 from distilbert.checkpoint.sharding import WEIGHT_FILES
-from distilbert.errors import CheckpointError
+from distilbert.errors import CheckpointError, shown
+from distilbert.json_files import parse_json
 
 QUANTIZATION, INPUT_RANGES = "quantization", "input_ranges"
 INT8_ROWS = "int8-rows"
@@ -88,13 +89,13 @@ def read_input_ranges(path: Path) -> dict[str, tuple[float, float]]:
     if text is None:
         return {}
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = parse_json(text)
+    except ValueError:
         found = None
     if not isinstance(found, dict) or not all(map(_is_range, found.values())):
         raise CheckpointError(
             f"`{INPUT_RANGES}` in the metadata of {path} must be pairs of numbers by the names of "
-            f"layers, as JSON: got {text[:60]!r}. Quantize the model again."
+            f"layers, as JSON: got {shown(text)}. Quantize the model again."
         )
     return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 

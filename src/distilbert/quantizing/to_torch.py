@@ -18,6 +18,7 @@ from distilbert.checkpoint import format_safetensors, int8_rows
 from distilbert.checkpoint.folder import save_checkpoint
 from distilbert.exporting.source import ExportSource, read_export_source
 from distilbert.heads import HEADS
+from distilbert.load_options import LoadOptions
 from distilbert.opening import OpenModel, find_model, framework_module, open_model
 from distilbert.quantizing.calibration import MOST_TEXTS, check_known, ends_of, join_ranges
 from distilbert.quantizing.plan import Plan
@@ -27,22 +28,23 @@ from distilbert.runner import Runner
 
 WEIGHTS = TARGETS["torch"].files[0]
 TABLE = "embeddings.word_embeddings"
-# Only CPUs compute in int8.
-HOW: dict[str, Any] = {"framework": "torch", "device": "cpu"}
 
 
 def open_job(wanted: Wanted, plan: Plan, place: Path) -> TorchJob:
     """The job of a checkpoint; see `distilbert.quantizing.targets.OpenJob`."""
     found = find_model(wanted.model, framework="torch", options=wanted.loading)
     given = {name: wanted.export_options.get(name) for name in ("pooling", "normalize")}
-    return TorchJob(read_export_source(found, head=wanted.head, **given), plan, place)
+    source = read_export_source(found, head=wanted.head, **given)
+    return TorchJob(source, plan, place, num_threads=wanted.loading.num_threads)
 
 
 class TorchJob:
     """A checkpoint to quantize; see `distilbert.quantizing.targets.Job`."""
 
-    def __init__(self, exported: ExportSource, plan: Plan, place: Path) -> None:
-        self.plan, self.exported = plan, exported
+    def __init__(
+        self, exported: ExportSource, plan: Plan, place: Path, *, num_threads: int | None
+    ) -> None:
+        self.plan, self.exported, self.num_threads = plan, exported, num_threads
         self.candidates = (place / f"candidate-{number}" for number in count())
         self.candidate: Path | None = None
         folder = place / "float32"
@@ -50,7 +52,7 @@ class TorchJob:
         exported.write_settings(folder)
         self.arrays, self.metadata = format_safetensors.read(folder / WEIGHTS)
         self.n_bytes = (folder / WEIGHTS).stat().st_size
-        self.model: OpenModel = open_model(folder, exported.head, **HOW)
+        self.model: OpenModel = self._open(folder)
         self.model.config.name_or_path = exported.config.name_or_path  # no temporary folder
         self.source = QuantizeSource(
             name=exported.found.name,
@@ -103,7 +105,13 @@ class TorchJob:
 
     def reopen(self, folder: Path) -> Runner:
         """The runner of what `write` has written."""
-        return open_model(folder, self.exported.head, **HOW).runner
+        return self._open(folder).runner
+
+    def _open(self, folder: Path) -> OpenModel:
+        """A model on the CPU: no other device computes in int8."""
+        options = LoadOptions(num_threads=self.num_threads)
+        how: dict[str, Any] = {"framework": "torch", "device": "cpu", "options": options}
+        return open_model(folder, self.exported.head, **how)
 
     @property
     def _kernels(self) -> Any:
